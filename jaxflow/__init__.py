@@ -1,0 +1,62 @@
+"""Deep learning in JAX from raw data to a monitored service: pure functions, one Python file per experiment.
+
+The public functions are handed out when they are first asked for (PEP 562), so `import jaxflow` imports nothing heavy.
+"""
+
+import importlib
+from typing import Any
+
+_PUBLIC = {
+    "Experiment": "jaxflow.experiment",
+    "load": "jaxflow.experiment",
+    "UserError": "jaxflow.errors",
+    # data
+    "Tfds": "jaxflow.data.tfds",
+    "Digits": "jaxflow.data.digits",
+    "Dataset": "jaxflow.data.dataset",
+    "from_arrays": "jaxflow.data.arrays",
+    "indices": "jaxflow.data.order",
+    # models and problems
+    "MLP": "jaxflow.models.mlp",
+    "CNN": "jaxflow.models.cnn",
+    "Classification": "jaxflow.problems.classification",
+    # training
+    "Scale": "jaxflow.training.preprocess",
+    "Standardize": "jaxflow.training.preprocess",
+    "Flip": "jaxflow.training.augment",
+    "Crop": "jaxflow.training.augment",
+    "SGD": "jaxflow.training.optimizers",
+    "RMSprop": "jaxflow.training.optimizers",
+    "Adam": "jaxflow.training.optimizers",
+    "AdamW": "jaxflow.training.optimizers",
+    "Constant": "jaxflow.training.optimizers",
+    "Cosine": "jaxflow.training.optimizers",
+    "Linear": "jaxflow.training.optimizers",
+    "Step": "jaxflow.training.optimizers",
+    "make_optimizer": "jaxflow.training.optimizers",
+    "TrainState": "jaxflow.training.state",
+    "init_state": "jaxflow.training.state",
+    "make_train_step": "jaxflow.training.steps",
+    "make_eval_step": "jaxflow.training.steps",
+    "make_predict_step": "jaxflow.training.steps",
+    "evaluate_split": "jaxflow.training.passes",
+    # verbs
+    "train": "jaxflow.training.loop",
+    "replay": "jaxflow.training.replay",
+    "evaluate": "jaxflow.evaluation.evaluate",
+    "predict": "jaxflow.deployment.predict",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'jaxflow' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(_PUBLIC))

@@ -1,0 +1,1 @@
+"""From anything on disk to arrays. Host code: nothing here imports JAX."""

@@ -1,0 +1,67 @@
+"""Arrays that took long to make, kept on disk with a digest."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+
+def cache_folder() -> Path:
+    """Names the folder for everything that can be made again: $JAXFLOW_CACHE_DIR, else ~/.cache/jaxflow."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxflow"
+    return Path(os.environ.get("JAXFLOW_CACHE_DIR") or default)
+
+
+def cached_arrays(key: str, make: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Reads arrays from the cache, or makes them and puts them there.
+
+    Args:
+      key: names what the arrays are made from; a changed source must change it.
+      make: makes the arrays, by name.
+
+    Returns:
+      The arrays. A cache entry whose bytes do not match their digest is made again; where the cache cannot be written
+      the arrays are made each time.
+    """
+    folder = cache_folder() / "arrays" / key
+    cached = _read(folder)
+    if cached is not None:
+        return cached
+    arrays = dict(make())
+    with contextlib.suppress(OSError):  # a full disk or a read-only home costs time at the next start, nothing else
+        _write(folder, arrays)
+    return arrays
+
+
+def _digest(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data).hexdigest()
+
+
+def _read(folder: Path) -> dict[str, np.ndarray] | None:
+    try:
+        digests = json.loads((folder / "digests.json").read_text())
+        arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in digests}
+    except (OSError, ValueError, EOFError):
+        return None
+    intact = all(_digest(arrays[name]) == digest for name, digest in digests.items())
+    return arrays if intact else None
+
+
+def _write(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Written aside and renamed: another process sees a whole entry or none.
+    fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".making-"))
+    try:
+        for name, array in arrays.items():
+            np.save(fresh / f"{name}.npy", array, allow_pickle=False)
+        (fresh / "digests.json").write_text(json.dumps({name: _digest(array) for name, array in arrays.items()}))
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.rename(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)

@@ -1,0 +1,122 @@
+"""A dataset is a value: named splits with random access, and a schema that says what they hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from jaxflow.errors import UserError
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What one example's input is: its kind, its shape without the batch axis, and its dtype."""
+
+    kind: Literal["image", "vector"]
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be predicted: one of `names`, stored as its index."""
+
+    kind: Literal["class"]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The inputs and the target of every example of a dataset."""
+
+    inputs: Feature
+    target: Target
+
+
+class Split(Protocol):
+    """What every source must answer of a split; `ArraySplit` is the one that lies in memory."""
+
+    def __len__(self) -> int: ...
+
+    def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """Gathers the examples at `indices`: {"inputs": (batch, ...), "targets": (batch,)}."""
+        ...
+
+    def id(self, index: int) -> str:
+        """Names the example at `index`."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the whole split takes in memory."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySplit:
+    """A split whose inputs and targets are arrays.
+
+    Attributes:
+      inputs: (examples, ...) array, for images uint8.
+      targets: (examples,) int32 array.
+      ids: one stable name per example; it survives reordering and added data.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    ids: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """Gathers the examples at `indices`: {"inputs": (batch, ...), "targets": (batch,)}."""
+        return {"inputs": self.inputs[indices], "targets": self.targets[indices]}
+
+    def id(self, index: int) -> str:
+        """Names the example at `index`."""
+        return self.ids[index]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the whole split takes in memory."""
+        return self.inputs.nbytes + self.targets.nbytes
+
+    def take(self, indices: np.ndarray) -> "ArraySplit":
+        """Makes the split of the examples at `indices`, in that order."""
+        return ArraySplit(self.inputs[indices], self.targets[indices], [self.ids[i] for i in indices])
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Named splits ("train", "validation" where there is one, "test") and their schema."""
+
+    splits: Mapping[str, Split]
+    schema: Schema
+
+
+def checked(dataset: Dataset) -> Dataset:
+    """Looks at a freshly loaded dataset before anything is built on it.
+
+    Args:
+      dataset: splits in memory.
+
+    Returns:
+      The dataset, as it came.
+
+    Raises:
+      UserError: a split is empty, or a label lies outside the classes.
+    """
+    classes = len(dataset.schema.target.names)
+    for name, split in dataset.splits.items():
+        if len(split) == 0:
+            raise UserError(f"the {name} split is empty; give it examples or change the split fractions of `data`")
+        targets = split.rows(np.arange(len(split)))["targets"]
+        wrong = np.flatnonzero((targets < 0) | (targets >= classes))
+        if len(wrong):
+            raise UserError(
+                f"{name} example {split.id(int(wrong[0]))} has label {targets[wrong[0]]}, outside 0..{classes - 1} "
+                f"({len(wrong)} such labels); correct the labels or name all classes"
+            )
+    return dataset

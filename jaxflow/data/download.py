@@ -1,0 +1,77 @@
+"""Files from the network: resumed where they broke off, and trusted only when their digest matches."""
+
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from jaxflow.console import bar
+from jaxflow.errors import UserError
+
+CHUNK = 1 << 18  # bytes
+
+
+def download(url: str, destination: Path, sha256: str) -> Path:
+    """Downloads a file, unless it is there already.
+
+    A download that breaks off leaves `destination` with ".part" appended, and the next call goes on from there.
+
+    Args:
+      url: where the file is.
+      destination: where it goes; it appears only when complete and checked.
+      sha256: the expected digest, in hexadecimal.
+
+    Returns:
+      `destination`.
+
+    Raises:
+      ConnectionError: the network or the server failed; the part so far is kept.
+      UserError: what came is not what was expected; it is removed.
+    """
+    if destination.exists() and _sha256(destination) == sha256:
+        return destination
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    part = destination.with_name(destination.name + ".part")
+    try:
+        _fetch(url, part)
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+        raise ConnectionError(f"{url}: {getattr(error, 'reason', error)}") from error
+    found = _sha256(part)
+    if found != sha256:
+        part.unlink()
+        raise UserError(
+            f"{url} has SHA-256 {found[:16]}..., expected {sha256[:16]}...; the file was removed: "
+            "try again, or fetch it from a mirror that you trust"
+        )
+    os.replace(part, destination)
+    return destination
+
+
+def _fetch(url: str, part: Path) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=30)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # nothing left to send: the part is whole
+            return
+        raise
+    with response, bar("MiB") as progress:
+        resumed = response.status == 206
+        have = have if resumed else 0
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        task = progress.add_task(f"download {Path(url).name}", total=total and total >> 20, completed=have >> 20)
+        with part.open("ab" if resumed else "wb") as file:
+            while chunk := response.read(CHUNK):
+                have += file.write(chunk)
+                progress.update(task, completed=have >> 20, refresh=True)
+    if total is not None and have < total:
+        raise ConnectionError(f"broke off after {have} of {total} bytes; the next try goes on from there")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

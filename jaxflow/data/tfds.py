@@ -1,0 +1,170 @@
+"""Datasets of the TensorFlow Datasets catalogue, read without TensorFlow."""
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxflow.console import track
+from jaxflow.data.cache import cached_arrays
+from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.splitting import hold_out
+from jaxflow.errors import UserError
+
+
+@dataclass(frozen=True)
+class Tfds:
+    """A dataset of images and class labels from the TFDS catalogue, its official train and test splits kept."""
+
+    name: str
+    """Catalogue name, for example "cifar10" or "mnist"."""
+    directory: str | None = field(default=None, metadata={"identity": False})
+    """TFDS data directory, where prepared datasets lie; None takes $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    validation: float = 0.1
+    """Share of the train split held out for validation; 0 for none. A validation split of the catalogue's own
+    takes precedence."""
+    split_seed: int = 0
+    """Seed of the validation split, apart from the run's seed, so that comparing seeds does not mix splits."""
+
+    def load(self) -> Dataset:
+        """Reads the splits into memory as uint8 images; prepares the dataset first where it is not on disk yet."""
+        prepared = _find_or_prepare(self.name, self.directory)
+        builder = _open(prepared)
+        image, label = _supervised(builder)
+        arrays = cached_arrays(
+            f"{self.name.replace('/', '-')}-{_key(prepared)}", lambda: _decode(builder, image, label)
+        )
+        official = {name: _split(arrays, name) for name in builder.info.splits}
+        splits = {"train": official["train"], "test": official["test"]}
+        if "validation" in official:
+            splits["validation"] = official["validation"]
+        elif self.validation:
+            kept, held = hold_out(official["train"].ids, self.validation, self.split_seed)
+            splits |= {"train": official["train"].take(kept), "validation": official["train"].take(held)}
+        shape = splits["train"].inputs.shape[1:]
+        names = tuple(builder.info.features[label].names)
+        return checked(Dataset(splits, Schema(Feature("image", shape, "uint8"), Target("class", names))))
+
+
+def _find_or_prepare(name: str, directory: str | None) -> Path:
+    root = Path(directory or os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets").expanduser()
+    where = "data.directory" if directory else "TFDS_DATA_DIR" if os.environ.get("TFDS_DATA_DIR") else "the folder"
+    if root.exists() and not root.is_dir():
+        raise UserError(f"{where} {root} is a file; name the TFDS data directory, the folder that holds {name}/")
+    if where != "the folder" and not root.is_dir():
+        raise UserError(f"{where} {root} does not exist; name an existing TFDS data directory, or create it")
+    found = _versions(root / name)
+    if found:
+        return found[-1]
+    if root.is_dir() and any(root.iterdir()) and not any(root.glob("**/dataset_info.json")):
+        leftovers = {path.name for path in root.iterdir()} - {"downloads", name}
+        if leftovers:
+            raise UserError(
+                f"{where} {root} is not a TFDS data directory: no dataset_info.json below it; "
+                f"name the folder that holds {name}/, or an empty one to prepare it in"
+            )
+    _prepare(name, root)
+    return _versions(root / name)[-1]
+
+
+def _versions(folder: Path) -> list[Path]:
+    found = [path.parent for path in folder.glob("*/dataset_info.json")]
+    return sorted(found, key=lambda path: [int(part) for part in path.name.split(".") if part.isdigit()])
+
+
+def _prepare(name: str, root: Path) -> None:
+    if name == "cifar10":
+        from jaxflow.data import cifar10
+
+        try:
+            cifar10.prepare(root, cifar10.URL, cifar10.SHA256)
+        except ConnectionError as error:
+            raise UserError(
+                f"cifar10 is not prepared in {root} and cannot be downloaded ({error}). Three ways on: "
+                "--data.directory=DIR where TFDS has prepared it; a network, then launch again; "
+                "or the same kind of model on embedded data: --config experiments/digits_cnn.py"
+            ) from error
+        except OSError as error:
+            raise UserError(f"cannot prepare cifar10 in {root}: {error}; choose another --data.directory") from error
+        return
+    if importlib.util.find_spec("tensorflow") is None:
+        raise UserError(
+            f"{name} is not prepared in {root}, and preparing it needs TensorFlow: pip install -e '.[tensorflow]'"
+        )
+    import tensorflow_datasets as tfds
+
+    try:
+        tfds.builder(name, data_dir=str(root), file_format="array_record").download_and_prepare()
+    except tfds.core.registered.DatasetNotFoundError as error:
+        raise UserError(f"TFDS has no dataset named {name!r}; tfds.list_builders() names them all") from error
+
+
+def _open(prepared: Path) -> Any:
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder_from_directory(str(prepared))
+    except Exception as error:
+        raise UserError(f"{prepared} cannot be read as a TFDS dataset: {error}") from error
+    if builder.info.file_format != tfds.core.FileFormat.ARRAY_RECORD:
+        raise UserError(
+            f"{prepared} is stored as {builder.info.file_format.value}, which has no random access; "
+            "prepare it with file_format='array_record'"
+        )
+    missing = {"train", "test"} - set(builder.info.splits)
+    if missing:
+        raise UserError(
+            f"{prepared} has no {' and no '.join(sorted(missing))} split; it has {list(builder.info.splits)}"
+        )
+    return builder
+
+
+def _supervised(builder: Any) -> tuple[str, str]:
+    import tensorflow_datasets as tfds
+
+    keys = builder.info.supervised_keys
+    features = builder.info.features
+    usable = (
+        keys is not None
+        and len(keys) == 2
+        and isinstance(features[keys[0]], tfds.features.Image)
+        and isinstance(features[keys[1]], tfds.features.ClassLabel)
+        and None not in features[keys[0]].shape
+    )
+    if not usable:
+        raise UserError(f"{builder.info.name} does not hold images of one size with class labels; it holds {features}")
+    return keys
+
+
+def _key(prepared: Path) -> str:
+    """Names the prepared files by name, size and time, so that a changed file is decoded anew."""
+    stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(prepared.iterdir())]
+    return f"{prepared.name}-{hashlib.sha256(repr(stats).encode()).hexdigest()[:16]}"
+
+
+def _decode(builder: Any, image: str, label: str) -> Mapping[str, np.ndarray]:
+    arrays = {}
+    for name in builder.info.splits:
+        source = builder.as_data_source(split=name)
+        inputs = np.empty((len(source), *builder.info.features[image].shape), np.uint8)
+        targets = np.empty(len(source), np.int32)
+        ids = []
+        for index, example in enumerate(track(source, f"decode {builder.info.name}/{name}", len(source))):
+            inputs[index] = example[image]
+            targets[index] = example[label]
+            ids.append(_text(example.get("id", f"{name}_{index}")))
+        arrays |= {f"{name}.inputs": inputs, f"{name}.targets": targets, f"{name}.ids": np.array(ids, np.str_)}
+    return arrays
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _split(arrays: Mapping[str, np.ndarray], name: str) -> ArraySplit:
+    return ArraySplit(arrays[f"{name}.inputs"], arrays[f"{name}.targets"], arrays[f"{name}.ids"].tolist())

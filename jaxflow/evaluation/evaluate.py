@@ -1,0 +1,95 @@
+"""The test split, once: metrics, predictions, figures."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxflow.console import say
+from jaxflow.data.dataset import Dataset, Split
+from jaxflow.errors import UserError
+from jaxflow.evaluation.report import figures
+from jaxflow.evaluation.report.page import write_page
+from jaxflow.experiment import Experiment
+from jaxflow.rundir import read_results, update_results
+from jaxflow.training.log import read_metrics
+from jaxflow.training.passes import evaluate_split, evaluation_batch_size
+from jaxflow.training.setup import Trained, read_trained
+
+
+def evaluate(
+    workdir: str | Path,
+    *,
+    checkpoint: str = "last",
+    experiment: Experiment | None = None,
+    dataset: Dataset | None = None,
+) -> dict[str, Any]:
+    """Evaluates a trained run on its test split; every example counts exactly once.
+
+    Args:
+      workdir: the run folder; gets results.json, predictions/test.csv and report/.
+      checkpoint: "last", "best" (by validation) or a step.
+      experiment: the run's own, where paths or the like differ from its folder's.
+      dataset: the experiment's data, if it is loaded already.
+
+    Returns:
+      The run's results, as in results.json.
+
+    Raises:
+      UserError: there is no trained run, or its data has no test split.
+    """
+    workdir = Path(workdir)
+    trained = read_trained(workdir, checkpoint, experiment)
+    splits = (dataset or trained.experiment.data.load()).splits
+    if "test" not in splits:
+        raise UserError(f"the data of {workdir} has no test split; it has {', '.join(splits)}")
+    program, test = trained.program, splits["test"]
+    batch_size = evaluation_batch_size(trained.experiment.batch_size, len(program.layout.devices))
+    metrics, predictions = evaluate_split(program.eval_step(), trained.state.variables(), test, batch_size)
+    everything = test.rows(np.arange(len(test)))
+    baseline = trained.experiment.problem.baseline(_targets(splits["train"]), everything["targets"])
+    _write_predictions(workdir / "predictions" / "test.csv", test, everything["targets"], predictions, program.schema)
+    before = read_results(workdir).get("test_evaluations", 0)
+    if before:
+        say(f"the test split was evaluated {before} times before; choose models by validation, not by the test")
+    results = update_results(
+        workdir,
+        {"test": metrics, "baseline": baseline, "test_step": trained.step, "test_evaluations": before + 1},
+    )
+    _write_report(workdir, trained, results, everything, predictions)
+    return results
+
+
+def _targets(split: Split) -> np.ndarray:
+    return split.rows(np.arange(len(split)))["targets"]
+
+
+def _write_predictions(path: Path, split: Split, targets: np.ndarray, probabilities: np.ndarray, schema: Any) -> None:
+    names = schema.target.names
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "target", "prediction", "probability"])
+        best = probabilities.argmax(-1)
+        for index, (target, chosen) in enumerate(zip(targets, best)):
+            writer.writerow([split.id(index), names[target], names[chosen], f"{probabilities[index, chosen]:.6f}"])
+
+
+def _write_report(
+    workdir: Path, trained: Trained, results: dict[str, Any], test: dict[str, np.ndarray], probabilities: np.ndarray
+) -> None:
+    folder = workdir / "report"
+    names = trained.program.schema.target.names
+    figures.learning_curve(read_metrics(workdir), folder / "learning_curve.png")
+    figures.confusion(test["targets"], probabilities.argmax(-1), names, folder / "confusion.png")
+    pictures = [
+        ("Learning curve", folder / "learning_curve.png"),
+        ("Confusion matrix of the test split", folder / "confusion.png"),
+    ]
+    if trained.program.schema.inputs.kind == "image":
+        figures.misclassified(test["inputs"], test["targets"], probabilities, names, folder / "misclassified.png")
+        pictures.append(("Wrong predictions", folder / "misclassified.png"))
+    rows = {name: results[name] for name in ("validation", "test", "baseline") if name in results}
+    experiment = (workdir / "experiment.json").read_text()
+    write_page(folder / "index.html", f"{workdir.name}, step {trained.step}", rows, pictures, experiment)

@@ -1,0 +1,103 @@
+"""Figures of a run, drawn with Matplotlib's object interface: no global state, no display."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+
+def learning_curve(lines: Sequence[dict[str, Any]], path: Path) -> None:
+    """Draws loss and accuracy over the epochs, training against validation.
+
+    Args:
+      lines: the lines of metrics.jsonl.
+      path: PNG file to write.
+    """
+    names = [name for name in ("loss", "accuracy") if any(name in line for line in lines)]
+    epoch_of = {line["step"]: line["epoch"] for line in lines if "epoch" in line}
+    figure = Figure(figsize=(5 * max(len(names), 1), 3.6), layout="constrained")
+    for position, name in enumerate(names, 1):
+        axes = figure.add_subplot(1, len(names), position)
+        for split, style in (("train", {"alpha": 0.7}), ("validation", {"marker": "o", "markersize": 4})):
+            points = [
+                (epoch_of.get(line["step"], 0.0), line[name])
+                for line in lines
+                if line["split"] == split and name in line
+            ]
+            if points:
+                axes.plot(*zip(*points), label=split, **style)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(name)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    _save(figure, path)
+
+
+def misclassified(
+    images: np.ndarray, targets: np.ndarray, probabilities: np.ndarray, names: Sequence[str], path: Path, most: int = 25
+) -> int:
+    """Draws the wrong predictions that the model was most sure of.
+
+    Args:
+      images: (examples, height, width, channel) uint8.
+      targets: (examples,) labels.
+      probabilities: (examples, classes).
+      names: class names.
+      path: PNG file to write.
+      most: how many are drawn.
+
+    Returns:
+      How many predictions were wrong.
+    """
+    predicted, sureness = probabilities.argmax(-1), probabilities.max(-1)
+    wrong = np.flatnonzero(predicted != targets)
+    shown = wrong[np.argsort(-sureness[wrong], kind="stable")][:most]
+    columns = 5
+    rows = max(-(-len(shown) // columns), 1)
+    figure = Figure(figsize=(1.7 * columns, 2.0 * rows + 0.4), layout="constrained")
+    figure.suptitle(f"{len(wrong)} of {len(targets)} wrong" + (", surest first" if len(wrong) else ""))
+    for position, index in enumerate(shown, 1):
+        axes = figure.add_subplot(rows, columns, position)
+        image = images[index]
+        axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray" if image.shape[-1] == 1 else None)
+        axes.set_title(f"{names[predicted[index]]} {sureness[index]:.2f}\ntrue: {names[targets[index]]}", fontsize=8)
+        axes.set_axis_off()
+    _save(figure, path)
+    return len(wrong)
+
+
+def confusion(targets: np.ndarray, predicted: np.ndarray, names: Sequence[str], path: Path) -> None:
+    """Draws how often each class is taken for each other one.
+
+    Args:
+      targets: (examples,) labels.
+      predicted: (examples,) predicted labels.
+      names: class names.
+      path: PNG file to write.
+    """
+    counts = np.zeros((len(names), len(names)), int)
+    np.add.at(counts, (targets, predicted), 1)
+    figure = Figure(figsize=(5.4, 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    if len(names) <= 20:
+        for row in range(len(names)):
+            for column in range(len(names)):
+                colour = "white" if shares[row, column] > 0.5 else "black"
+                axes.text(column, row, counts[row, column], ha="center", va="center", fontsize=7, color=colour)
+        axes.set_xticks(range(len(names)), names, rotation=60, fontsize=8)
+        axes.set_yticks(range(len(names)), names, fontsize=8)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)

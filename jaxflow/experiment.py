@@ -1,0 +1,231 @@
+"""The experiment: everything that decides a run, as one frozen value that a Python file builds."""
+
+import dataclasses
+import importlib.util
+import json
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import flax.linen as nn
+
+from jaxflow.errors import UserError
+
+# Marks fields that may change when a run is resumed: they decide where and how it runs, not what comes out.
+NOT_IDENTITY = {"identity": False}
+# Modules made from experiment files are registered under this prefix, so that their classes can be found again.
+FILE_MODULE = "jaxflow_experiment_"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is trained, on what, and how. `--FIELD=VALUE` on the command line changes any field."""
+
+    data: Any
+    """Where the examples come from and how they are split."""
+    model: nn.Module
+    """The network; its input and output sizes come from the data."""
+    problem: Any
+    """What is solved: loss, predictions and metrics."""
+    optimizer: Any
+    """The optimizer with its learning-rate schedule, clipping and weight decay."""
+    preprocess: tuple[Any, ...] = ()
+    """Transforms of the inputs that are part of the model's program, in order."""
+    augment: tuple[Any, ...] = ()
+    """Random changes to training batches, in order, after `preprocess`."""
+    batch_size: int = 32
+    """Examples in a training step, over all devices."""
+    epochs: float = 10
+    """Passes over the training split; may be a fraction, and 0 trains nothing."""
+    seed: int = 0
+    """Decides initial parameters, order of examples, dropout and augmentation."""
+    microbatch: int | None = None
+    """Examples whose gradients are computed at once; a step adds up batch_size / microbatch of them. None: a device's
+    whole share. Also the unit of dropout and augmentation keys and of batch normalisation's statistics, so that a run
+    with it set gives the same numbers on any number of devices."""
+    ema: float | None = None
+    """Decay of an exponential moving average of the parameters, which is then what is evaluated; None for none."""
+    strategy: Literal["pmap", "shard_map"] = field(default="pmap", metadata=NOT_IDENTITY)
+    """How a step spreads over several devices; on one device it is plain jit."""
+    feed: Literal["auto", "device", "host"] = field(default="auto", metadata=NOT_IDENTITY)
+    """Where training batches are gathered: on the device, which then holds the whole split, or on the host. auto takes
+    the device where the split fits."""
+    log_steps: int = field(default=100, metadata=NOT_IDENTITY)
+    """Training steps between two lines of metrics."""
+    validate_epochs: float = field(default=1, metadata=NOT_IDENTITY)
+    """Epochs between two passes over the validation split; each is followed by a checkpoint."""
+    checkpoint_steps: int | None = field(default=None, metadata=NOT_IDENTITY)
+    """Training steps between two further checkpoints; None for none but those after validation."""
+    keep_checkpoints: int = field(default=2, metadata=NOT_IDENTITY)
+    """Latest checkpoints that are kept, beside the best."""
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "log_steps", "keep_checkpoints", "microbatch", "checkpoint_steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"{name} is {value}; it must be 1 or more")
+        if self.epochs < 0:
+            raise UserError(f"epochs is {self.epochs}; it must be 0 or more")
+        if not self.validate_epochs > 0:
+            raise UserError(f"validate_epochs is {self.validate_epochs}; it must be more than 0")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"seed is {self.seed}; it must be in 0..2**32-1")
+        if self.microbatch and self.batch_size % self.microbatch:
+            raise UserError(f"microbatch {self.microbatch} does not divide batch_size {self.batch_size}")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise UserError(f"ema is {self.ema}; it must be between 0 and 1")
+
+
+def load(path: str | Path) -> Experiment:
+    """Reads an experiment from its Python file.
+
+    Args:
+      path: file with a function `get_config() -> Experiment`.
+
+    Returns:
+      The experiment as the file has it.
+
+    Raises:
+      UserError: the file is missing or broken, or has no such function.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(
+            f"no experiment file at {path}; --config takes a Python file, for example experiments/digits_cnn.py"
+        )
+    module = execute(path)
+    get_config = getattr(module, "get_config", None)
+    if not callable(get_config):
+        raise UserError(f"{path} has no function get_config(); add one that returns a jaxflow.Experiment")
+    experiment = _blame(path, get_config)
+    if not isinstance(experiment, Experiment):
+        raise UserError(
+            f"get_config() in {path} returned {type(experiment).__name__}; it must return a jaxflow.Experiment"
+        )
+    return experiment
+
+
+def execute(path: Path) -> ModuleType:
+    """Runs an experiment file as a module that classes can be found in again by name.
+
+    Args:
+      path: the file.
+
+    Returns:
+      The module, registered in sys.modules under FILE_MODULE and the file's stem.
+
+    Raises:
+      UserError: the file does not run; the line is named.
+    """
+    name = FILE_MODULE + path.stem
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} is no Python file; --config takes a file that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # before it runs: dataclasses look their module up while they are made
+    _blame(path, lambda: spec.loader.exec_module(module))
+    return module
+
+
+def _blame(path: Path, call: Any) -> Any:
+    """Calls into a user's file and reports what it raises in one line that names the line of that file."""
+    try:
+        return call()
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    except SyntaxError as error:
+        raise UserError(f"{error.filename or path}:{error.lineno}: {type(error).__name__}: {error.msg}") from error
+    except Exception as error:
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        raise UserError(f"{path}:{lines[-1] if lines else 1}: {type(error).__name__}: {error}") from error
+
+
+def to_json(value: Any) -> Any:
+    """Turns an experiment, or any part of one, into JSON: dataclasses become objects with their class's path.
+
+    Args:
+      value: numbers, strings, booleans, None, tuples, dataclasses and Linen modules of these.
+
+    Returns:
+      What json.dumps takes; `from_json` gives the equal value back.
+
+    Raises:
+      UserError: a field holds something else.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        kind = type(value)
+        fields = {name: to_json(part) for name, part in _parts(value)}
+        return {"class": f"{kind.__module__}:{kind.__qualname__}", **fields}
+    if isinstance(value, tuple):
+        return [to_json(part) for part in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise UserError(
+        f"an experiment cannot hold {value!r} ({type(value).__name__}): fields hold numbers, strings, booleans, None, "
+        "tuples, dataclasses and Linen modules"
+    )
+
+
+def from_json(value: Any) -> Any:
+    """Makes the value that `to_json` described; classes of experiment files must have been executed before."""
+    if isinstance(value, dict):
+        module, _, name = value["class"].partition(":")
+        try:
+            kind = importlib.import_module(module)
+            for part in name.split("."):
+                kind = getattr(kind, part)
+            return kind(**{key: from_json(part) for key, part in value.items() if key != "class"})
+        except (ImportError, AttributeError, TypeError) as error:
+            raise UserError(f"cannot rebuild {value['class']}: {error}; was it written by another version?") from error
+    if isinstance(value, list):
+        return tuple(from_json(part) for part in value)
+    return value
+
+
+def flatten(value: Any, identity_only: bool = False, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Lists every leaf of an experiment with its dotted name, as the command line spells it.
+
+    Args:
+      value: an experiment or a part of one.
+      identity_only: leaves out the fields that may change when a run is resumed.
+      prefix: dotted name of `value` itself.
+
+    Yields:
+      (name, value) pairs; the class of a part is the value of its own name.
+    """
+    if dataclasses.is_dataclass(value):
+        if prefix:
+            yield prefix, type(value).__name__
+        for name, part in _parts(value, identity_only):
+            yield from flatten(part, identity_only, f"{prefix}.{name}" if prefix else name)
+    elif isinstance(value, tuple) and any(dataclasses.is_dataclass(part) for part in value):
+        for index, part in enumerate(value):
+            yield from flatten(part, identity_only, f"{prefix}.{index}")
+    else:
+        yield prefix, value
+
+
+def differences(old: Experiment, new: Experiment) -> list[str]:
+    """Names the fields of a run's identity in which two experiments differ, as "field: old -> new"."""
+    before, after = dict(flatten(old, identity_only=True)), dict(flatten(new, identity_only=True))
+    return [
+        f"{name}: {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
+        for name in [*before, *(set(after) - set(before))]
+        if name not in before or name not in after or before[name] != after[name]
+    ]
+
+
+def dumps(experiment: Experiment) -> str:
+    """Writes an experiment as JSON text."""
+    return json.dumps(to_json(experiment), indent=2) + "\n"
+
+
+def _parts(value: Any, identity_only: bool = False) -> Iterator[tuple[str, Any]]:
+    hidden = ("parent", "name") if isinstance(value, nn.Module) else ()
+    for part in dataclasses.fields(value):
+        if part.name not in hidden and (part.metadata.get("identity", True) or not identity_only):
+            yield part.name, getattr(value, part.name)

@@ -1,0 +1,125 @@
+"""Where metrics go: metrics.jsonl, TensorBoard events, and lines and a bar for people."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+from tensorboardX import SummaryWriter
+
+from jaxflow.console import bar, console, say
+
+
+class MetricWriter:
+    """Writes numbers under the names of CLU's writers, to JSON lines and TensorBoard.
+
+    Attributes:
+      folder: the run folder; lines go to metrics.jsonl, events to tensorboard/.
+    """
+
+    def __init__(self, folder: Path, first_step: int = 0):
+        """Opens the files and drops what was logged after `first_step`, which is about to be done again."""
+        self.folder = folder
+        path = folder / "metrics.jsonl"
+        if path.exists():
+            _cut_back(path, first_step)
+        self._lines = path.open("a")
+        self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1 if first_step else None)
+
+    def write_scalars(self, step: int, scalars: Mapping[str, float], split: str = "train") -> None:
+        """Writes named numbers of a step, as one line and one event each."""
+        self._lines.write(json.dumps({"step": step, "split": split, **scalars}) + "\n")
+        for name, value in scalars.items():
+            self._events.add_scalar(f"{split}/{name}", value, step)
+
+    def write_texts(self, step: int, texts: Mapping[str, str]) -> None:
+        """Writes named texts to TensorBoard."""
+        for name, text in texts.items():
+            self._events.add_text(name, text, step)
+
+    def flush(self) -> None:
+        """Hands everything written so far to the operating system."""
+        self._lines.flush()
+        self._events.flush()
+
+    def close(self) -> None:
+        """Writes what is left and closes the files."""
+        self._lines.close()
+        self._events.close()
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Reads a run's metrics.jsonl: one dict for each line."""
+    path = folder / "metrics.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def format_metrics(metrics: Mapping[str, float]) -> str:
+    """Writes metrics for people, the loss first."""
+    return "  ".join(f"{name} {metrics[name]:.4f}" for name in sorted(metrics, key=lambda name: (name != "loss", name)))
+
+
+def _cut_back(path: Path, step: int) -> None:
+    kept = []
+    for line in path.read_text().splitlines():
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(line + "\n")
+        except (ValueError, KeyError):
+            continue  # a line that a kill cut in half
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text("".join(kept))
+    fresh.replace(path)
+
+
+class Reporter:
+    """Shows a run to a person: a bar on a terminal, plain lines elsewhere, validation lines that stay."""
+
+    def __init__(self, total_steps: int, steps_per_epoch: float, batch_size: int, first_step: int):
+        """Starts the bar at `first_step`."""
+        self._total, self._per_epoch, self._batch_size = total_steps, steps_per_epoch, batch_size
+        self._progress: Progress = bar("{task.fields[numbers]}")
+        self._task = self._progress.add_task("train", total=total_steps, completed=first_step, numbers="")
+        self._last_line = time.monotonic()
+
+    def __enter__(self) -> "Reporter":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def advance(self, step: int) -> None:
+        """Moves the bar; cheap enough for every step."""
+        now = time.monotonic()
+        if console.is_terminal and now - self._last_line > 0.2:
+            self._last_line = now
+            self._progress.update(self._task, completed=step, description=self._epoch(step), refresh=True)
+
+    def training(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Shows the training metrics of an interval."""
+        shown = {name: metrics[name] for name in ("loss", "accuracy") if name in metrics}
+        numbers = f"{format_metrics(shown)}  {metrics['examples_per_second']:,.0f} examples/s"
+        if console.is_terminal:
+            self._progress.update(
+                self._task, completed=step, description=self._epoch(step), numbers=numbers, refresh=True
+            )
+        else:
+            left = (self._total - step) * self._batch_size / metrics["examples_per_second"]
+            say(f"{self._epoch(step)}  step {step}/{self._total}  {numbers}  {_clock(left)} left")
+
+    def validation(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Shows the metrics of a validation pass, on a line that stays."""
+        numbers = format_metrics(metrics)
+        say(f"{self._epoch(step)}  step {step}/{self._total}  validation {numbers}")
+
+    def _epoch(self, step: int) -> str:
+        return f"epoch {step / self._per_epoch:.1f}/{self._total / self._per_epoch:.0f}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,111 @@
+"""The training loop: fold the train step over batches; everything else only reads the state."""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+from clu import parameter_overview
+
+from jaxflow.console import say
+from jaxflow.data.dataset import Dataset
+from jaxflow.experiment import Experiment
+from jaxflow.rundir import open_run, update_results
+from jaxflow.training.checkpoint import checkpoints, restore, save
+from jaxflow.training.log import MetricWriter, Reporter
+from jaxflow.training.optimizers import learning_rate
+from jaxflow.training.passes import evaluate_split, evaluation_batch_size
+from jaxflow.training.setup import Setup, check_same_data, set_up
+
+
+def train(
+    experiment: Experiment,
+    workdir: str | Path,
+    *,
+    dataset: Dataset | None = None,
+    source: Path | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Trains an experiment, or goes on where its run folder stopped.
+
+    Args:
+      experiment: what to train.
+      workdir: the run folder; made if missing.
+      dataset: the experiment's data, if it is loaded already.
+      source: the experiment's file, to be kept in the run folder.
+      overwrite: starts again in a folder that holds a run.
+
+    Returns:
+      The run's results so far, as in results.json.
+
+    Raises:
+      UserError: experiment, data or folder do not fit together; nothing was written then.
+    """
+    setup = set_up(experiment, dataset or experiment.data.load())
+    with open_run(Path(workdir), experiment, source, overwrite) as folder:
+        return update_results(folder, _fold(setup, folder))
+
+
+def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
+    experiment, program, feed, splits = setup.experiment, setup.program, setup.feed, setup.dataset.splits
+    total, per_epoch = program.total_steps, len(splits["train"]) / experiment.batch_size
+    train_step, eval_step = program.train_step(feed.fetch), program.eval_step()
+    rows = evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
+    keep, best_metric = experiment.keep_checkpoints, experiment.problem.best_metric
+    with checkpoints(folder / "checkpoints", keep, best_metric) as manager:
+        state, first = program.init(), 0
+        if manager.latest_step() is None:
+            say(parameter_overview.get_parameter_overview(state.params, include_stats=False))
+        else:
+            first = manager.latest_step()
+            check_same_data(manager, first, setup.meta, folder)
+            state = restore(manager, first, state)
+            say(f"resumed {folder} at step {first} of {total}")
+        writer, results, trained = MetricWriter(folder, first), {}, 0.0
+        totals, since, clock = program.empty_metrics(), first, time.perf_counter()
+        with Reporter(total, per_epoch, experiment.batch_size, first) as report:
+            # Step 0 is only looked at, and only where there is nothing to train.
+            for step in range(first + 1 if total else 0, total + 1):
+                if step:
+                    state, totals, last = train_step(state, totals, feed.resident, feed.item(step - 1))
+                    report.advance(step)
+                validates = _due(step, experiment.validate_epochs * per_epoch, total)
+                saves = validates or _due(step, experiment.checkpoint_steps, total)
+                # A checkpoint ends an interval too: a resumed run then logs the same lines as an unbroken one.
+                if step and (saves or _due(step, experiment.log_steps, total)):
+                    means, own = jax.device_get(({k: v.compute() for k, v in totals.items()}, last["loss"].compute()))
+                    seconds = time.perf_counter() - clock
+                    line = {name: float(value) for name, value in means.items()} | {
+                        "step_loss": float(own),
+                        "epoch": step / per_epoch,
+                        "learning_rate": float(learning_rate(experiment.optimizer, total, step - 1)),
+                        "examples_per_second": (step - since) * experiment.batch_size / seconds,
+                    }
+                    writer.write_scalars(step, line)
+                    report.training(step, line)
+                    trained += seconds
+                    totals, since = program.empty_metrics(), step
+                metrics = None
+                if validates and "validation" in splits:
+                    metrics, _ = evaluate_split(eval_step, state.variables(), splits["validation"], rows)
+                    writer.write_scalars(step, metrics, "validation")
+                    report.validation(step, metrics)
+                    results["validation"] = metrics
+                if saves:
+                    writer.flush()
+                    save(manager, state, setup.meta, metrics)
+                if since == step:
+                    clock = time.perf_counter()  # what was logged, validated and saved is no training time
+        writer.close()
+    if trained:
+        results |= {"examples_per_second": (total - first) * experiment.batch_size / trained, "seconds": trained}
+    return results | {"steps": total, "checkpoint_step": total}
+
+
+def _due(step: int, every: float | None, total: int) -> bool:
+    """Whether a step is the first at or past a multiple of `every` steps, or the last of all."""
+    if step == total or every is None:
+        return step == total
+    # A shade more, so that 3 is due every 0.1 * 30 = 3.0000000000000004 steps.
+    return math.floor(step / every + 1e-9) > math.floor((step - 1) / every + 1e-9)

@@ -1,0 +1,65 @@
+"""One pass over a split: every example exactly once, the last batch padded and masked."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxflow.data.dataset import Split
+
+
+def padded_batches(split: Split, batch_size: int) -> Iterator[dict[str, np.ndarray]]:
+    """Cuts a split into batches of one size, in order.
+
+    Args:
+      split: any split.
+      batch_size: rows of every batch.
+
+    Yields:
+      Batches with "weights": 1 for examples, 0 for the rows that fill up the last batch.
+    """
+    for first in range(0, len(split), batch_size):
+        batch = split.rows(np.arange(first, min(first + batch_size, len(split))))
+        yield pad(batch, batch_size)
+
+
+def pad(batch: dict[str, np.ndarray], batch_size: int) -> dict[str, np.ndarray]:
+    """Fills a batch up with rows of zeros, and adds the weights that mask them."""
+    rows = len(batch["inputs"])
+    batch = batch | {"weights": np.ones(rows, np.float32)}
+
+    def fill(leaf: np.ndarray) -> np.ndarray:
+        return np.concatenate([leaf, np.zeros((batch_size - rows, *leaf.shape[1:]), leaf.dtype)])
+
+    return batch if rows == batch_size else jax.tree.map(fill, batch)
+
+
+def evaluation_batch_size(train_batch_size: int, devices: int) -> int:
+    """Chooses the batch of an evaluation: without gradients to keep, 256 rows are no burden and waste no dispatch."""
+    return -(-max(train_batch_size, 256) // devices) * devices
+
+
+def evaluate_split(
+    eval_step: Callable[..., Any], variables: Any, split: Split, batch_size: int
+) -> tuple[dict[str, float], np.ndarray]:
+    """Evaluates a split.
+
+    Args:
+      eval_step: (variables, batch) -> (metrics, predictions), compiled.
+      variables: what the model is evaluated with.
+      split: the examples.
+      batch_size: rows of a batch, divisible by the devices.
+
+    Returns:
+      Metrics by name, and the predictions of all examples, (examples, ...), in order.
+    """
+    totals: dict[str, Any] = {}
+    predictions = []
+    for batch in padded_batches(split, batch_size):
+        metrics, predicted = eval_step(variables, batch)
+        totals = {name: totals[name].merge(m) if totals else m for name, m in metrics.items()}
+        predictions.append(predicted)
+    values = jax.device_get({name: metric.compute() for name, metric in totals.items()})
+    rows = np.concatenate(jax.device_get(predictions))[: len(split)]
+    return {name: float(value) for name, value in values.items()}, rows

@@ -1,0 +1,137 @@
+"""An experiment's parts put together for its data: model, optimizer and compiled steps."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxflow.data.dataset import Schema
+from jaxflow.data.order import steps_in
+from jaxflow.errors import UserError
+from jaxflow.experiment import Experiment
+from jaxflow.training import augment, preprocess
+from jaxflow.training.optimizers import make_optimizer
+from jaxflow.training.parallel import Layout, make_layout, spread
+from jaxflow.training.state import TrainState, init_state
+from jaxflow.training.steps import make_eval_step, make_predict_step, make_train_step
+
+
+@dataclass(frozen=True)
+class Program:
+    """What an experiment computes, for data of a given schema and size.
+
+    Attributes:
+      experiment: what was put together.
+      schema: what the data holds.
+      layout: the devices.
+      model: the network with its output width filled in.
+      tx: the optimizer.
+      transform: fitted preprocessing.
+      total_steps: steps of the whole run.
+    """
+
+    experiment: Experiment
+    schema: Schema
+    layout: Layout
+    model: nn.Module
+    tx: optax.GradientTransformation
+    transform: Callable[[jax.Array], jax.Array]
+    total_steps: int
+
+    def init(self) -> TrainState:
+        """Makes the state of step 0, on every device."""
+        example = jnp.zeros((1, *self.schema.inputs.shape), self.schema.inputs.dtype)
+
+        def make(key: jax.Array) -> TrainState:
+            return init_state(self.model, self.tx, key, self.transform(example), self.experiment.ema is not None)
+
+        return jax.jit(make, out_shardings=self.layout.replicated)(jax.random.key(self.experiment.seed))
+
+    def train_step(self, fetch: Callable[[Any, Any], dict[str, jax.Array]]) -> Callable[..., Any]:
+        """Compiles (state, totals, resident, item) -> (state, totals, metrics of this step)."""
+        experiment = self.experiment
+        step = make_train_step(
+            self.model,
+            experiment.problem,
+            self.tx,
+            transform=self.transform,
+            augment=partial(augment.apply, experiment.augment),
+            microbatch=experiment.microbatch,
+            ema=experiment.ema,
+            axis=self.layout.axis,
+        )
+
+        def run(state: TrainState, totals: Any, resident: Any, item: Any) -> tuple[TrainState, Any, Any]:
+            state, metrics = step(state, fetch(resident, item))
+            # Added up on the device: the host looks only when a line is due.
+            return state, {name: totals[name].merge(metric) for name, metric in metrics.items()}, metrics
+
+        return spread(run, self.layout, (None, None, None, 0), (None, None, None), donate=(0, 1))
+
+    def eval_step(self) -> Callable[..., Any]:
+        """Compiles (variables, batch) -> (metrics, predictions)."""
+        step = make_eval_step(self.model, self.experiment.problem, transform=self.transform, axis=self.layout.axis)
+        return spread(step, self.layout, (None, 0), (None, 0))
+
+    def predict_step(self) -> Callable[..., Any]:
+        """Compiles (variables, inputs) -> predictions, on one device."""
+        step = make_predict_step(self.model, self.experiment.problem, transform=self.transform)
+        return jax.jit(lambda variables, inputs: step(variables, inputs)[1])
+
+    def empty_metrics(self) -> dict[str, Any]:
+        """Makes the metrics of no examples, on every device."""
+        targets = jax.ShapeDtypeStruct((1,), jnp.int32)
+        outputs = jax.ShapeDtypeStruct((1, self.experiment.problem.outputs(self.schema)), jnp.float32)
+        floats = jax.ShapeDtypeStruct((1,), jnp.float32)
+        metrics = jax.eval_shape(self.experiment.problem.metrics, outputs, targets, floats, floats)
+        return self.layout.replicate({name: type(metric).empty() for name, metric in metrics.items()})
+
+
+def assemble(experiment: Experiment, schema: Schema, fitted: Sequence[Any], train_size: int) -> Program:
+    """Puts an experiment's parts together and checks that they fit, before anything is computed.
+
+    Args:
+      experiment: the experiment.
+      schema: what its data holds.
+      fitted: what its preprocessing was fitted to.
+      train_size: examples in the training split.
+
+    Returns:
+      The program.
+
+    Raises:
+      UserError: the model does not take these inputs or gives outputs of another width than the problem needs.
+    """
+    layout = make_layout(experiment.strategy)
+    needed = experiment.problem.outputs(schema)
+    model = experiment.model
+    if getattr(model, "outputs", needed) is None:
+        model = dataclasses.replace(model, outputs=needed)
+    total_steps = steps_in(experiment.epochs, train_size, experiment.batch_size)
+    transform = partial(preprocess.apply, experiment.preprocess, fitted)
+    _check_shapes(model, transform, schema, needed)
+    return Program(
+        experiment, schema, layout, model, make_optimizer(experiment.optimizer, total_steps), transform, total_steps
+    )
+
+
+def _check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schema, needed: int) -> None:
+    inputs = jax.ShapeDtypeStruct((1, *schema.inputs.shape), schema.inputs.dtype)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    try:
+        outputs, _ = jax.eval_shape(lambda key, x: model.init_with_output(key, transform(x), train=False), key, inputs)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"model {type(model).__name__} does not take inputs of shape {schema.inputs.shape}: {reason}"
+        ) from error
+    if outputs.shape[-1] != needed:
+        raise UserError(
+            f"the model gives {outputs.shape[-1]} outputs, but the problem needs {needed}; leave outputs=None"
+        )

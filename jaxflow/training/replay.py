@@ -1,0 +1,43 @@
+"""One past step again: the state comes from a checkpoint, the batch from the step's number."""
+
+from pathlib import Path
+
+from jaxflow.console import track
+from jaxflow.errors import UserError
+from jaxflow.experiment import Experiment
+from jaxflow.training.checkpoint import restore
+from jaxflow.training.log import read_metrics
+from jaxflow.training.setup import read_run, set_up
+
+
+def replay(
+    workdir: str | Path, step: int, *, experiment: Experiment | None = None
+) -> tuple[dict[str, float], float | None]:
+    """Computes a training step again, from the newest checkpoint before it, or from the start where there is none.
+
+    Args:
+      workdir: the run folder; nothing in it is changed.
+      step: the step's number, from 1.
+      experiment: the run's own, where paths or the like differ from its folder's.
+
+    Returns:
+      The metrics of the step's own batch, and the loss that was logged for it (None if the step has no log line).
+
+    Raises:
+      UserError: the run has no such step.
+    """
+    workdir = Path(workdir)
+    with read_run(workdir, experiment) as (experiment, manager):
+        setup = set_up(experiment, experiment.data.load())
+        program, feed = setup.program, setup.feed
+        if not 1 <= step <= program.total_steps:
+            raise UserError(f"step {step} is not in this run; it has steps 1 to {program.total_steps}")
+        state = program.init()
+        before = [saved for saved in manager.all_steps() if saved < step]
+        if before:
+            state = restore(manager, max(before), state)
+    train_step, totals = program.train_step(feed.fetch), program.empty_metrics()
+    for number in track(range(int(state.step), step), f"replay up to step {step}"):
+        state, totals, metrics = train_step(state, totals, feed.resident, feed.item(number))
+    logged = [line["step_loss"] for line in read_metrics(workdir) if line["step"] == step and "step_loss" in line]
+    return {name: float(metric.compute()) for name, metric in metrics.items()}, logged[-1] if logged else None

@@ -1,0 +1,132 @@
+"""What training and replaying start from, and what evaluation and prediction read back."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orbax.checkpoint as ocp
+
+from jaxflow.data.dataset import Dataset
+from jaxflow.errors import UserError
+from jaxflow.experiment import Experiment, differences, from_json, to_json
+from jaxflow.rundir import read_experiment
+from jaxflow.training import preprocess
+from jaxflow.training.checkpoint import choose, read_meta, reader, restore
+from jaxflow.training.feed import Feed, make_feed
+from jaxflow.training.program import Program, assemble
+from jaxflow.training.state import TrainState
+
+
+@dataclass(frozen=True)
+class Setup:
+    """An experiment with its data, program and feed.
+
+    Attributes:
+      meta: what a checkpoint carries so that it can be used without the data: schema, fitted preprocessing, size.
+    """
+
+    experiment: Experiment
+    dataset: Dataset
+    program: Program
+    feed: Feed
+    meta: dict[str, Any]
+
+
+def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
+    """Fits preprocessing on the training split and puts program and feed together; writes nothing.
+
+    Raises:
+      UserError: experiment, data and devices do not fit together.
+    """
+    split = dataset.splits["train"]
+    if experiment.batch_size > len(split):
+        raise UserError(
+            f"batch_size {experiment.batch_size} is larger than the training split of {len(split)} examples"
+        )
+    fitted = preprocess.fit(experiment.preprocess, split.rows(np.arange(len(split)))["inputs"])
+    meta = {"schema": to_json(dataset.schema), "fitted": fitted, "train_size": len(split)}
+    program = assemble(experiment, dataset.schema, fitted, len(split))
+    program.layout.check_batch(experiment.batch_size, experiment.microbatch)
+    return Setup(experiment, dataset, program, make_feed(split, experiment, program.layout), meta)
+
+
+def check_same_data(manager: ocp.CheckpointManager, step: int, meta: dict[str, Any], folder: Path) -> None:
+    """Refuses to go on from a checkpoint that was trained on other data.
+
+    Raises:
+      UserError: the data changed; what changed is named.
+    """
+    saved = read_meta(manager, step)
+    now = json.loads(json.dumps(meta))
+    changed = [f"{name}: {saved.get(name)} -> {now[name]}" for name in now if saved.get(name) != now[name]]
+    if changed:
+        raise UserError(
+            f"the data changed since {folder} was trained ({'; '.join(changed)}); "
+            "choose another --workdir, or --overwrite to start again there"
+        )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained run, read back from its folder.
+
+    Attributes:
+      step: which checkpoint it is.
+    """
+
+    experiment: Experiment
+    program: Program
+    state: TrainState
+    step: int
+
+
+@contextmanager
+def read_run(workdir: Path, experiment: Experiment | None = None) -> Iterator[tuple[Experiment, ocp.CheckpointManager]]:
+    """Opens a run folder for reading.
+
+    Args:
+      workdir: the folder.
+      experiment: stands in for the folder's own, from which it may differ in what is no part of a run's identity.
+
+    Yields:
+      The experiment and the run's checkpoints.
+
+    Raises:
+      UserError: there is no such run, or it is another experiment's.
+    """
+    if not workdir.is_dir():
+        raise UserError(f"no run folder at {workdir}; name one with --workdir, or train first")
+    own = read_experiment(workdir)
+    experiment = experiment or own
+    changed = differences(own, experiment)
+    if changed:
+        raise UserError(
+            f"{workdir} holds a different experiment ({'; '.join(changed)}); a trained run cannot be changed"
+        )
+    with reader(workdir / "checkpoints") as manager:
+        yield experiment, manager
+
+
+def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment | None = None) -> Trained:
+    """Reads a trained run; the data it was trained on is not needed.
+
+    Args:
+      workdir: its folder.
+      checkpoint: "last", "best" or a step.
+      experiment: stands in for the folder's own, as in `read_run`.
+
+    Returns:
+      The trained run.
+
+    Raises:
+      UserError: there is no such run or checkpoint.
+    """
+    with read_run(workdir, experiment) as (experiment, manager):
+        step = choose(manager, checkpoint)
+        meta = read_meta(manager, step)
+        program = assemble(experiment, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
+        return Trained(experiment, program, restore(manager, step, program.init()), step)

@@ -1,0 +1,63 @@
+"""The train state: all that a run needs to go on, as one immutable pytree."""
+
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+
+
+@flax.struct.dataclass
+class TrainState:
+    """All that changes from step to step.
+
+    Attributes:
+      step: scalar int32, training steps taken.
+      params: the model's parameters.
+      model_state: its other collections, such as batch statistics.
+      opt_state: the optimizer's state.
+      key: the run's random key; it never changes, steps fold their number into it.
+      ema: moving average of the parameters, or None.
+    """
+
+    step: jax.Array
+    params: Any
+    model_state: Any
+    opt_state: optax.OptState
+    key: jax.Array
+    ema: Any = None
+
+    def variables(self) -> dict[str, Any]:
+        """Gives what the model is evaluated with: the averaged parameters where there are any."""
+        return {"params": self.params if self.ema is None else self.ema, **self.model_state}
+
+
+def init_state(
+    model: nn.Module, tx: optax.GradientTransformation, key: jax.Array, example: jax.Array, ema: bool = False
+) -> TrainState:
+    """Makes the state before the first step.
+
+    Args:
+      model: called as model(inputs, train).
+      tx: the optimizer.
+      key: typed random key; parameters are drawn from it, and the state keeps it.
+      example: inputs of a batch, as the model takes them; only shape and dtype matter.
+      ema: whether a moving average of the parameters is kept.
+
+    Returns:
+      The state of step 0.
+    """
+    variables = model.init(jax.random.fold_in(key, 0), example, train=False)
+    params = variables["params"]
+    model_state = {name: value for name, value in variables.items() if name != "params"}
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        model_state=model_state,
+        opt_state=tx.init(params),
+        key=key,
+        # A copy: the step gives its input state's memory away, and one buffer cannot be given away twice.
+        ema=jax.tree.map(jnp.copy, params) if ema else None,
+    )

@@ -1,0 +1,137 @@
+"""The front door: python launch.py [VERB] [--config FILE] [--workdir DIR] [--FIELD=VALUE ...]."""
+
+import argparse
+import difflib
+import logging
+import sys
+from pathlib import Path
+
+USAGE = """usage: python launch.py [VERB] [--config FILE] [--workdir DIR] [--FIELD=VALUE ...]
+
+  (no verb)   train, then evaluate the test split once
+  train       train, or go on where the run folder stopped
+  evaluate    evaluate the test split: metrics, predictions/test.csv, report/index.html
+  predict     predict new data: --input PATH [--output FILE]
+  replay      compute a past step again and compare it with the log: --step N
+
+  --config FILE      experiment file, for example experiments/digits_cnn.py
+  --workdir DIR      run folder; without it runs/<experiment>[-overrides]. After training it is all a verb needs
+  --overwrite        start again in a folder that holds a run (train)
+  --checkpoint WHICH last, best (by validation) or a step (evaluate, predict)
+  --quiet            print nothing but errors
+  --FIELD=VALUE      change any field of the experiment; --config FILE --help lists them all
+
+exit status: 0 done, 2 a mistake in what was asked for, 130 interrupted (launch again to go on), 1 anything else"""
+
+FLAGS = {
+    "run": ("config", "workdir", "overwrite", "quiet"),
+    "train": ("config", "workdir", "overwrite", "quiet"),
+    "evaluate": ("config", "workdir", "checkpoint", "quiet"),
+    "predict": ("config", "workdir", "checkpoint", "input", "output", "quiet"),
+    "replay": ("config", "workdir", "step", "quiet"),
+}
+
+
+def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
+    """Splits a command line into the verb, its own flags, and flags for the experiment."""
+    verb = argv[0] if argv and not argv[0].startswith("-") else "run"
+    if verb not in FLAGS or (verb == "run" and argv[:1] == ["run"]):
+        near = difflib.get_close_matches(verb, FLAGS, n=1)
+        fail(f"no verb {verb!r}" + (f"; perhaps you meant {near[0]}" if near else "; launch.py --help lists them"))
+    parser = argparse.ArgumentParser(prog="launch.py", add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.error = lambda message: fail(f"{message}; launch.py {verb} --help lists the flags")
+    for flag in FLAGS[verb]:
+        if flag in ("overwrite", "quiet"):
+            parser.add_argument(f"--{flag}", action="store_true")
+        else:
+            parser.add_argument(f"--{flag}", default="last" if flag == "checkpoint" else None)
+    parser.add_argument("--help", "-h", action="store_true")
+    flags, rest = parser.parse_known_args(argv[1:] if argv[:1] == [verb] else argv)
+    return verb, flags, rest
+
+
+def fail(message: str) -> None:
+    """Reports the user's mistake in one line."""
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def main(argv: list[str]) -> int:
+    """Runs a verb and returns the exit status."""
+    verb, flags, overrides = parse(argv)
+    if not (flags.config or flags.workdir):
+        print(USAGE)
+        if not flags.help:
+            fail("say what to run: --config FILE, or --workdir DIR for a run that exists")
+        return 0
+    # TensorFlow Datasets and Orbax speak through absl; what a person must know, jaxflow says itself.
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    from jaxflow.errors import UserError
+
+    try:
+        return run(verb, flags, overrides)
+    except UserError as error:
+        fail(" ".join(str(error).split()))
+    except KeyboardInterrupt:
+        print("interrupted; launch again to go on from the last checkpoint", file=sys.stderr)
+    return 130
+
+
+def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
+    """Builds the experiment and hands it to the verb's function."""
+    import jaxflow
+    from jaxflow.console import console, say
+    from jaxflow.flags import describe, override
+    from jaxflow.rundir import default_workdir, read_experiment
+
+    console.quiet = flags.quiet
+    source = Path(flags.config) if flags.config else None
+    experiment = jaxflow.load(source) if source else read_experiment(Path(flags.workdir))
+    if flags.help:
+        print(USAGE, end="\n\n")
+        print(describe(experiment, f"launch.py {'' if verb == 'run' else verb + ' '}--config {source or 'FILE'}"))
+        return 0
+    experiment = override(experiment, overrides)
+    workdir = Path(flags.workdir) if flags.workdir else default_workdir(source, overrides)
+
+    if verb in ("run", "train"):
+        dataset = experiment.data.load()
+        results = jaxflow.train(experiment, workdir, dataset=dataset, source=source, overwrite=flags.overwrite)
+        if verb == "run" and results.get("test_step") != results["steps"]:
+            results = jaxflow.evaluate(workdir, experiment=experiment, dataset=dataset)
+        summarize(results, verb)
+        say(f"run folder: {workdir}")
+        if verb == "train":
+            say(f"next: python launch.py evaluate --workdir {workdir}")
+        else:
+            say(f"look at: {workdir}/report/index.html")
+            say(f"next: python launch.py predict --workdir {workdir} --input IMAGE_OR_NPY")
+    elif verb == "evaluate":
+        summarize(jaxflow.evaluate(workdir, experiment=experiment, checkpoint=flags.checkpoint), verb)
+        say(f"look at: {workdir}/report/index.html")
+    elif verb == "predict":
+        if not flags.input:
+            fail("predict needs --input PATH: an .npy or .npz array, an image, or a folder of images")
+        written = jaxflow.predict(workdir, flags.input, flags.output, checkpoint=flags.checkpoint)
+        say(f"predictions: {written}")
+    else:
+        if not (flags.step or "").isdigit():
+            fail("replay needs --step N, the number of a training step")
+        metrics, logged = jaxflow.replay(workdir, int(flags.step), experiment=experiment)
+        say(f"step {flags.step} again: " + "  ".join(f"{name} {value:.9g}" for name, value in metrics.items()))
+        say("logged then: " + ("no line for this step" if logged is None else f"loss {logged:.9g}"))
+    return 0
+
+
+def summarize(results: dict, verb: str) -> None:
+    """Prints the metrics of a run."""
+    from jaxflow.console import say
+    from jaxflow.training.log import format_metrics
+
+    for split in ("validation", "test", "baseline"):
+        if split in results and not (split != "validation" and verb == "train"):
+            say(f"{split}: {format_metrics(results[split])}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
