@@ -38,7 +38,7 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     if verb not in FLAGS or (verb == "run" and argv[:1] == ["run"]):
         near = difflib.get_close_matches(verb, FLAGS, n=1)
         fail(f"no verb {verb!r}" + (f"; perhaps you meant {near[0]}" if near else "; launch.py --help lists them"))
-    parser = argparse.ArgumentParser(prog="launch.py", add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser = argparse.ArgumentParser(prog="launch.py", add_help=False, allow_abbrev=False)
     parser.error = lambda message: fail(f"{message}; launch.py {verb} --help lists the flags")
     for flag in FLAGS[verb]:
         if flag in ("overwrite", "quiet"):

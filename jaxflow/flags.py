@@ -4,7 +4,6 @@ import contextlib
 import difflib
 import io
 import os
-import re
 from collections.abc import Sequence
 from unittest import mock
 
@@ -83,9 +82,10 @@ def _parse(experiment: Experiment, flags: Sequence[str], prog: str = "launch.py"
 
 
 def _first_line(box: str) -> str:
-    """Takes the message out of the box that tyro draws around it."""
-    lines = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
-    return re.sub(r"^Error parsing ", "", lines[0]) if lines else box.strip()
+    """Takes the message out of the box that tyro draws around it, in Unicode or in ASCII; the title comes first."""
+    lines = [line.strip("│╭╮╰╯─| -") for line in box.splitlines()]
+    title, *message = [line for line in lines if line]
+    return (message or [title])[0].removeprefix("Error parsing ")
 
 
 def _unknown(experiment: Experiment, flag: str) -> str:

@@ -42,6 +42,8 @@ class CNN(nn.Module):
             x = activation(self.activation)(x)
             if layer < self.pools:
                 x = ops.max_pool(x)
+            if 0 in x.shape:
+                raise ValueError(f"nothing is left of a {inputs.shape[1:3]} image after {layer + 1} convolutions")
         x = x.reshape(x.shape[0], -1)  # (batch, height * width * channel)
         for width in self.hidden:
             x = Dropout(self.dropout)(x, train)

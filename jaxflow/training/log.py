@@ -28,6 +28,12 @@ class MetricWriter:
         self._lines = path.open("a")
         self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1 if first_step else None)
 
+    def __enter__(self) -> "MetricWriter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def write_scalars(self, step: int, scalars: Mapping[str, float], split: str = "train") -> None:
         """Writes named numbers of a step, as one line and one event each."""
         self._lines.write(json.dumps({"step": step, "split": split, **scalars}) + "\n")

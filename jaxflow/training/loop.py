@@ -62,9 +62,9 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
             check_same_data(manager, first, setup.meta, folder)
             state = restore(manager, first, state)
             say(f"resumed {folder} at step {first} of {total}")
-        writer, results, trained = MetricWriter(folder, first), {}, 0.0
+        results, trained = {}, 0.0
         totals, since, clock = program.empty_metrics(), first, time.perf_counter()
-        with Reporter(total, per_epoch, experiment.batch_size, first) as report:
+        with MetricWriter(folder, first) as writer, Reporter(total, per_epoch, experiment.batch_size, first) as report:
             # Step 0 is only looked at, and only where there is nothing to train.
             for step in range(first + 1 if total else 0, total + 1):
                 if step:
@@ -97,7 +97,6 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
                     save(manager, state, setup.meta, metrics)
                 if since == step:
                     clock = time.perf_counter()  # what was logged, validated and saved is no training time
-        writer.close()
     if trained:
         results |= {"examples_per_second": (total - first) * experiment.batch_size / trained, "seconds": trained}
     return results | {"steps": total, "checkpoint_step": total}

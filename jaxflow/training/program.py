@@ -126,7 +126,7 @@ def _check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schem
     key = jax.eval_shape(lambda: jax.random.key(0))
     try:
         outputs, _ = jax.eval_shape(lambda key, x: model.init_with_output(key, transform(x), train=False), key, inputs)
-    except (TypeError, ValueError, ZeroDivisionError) as error:
+    except (TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(
             f"model {type(model).__name__} does not take inputs of shape {schema.inputs.shape}: {reason}"

@@ -1,0 +1,83 @@
+"""Strict: warnings are errors, ranks are not promoted silently, and there are four virtual CPU devices."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+import jax
+import numpy as np
+import pytest
+
+import jaxflow
+from jaxflow import console
+from jaxflow.data.dataset import Dataset
+
+ROOT = Path(__file__).parents[1]
+PREPARED = ROOT.parent / "shared" / "data" / "tensorflow_datasets"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once(tmp_path_factory):
+    """One compilation cache for all workers of a test run: the same small programs serve many tests."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    jax.config.update("jax_compilation_cache_dir", str(shared / "compiled"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+@pytest.fixture(autouse=True)
+def private_folders(tmp_path, monkeypatch):
+    """Nothing a test does reaches the user's caches, and nothing in the environment reaches a test."""
+    monkeypatch.setenv("JAXFLOW_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
+    monkeypatch.setattr(console.console, "quiet", True)
+
+
+def toy_images(size: int, seed: int = 0, classes: int = 3, side: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """Noise with a bright stripe whose row is the class: learnable, uint8."""
+    generator = np.random.RandomState(seed)
+    labels = generator.randint(0, classes, size)
+    images = generator.randint(0, 100, (size, side, side, 1))
+    images[np.arange(size), labels] += 120
+    return images.astype(np.uint8), labels
+
+
+@pytest.fixture
+def toy() -> Dataset:
+    return jaxflow.from_arrays({"train": toy_images(50, 0), "validation": toy_images(13, 1), "test": toy_images(11, 2)})
+
+
+@pytest.fixture
+def experiment() -> jaxflow.Experiment:
+    """A small experiment with everything that a run's numbers can depend on."""
+    return jaxflow.Experiment(
+        data=jaxflow.Digits(),
+        preprocess=(jaxflow.Standardize(),),
+        augment=(jaxflow.Flip(), jaxflow.Crop(pad=1)),
+        model=jaxflow.CNN(widths=(4, 4), pools=1, hidden=(8,), padding="SAME", dropout=0.2, norm="batch"),
+        problem=jaxflow.Classification(label_smoothing=0.1),
+        optimizer=jaxflow.AdamW(learning_rate=1e-2, schedule=jaxflow.Cosine(warmup_steps=2), clip_norm=1.0),
+        batch_size=8,
+        epochs=2,
+        microbatch=2,
+        ema=0.9,
+        log_steps=3,
+    )
+
+
+def launch(*arguments: str, cwd: Path, **environment: str):
+    """Runs launch.py as a user does, on one device."""
+    settings = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"} | {"PYTHONWARNINGS": "default"} | environment
+    return subprocess.run(
+        [sys.executable, str(ROOT / "launch.py"), *arguments],
+        cwd=cwd,
+        env=settings,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )

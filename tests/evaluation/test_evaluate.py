@@ -1,0 +1,71 @@
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import accuracy_score
+
+import jaxflow
+from jaxflow.evaluation.report import figures
+from jaxflow.training.setup import read_trained
+
+
+@pytest.fixture
+def trained(experiment, toy, tmp_path):
+    jaxflow.train(experiment, tmp_path, dataset=toy)
+    return tmp_path
+
+
+def test_every_test_example_counts_exactly_once(trained, toy):
+    results = jaxflow.evaluate(trained, dataset=toy)
+    with (trained / "predictions" / "test.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == list(toy.splits["test"].ids)
+    accuracy = accuracy_score([row["target"] for row in rows], [row["prediction"] for row in rows])
+    assert results["test"]["accuracy"] == pytest.approx(accuracy)
+
+
+def test_the_moving_average_is_what_is_evaluated(trained, toy):
+    run = read_trained(trained)
+    images = run.program.transform(toy.splits["test"].inputs)
+    variables = {"params": run.state.ema, **run.state.model_state}
+    expected = run.experiment.problem.predictions(run.program.model.apply(variables, images))
+    jaxflow.evaluate(trained, dataset=toy)
+    with (trained / "predictions" / "test.csv").open() as file:
+        sureness = [float(row["probability"]) for row in csv.DictReader(file)]
+    np.testing.assert_allclose(sureness, np.asarray(expected).max(-1), atol=1e-5)
+
+
+def test_evaluations_of_the_test_split_are_counted(trained, toy):
+    assert [jaxflow.evaluate(trained, dataset=toy)["test_evaluations"] for _ in range(2)] == [1, 2]
+
+
+def test_the_report_stands_alone(trained, toy):
+    jaxflow.evaluate(trained, dataset=toy)
+    page = (trained / "report" / "index.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert "http" not in page.replace("http-equiv", "")
+    for name in ("learning_curve", "confusion", "misclassified"):
+        with Image.open(trained / "report" / f"{name}.png") as image:
+            assert np.asarray(image.convert("L")).std() > 5  # something is drawn
+
+
+def test_a_run_without_a_checkpoint_is_refused(trained, toy, tmp_path_factory):
+    empty = tmp_path_factory.mktemp("empty")
+    with pytest.raises(jaxflow.UserError, match=r"no experiment\.json"):
+        jaxflow.evaluate(empty, dataset=toy)
+    (empty / "experiment.json").write_text((trained / "experiment.json").read_text())
+    with pytest.raises(jaxflow.UserError, match="has no checkpoint"):
+        jaxflow.evaluate(empty, dataset=toy)
+
+
+def test_a_checkpoint_that_is_not_there_is_named(trained, toy):
+    with pytest.raises(jaxflow.UserError, match="no checkpoint '5'; there are 7, 13"):
+        jaxflow.evaluate(trained, checkpoint="5", dataset=toy)
+
+
+def test_misclassified_counts_the_wrong_ones(tmp_path):
+    probabilities = np.eye(3)[[0, 1, 2, 0]]
+    images = np.zeros((4, 6, 6, 3), np.uint8)
+    wrong = figures.misclassified(images, np.array([0, 1, 1, 1]), probabilities, "abc", tmp_path / "wrong.png")
+    assert wrong == 2

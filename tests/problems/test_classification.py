@@ -1,0 +1,47 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, log_loss
+
+import jaxflow
+from jaxflow.problems.losses import softmax_cross_entropy
+from jaxflow.problems.metrics import Mean
+
+LOGITS = jax.random.normal(jax.random.key(0), (9, 4)) * 3
+LABELS = jnp.array([0, 1, 2, 3, 0, 1, 2, 3, 0])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+def test_cross_entropy_is_that_of_the_smoothed_one_hot_labels(smoothing):
+    one_hot = np.eye(4)[np.asarray(LABELS)] * (1 - smoothing) + smoothing / 4
+    expected = -(one_hot * np.log(np.asarray(jax.nn.softmax(LOGITS), np.float64))).sum(-1)
+    np.testing.assert_allclose(softmax_cross_entropy(LOGITS, LABELS, smoothing), expected, rtol=1e-5)
+
+
+def test_metrics_are_scikit_learns():
+    problem, weights = jaxflow.Classification(), jnp.array([1, 1, 0, 1, 2, 1, 0, 1, 0.5])
+    metrics = problem.metrics(LOGITS, LABELS, problem.losses(LOGITS, LABELS), weights)
+    probabilities = np.asarray(problem.predictions(LOGITS), np.float64)
+    probabilities /= probabilities.sum(-1, keepdims=True)  # to float64's precision
+    accuracy = accuracy_score(LABELS, probabilities.argmax(-1), sample_weight=weights)
+    loss = log_loss(LABELS, probabilities, sample_weight=weights, labels=range(4))
+    assert float(metrics["accuracy"].compute()) == pytest.approx(accuracy)
+    assert float(metrics["loss"].compute()) == pytest.approx(loss, rel=1e-5)
+
+
+def test_a_mean_merges_by_weight_and_ignores_padding():
+    first = Mean.of(jnp.array([1.0, 2.0, jnp.nan]), jnp.array([0.5, 1.0, 0.0]))
+    second = Mean.of(jnp.array([4.0]), jnp.array([2.0]))
+    assert float(first.merge(second).compute()) == pytest.approx((0.5 + 2 + 8) / 3.5)
+    assert float(Mean.empty().merge(second).compute()) == 4.0
+
+
+def test_the_weights_of_a_mean_are_a_prefix():
+    values = jnp.arange(6.0).reshape(2, 3)
+    assert float(Mean.of(values, jnp.array([1.0, 0.0])).compute()) == 1.0
+
+
+def test_the_baseline_names_the_most_frequent_class():
+    baseline = jaxflow.Classification().baseline(np.array([1, 1, 0]), np.array([1, 0, 0, 1]))
+    assert baseline == {"accuracy": 0.5}

@@ -1,0 +1,48 @@
+import pytest
+
+import jaxflow
+from jaxflow.flags import describe, override
+
+
+def test_flags_change_fields_at_any_depth(experiment):
+    changed = override(
+        experiment,
+        ["--model.dropout=0.5", "--model.widths", "8", "16", "--optimizer.schedule.final=0.1", "--augment.1.pad=3",
+         "--ema=None", "--epochs=0.5", "--model.activation=gelu"],
+    )  # fmt: skip
+    assert (changed.model.dropout, changed.model.widths, changed.model.activation) == (0.5, (8, 16), "gelu")
+    assert changed.optimizer.schedule.final == 0.1
+    assert changed.augment[1].pad == 3
+    assert changed.ema is None
+    assert changed.epochs == 0.5
+
+
+def test_no_flags_change_nothing(experiment):
+    assert override(experiment, []) == experiment
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--batch_sise=3", "perhaps you meant --batch_size"),
+        ("--learning_rate=3", "perhaps you meant --optimizer.learning_rate"),
+        ("--model.droput=0.1", "perhaps you meant --model.dropout"),
+        ("--zzz=1", "no field --zzz in this experiment"),
+        ("--batch_size=x", "batch_size: invalid literal for int"),
+        ("--model.activation=foo", "invalid choice 'foo'"),
+        ("--batch_size", "Missing value for argument '--batch_size'"),
+        ("--batch_size=0", "batch_size is 0; it must be 1 or more"),
+        ("--optimizer=Adam", "--optimizer is an object"),
+    ],
+)
+def test_mistakes_take_one_line(flag, message, experiment):
+    with pytest.raises(jaxflow.UserError) as error:
+        override(experiment, [flag])
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_help_names_every_field_with_default_and_docstring(experiment):
+    text = " ".join(describe(experiment, "launch.py").split())
+    for expected in ("--model.dropout", "0.2", "Dropout rate before each fully connected layer", "--data.split_seed"):
+        assert expected in text

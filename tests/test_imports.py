@@ -1,0 +1,45 @@
+"""What importing costs, and that imports go one way."""
+
+import subprocess
+import sys
+
+import pytest
+
+import jaxflow
+from tests.conftest import ROOT
+
+
+def modules_after(code: str) -> set[str]:
+    command = f"{code}\nimport sys; print('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_import_jaxflow_is_light():
+    loaded = modules_after("import jaxflow")
+    assert not loaded & {"jax", "flax", "numpy", "optax", "orbax", "tensorflow_datasets", "sklearn", "matplotlib"}
+
+
+def test_data_never_imports_jax():
+    loaded = modules_after("import jaxflow.data.digits, jaxflow.data.order; jaxflow.data.digits.Digits().load()")
+    assert "jax" not in loaded
+
+
+@pytest.mark.parametrize("name", jaxflow.__all__)
+def test_every_public_name_is_there_and_documented(name):
+    assert getattr(jaxflow, name).__doc__
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = jaxflow.nothing
+
+
+def test_imports_go_one_way():
+    importlinter = pytest.importorskip("importlinter.cli")
+    assert importlinter.lint_imports(config_filename=str(ROOT / "pyproject.toml")) == 0
+
+
+def test_help_needs_no_jax():
+    loaded = modules_after(f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport launch; launch.main(['--help'])")
+    assert not loaded & {"jax", "flax", "numpy", "tyro", "rich"}

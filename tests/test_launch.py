@@ -1,0 +1,164 @@
+"""The front door, as a user opens it: real processes, real exit statuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import PREPARED, ROOT, launch
+
+EXPERIMENTS = sorted((ROOT / "experiments").glob("*.py"))
+DIGITS = str(ROOT / "experiments" / "digits_cnn.py")
+TINY = ("--epochs=0.05", "--batch_size=32")  # two steps
+
+
+def test_train_evaluate_predict_and_replay(tmp_path):
+    done = launch("--config", DIGITS, "--workdir", "run", "--epochs=2", "--log_steps=10", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for expected in (
+        "Conv_0/kernel",
+        "validation loss",
+        "test: loss",
+        "baseline: accuracy",
+        "run folder: run",
+        "next: ",
+    ):
+        assert expected in done.stdout
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert {"validation", "test", "steps", "checkpoint_step", "test_evaluations", "seconds"} <= set(results)
+    assert results["test"]["accuracy"] > 0.8
+
+    again = launch("--workdir", "run", cwd=tmp_path)
+    assert "resumed run at step 79 of 79" in again.stdout
+    assert json.loads((tmp_path / "run" / "results.json").read_text()) == results
+
+    evaluated = launch("evaluate", "--workdir", "run", "--checkpoint", "best", cwd=tmp_path)
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "evaluated 1 times before" in evaluated.stdout
+
+    import numpy as np
+
+    np.save(tmp_path / "new.npy", np.zeros((3, 8, 8, 1), np.uint8))
+    predicted = launch("predict", "--workdir", "run", "--input", "new.npy", "--output", "new.csv", cwd=tmp_path)
+    assert predicted.returncode == 0, predicted.stderr
+    assert len((tmp_path / "new.csv").read_text().splitlines()) == 4
+
+    replayed = launch("replay", "--workdir", "run", "--step", "50", cwd=tmp_path)
+    lines = replayed.stdout.splitlines()
+    assert lines[-2].split("loss ")[1] == lines[-1].split("loss ")[1]
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_trains_two_steps(path, tmp_path):
+    environment = {}
+    flags = ["train", "--config", str(path), "--workdir", "run"]
+    if "Tfds" in path.read_text():
+        if not PREPARED.exists():
+            pytest.skip("no prepared TFDS data beside the checkout")
+        environment["TFDS_DATA_DIR"] = str(PREPARED)
+    size = 45_000 if environment else 1258
+    done = launch(*flags, f"--epochs={2 * 32 / size}", cwd=tmp_path, **environment)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["steps"] == 2
+
+
+def test_quiet_prints_nothing(tmp_path):
+    done = launch("train", "--config", DIGITS, "--workdir", "run", "--quiet", *TINY, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_help(tmp_path):
+    assert "evaluate the test split once" in launch("--help", cwd=tmp_path).stdout
+    for verb in ("train", "evaluate", "predict", "replay"):
+        text = launch(verb, "--config", DIGITS, "--help", cwd=tmp_path)
+        assert text.returncode == 0
+        assert "--optimizer.learning_rate" in text.stdout
+        assert "Examples in a training step" in text.stdout
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_same_result(tmp_path):
+    arguments = ["train", "--config", DIGITS, "--epochs=3", "--checkpoint_steps=5", "--log_steps=5"]
+    assert launch(*arguments, "--workdir", "unbroken", cwd=tmp_path).returncode == 0
+    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    command = [sys.executable, str(ROOT / "launch.py"), *arguments, "--workdir", "killed"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+    checkpoints = tmp_path / "killed" / "checkpoints"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not any(path.name.isdigit() for path in checkpoints.glob("*")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    resumed = launch(*arguments, "--workdir", "killed", cwd=tmp_path)
+    step = int(resumed.stdout.split("at step ")[1].split()[0])
+    assert 0 < step < 118
+
+    def logged(name):
+        lines = [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+        return [(line["step"], line["split"], line["loss"]) for line in lines]
+
+    assert logged("killed") == logged("unbroken")
+
+
+MISTAKES = {
+    "no experiment": (["train"], "say what to run"),
+    "unknown verb": (["evalute", "--config", DIGITS], "no verb 'evalute'; perhaps you meant evaluate"),
+    "missing config": (["--config", "nothing.py"], "no experiment file at nothing.py"),
+    "broken config": (["--config", "broken.py"], "broken.py:1: SyntaxError"),
+    "no get_config": (["--config", "empty.py"], "has no function get_config()"),
+    "misspelt field": (["--config", DIGITS, "--model.droput=1"], "perhaps you meant --model.dropout"),
+    "wrong type": (["--config", DIGITS, "--batch_size=many"], "--batch_size: invalid literal"),
+    "batch size 0": (["--config", DIGITS, "--batch_size=0"], "batch_size is 0; it must be 1 or more"),
+    "huge batch": (["--config", DIGITS, "--batch_size=2000"], "larger than the training split of 1258"),
+    "epochs": (["--config", DIGITS, "--epochs=-1"], "epochs is -1"),
+    "empty split": (["--config", DIGITS, "--data.test=1.0"], "one side would be empty"),
+    "workdir is a file": (["--config", DIGITS, "--workdir", "broken.py"], "is a file"),
+    "workdir of others": (["--config", DIGITS, "--workdir", "."], "not empty and no run folder"),
+    "no checkpoint": (["evaluate", "--workdir", "nothing"], "nothing is not a run folder"),
+    "no input": (["predict", "--workdir", "nothing"], "nothing is not a run folder"),
+    "missing dataset": (["--config", "tfds.py", "--data.directory=nothing"], "does not exist"),
+    "no dataset": (["--config", "tfds.py", "--data.directory=other"], "is not a TFDS data directory"),
+    "flag without value": (["--config"], "expected one argument"),
+    "stray word": (["train", "--config", DIGITS, "stray"], "stray"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_line_and_status_2(name, tmp_path):
+    arguments, message = MISTAKES[name]
+    (tmp_path / "broken.py").write_text("def get_config(:\n")
+    (tmp_path / "empty.py").write_text("")
+    (tmp_path / "tfds.py").write_text((ROOT / "experiments" / "cifar_cnn.py").read_text())
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file.txt").write_text("")
+
+    def files():
+        return sorted(path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts)
+
+    before = files()
+    done = launch(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
+    assert files() == before
+
+
+def test_several_devices_need_a_batch_that_can_be_divided(tmp_path):
+    flags = "--xla_force_host_platform_device_count=3"
+    done = launch("--config", DIGITS, cwd=tmp_path, XLA_FLAGS=flags)
+    assert done.returncode == 2
+    assert "batch_size 32 is not divisible by the 3 devices" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_workdir(tmp_path):
+    tmp_path.chmod(0o500)
+    done = launch("--config", DIGITS, "--workdir", "run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "permission denied" in done.stderr

@@ -1,0 +1,166 @@
+import dataclasses
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxflow
+from jaxflow.rundir import read_results
+from jaxflow.training import loop
+from jaxflow.training.loop import _due
+from jaxflow.training.setup import read_trained, set_up
+
+
+def leaves(state):
+    raw = [
+        jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+        for leaf in jax.tree.leaves(state)
+    ]
+    return [np.asarray(leaf) for leaf in raw]
+
+
+def lines(folder):
+    """What was logged, without how long it took."""
+    read = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "examples_per_second"} for line in read]
+
+
+class Stopped(Exception):
+    pass
+
+
+def train_until(step, monkeypatch, *arguments, **options):
+    """Trains and dies right after the checkpoint of a step was asked for."""
+    real = loop.save
+
+    def save(manager, state, *rest):
+        real(manager, state, *rest)
+        manager.wait_until_finished()
+        if int(state.step) >= step:
+            raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "save", save)
+        with pytest.raises(Stopped):
+            jaxflow.train(*arguments, **options)
+
+
+@pytest.fixture
+def resumable(experiment):
+    return dataclasses.replace(experiment, checkpoint_steps=3)
+
+
+def test_resumed_is_unbroken_bit_for_bit(resumable, toy, tmp_path, monkeypatch):
+    jaxflow.train(resumable, tmp_path / "unbroken", dataset=toy)
+    train_until(6, monkeypatch, resumable, tmp_path / "broken", dataset=toy)
+    assert read_trained(tmp_path / "broken").step == 6
+    jaxflow.train(resumable, tmp_path / "broken", dataset=toy)
+    unbroken, resumed = read_trained(tmp_path / "unbroken"), read_trained(tmp_path / "broken")
+    assert unbroken.step == resumed.step == 13  # ceil(2 * 50 / 8)
+    for one, other in zip(leaves(unbroken.state), leaves(resumed.state)):
+        np.testing.assert_array_equal(one, other)
+    assert lines(tmp_path / "unbroken") == lines(tmp_path / "broken")
+
+
+def test_what_was_logged_past_the_checkpoint_is_cut_back(resumable, toy, tmp_path, monkeypatch):
+    train_until(6, monkeypatch, resumable, tmp_path, dataset=toy)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"step": 8, "split": "train", "loss": 9.0}) + '\n{"step": 9, "spl')
+    jaxflow.train(resumable, tmp_path, dataset=toy)
+    steps = [line["step"] for line in lines(tmp_path) if line["split"] == "train"]
+    assert steps == [3, 6, 7, 9, 12, 13]
+    assert not any(line["loss"] == 9.0 for line in lines(tmp_path))
+
+
+def test_a_finished_run_is_left_alone(resumable, toy, tmp_path):
+    jaxflow.train(resumable, tmp_path, dataset=toy)
+    before, results = (tmp_path / "metrics.jsonl").read_text(), read_results(tmp_path)
+    jaxflow.train(resumable, tmp_path, dataset=toy)
+    assert (tmp_path / "metrics.jsonl").read_text() == before
+    assert read_results(tmp_path) == results
+
+
+@pytest.mark.parametrize("step", [5, 13])
+def test_a_replayed_step_gives_the_logged_loss(step, resumable, toy, tmp_path, monkeypatch):
+    experiment = dataclasses.replace(resumable, log_steps=1, keep_checkpoints=1)
+    monkeypatch.setattr(jaxflow.Digits, "load", lambda self: toy)
+    jaxflow.train(experiment, tmp_path)
+    metrics, logged = jaxflow.replay(tmp_path, step)
+    assert metrics["loss"] == logged
+    assert logged is not None
+
+
+def test_logged_means_are_those_of_the_interval(experiment, toy, tmp_path):
+    every = dataclasses.replace(experiment, log_steps=1, validate_epochs=100)
+    jaxflow.train(every, tmp_path / "every", dataset=toy)
+    jaxflow.train(dataclasses.replace(every, log_steps=4), tmp_path / "fourth", dataset=toy)
+    single = {line["step"]: line["step_loss"] for line in lines(tmp_path / "every") if line["split"] == "train"}
+    for line in lines(tmp_path / "fourth"):
+        if line["split"] == "train" and line["step"] % 4 == 0:
+            mean = np.mean([single[step] for step in range(line["step"] - 3, line["step"] + 1)])
+            assert line["loss"] == pytest.approx(mean, rel=1e-5)
+            assert line["step_loss"] == single[line["step"]]
+
+
+def test_batches_from_host_and_device_are_the_same(experiment, toy, tmp_path):
+    for feed in ("device", "host"):
+        jaxflow.train(dataclasses.replace(experiment, feed=feed), tmp_path / feed, dataset=toy)
+    for one, other in zip(*(leaves(read_trained(tmp_path / feed).state) for feed in ("device", "host"))):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_resident_split_is_on_every_device(experiment, toy):
+    feed = set_up(experiment, toy).feed
+    assert len(feed.resident["inputs"].addressable_shards) == len(jax.devices())
+    assert set_up(dataclasses.replace(experiment, feed="host"), toy).feed.resident == ()
+
+
+def test_no_epochs_give_the_initial_model(experiment, toy, tmp_path):
+    results = jaxflow.train(dataclasses.replace(experiment, epochs=0), tmp_path, dataset=toy)
+    assert results["checkpoint_step"] == 0
+    initial = set_up(experiment, toy).program.init()
+    for one, other in zip(leaves(read_trained(tmp_path).state.params), leaves(initial.params)):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_latest_and_best_checkpoints_are_kept(experiment, toy, tmp_path, monkeypatch):
+    losses = iter([0.5, 0.1, 0.9, float("nan"), 0.8, 0.7])
+    monkeypatch.setattr(loop, "evaluate_split", lambda *a: ({"loss": next(losses), "accuracy": 0.0}, None))
+    jaxflow.train(dataclasses.replace(experiment, epochs=6, keep_checkpoints=2), tmp_path, dataset=toy)
+    kept = sorted(int(path.name) for path in (tmp_path / "checkpoints").iterdir() if path.name.isdigit())
+    assert kept == [13, 32, 38]  # the epoch of loss 0.1, and the last two
+    assert read_trained(tmp_path, "best").step == 13
+    assert read_trained(tmp_path, "32").step == 32
+
+
+def test_changed_data_is_refused(experiment, toy, tmp_path):
+    jaxflow.train(experiment, tmp_path, dataset=toy)
+    fewer = dataclasses.replace(toy, splits={**toy.splits, "train": toy.splits["train"].take(np.arange(40))})
+    with pytest.raises(jaxflow.UserError, match="train_size: 50 -> 40"):
+        jaxflow.train(experiment, tmp_path, dataset=fewer)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch_size": 64, "microbatch": None}, "larger than the training split of 50"),
+        ({"batch_size": 6}, "not divisible by the 4 devices"),
+        ({"model": jaxflow.CNN(widths=(4,) * 4)}, "nothing is left of a"),
+        ({"model": jaxflow.MLP(outputs=7)}, "gives 7 outputs, but the problem needs 3"),
+        ({"preprocess": ()}, "nothing scales them"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_written(change, message, experiment, toy, tmp_path):
+    with pytest.raises(jaxflow.UserError, match=message):
+        jaxflow.train(dataclasses.replace(experiment, **change), tmp_path / "run", dataset=toy)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("every", "total", "steps"),
+    [(3, 10, [3, 6, 9, 10]), (2.5, 10, [3, 5, 8, 10]), (0.1 * 30, 6, [3, 6]), (None, 4, [4]), (0.5, 3, [1, 2, 3])],
+)
+def test_due_steps(every, total, steps):
+    assert [step for step in range(1, total + 1) if _due(step, every, total)] == steps

@@ -1,0 +1,116 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxflow
+from tests.conftest import toy_images
+
+PROBLEM = jaxflow.Classification()
+
+
+def batch_of(size, seed=0):
+    images, labels = toy_images(size, seed)
+    return {"inputs": images.astype(np.float32) / 255, "targets": labels.astype(np.int32)}
+
+
+def state_of(model, tx, ema=False):
+    return jaxflow.init_state(model, tx, jax.random.key(0), jnp.zeros((1, 6, 6, 1)), ema)
+
+
+def test_one_sgd_step_against_the_update_by_hand():
+    model, tx = jaxflow.MLP(hidden=(), outputs=3), optax.sgd(0.5)
+    batch, state = batch_of(5), state_of(model, optax.sgd(0.5))
+    new, metrics = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx))(state, batch)
+    x = batch["inputs"].reshape(5, -1).astype(np.float64)
+    kernel, bias = (np.asarray(state.params["Dense_0"][name], np.float64) for name in ("kernel", "bias"))
+    logits = x @ kernel + bias
+    probabilities = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    slope = (probabilities - np.eye(3)[batch["targets"]]) / 5
+    np.testing.assert_allclose(new.params["Dense_0"]["kernel"], kernel - 0.5 * x.T @ slope, atol=1e-6)
+    np.testing.assert_allclose(new.params["Dense_0"]["bias"], bias - 0.5 * slope.sum(0), atol=1e-6)
+    loss = -np.log(probabilities[np.arange(5), batch["targets"]]).mean()
+    assert float(metrics["loss"].compute()) == pytest.approx(loss, rel=1e-5)
+    assert int(new.step) == 1
+
+
+def test_loss_falls_on_64_examples():
+    model, tx = jaxflow.CNN(widths=(8,), pools=1, hidden=(16,), padding="SAME", outputs=3), optax.adam(1e-2)
+    step, state, batch = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx)), state_of(model, tx), batch_of(64)
+    for _ in range(60):
+        state, metrics = step(state, batch)
+    assert float(metrics["loss"].compute()) < 0.05
+
+
+@pytest.mark.parametrize("microbatch", [None, 2])
+def test_rows_of_weight_zero_count_for_nothing(microbatch):
+    model, tx = jaxflow.MLP(hidden=(4,), outputs=3), optax.sgd(0.5)
+    step = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx, microbatch=microbatch))
+    batch = batch_of(4)
+    padded = {
+        "inputs": np.concatenate([batch["inputs"], np.full((2, 6, 6, 1), np.nan, np.float32)]),
+        "targets": np.concatenate([batch["targets"], [0, 0]]).astype(np.int32),
+        "weights": np.array([1, 1, 1, 1, 0, 0], np.float32),
+    }
+    plain, _ = step(state_of(model, tx), batch)
+    masked, metrics = step(state_of(model, tx), padded | {"inputs": np.nan_to_num(padded["inputs"], nan=9.0)})
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), plain.params, masked.params)
+    assert float(metrics["loss"].weight) == 4
+
+
+def test_weights_weigh():
+    model, tx = jaxflow.MLP(hidden=(4,), outputs=3), optax.sgd(0.5)
+    step, batch = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx)), batch_of(3)
+    doubled = jax.tree.map(lambda leaf: leaf[[0, 1, 1, 2]], batch)
+    weighted, _ = step(state_of(model, tx), batch | {"weights": np.array([1, 2, 1], np.float32)})
+    repeated, _ = step(state_of(model, tx), doubled)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), weighted.params, repeated.params)
+
+
+def test_microbatches_add_up_to_the_batch():
+    model, tx = jaxflow.CNN(widths=(4,), pools=1, hidden=(), outputs=3), optax.sgd(0.5)
+    batch = batch_of(12)
+    whole, _ = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx))(state_of(model, tx), batch)
+    tiled, _ = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx, microbatch=3))(state_of(model, tx), batch)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), whole.params, tiled.params)
+
+
+def test_the_moving_average_follows_its_formula():
+    model, tx = jaxflow.MLP(hidden=(), outputs=3), optax.sgd(0.5)
+    step, state = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx, ema=0.9)), state_of(model, tx, ema=True)
+    average = np.asarray(state.params["Dense_0"]["kernel"])
+    for seed in range(3):
+        state, _ = step(state, batch_of(4, seed))
+        average = 0.9 * average + 0.1 * np.asarray(state.params["Dense_0"]["kernel"])
+    np.testing.assert_allclose(state.ema["Dense_0"]["kernel"], average, atol=1e-6)
+    assert state.variables()["params"] is state.ema
+
+
+def test_batch_statistics_move_in_training_and_rest_in_evaluation():
+    model, tx = jaxflow.CNN(widths=(4,), pools=1, hidden=(), norm="batch", outputs=3), optax.sgd(0.1)
+    state, batch = state_of(model, tx), batch_of(8)
+    new, _ = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx))(state, batch)
+    convolved = jaxflow.models.ops.conv(batch["inputs"], state.params["Conv_0"]["kernel"])
+    mean = np.asarray(convolved + state.params["Conv_0"]["bias"]).mean((0, 1, 2))
+    statistics = new.model_state["batch_stats"]["BatchNorm_0"]["BatchNorm_0"]
+    np.testing.assert_allclose(statistics["mean"], 0.1 * mean, atol=1e-5)
+
+
+def test_dropout_and_augmentation_differ_from_step_to_step():
+    model, tx = jaxflow.MLP(hidden=(64,), dropout=0.5, outputs=3), optax.sgd(0.0)
+    step, state = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx)), state_of(model, tx)
+    state, first = step(state, batch_of(8))
+    _, second = step(state, batch_of(8))
+    assert float(first["loss"].compute()) != float(second["loss"].compute())
+
+
+def test_evaluation_ignores_padding(toy):
+    model = jaxflow.CNN(widths=(4,), pools=1, hidden=(), outputs=3)
+    variables = {"params": state_of(model, optax.sgd(0.1)).params}
+    step = jax.jit(jaxflow.make_eval_step(model, PROBLEM, transform=lambda x: x / 255.0))
+    results = [jaxflow.evaluate_split(step, variables, toy.splits["test"], size) for size in (1, 4, 11, 16)]
+    for metrics, predictions in results[1:]:
+        assert metrics == pytest.approx(results[0][0], rel=1e-5)
+        np.testing.assert_allclose(predictions, results[0][1], atol=1e-6)
+    assert results[0][1].shape == (11, 3)
