@@ -19,17 +19,19 @@ USAGE = """usage: python launch.py [VERB] [--config FILE] [--workdir DIR] [--FIE
   --overwrite        start again in a folder that holds a run (train)
   --checkpoint WHICH last, best (by validation) or a step (evaluate, predict)
   --quiet            print nothing but errors
+  --no-cache         compile anew instead of taking programs from ~/.cache/jaxflow ($JAXFLOW_CACHE_DIR)
   --FIELD=VALUE      change any field of the experiment; --config FILE --help lists them all
 
 exit status: 0 done, 2 a mistake in what was asked for, 130 interrupted (launch again to go on), 1 anything else"""
 
 FLAGS = {
-    "run": ("config", "workdir", "overwrite", "quiet"),
-    "train": ("config", "workdir", "overwrite", "quiet"),
-    "evaluate": ("config", "workdir", "checkpoint", "quiet"),
-    "predict": ("config", "workdir", "checkpoint", "input", "output", "quiet"),
-    "replay": ("config", "workdir", "step", "quiet"),
+    "run": ("overwrite",),
+    "train": ("overwrite",),
+    "evaluate": ("checkpoint",),
+    "predict": ("checkpoint", "input", "output"),
+    "replay": ("step",),
 }
+SWITCHES = ("overwrite", "quiet", "no-cache")
 
 
 def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
@@ -40,8 +42,8 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
         fail(f"no verb {verb!r}" + (f"; perhaps you meant {near[0]}" if near else "; launch.py --help lists them"))
     parser = argparse.ArgumentParser(prog="launch.py", add_help=False, allow_abbrev=False)
     parser.error = lambda message: fail(f"{message}; launch.py {verb} --help lists the flags")
-    for flag in FLAGS[verb]:
-        if flag in ("overwrite", "quiet"):
+    for flag in ("config", "workdir", "quiet", "no-cache", *FLAGS[verb]):
+        if flag in SWITCHES:
             parser.add_argument(f"--{flag}", action="store_true")
         else:
             parser.add_argument(f"--{flag}", default="last" if flag == "checkpoint" else None)
@@ -66,8 +68,13 @@ def main(argv: list[str]) -> int:
         return 0
     # TensorFlow Datasets and Orbax speak through absl; what a person must know, jaxflow says itself.
     logging.getLogger("absl").setLevel(logging.ERROR)
+    from jaxflow.data.cache import cache_folder
     from jaxflow.errors import UserError
+    from jaxflow.startup import keep_compiled_programs, keep_freed_memory
 
+    keep_freed_memory()
+    if not flags.no_cache:
+        keep_compiled_programs(cache_folder() / "programs")
     try:
         return run(verb, flags, overrides)
     except UserError as error:

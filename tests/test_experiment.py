@@ -124,13 +124,13 @@ def fingerprint(experiment):
 
 def computed(experiment):
     setup = set_up(dataclasses.replace(experiment, feed="host"), experiment.data.load())
-    item = setup.feed.item(3)
-    step = setup.program.train_step(setup.feed.fetch)
+    items = setup.feed.items(3, 1)
     state, totals = setup.program.init(), setup.program.empty_metrics()
-    program = jax.make_jaxpr(lambda *arguments: step(*arguments))(state, totals, (), item)
+    step = setup.program.train_steps(setup.feed, state)
+    program = jax.make_jaxpr(lambda *arguments: step(*arguments, 1))(state, totals, (), items)
     ids = [split.ids for split in setup.dataset.splits.values()]
     sums = jax.tree.map(jnp.sum, state.params)
-    return str((ids, str(program), item["inputs"].tobytes(), sums, setup.program.total_steps))
+    return str((ids, str(program), items["inputs"].tobytes(), sums, setup.program.total_steps))
 
 
 def replaced(value, path, new):

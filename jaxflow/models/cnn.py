@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.models import ops
-from jaxflow.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, Dtype, activation
+from jaxflow.models.layers import MONOTONE, Activation, BatchNorm, Conv, Dense, Dropout, Dtype, activation
 
 
 class CNN(nn.Module):
@@ -36,14 +36,14 @@ class CNN(nn.Module):
     def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
         x = inputs
         for layer, width in enumerate(self.widths):
-            x = Conv(width, padding=self.padding, dtype=self.dtype)(x)  # (batch, height, width, channel)
+            pooled, early = layer < self.pools, self.norm == "none" and self.activation in MONOTONE
+            pool = 2 if pooled and early else 1
+            x = Conv(width, padding=self.padding, pool=pool, dtype=self.dtype)(x)  # (batch, height, width, channel)
             if self.norm == "batch":
                 x = BatchNorm(dtype=self.dtype)(x, train)
             x = activation(self.activation)(x)
-            if layer < self.pools:
+            if pooled and not early:
                 x = ops.max_pool(x)
-            if 0 in x.shape:
-                raise ValueError(f"nothing is left of a {inputs.shape[1:3]} image after {layer + 1} convolutions")
         x = x.reshape(x.shape[0], -1)  # (batch, height * width * channel)
         for width in self.hidden:
             x = Dropout(self.dropout)(x, train)

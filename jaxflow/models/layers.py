@@ -12,6 +12,9 @@ from jaxflow.models import ops
 Activation = Literal["relu", "gelu", "silu", "tanh"]
 Dtype = Literal["float32", "bfloat16", "float16"]
 
+# These never fall, so that max(f(x)) = f(max(x)): pooling may come first, where there is less to compute.
+MONOTONE = ("relu", "tanh")
+
 # Glorot's uniform initialisation, as in Keras, so that the same network trains the same way there and here.
 KERNEL_INIT = nn.initializers.glorot_uniform()
 
@@ -69,7 +72,7 @@ class Dense(nn.Module):
 
 
 class Conv(nn.Module):
-    """A two-dimensional convolution over (batch, height, width, channel)."""
+    """A two-dimensional convolution over (batch, height, width, channel), max-pooled where asked."""
 
     features: int
     """Output channels."""
@@ -77,19 +80,21 @@ class Conv(nn.Module):
     """Height and width of the window."""
     padding: Literal["VALID", "SAME"] = "VALID"
     """VALID shrinks the image by kernel - 1; SAME keeps its size."""
+    pool: int = 1
+    """Window of the max-pooling that follows; 1 for none."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters stay float32."""
-    use_bias: bool = True
-    """Whether a bias is added to every output channel."""
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
         shape = (self.kernel, self.kernel, inputs.shape[-1], self.features)
         kernel = self.param("kernel", KERNEL_INIT, shape)
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
         outputs = ops.conv(inputs.astype(self.dtype), kernel.astype(self.dtype), padding=self.padding)
-        if not self.use_bias:
-            return outputs
-        return outputs + self.param("bias", nn.initializers.zeros, (self.features,)).astype(self.dtype)
+        if self.pool > 1:
+            # Before the bias: max(x + b) = max(x) + b to the bit, and there is less to add.
+            outputs = ops.max_pool(outputs, self.pool)
+        return outputs + bias.astype(self.dtype)
 
 
 class BatchNorm(nn.Module):

@@ -13,19 +13,24 @@ from jaxflow.data.order import indices
 from jaxflow.experiment import Experiment
 from jaxflow.training.parallel import Layout
 
+# Steps that may be dispatched at once where the host sends only indices.
+MOST_STEPS = 64
+
 
 @dataclass(frozen=True)
 class Feed:
-    """Everything that turns a step number into the step's batch.
+    """Everything that turns step numbers into the steps' batches.
 
     Attributes:
       resident: arrays that stay on every device; () where batches come from the host.
-      item: step number -> what is sent to the devices for it, batch axis first.
-      fetch: (resident, item) -> batch; pure, runs inside the step.
+      most: how many steps can be sent at once.
+      items: (first step, count) -> what is sent to the devices for `count` steps, (most, batch, ...).
+      fetch: (resident, item of one step) -> batch; pure, runs inside the step.
     """
 
     resident: Any
-    item: Callable[[int], Any]
+    most: int
+    items: Callable[[int, int], Any]
     fetch: Callable[[Any, Any], dict[str, jax.Array]]
 
 
@@ -46,8 +51,19 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
 
     if experiment.feed == "device" or (experiment.feed == "auto" and split.nbytes <= _room(layout.devices[0])):
         resident = layout.replicate(split.rows(np.arange(len(split))))
-        return Feed(resident, chosen, lambda arrays, rows: jax.tree.map(lambda leaf: leaf[rows], arrays))
-    return Feed((), lambda step: split.rows(chosen(step)), lambda _, batch: batch)
+
+        def many(first: int, count: int) -> np.ndarray:
+            rows = np.zeros((MOST_STEPS, experiment.batch_size), np.int32)
+            for position in range(count):
+                rows[position] = chosen(first + position)
+            return rows
+
+        return Feed(resident, MOST_STEPS, many, lambda arrays, rows: jax.tree.map(lambda leaf: leaf[rows], arrays))
+
+    def one(first: int, count: int) -> dict[str, np.ndarray]:
+        return {name: leaf[None] for name, leaf in split.rows(chosen(first)).items()}  # (1, batch, ...)
+
+    return Feed((), 1, one, lambda _, batch: batch)
 
 
 def _room(device: jax.Device) -> int:

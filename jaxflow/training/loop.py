@@ -50,30 +50,32 @@ def train(
 def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
     experiment, program, feed, splits = setup.experiment, setup.program, setup.feed, setup.dataset.splits
     total, per_epoch = program.total_steps, len(splits["train"]) / experiment.batch_size
-    train_step, eval_step = program.train_step(feed.fetch), program.eval_step()
+    eval_step = program.eval_step()
     rows = evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
     keep, best_metric = experiment.keep_checkpoints, experiment.problem.best_metric
     with checkpoints(folder / "checkpoints", keep, best_metric) as manager:
-        state, first = program.init(), 0
-        if manager.latest_step() is None:
+        state, first = program.init(), manager.latest_step()
+        if first is None:
             say(parameter_overview.get_parameter_overview(state.params, include_stats=False))
         else:
-            first = manager.latest_step()
             check_same_data(manager, first, setup.meta, folder)
             state = restore(manager, first, state)
             say(f"resumed {folder} at step {first} of {total}")
-        results, trained = {}, 0.0
-        totals, since, clock = program.empty_metrics(), first, time.perf_counter()
-        with MetricWriter(folder, first) as writer, Reporter(total, per_epoch, experiment.batch_size, first) as report:
-            # Step 0 is only looked at, and only where there is nothing to train.
-            for step in range(first + 1 if total else 0, total + 1):
-                if step:
-                    state, totals, last = train_step(state, totals, feed.resident, feed.item(step - 1))
-                    report.advance(step)
-                validates = _due(step, experiment.validate_epochs * per_epoch, total)
-                saves = validates or _due(step, experiment.checkpoint_steps, total)
+        finished, step = (first or 0) == total, first or 0
+        train_steps = None if finished else program.train_steps(feed, state)
+        results, totals, since, trained, pace = {}, program.empty_metrics(), step, 0.0, 1
+        clock = time.perf_counter()
+        with MetricWriter(folder, step) as writer, Reporter(total, per_epoch, experiment.batch_size, step) as report:
+            while not finished:
+                validate_at = _next_due(step, experiment.validate_epochs * per_epoch, total)
+                save_at = min(validate_at, _next_due(step, experiment.checkpoint_steps, total))
                 # A checkpoint ends an interval too: a resumed run then logs the same lines as an unbroken one.
-                if step and (saves or _due(step, experiment.log_steps, total)):
+                log_at = min(save_at, _next_due(step, experiment.log_steps, total))
+                count = min(pace, log_at - step)
+                state, totals, last = train_steps(state, totals, feed.resident, feed.items(step, count), count)
+                step, finished = step + count, step + count == total
+                report.advance(step)
+                if step == log_at:
                     means, own = jax.device_get(({k: v.compute() for k, v in totals.items()}, last["loss"].compute()))
                     seconds = time.perf_counter() - clock
                     line = {name: float(value) for name, value in means.items()} | {
@@ -84,27 +86,31 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
                     }
                     writer.write_scalars(step, line)
                     report.training(step, line)
-                    trained += seconds
-                    totals, since = program.empty_metrics(), step
+                    # Enough steps at once that dispatch costs nothing, few enough that the bar moves.
+                    pace = max(1, min(feed.most, int(0.1 * (step - since) / seconds)))
+                    totals, since, trained = program.empty_metrics(), step, trained + seconds
                 metrics = None
-                if validates and "validation" in splits:
+                if step == validate_at and "validation" in splits:
                     metrics, _ = evaluate_split(eval_step, state.variables(), splits["validation"], rows)
                     writer.write_scalars(step, metrics, "validation")
                     report.validation(step, metrics)
                     results["validation"] = metrics
-                if saves:
+                if step == save_at:
                     writer.flush()
                     save(manager, state, setup.meta, metrics)
-                if since == step:
+                if step == log_at:
                     clock = time.perf_counter()  # what was logged, validated and saved is no training time
+        if total == 0 and first is None:
+            save(manager, state, setup.meta, None)
     if trained:
-        results |= {"examples_per_second": (total - first) * experiment.batch_size / trained, "seconds": trained}
+        results |= {"examples_per_second": (total - (first or 0)) * experiment.batch_size / trained, "seconds": trained}
     return results | {"steps": total, "checkpoint_step": total}
 
 
-def _due(step: int, every: float | None, total: int) -> bool:
-    """Whether a step is the first at or past a multiple of `every` steps, or the last of all."""
-    if step == total or every is None:
-        return step == total
-    # A shade more, so that 3 is due every 0.1 * 30 = 3.0000000000000004 steps.
-    return math.floor(step / every + 1e-9) > math.floor((step - 1) / every + 1e-9)
+def _next_due(step: int, every: float | None, total: int) -> int:
+    """Finds the first step after `step` at or past a multiple of `every` steps; the last step of all is always due."""
+    if every is None:
+        return total
+    # A shade less, so that 3 is due every 0.1 * 30 = 3.0000000000000004 steps.
+    due = math.ceil((math.floor(step / every + 1e-9) + 1) * every - 1e-9)
+    return min(max(due, step + 1), total)

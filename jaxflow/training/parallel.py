@@ -84,12 +84,12 @@ def spread(
       step: pure function of the local share of its batched arguments; reduces over `layout.axis` what it returns
         unbatched. (What it forgot to reduce would silently be one device's own.)
       layout: the devices and the strategy.
-      in_axes: for each argument, 0 if its leaves have a batch axis that is to be divided, None if it is replicated.
+      in_axes: for each argument the batch axis of its leaves, which is divided, or None if it is replicated.
       out_axes: the same for each output.
       donate: arguments whose memory the step may reuse.
 
     Returns:
-      The compiled step; it takes and gives whole batches, (batch, ...).
+      The compiled step; it takes and gives whole batches.
     """
     if layout.axis is None:
         return jax.jit(step, donate_argnums=tuple(donate))
@@ -114,23 +114,28 @@ def _pmapped(step, layout, in_axes, out_axes, donate):
         donate_argnums=tuple(donate),
     )
 
-    def call(*arguments: Any) -> tuple[Any, ...]:
-        # (batch, ...) -> (device, row, ...) and back
-        split = [
-            jax.tree.map(lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), argument) if axis == 0 else argument
-            for argument, axis in zip(arguments, in_axes)
-        ]
+    def divide(leaf: Any, axis: int) -> Any:
+        shape = leaf.shape
+        return leaf.reshape(
+            *shape[:axis], count, -1, *shape[axis + 1 :]
+        )  # (..., batch, ...) -> (..., device, row, ...)
+
+    def join(leaf: Any, axis: int) -> Any:
+        shape = leaf.shape
+        return leaf.reshape(*shape[:axis], -1, *shape[axis + 2 :])  # (..., device, row, ...) -> (..., batch, ...)
+
+    def over(change: Callable[..., Any], trees: Sequence[Any], axes: Sequence[int | None]) -> tuple[Any, ...]:
         return tuple(
-            jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), output) if axis == 0 else output
-            for output, axis in zip(mapped(*split), out_axes)
+            tree if axis is None else jax.tree.map(lambda leaf, axis=axis: change(leaf, axis), tree)
+            for tree, axis in zip(trees, axes)
         )
 
-    return call
+    return lambda *arguments: over(join, mapped(*over(divide, arguments, in_axes)), out_axes)
 
 
 def _shard_mapped(step, layout, in_axes, out_axes, donate):
     def specs(axes):
-        return tuple(PartitionSpec(AXIS) if axis == 0 else PartitionSpec() for axis in axes)
+        return tuple(PartitionSpec() if axis is None else PartitionSpec(*[None] * axis, AXIS) for axis in axes)
 
     # check_vma=False: with the default, the transpose of a replicated parameter sums over devices by itself, and the
     # step's own psum would then count every gradient once per device.

@@ -16,6 +16,7 @@ from jaxflow.data.order import steps_in
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.training import augment, preprocess
+from jaxflow.training.feed import Feed
 from jaxflow.training.optimizers import make_optimizer
 from jaxflow.training.parallel import Layout, make_layout, spread
 from jaxflow.training.state import TrainState, init_state
@@ -53,8 +54,16 @@ class Program:
 
         return jax.jit(make, out_shardings=self.layout.replicated)(jax.random.key(self.experiment.seed))
 
-    def train_step(self, fetch: Callable[[Any, Any], dict[str, jax.Array]]) -> Callable[..., Any]:
-        """Compiles (state, totals, resident, item) -> (state, totals, metrics of this step)."""
+    def train_steps(self, feed: Feed, state: TrainState) -> Callable[..., Any]:
+        """Compiles (state, totals, resident, items, count) -> (state, totals, metrics of the last step).
+
+        Args:
+          feed: where the batches come from.
+          state: a state as it will be trained; its values do not matter.
+
+        Returns:
+          The function; it takes `count` steps, one for each of the first items, (step, batch, ...).
+        """
         experiment = self.experiment
         step = make_train_step(
             self.model,
@@ -67,12 +76,38 @@ class Program:
             axis=self.layout.axis,
         )
 
-        def run(state: TrainState, totals: Any, resident: Any, item: Any) -> tuple[TrainState, Any, Any]:
-            state, metrics = step(state, fetch(resident, item))
+        @jax.jit
+        def one(state: TrainState, totals: Any, resident: Any, item: Any) -> tuple[TrainState, Any, Any]:
+            state, metrics = step(state, feed.fetch(resident, item))
             # Added up on the device: the host looks only when a line is due.
             return state, {name: totals[name].merge(metric) for name, metric in metrics.items()}, metrics
 
-        return spread(run, self.layout, (None, None, None, 0), (None, None, None), donate=(0, 1))
+        def many(state: TrainState, totals: Any, resident: Any, items: Any, count: jax.Array) -> tuple[Any, Any, Any]:
+            def body(number: jax.Array, carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+                return one(*carry[:2], resident, jax.tree.map(lambda leaf: leaf[number], items))
+
+            # One program for any number of steps, so that how a run is cut into dispatches never shows in its bits.
+            return jax.lax.fori_loop(0, count, body, (state, totals, totals))
+
+        first = jax.tree.map(lambda leaf: leaf[0], feed.items(0, 1))
+        if feed.most > 1 and self._may_loop(one, state, self.empty_metrics(), feed.resident, first):
+            return spread(many, self.layout, (None, None, None, 1, None), (None, None, None), donate=(0,))
+        compiled = spread(one, self.layout, (None, None, None, 0), (None, None, None), donate=(0,))
+
+        def one_by_one(state: TrainState, totals: Any, resident: Any, items: Any, count: int) -> tuple[Any, Any, Any]:
+            for number in range(count):
+                item = jax.tree.map(lambda leaf, number=number: leaf[number], items)
+                state, totals, last = compiled(state, totals, resident, item)
+            return state, totals, last
+
+        return one_by_one
+
+    def _may_loop(self, step: Callable[..., Any], *arguments: Any) -> bool:
+        """Whether several steps may be one dispatch: on CPU, lax's convolutions are five times slower in a loop."""
+        if self.layout.devices[0].platform != "cpu":
+            return True
+        # The trace is kept by jit and used again, so looking costs nothing.
+        return self.layout.axis is None and "conv_general_dilated" not in str(step.trace(*arguments).jaxpr)
 
     def eval_step(self) -> Callable[..., Any]:
         """Compiles (variables, batch) -> (metrics, predictions)."""

@@ -36,8 +36,8 @@ def replay(
         before = [saved for saved in manager.all_steps() if saved < step]
         if before:
             state = restore(manager, max(before), state)
-    train_step, totals = program.train_step(feed.fetch), program.empty_metrics()
+    train_steps, totals = program.train_steps(feed, state), program.empty_metrics()
     for number in track(range(int(state.step), step), f"replay up to step {step}"):
-        state, totals, metrics = train_step(state, totals, feed.resident, feed.item(number))
+        state, totals, metrics = train_steps(state, totals, feed.resident, feed.items(number, 1), 1)
     logged = [line["step_loss"] for line in read_metrics(workdir) if line["step"] == step and "step_loss" in line]
     return {name: float(metric.compute()) for name, metric in metrics.items()}, logged[-1] if logged else None

@@ -1,0 +1,76 @@
+"""jaxflow's own loop, whole: launch.py's settings, logging, checkpoints. It stands still between rounds.
+
+Arguments: batch size, microbatch (0: none), width factor, image side.
+"""
+
+import dataclasses
+import json
+import sys
+import tempfile
+import time
+
+from jaxflow.data.cache import cache_folder
+from jaxflow.startup import keep_compiled_programs, keep_freed_memory
+
+keep_freed_memory()
+keep_compiled_programs(cache_folder() / "programs")
+
+import jax
+import numpy as np
+
+import jaxflow
+from benchmarks.workers.protocol import images
+from jaxflow.console import console
+from jaxflow.training.program import Program
+
+BATCH, MICRO, WIDTH, SIDE = (int(argument) for argument in sys.argv[1:5])
+MODEL = sys.argv[5] if len(sys.argv) > 5 else "cnn"
+
+
+def pausing(train_steps):
+    """Wraps the loop's step: after a round's steps it waits for the state, answers, and sleeps until the next."""
+    turn = {"left": 6, "steps": 0, "begun": time.perf_counter(), "cpu": time.process_time(), "each": 0.0}
+
+    def step(state, totals, resident, items, count):
+        count = int(count)
+        state, totals, last = train_steps(state, totals, resident, items, count)
+        turn["steps"] += count
+        turn["left"] -= count
+        if turn["left"] <= 0:
+            jax.block_until_ready(state)
+            seconds, cpu = time.perf_counter() - turn["begun"], time.process_time() - turn["cpu"]
+            turn["each"] = seconds / turn["steps"] if turn["each"] else 0.05
+            answer = {"examples": turn["steps"] * BATCH, "seconds": seconds, "cpu_seconds": cpu}
+            print(json.dumps(answer), flush=True)
+            line = sys.stdin.readline()
+            if not line:
+                sys.exit()
+            turn.update(left=max(3, int(float(line.split()[1]) / turn["each"])), steps=0)
+            turn.update(begun=time.perf_counter(), cpu=time.process_time())
+        return state, totals, last
+
+    return step
+
+
+real = Program.train_steps
+Program.train_steps = lambda self, feed, state: pausing(real(self, feed, state))
+console.quiet = True
+inputs, labels = images()
+if SIDE != 32:
+    inputs = np.resize(inputs, (len(inputs), SIDE, SIDE, 3))
+cnn = jaxflow.CNN(widths=tuple(width * WIDTH for width in (32, 64, 64)), hidden=(64,))
+experiment = jaxflow.Experiment(
+    data=jaxflow.Digits(),
+    preprocess=(jaxflow.Scale(),),
+    model=cnn if MODEL == "cnn" else jaxflow.MLP(hidden=(64,)),
+    problem=jaxflow.Classification(),
+    optimizer=jaxflow.Adam(),
+    batch_size=BATCH,
+    microbatch=MICRO or None,
+    epochs=100_000,
+)
+if MODEL == "mlp":
+    inputs = inputs[:, :8, :8, :1]
+with tempfile.TemporaryDirectory() as folder:
+    dataset = jaxflow.from_arrays({"train": (inputs, labels)})
+    jaxflow.train(dataclasses.replace(experiment), f"{folder}/run", dataset=dataset)
