@@ -32,6 +32,5 @@ def images(count: int = 8192):
     import numpy as np
 
     generator = np.random.RandomState(0)
-    return generator.randint(0, 256, (count, 32, 32, 3)).astype("uint8"), generator.randint(0, 10, count).astype(
-        "int32"
-    )
+    pixels = generator.randint(0, 256, (count, 32, 32, 3)).astype("uint8")
+    return pixels, generator.randint(0, 10, count).astype("int32")
