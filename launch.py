@@ -38,7 +38,7 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     """Splits a command line into the verb, its own flags, and flags for the experiment."""
     verb = argv[0] if argv and not argv[0].startswith("-") else "run"
     if verb not in FLAGS or (verb == "run" and argv[:1] == ["run"]):
-        near = difflib.get_close_matches(verb, FLAGS, n=1)
+        near = difflib.get_close_matches(verb, [name for name in FLAGS if name != "run"], n=1)
         fail(f"no verb {verb!r}" + (f"; perhaps you meant {near[0]}" if near else "; launch.py --help lists them"))
     parser = argparse.ArgumentParser(prog="launch.py", add_help=False, allow_abbrev=False)
     parser.error = lambda message: fail(f"{message}; launch.py {verb} --help lists the flags")
@@ -49,6 +49,14 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
             parser.add_argument(f"--{flag}", default="last" if flag == "checkpoint" else None)
     parser.add_argument("--help", "-h", action="store_true")
     flags, rest = parser.parse_known_args(argv[1:] if argv[:1] == [verb] else argv)
+    for word in rest:
+        if word in FLAGS:
+            fail(f"the verb comes first: launch.py {word} ...")
+        owners = [owner for owner, own in FLAGS.items() if word.lstrip("-").partition("=")[0] in own]
+        if word.startswith("--") and owners:
+            fail(
+                f"{word.partition('=')[0]} belongs to {' and '.join(owners).replace('run', '(no verb)')}, not to {verb}"
+            )
     return verb, flags, rest
 
 
@@ -98,8 +106,8 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
         print(USAGE, end="\n\n")
         print(describe(experiment, f"launch.py {'' if verb == 'run' else verb + ' '}--config {source or 'FILE'}"))
         return 0
-    experiment = override(experiment, overrides)
-    workdir = Path(flags.workdir) if flags.workdir else default_workdir(source, overrides)
+    written, experiment = experiment, override(experiment, overrides)
+    workdir = Path(flags.workdir) if flags.workdir else default_workdir(source, written, experiment)
 
     if verb in ("run", "train"):
         dataset = experiment.data.load()
@@ -119,10 +127,10 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
     elif verb == "predict":
         if not flags.input:
             fail("predict needs --input PATH: an .npy or .npz array, an image, or a folder of images")
-        written = jaxflow.predict(workdir, flags.input, flags.output, checkpoint=flags.checkpoint)
-        say(f"predictions: {written}")
+        output = jaxflow.predict(workdir, flags.input, flags.output, checkpoint=flags.checkpoint, experiment=experiment)
+        say(f"predictions: {output}")
     else:
-        if not (flags.step or "").isdigit():
+        if not (flags.step or "").isdecimal():
             fail("replay needs --step N, the number of a training step")
         metrics, logged = jaxflow.replay(workdir, int(flags.step), experiment=experiment)
         say(f"step {flags.step} again: " + "  ".join(f"{name} {value:.9g}" for name, value in metrics.items()))

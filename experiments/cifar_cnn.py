@@ -1,4 +1,10 @@
-"""The classic Keras workflow on CIFAR-10: three convolutions, Adam, ten epochs."""
+"""The classic Keras workflow on CIFAR-10: three convolutions, 122,570 parameters, Adam, ten epochs.
+
+Test accuracy 0.682 +- 0.009 over seeds 0, 1, 2 (0.693, 0.674, 0.680) on JPEG copies of the images; the originals give
+a little more. 140 seconds of training on two CPU cores.
+
+    python launch.py --config experiments/cifar_cnn.py
+"""
 
 from jaxflow import CNN, Adam, Classification, Experiment, Scale, Tfds
 

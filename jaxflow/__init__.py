@@ -1,4 +1,4 @@
-"""Deep learning in JAX from raw data to a monitored service: pure functions, one Python file per experiment.
+"""Deep learning in JAX from data to a trained, tested, resumable model: pure functions, one file per experiment.
 
 The public functions are handed out when they are first asked for (PEP 562), so `import jaxflow` imports nothing heavy.
 """

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import json
+import math
 import sys
 import traceback
 from collections.abc import Iterator
@@ -68,8 +69,14 @@ class Experiment:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{name} is {value}; it must be 1 or more")
-        if self.epochs < 0:
+        if not 0 <= self.epochs < math.inf:
             raise UserError(f"epochs is {self.epochs}; it must be 0 or more")
+        for name in ("preprocess", "augment"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple):
+                raise UserError(
+                    f"{name} is a {type(value).__name__}; write a tuple, for example ({type(value).__name__}(),)"
+                )
         if not self.validate_epochs > 0:
             raise UserError(f"validate_epochs is {self.validate_epochs}; it must be more than 0")
         if not 0 <= self.seed < 2**32:
@@ -173,14 +180,14 @@ def to_json(value: Any) -> Any:
 def from_json(value: Any) -> Any:
     """Makes the value that `to_json` described; classes of experiment files must have been executed before."""
     if isinstance(value, dict):
-        module, _, name = value["class"].partition(":")
+        module, _, name = str(value.get("class")).partition(":")
         try:
             kind = importlib.import_module(module)
             for part in name.split("."):
                 kind = getattr(kind, part)
             return kind(**{key: from_json(part) for key, part in value.items() if key != "class"})
-        except (ImportError, AttributeError, TypeError) as error:
-            raise UserError(f"cannot rebuild {value['class']}: {error}; was it written by another version?") from error
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            raise UserError(f"cannot rebuild {module}:{name}: {error}; was it written by another version?") from error
     if isinstance(value, list):
         return tuple(from_json(part) for part in value)
     return value

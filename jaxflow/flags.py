@@ -4,13 +4,14 @@ import contextlib
 import difflib
 import io
 import os
+import warnings
 from collections.abc import Sequence
 from unittest import mock
 
 import tyro
 
 from jaxflow.errors import UserError
-from jaxflow.experiment import Experiment, flatten
+from jaxflow.experiment import Experiment, flatten, to_json
 
 
 def override(experiment: Experiment, flags: Sequence[str]) -> Experiment:
@@ -26,6 +27,7 @@ def override(experiment: Experiment, flags: Sequence[str]) -> Experiment:
     Raises:
       UserError: a flag names no field or its value does not fit; the nearest field is suggested.
     """
+    to_json(experiment)  # says what fields cannot hold before tyro stumbles over it
     try:
         changed, unknown = _parse(experiment, flags)
     except _TyroError as error:
@@ -65,6 +67,7 @@ def _parse(experiment: Experiment, flags: Sequence[str], prog: str = "launch.py"
             mock.patch.dict(os.environ, width),
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
+            warnings.catch_warnings(action="ignore"),
         ):
             return tyro.cli(
                 Experiment,

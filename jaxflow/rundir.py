@@ -1,29 +1,51 @@
 """The run folder: what was run, on what, by which code, with which result."""
 
+import csv
 import fcntl
 import importlib.metadata
+import io
 import json
 import os
 import platform
 import re
 import shutil
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from jaxflow.errors import UserError
 from jaxflow.experiment import FILE_MODULE, Experiment, differences, dumps, execute, from_json
 
+# What a run writes into its folder, and --overwrite removes; anything else there is the user's.
+WRITTEN = (
+    "experiment.json",
+    "environment.json",
+    "metrics.jsonl",
+    "results.json",
+    "checkpoints",
+    "tensorboard",
+    "report",
+    "predictions",
+)
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "clu", "tensorflow-datasets", "numpy", "jaxflow")
 
 
-def default_workdir(config: str | Path, flags: Sequence[str]) -> Path:
-    """Names the run folder of an experiment file and its overrides: runs/<experiment>[-overrides]."""
-    joined = re.sub(r"[^\w.=,+-]+", "_", ",".join(flag.lstrip("-") for flag in flags))
-    return Path("runs") / (Path(config).stem + (f"-{joined}" if joined else ""))[:200]
+def default_workdir(config: str | Path, written: Experiment, overridden: Experiment) -> Path:
+    """Names the run folder of an experiment: runs/<file>[-overrides].
+
+    Args:
+      config: the experiment's file.
+      written: the experiment as the file has it.
+      overridden: the experiment as it is run; fields that are no part of its identity do not show in the name.
+
+    Returns:
+      The folder's path, at most 200 characters after runs/.
+    """
+    changes = [change.replace(": ", "=", 1).rpartition(" -> ") for change in differences(written, overridden)]
+    name = "-".join([Path(config).stem, *(f"{left.partition('=')[0]}={new}" for left, _, new in changes)])
+    return Path("runs") / re.sub(r"[^\w.=,+-]+", "_", name)[:200]
 
 
 @contextmanager
@@ -34,7 +56,7 @@ def open_run(workdir: Path, experiment: Experiment, source: Path | None, overwri
       workdir: the folder.
       experiment: what is run.
       source: the experiment's file, copied into the folder; its classes resolve there.
-      overwrite: removes an earlier run of another or the same experiment first.
+      overwrite: removes what jaxflow wrote there for an earlier run.
 
     Yields:
       The folder, locked against other writers.
@@ -42,58 +64,86 @@ def open_run(workdir: Path, experiment: Experiment, source: Path | None, overwri
     Raises:
       UserError: the folder holds a different experiment, is no run folder, cannot be written or is in use.
     """
-    _refuse_strangers(workdir)
-    if not overwrite and (workdir / "experiment.json").exists():
-        changed = differences(read_experiment(workdir), experiment)
-        if changed:
-            raise UserError(
-                f"{workdir} holds a different experiment ({'; '.join(changed)}); "
-                "choose another --workdir, or --overwrite to start again there"
-            )
+    description = dumps(experiment)
+    text = source.read_text() if source else None
     try:
+        _refuse_strangers(workdir)
+        if not overwrite:
+            check_same_run(workdir, experiment, source)
+            read_results(workdir)
         workdir.mkdir(parents=True, exist_ok=True)
-        with _locked(workdir):
+        lock = (workdir / ".lock").open("a+")
+    except OSError as error:
+        raise UserError(f"cannot make a run in {workdir}: {error.strerror}; choose another --workdir") from error
+    with lock:
+        _lock(lock, workdir)
+        try:
             if overwrite:
                 _empty(workdir)
-            if source is not None and source.resolve() != (workdir / source.name).resolve():
-                shutil.copyfile(source, workdir / source.name)
-            write_atomically(workdir / "experiment.json", dumps(experiment))
+            if source and text is not None:
+                write_atomically(workdir / source.name, text)
+            write_atomically(workdir / "experiment.json", description)
             write_atomically(workdir / "environment.json", json.dumps(environment(), indent=2) + "\n")
-            yield workdir
-    except PermissionError as error:
+        except OSError as error:
+            raise UserError(f"cannot write to {workdir}: {error.strerror}; choose another --workdir") from error
+        yield workdir
+
+
+def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = None) -> None:
+    """Checks that a folder is free or holds a run of the same experiment.
+
+    Args:
+      workdir: the folder.
+      experiment: what is to be run there.
+      source: its file; where the experiment has classes of its own, their text is part of it.
+
+    Raises:
+      UserError: it is a different one; the differing fields are named.
+    """
+    if not (workdir / "experiment.json").exists():
+        return
+    changed = differences(read_experiment(workdir), experiment)
+    copy = workdir / source.name if source else None
+    if copy and copy.exists() and FILE_MODULE in dumps(experiment) and copy.read_text() != source.read_text():
+        changed.append(f"{source.name}: its text, which defines classes of the experiment")
+    if changed:
         raise UserError(
-            f"cannot write to {error.filename or workdir}: permission denied; choose another --workdir"
-        ) from error
-    except OSError as error:
-        if error.errno == 30:  # EROFS
-            raise UserError(f"{workdir} lies on a read-only file system; choose another --workdir") from error
-        raise
+            f"{workdir} holds a different experiment ({'; '.join(changed)}); "
+            "choose another --workdir, or --overwrite to start again there"
+        )
 
 
 def read_experiment(workdir: Path) -> Experiment:
     """Rebuilds the experiment of a run folder, classes of its own file included.
 
     Raises:
-      UserError: the folder is no run folder.
+      UserError: the folder is no run folder, or its experiment.json is damaged.
     """
     path = workdir / "experiment.json"
     if not path.is_file():
-        raise UserError(
-            f"{workdir} is not a run folder: it has no experiment.json; name one with --workdir, or train first"
-        )
+        raise UserError(f"{workdir} is not a run folder: it has no experiment.json; name one with --workdir, or train")
+    text = path.read_text()
+    for stem in set(re.findall(rf'"{FILE_MODULE}([^":]+):', text)):
+        execute(workdir / f"{stem}.py")
     try:
-        description = json.loads(path.read_text())
+        experiment = from_json(json.loads(text))
     except ValueError as error:
         raise UserError(f"{path} is not JSON: {error}") from error
-    for stem in set(re.findall(rf'"{FILE_MODULE}(\w+):', path.read_text())):
-        execute(workdir / f"{stem}.py")
-    return from_json(description)
+    if not isinstance(experiment, Experiment):
+        raise UserError(f"{path} does not hold an experiment; restore it from a backup, or train in another --workdir")
+    return experiment
 
 
 def read_results(workdir: Path) -> dict[str, Any]:
     """Reads results.json; empty where there is none yet."""
     path = workdir / "results.json"
-    return json.loads(path.read_text()) if path.exists() else {}
+    try:
+        results = json.loads(path.read_text()) if path.exists() else {}
+    except ValueError:
+        results = None
+    if not isinstance(results, dict):
+        raise UserError(f"{path} is damaged; remove it, and launch.py train and evaluate write it again")
+    return results
 
 
 def update_results(workdir: Path, results: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,18 +159,27 @@ def update_results(workdir: Path, results: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_atomically(path: Path, text: str) -> None:
     """Writes a file so that readers and crashes see the old text or the new, never a part."""
+    path = path.resolve()  # a link stays a link, and what it points to is replaced
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "w") as file:
+        with fresh.open("w", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(fresh, 0o644)
         os.replace(fresh, path)
     except BaseException:
-        Path(fresh).unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
         raise
+
+
+def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes a CSV file, all at once."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_atomically(path, table.getvalue())
 
 
 def environment() -> dict[str, Any]:
@@ -157,23 +216,22 @@ def _refuse_strangers(workdir: Path) -> None:
 
 
 def _empty(workdir: Path) -> None:
-    for path in workdir.iterdir():
-        if path.name != ".lock":
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    for path in map(workdir.joinpath, WRITTEN):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
-@contextmanager
-def _locked(workdir: Path) -> Iterator[None]:
-    with (workdir / ".lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise UserError(
-                f"{workdir} is in use by {file.read().strip() or 'another process'}; choose another --workdir"
-            ) from None
+def _lock(file: IO[str], workdir: Path) -> None:
+    """Locks an open file for the life of the process, or says who holds it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         file.seek(0)
-        file.truncate()
-        file.write(f"process {os.getpid()} on {platform.node()}")
-        file.flush()
-        yield
+        holder = file.read().strip() or "another process"
+        raise UserError(f"{workdir} is in use by {holder}; choose another --workdir, or wait for it") from None
+    file.seek(0)
+    file.truncate()
+    file.write(f"process {os.getpid()} on {platform.node()}")
+    file.flush()

@@ -68,6 +68,8 @@ def test_differences_name_the_field_and_both_values(experiment):
     [
         ({"batch_size": 0}, "batch_size is 0"),
         ({"epochs": -1}, "epochs is -1"),
+        ({"epochs": float("nan")}, "epochs is nan"),
+        ({"preprocess": jaxflow.Scale()}, "preprocess is a Scale; write a tuple"),
         ({"microbatch": 3}, "microbatch 3 does not divide batch_size 8"),
         ({"ema": 1.0}, "ema is 1.0"),
         ({"seed": -1}, "seed is -1"),

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 import jaxflow
@@ -40,6 +42,12 @@ def test_mistakes_take_one_line(flag, message, experiment):
         override(experiment, [flag])
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_function_in_a_field_is_named(experiment):
+    broken = dataclasses.replace(experiment, augment=(len,))
+    with pytest.raises(jaxflow.UserError, match="cannot hold <built-in function len>"):
+        override(broken, [])
 
 
 def test_help_names_every_field_with_default_and_docstring(experiment):

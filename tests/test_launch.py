@@ -125,6 +125,11 @@ MISTAKES = {
     "no dataset": (["--config", "tfds.py", "--data.directory=other"], "is not a TFDS data directory"),
     "flag without value": (["--config"], "expected one argument"),
     "stray word": (["train", "--config", DIGITS, "stray"], "stray"),
+    "verb last": (["--config", DIGITS, "train"], "the verb comes first"),
+    "another verb's flag": (["train", "--config", DIGITS, "--input=x"], "--input belongs to predict"),
+    "dropout": (["--config", DIGITS, "--model.dropout=1.5"], "dropout is 1.5; it must be in [0, 1)"),
+    "learning rate": (["--config", DIGITS, "--optimizer.learning_rate=-1"], "optimizer.learning_rate is -1.0"),
+    "unknown dataset": (["--config", "tfds.py", "--data.name=cifar11"], "perhaps you meant cifar10"),
 }
 
 

@@ -72,7 +72,84 @@ def test_results_are_replaced_all_at_once(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_the_default_folder_names_experiment_and_overrides():
-    assert str(default_workdir("experiments/digits_cnn.py", [])) == "runs/digits_cnn"
-    named = default_workdir("e/a.py", ["--model.widths", "8", "16", "--seed=1"])
-    assert str(named) == "runs/a-model.widths,8,16,seed=1"
+def test_the_default_folder_names_experiment_and_overrides(experiment):
+    assert str(default_workdir("experiments/digits_cnn.py", experiment, experiment)) == "runs/digits_cnn"
+    changed = dataclasses.replace(
+        experiment, seed=1, model=dataclasses.replace(experiment.model, widths=(8, 16)), log_steps=7
+    )
+    assert str(default_workdir("e/a.py", experiment, changed)) == "runs/a-model.widths=_8,_16_-seed=1"
+
+
+def test_overwriting_leaves_what_is_not_ours(experiment, tmp_path):
+    source = tmp_path / "mine.py"
+    source.write_text("# an experiment\n")
+    with open_run(tmp_path / "run", experiment, source, overwrite=False) as folder:
+        (folder / "notes.txt").write_text("mine")
+        (folder / "metrics.jsonl").write_text("{}")
+    with open_run(tmp_path / "run", experiment, tmp_path / "run" / "mine.py", overwrite=True):
+        pass
+    assert (folder / "notes.txt").exists()
+    assert (folder / "mine.py").read_text() == source.read_text()
+    assert not (folder / "metrics.jsonl").exists()
+
+
+def test_an_experiment_that_cannot_be_written_leaves_the_folder_alone(experiment, tmp_path):
+    with open_run(tmp_path / "run", experiment, None, overwrite=False):
+        pass
+    before = (tmp_path / "run" / "experiment.json").read_text()
+    unwritable = dataclasses.replace(experiment, model=jaxflow.MLP(hidden=[8]))
+    with (
+        pytest.raises(jaxflow.UserError, match="cannot hold"),
+        open_run(tmp_path / "run", unwritable, None, overwrite=True),
+    ):
+        pass
+    assert (tmp_path / "run" / "experiment.json").read_text() == before
+
+
+OWN = """
+from dataclasses import dataclass
+import jaxflow
+@dataclass(frozen=True)
+class Times:
+    factor: float = {factor}
+    def fit(self, inputs): return []
+    def __call__(self, fitted, inputs): return inputs * self.factor{more}
+def get_config():
+    return jaxflow.Experiment(data=jaxflow.Digits(), model=jaxflow.MLP(), problem=jaxflow.Classification(),
+                              optimizer=jaxflow.Adam(), preprocess=(jaxflow.Scale(), Times()))
+"""
+
+
+def test_a_changed_class_of_the_experiment_file_is_another_experiment(tmp_path):
+    source = tmp_path / "my-own.py"
+    source.write_text(OWN.format(factor=0.5, more=""))
+    with open_run(tmp_path / "run", jaxflow.load(source), source, overwrite=False):
+        assert read_experiment(tmp_path / "run").preprocess[1].factor == 0.5
+    source.write_text(OWN.format(factor=0.5, more=" + 1"))
+    with (
+        pytest.raises(jaxflow.UserError, match=r"my-own\.py: its text"),
+        open_run(tmp_path / "run", jaxflow.load(source), source, overwrite=False),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "5", "{}", '{"class": 3}', '{"class": "a:b"}', ""])
+def test_a_damaged_experiment_is_one_line(text, tmp_path):
+    (tmp_path / "experiment.json").write_text(text)
+    with pytest.raises(jaxflow.UserError, match=r"experiment|cannot rebuild"):
+        read_experiment(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", ""])
+def test_damaged_results_are_one_line(text, tmp_path):
+    (tmp_path / "results.json").write_text(text)
+    with pytest.raises(jaxflow.UserError, match="is damaged; remove it"):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "dangling", "file/below"])
+def test_folders_that_cannot_be_made(name, experiment, tmp_path):
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere" / "at all")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(jaxflow.UserError), open_run(tmp_path / name, experiment, None, overwrite=False):
+        pass

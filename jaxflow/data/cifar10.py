@@ -16,7 +16,7 @@ SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the red, green and blue planes
 
 
-class Cifar10(tfds.core.GeneratorBasedBuilder):
+class Cifar10(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # the catalogue has one of this name
     """CIFAR-10 (Krizhevsky 2009): 60,000 colour images, 32x32, in 10 classes.
 
     The catalogue's own builder extracts and encodes with TensorFlow; this one reads the archive itself and hands over

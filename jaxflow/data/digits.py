@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
-from jaxflow.data.splitting import hold_out
+from jaxflow.data.splitting import count_of, hold_out
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,9 @@ class Digits:
         digits = load_digits()
         images = np.round(digits.images * (255 / 16)).astype(np.uint8)[..., None]  # (example, height, width, 1)
         everything = ArraySplit(images, digits.target.astype(np.int32), [f"digit_{i:04d}" for i in range(len(images))])
-        rest, test = hold_out(everything.ids, self.test, self.split_seed)
-        kept, held = hold_out(
-            [everything.ids[i] for i in rest], self.validation * len(images) / len(rest), self.split_seed
-        )
+        held_out = {name: count_of(getattr(self, name), len(images), f"data.{name}") for name in ("test", "validation")}
+        rest, test = hold_out(everything.ids, held_out["test"], self.split_seed)
+        kept, held = hold_out([everything.ids[i] for i in rest], held_out["validation"], self.split_seed)
         splits = {"train": rest[kept], "validation": rest[held], "test": test}
         if self.validation == 0:
             del splits["validation"]

@@ -1,5 +1,6 @@
 """Datasets of the TensorFlow Datasets catalogue, read without TensorFlow."""
 
+import difflib
 import hashlib
 import importlib.util
 import os
@@ -13,7 +14,7 @@ import numpy as np
 from jaxflow.console import track
 from jaxflow.data.cache import cached_arrays
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
-from jaxflow.data.splitting import hold_out
+from jaxflow.data.splitting import count_of, hold_out
 from jaxflow.errors import UserError
 
 
@@ -44,7 +45,8 @@ class Tfds:
         if "validation" in official:
             splits["validation"] = official["validation"]
         elif self.validation:
-            kept, held = hold_out(official["train"].ids, self.validation, self.split_seed)
+            count = count_of(self.validation, len(official["train"]), "data.validation")
+            kept, held = hold_out(official["train"].ids, count, self.split_seed)
             splits |= {"train": official["train"].take(kept), "validation": official["train"].take(held)}
         shape = splits["train"].inputs.shape[1:]
         names = tuple(builder.info.features[label].names)
@@ -92,16 +94,18 @@ def _prepare(name: str, root: Path) -> None:
         except OSError as error:
             raise UserError(f"cannot prepare cifar10 in {root}: {error}; choose another --data.directory") from error
         return
+    import tensorflow_datasets as tfds
+
+    known = tfds.list_builders(with_community_datasets=False)
+    if name.partition("/")[0].partition(":")[0] not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"perhaps you meant {near[0]}" if near else "tensorflow.org/datasets/catalog lists them"
+        raise UserError(f"TFDS has no dataset named {name!r}; {hint}")
     if importlib.util.find_spec("tensorflow") is None:
         raise UserError(
             f"{name} is not prepared in {root}, and preparing it needs TensorFlow: pip install -e '.[tensorflow]'"
         )
-    import tensorflow_datasets as tfds
-
-    try:
-        tfds.builder(name, data_dir=str(root), file_format="array_record").download_and_prepare()
-    except tfds.core.registered.DatasetNotFoundError as error:
-        raise UserError(f"TFDS has no dataset named {name!r}; tfds.list_builders() names them all") from error
+    tfds.builder(name, data_dir=str(root), file_format="array_record").download_and_prepare()
 
 
 def _open(prepared: Path) -> Any:

@@ -1,7 +1,6 @@
 """Predictions for new data, raw as it comes."""
 
-import csv
-import io
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,8 @@ from PIL import Image, UnidentifiedImageError
 from jaxflow.console import track
 from jaxflow.data.dataset import ArraySplit, Feature
 from jaxflow.errors import UserError
-from jaxflow.rundir import write_atomically
+from jaxflow.experiment import Experiment
+from jaxflow.rundir import write_table
 from jaxflow.training.passes import padded_batches
 from jaxflow.training.setup import read_trained
 
@@ -20,15 +20,21 @@ BATCH_SIZE = 256
 
 
 def predict(
-    workdir: str | Path, source: str | Path, output: str | Path | None = None, *, checkpoint: str = "last"
+    workdir: str | Path,
+    source: str | Path,
+    output: str | Path | None = None,
+    *,
+    checkpoint: str = "last",
+    experiment: Experiment | None = None,
 ) -> Path:
     """Predicts the classes of new examples and writes them as CSV.
 
     Args:
       workdir: a trained run.
       source: an .npy or .npz array of the model's input shape, an image, or a folder of images.
-      output: CSV file to write; None for predictions/<name of source>.csv in the run folder.
+      output: CSV file to write; None for predictions/new/<name of source>.csv in the run folder.
       checkpoint: "last", "best" (by validation) or a step.
+      experiment: the run's own, where paths or the like differ from its folder's.
 
     Returns:
       The file written: id, prediction, its probability, and the probability of each class.
@@ -37,22 +43,20 @@ def predict(
       UserError: the source does not hold what the model takes.
     """
     workdir, source = Path(workdir), Path(source)
-    trained = read_trained(workdir, checkpoint)
+    trained = read_trained(workdir, checkpoint, experiment)
     schema = trained.program.schema
     inputs, ids = read_inputs(source, schema.inputs)
-    output = Path(output) if output else workdir / "predictions" / f"{source.stem}.csv"
+    output = Path(output) if output else workdir / "predictions" / "new" / f"{source.stem}.csv"
     step, variables = trained.program.predict_step(), trained.state.variables()
     split = ArraySplit(inputs, np.zeros(len(inputs), np.int32), ids)
     batches = track(padded_batches(split, BATCH_SIZE), "predict", -(-len(split) // BATCH_SIZE))
     probabilities = np.concatenate([np.asarray(step(variables, batch["inputs"])) for batch in batches])[: len(split)]
     names = schema.target.names
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["id", "prediction", "probability", *(f"p_{name}" for name in names)])
-    for name, row in zip(ids, probabilities):
-        writer.writerow([name, names[row.argmax()], f"{row.max():.6f}", *(f"{value:.6f}" for value in row)])
+    rows = (
+        [id_, names[row.argmax()], *(f"{p:.6f}" for p in (row.max(), *row))] for id_, row in zip(ids, probabilities)
+    )
     try:
-        write_atomically(output, table.getvalue())
+        write_table(output, ["id", "prediction", "probability", *(f"p_{name}" for name in names)], rows)
     except OSError as error:
         raise UserError(f"cannot write {output}: {error.strerror}; choose another --output") from error
     return output
@@ -105,7 +109,7 @@ def _read_array(path: Path) -> np.ndarray:
         if len(names) != 1 and "inputs" not in names:
             raise UserError(f"{path} holds the arrays {', '.join(names)}; name the one to predict 'inputs'")
         return loaded["inputs" if "inputs" in names else names[0]]
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} cannot be read as a NumPy array: {error}") from error
 
 
@@ -115,6 +119,8 @@ def _read_image(path: Path, feature: Feature) -> np.ndarray:
         with Image.open(path) as image:
             if image.size != (width, height):
                 raise UserError(f"{path} is {image.size[0]}x{image.size[1]} pixels; the model takes {width}x{height}")
+            if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
+                raise UserError(f"{path} has pixels of mode {image.mode}; the model takes 8 bits a channel")
             pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise UserError(f"{path} cannot be read as an image: {error}") from error

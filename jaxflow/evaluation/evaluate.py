@@ -1,6 +1,5 @@
 """The test split, once: metrics, predictions, figures."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from jaxflow.errors import UserError
 from jaxflow.evaluation.report import figures
 from jaxflow.evaluation.report.page import write_page
 from jaxflow.experiment import Experiment
-from jaxflow.rundir import read_results, update_results
+from jaxflow.rundir import read_results, update_results, write_table
 from jaxflow.training.log import read_metrics
 from jaxflow.training.passes import evaluate_split, evaluation_batch_size
 from jaxflow.training.setup import Trained, read_trained
@@ -49,16 +48,18 @@ def evaluate(
     metrics, predictions = evaluate_split(program.eval_step(), trained.state.variables(), test, batch_size)
     everything = test.rows(np.arange(len(test)))
     baseline = trained.experiment.problem.baseline(_targets(splits["train"]), everything["targets"])
-    _write_predictions(workdir / "predictions" / "test.csv", test, everything["targets"], predictions, program.schema)
     before = read_results(workdir).get("test_evaluations", 0)
     if before:
         say(f"the test split was evaluated {before} times before; choose models by validation, not by the test")
-    results = update_results(
-        workdir,
-        {"test": metrics, "baseline": baseline, "test_step": trained.step, "test_evaluations": before + 1},
-    )
-    _write_report(workdir, trained, results, everything, predictions)
-    return results
+    new = {"test": metrics, "baseline": baseline, "test_step": trained.step, "test_evaluations": before + 1}
+    try:
+        _write_predictions(
+            workdir / "predictions" / "test.csv", test, everything["targets"], predictions, program.schema
+        )
+        _write_report(workdir, trained, read_results(workdir) | new, everything, predictions)
+        return update_results(workdir, new)  # last: results that are there have their files beside them
+    except OSError as error:
+        raise UserError(f"cannot write to {workdir}: {error.strerror}") from error
 
 
 def _targets(split: Split) -> np.ndarray:
@@ -66,14 +67,12 @@ def _targets(split: Split) -> np.ndarray:
 
 
 def _write_predictions(path: Path, split: Split, targets: np.ndarray, probabilities: np.ndarray, schema: Any) -> None:
-    names = schema.target.names
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "target", "prediction", "probability"])
-        best = probabilities.argmax(-1)
-        for index, (target, chosen) in enumerate(zip(targets, best)):
-            writer.writerow([split.id(index), names[target], names[chosen], f"{probabilities[index, chosen]:.6f}"])
+    names, best = schema.target.names, probabilities.argmax(-1)
+    rows = (
+        [split.id(row), names[target], names[best[row]], f"{probabilities[row, best[row]]:.6f}"]
+        for row, target in enumerate(targets)
+    )
+    write_table(path, ["id", "target", "prediction", "probability"], rows)
 
 
 def _write_report(

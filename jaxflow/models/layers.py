@@ -51,7 +51,11 @@ class Dropout(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array, train: bool) -> jax.Array:
-        if not train or (isinstance(self.rate, float) and self.rate == 0.0):
+        if isinstance(self.rate, int | float):  # a traced rate has no value to look at
+            if not 0 <= self.rate < 1:
+                raise ValueError(f"dropout is {self.rate}; it must be in [0, 1)")
+            train &= self.rate > 0
+        if not train:
             return inputs
         return dropout(inputs, self.rate, self.make_rng("dropout"))
 

@@ -15,16 +15,19 @@ from jaxflow.training.state import TrainState
 
 
 @contextmanager
-def checkpoints(folder: Path, keep: int = 2, best_metric: str = "loss") -> Iterator[ocp.CheckpointManager]:
-    """Opens a folder of checkpoints for writing, and waits for the last write when done.
+def checkpoints(
+    folder: Path, best_metric: str = "loss", keep: int = 2, read_only: bool = False
+) -> Iterator[ocp.CheckpointManager]:
+    """Opens a folder of checkpoints, and waits for the last write when done.
 
     Args:
-      folder: where they lie; made if missing.
+      folder: where they lie; made if missing, unless only read.
+      best_metric: the metric whose lowest value marks the best, which is kept beside the latest.
       keep: how many of the latest are kept.
-      best_metric: the metric whose lowest value marks the best, which is kept too.
+      read_only: changes nothing in the folder.
 
     Yields:
-      The manager, for `save` and `restore`.
+      The manager, for `save`, `restore` and `choose`.
     """
 
     def score(metrics: Mapping[str, float]) -> float:
@@ -37,13 +40,20 @@ def checkpoints(folder: Path, keep: int = 2, best_metric: str = "loss") -> Itera
             checkpoint_managers.BestN(get_metric_fn=score, reverse=True, n=1, keep_checkpoints_without_metrics=False),
         ]
     )
-    options = ocp.CheckpointManagerOptions(preservation_policy=policy, best_fn=score, best_mode="min")
+    options = ocp.CheckpointManagerOptions(
+        preservation_policy=policy, best_fn=score, best_mode="min", read_only=read_only
+    )
     manager = ocp.CheckpointManager(folder.resolve(), options=options, item_names=("state", "meta"))
     try:
         yield manager
         manager.wait_until_finished()
     finally:
         manager.close()
+
+
+def saved_steps(folder: Path) -> list[int]:
+    """Lists the steps that a folder has checkpoints of."""
+    return sorted(int(path.name) for path in folder.glob("*") if path.name.isdecimal())
 
 
 def save(
@@ -68,7 +78,7 @@ def restore(manager: ocp.CheckpointManager, step: int, template: TrainState) -> 
     """Reads the state of a step.
 
     Args:
-      manager: from `checkpoints` or `reader`.
+      manager: from `checkpoints`.
       step: one of its steps.
       template: a state of the same shapes, with the sharding that is wanted; its values do not matter.
 
@@ -76,40 +86,30 @@ def restore(manager: ocp.CheckpointManager, step: int, template: TrainState) -> 
       The state.
     """
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
-    return manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract)))["state"]
+    return _read(manager, step, "state", ocp.args.StandardRestore(abstract))
 
 
 def read_meta(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
     """Reads the JSON values that were saved with a step."""
-    return manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+    return _read(manager, step, "meta", ocp.args.JsonRestore())
 
 
-@contextmanager
-def reader(folder: Path) -> Iterator[ocp.CheckpointManager]:
-    """Opens a folder of checkpoints for reading; nothing in it is changed.
-
-    Raises:
-      UserError: there are none.
-    """
-    if not folder.is_dir() or not any(path.name.isdigit() for path in folder.iterdir()):
-        raise UserError(
-            f"{folder.parent} has no checkpoint; train there first: launch.py train --workdir {folder.parent}"
-        )
-    options = ocp.CheckpointManagerOptions(
-        read_only=True, best_fn=lambda metrics: metrics.get("loss", math.inf), best_mode="min"
-    )
-    manager = ocp.CheckpointManager(folder.resolve(), options=options, item_names=("state", "meta"))
+def _read(manager: ocp.CheckpointManager, step: int, item: str, how: Any) -> Any:
     try:
-        yield manager
-    finally:
-        manager.close()
+        return manager.restore(step, args=ocp.args.Composite(**{item: how}))[item]
+    except (KeyError, ValueError, OSError, TypeError) as error:
+        path = manager.directory / str(step)
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(
+            f"checkpoint {path} cannot be read ({reason[:200]}); move that folder away to go on from an older one"
+        ) from error
 
 
 def choose(manager: ocp.CheckpointManager, which: str) -> int:
     """Finds the step of a checkpoint.
 
     Args:
-      manager: from `reader`.
+      manager: from `checkpoints`.
       which: "last", "best" (by validation), or a step number.
 
     Returns:
@@ -122,8 +122,9 @@ def choose(manager: ocp.CheckpointManager, which: str) -> int:
     if which == "last":
         return steps[-1]
     if which == "best":
-        best = manager.best_step()
-        return steps[-1] if best is None else best
-    if which.isdigit() and int(which) in steps:
+        if manager.best_step() is None:
+            raise UserError("no checkpoint was validated, so none is the best; take --checkpoint=last")
+        return manager.best_step()
+    if which.isdecimal() and int(which) in steps:
         return int(which)
     raise UserError(f"no checkpoint {which!r}; there are {', '.join(map(str, steps))}, and the names last and best")

@@ -10,6 +10,7 @@ from rich.progress import Progress
 from tensorboardX import SummaryWriter
 
 from jaxflow.console import bar, console, say
+from jaxflow.rundir import write_atomically
 
 
 class MetricWriter:
@@ -22,11 +23,10 @@ class MetricWriter:
     def __init__(self, folder: Path, first_step: int = 0):
         """Opens the files and drops what was logged after `first_step`, which is about to be done again."""
         self.folder = folder
-        path = folder / "metrics.jsonl"
-        if path.exists():
-            _cut_back(path, first_step)
-        self._lines = path.open("a")
-        self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1 if first_step else None)
+        kept = [json.dumps(line) + "\n" for line in read_metrics(folder) if line["step"] <= first_step]
+        write_atomically(folder / "metrics.jsonl", "".join(kept))
+        self._lines = (folder / "metrics.jsonl").open("a")
+        self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1)
 
     def __enter__(self) -> "MetricWriter":
         return self
@@ -57,9 +57,17 @@ class MetricWriter:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Reads a run's metrics.jsonl: one dict for each line."""
+    """Reads a run's metrics.jsonl: one dict for each line; a line that a kill cut in half is left out."""
     path = folder / "metrics.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    lines = []
+    for text in path.read_text().splitlines() if path.exists() else []:
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and {"step", "split"} <= set(line):
+            lines.append(line)
+    return lines
 
 
 def format_metrics(metrics: Mapping[str, float]) -> str:
@@ -67,17 +75,23 @@ def format_metrics(metrics: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {metrics[name]:.4f}" for name in sorted(metrics, key=lambda name: (name != "loss", name)))
 
 
-def _cut_back(path: Path, step: int) -> None:
-    kept = []
-    for line in path.read_text().splitlines():
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line + "\n")
-        except (ValueError, KeyError):
-            continue  # a line that a kill cut in half
-    fresh = path.with_suffix(".tmp")
-    fresh.write_text("".join(kept))
-    fresh.replace(path)
+class Stopwatch:
+    """Measures training alone: compilation, validation and checkpoints are left out."""
+
+    def __init__(self) -> None:
+        """Starts with nothing measured; the clock runs from the first `resume`."""
+        self.steps, self.seconds = 0, 0.0
+        self._since, self._begun = 0, time.perf_counter()
+
+    def resume(self, step: int) -> None:
+        """Lets the clock run again after a pause at `step`."""
+        self._since, self._begun = step, time.perf_counter()
+
+    def lap(self, step: int) -> float:
+        """Stops the clock at `step`: seconds a step since the last `resume`, NaN where there was none."""
+        steps, seconds = step - self._since, time.perf_counter() - self._begun
+        self.steps, self.seconds = self.steps + steps, self.seconds + (seconds if steps else 0.0)
+        return seconds / steps if steps else float("nan")
 
 
 class Reporter:
@@ -107,14 +121,15 @@ class Reporter:
     def training(self, step: int, metrics: Mapping[str, float]) -> None:
         """Shows the training metrics of an interval."""
         shown = {name: metrics[name] for name in ("loss", "accuracy") if name in metrics}
-        numbers = f"{format_metrics(shown)}  {metrics['examples_per_second']:,.0f} examples/s"
+        speed = metrics.get("examples_per_second")
+        numbers = format_metrics(shown) + (f"  {speed:,.0f} examples/s" if speed else "")
         if console.is_terminal:
             self._progress.update(
                 self._task, completed=step, description=self._epoch(step), numbers=numbers, refresh=True
             )
         else:
-            left = (self._total - step) * self._batch_size / metrics["examples_per_second"]
-            say(f"{self._epoch(step)}  step {step}/{self._total}  {numbers}  {_clock(left)} left")
+            left = f"  {_clock((self._total - step) * self._batch_size / speed)} left" if speed else ""
+            say(f"{self._epoch(step)}  step {step}/{self._total}  {numbers}{left}")
 
     def validation(self, step: int, metrics: Mapping[str, float]) -> None:
         """Shows the metrics of a validation pass, on a line that stays."""
@@ -122,7 +137,7 @@ class Reporter:
         say(f"{self._epoch(step)}  step {step}/{self._total}  validation {numbers}")
 
     def _epoch(self, step: int) -> str:
-        return f"epoch {step / self._per_epoch:.1f}/{self._total / self._per_epoch:.0f}"
+        return f"epoch {step / self._per_epoch:.1f}/{self._total / self._per_epoch:.3g}"
 
 
 def _clock(seconds: float) -> str:

@@ -1,7 +1,6 @@
 """The training loop: fold the train step over batches; everything else only reads the state."""
 
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ from clu import parameter_overview
 
 from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
-from jaxflow.experiment import Experiment
+from jaxflow.experiment import Experiment, dumps
 from jaxflow.rundir import open_run, update_results
 from jaxflow.training.checkpoint import checkpoints, restore, save
-from jaxflow.training.log import MetricWriter, Reporter
+from jaxflow.training.log import MetricWriter, Reporter, Stopwatch, read_metrics
 from jaxflow.training.optimizers import learning_rate
 from jaxflow.training.passes import evaluate_split, evaluation_batch_size
 from jaxflow.training.setup import Setup, check_same_data, set_up
@@ -40,10 +39,11 @@ def train(
       The run's results so far, as in results.json.
 
     Raises:
-      UserError: experiment, data or folder do not fit together; nothing was written then.
+      UserError: experiment, data or folder do not fit together; nothing that was trained is touched then.
     """
     setup = set_up(experiment, dataset or experiment.data.load())
     with open_run(Path(workdir), experiment, source, overwrite) as folder:
+        check_same_data(folder, setup)
         return update_results(folder, _fold(setup, folder))
 
 
@@ -52,59 +52,61 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
     total, per_epoch = program.total_steps, len(splits["train"]) / experiment.batch_size
     eval_step = program.eval_step()
     rows = evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
-    keep, best_metric = experiment.keep_checkpoints, experiment.problem.best_metric
-    with checkpoints(folder / "checkpoints", keep, best_metric) as manager:
+    with checkpoints(folder / "checkpoints", experiment.problem.best_metric, experiment.keep_checkpoints) as manager:
         state, first = program.init(), manager.latest_step()
         if first is None:
             say(parameter_overview.get_parameter_overview(state.params, include_stats=False))
         else:
-            check_same_data(manager, first, setup.meta, folder)
             state = restore(manager, first, state)
             say(f"resumed {folder} at step {first} of {total}")
-        finished, step = (first or 0) == total, first or 0
-        train_steps = None if finished else program.train_steps(feed, state)
-        results, totals, since, trained, pace = {}, program.empty_metrics(), step, 0.0, 1
-        clock = time.perf_counter()
+        if total == 0 and first is None:
+            save(manager, state, setup.meta, None)
+        step, pace, totals, watch = first or 0, 1, program.empty_metrics(), Stopwatch()
+        train_steps = program.train_steps(feed, state) if step < total else None
         with MetricWriter(folder, step) as writer, Reporter(total, per_epoch, experiment.batch_size, step) as report:
-            while not finished:
+            writer.write_texts(step, {"experiment": dumps(experiment)})
+            while step < total:
                 validate_at = _next_due(step, experiment.validate_epochs * per_epoch, total)
                 save_at = min(validate_at, _next_due(step, experiment.checkpoint_steps, total))
                 # A checkpoint ends an interval too: a resumed run then logs the same lines as an unbroken one.
                 log_at = min(save_at, _next_due(step, experiment.log_steps, total))
                 count = min(pace, log_at - step)
                 state, totals, last = train_steps(state, totals, feed.resident, feed.items(step, count), count)
-                step, finished = step + count, step + count == total
+                step += count
                 report.advance(step)
+                if step == (first or 0) + count:  # the first dispatch compiles: it is no measure of speed
+                    jax.block_until_ready(state)
+                    watch.resume(step)
                 if step == log_at:
                     means, own = jax.device_get(({k: v.compute() for k, v in totals.items()}, last["loss"].compute()))
-                    seconds = time.perf_counter() - clock
-                    line = {name: float(value) for name, value in means.items()} | {
-                        "step_loss": float(own),
-                        "epoch": step / per_epoch,
-                        "learning_rate": float(learning_rate(experiment.optimizer, total, step - 1)),
-                        "examples_per_second": (step - since) * experiment.batch_size / seconds,
-                    }
+                    seconds, totals = watch.lap(step), program.empty_metrics()
+                    line = {name: float(value) for name, value in means.items()}
+                    line |= {"step_loss": float(own), "epoch": step / per_epoch}
+                    line |= {"learning_rate": float(learning_rate(experiment.optimizer, total, step - 1))}
+                    if seconds > 0:  # NaN is not
+                        line |= {"examples_per_second": experiment.batch_size / seconds}
+                        # Enough steps at once that dispatch costs nothing, few enough that the bar moves.
+                        pace = max(1, min(feed.most, int(0.1 / seconds)))
                     writer.write_scalars(step, line)
                     report.training(step, line)
-                    # Enough steps at once that dispatch costs nothing, few enough that the bar moves.
-                    pace = max(1, min(feed.most, int(0.1 * (step - since) / seconds)))
-                    totals, since, trained = program.empty_metrics(), step, trained + seconds
                 metrics = None
                 if step == validate_at and "validation" in splits:
                     metrics, _ = evaluate_split(eval_step, state.variables(), splits["validation"], rows)
                     writer.write_scalars(step, metrics, "validation")
                     report.validation(step, metrics)
-                    results["validation"] = metrics
                 if step == save_at:
                     writer.flush()
                     save(manager, state, setup.meta, metrics)
                 if step == log_at:
-                    clock = time.perf_counter()  # what was logged, validated and saved is no training time
-        if total == 0 and first is None:
-            save(manager, state, setup.meta, None)
-    if trained:
-        results |= {"examples_per_second": (total - (first or 0)) * experiment.batch_size / trained, "seconds": trained}
-    return results | {"steps": total, "checkpoint_step": total}
+                    watch.resume(step)
+    results: dict[str, Any] = {"steps": total, "checkpoint_step": total}
+    validated = [line for line in read_metrics(folder) if line["split"] == "validation"]
+    if validated:
+        results["validation"] = {name: value for name, value in validated[-1].items() if name not in ("step", "split")}
+    if watch.steps:
+        speed = watch.steps * experiment.batch_size / watch.seconds
+        results |= {"examples_per_second": speed, "seconds": watch.seconds}
+    return results
 
 
 def _next_due(step: int, every: float | None, total: int) -> int:

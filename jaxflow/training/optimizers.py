@@ -5,11 +5,13 @@ different ones can be a single vmapped program.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import optax
+
+from jaxflow.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,16 @@ class Optimizer:
     clip_norm: float | None = None
     """Largest global norm of the gradient; None for no clipping."""
 
+    decoupled: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Checks what is a number; a traced value has none to look at."""
+        low = {"learning_rate": 0.0, "weight_decay": 0.0, "clip_norm": 0.0}
+        for name, smallest in low.items():
+            value = getattr(self, name)
+            if isinstance(value, int | float) and not smallest <= value < float("inf"):
+                raise UserError(f"optimizer.{name} is {value}; it must be {smallest:g} or more")
+
 
 @dataclass(frozen=True)
 class SGD(Optimizer):
@@ -135,6 +147,8 @@ class AdamW(Adam):
     weight_decay: float = 1e-2
     """Share of the weights that a step of learning rate 1 takes away; biases and norms are spared."""
 
+    decoupled: ClassVar[bool] = True
+
     def direction(self) -> optax.GradientTransformation:
         """Makes the update before the learning rate."""
         return optax.chain(super().direction(), optax.add_decayed_weights(self.weight_decay, kernels))
@@ -170,7 +184,7 @@ def make_optimizer(optimizer: Any, total_steps: int) -> optax.GradientTransforma
       A gradient transformation.
     """
     clip = optax.identity() if optimizer.clip_norm is None else optax.clip_by_global_norm(optimizer.clip_norm)
-    coupled = not isinstance(optimizer, AdamW) and not _is_zero(optimizer.weight_decay)
+    coupled = not optimizer.decoupled and not _is_zero(optimizer.weight_decay)
     return optax.chain(
         clip,
         optax.add_decayed_weights(optimizer.weight_decay, kernels) if coupled else optax.identity(),

@@ -1,9 +1,11 @@
 """An experiment's parts put together for its data: model, optimizer and compiled steps."""
 
 import dataclasses
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
@@ -161,10 +163,13 @@ def _check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schem
     key = jax.eval_shape(lambda: jax.random.key(0))
     try:
         outputs, _ = jax.eval_shape(lambda key, x: model.init_with_output(key, transform(x), train=False), key, inputs)
-    except (TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except UserError:
+        raise
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
         raise UserError(
-            f"model {type(model).__name__} does not take inputs of shape {schema.inputs.shape}: {reason}"
+            f"model {type(model).__name__} fails on inputs of shape {schema.inputs.shape}: {type(error).__name__}: "
+            f"{next(iter(str(error).splitlines()), '')} ({Path(where.filename).name}:{where.lineno})"
         ) from error
     if outputs.shape[-1] != needed:
         raise UserError(

@@ -5,9 +5,9 @@ from pathlib import Path
 from jaxflow.console import track
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
-from jaxflow.training.checkpoint import restore
+from jaxflow.training.checkpoint import checkpoints, restore, saved_steps
 from jaxflow.training.log import read_metrics
-from jaxflow.training.setup import read_run, set_up
+from jaxflow.training.setup import experiment_of, set_up
 
 
 def replay(
@@ -27,15 +27,16 @@ def replay(
       UserError: the run has no such step.
     """
     workdir = Path(workdir)
-    with read_run(workdir, experiment) as (experiment, manager):
-        setup = set_up(experiment, experiment.data.load())
-        program, feed = setup.program, setup.feed
-        if not 1 <= step <= program.total_steps:
-            raise UserError(f"step {step} is not in this run; it has steps 1 to {program.total_steps}")
-        state = program.init()
-        before = [saved for saved in manager.all_steps() if saved < step]
-        if before:
-            state = restore(manager, max(before), state)
+    experiment = experiment_of(workdir, experiment)
+    setup = set_up(experiment, experiment.data.load())
+    program, feed = setup.program, setup.feed
+    if not 1 <= step <= program.total_steps:
+        raise UserError(f"step {step} is not in this run; it has steps 1 to {program.total_steps}")
+    state = program.init()
+    before = [saved for saved in saved_steps(workdir / "checkpoints") if saved < step]
+    if before:
+        with checkpoints(workdir / "checkpoints", experiment.problem.best_metric, read_only=True) as manager:
+            state = restore(manager, before[-1], state)
     train_steps, totals = program.train_steps(feed, state), program.empty_metrics()
     for number in track(range(int(state.step), step), f"replay up to step {step}"):
         state, totals, metrics = train_steps(state, totals, feed.resident, feed.items(number, 1), 1)

@@ -1,21 +1,18 @@
 """What training and replaying start from, and what evaluation and prediction read back."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orbax.checkpoint as ocp
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
-from jaxflow.experiment import Experiment, differences, from_json, to_json
-from jaxflow.rundir import read_experiment
+from jaxflow.experiment import Experiment, from_json, to_json
+from jaxflow.rundir import check_same_run, read_experiment
 from jaxflow.training import preprocess
-from jaxflow.training.checkpoint import choose, read_meta, reader, restore
+from jaxflow.training.checkpoint import checkpoints, choose, read_meta, restore, saved_steps
 from jaxflow.training.feed import Feed, make_feed
 from jaxflow.training.program import Program, assemble
 from jaxflow.training.state import TrainState
@@ -49,23 +46,30 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
         )
     fitted = preprocess.fit(experiment.preprocess, split.rows(np.arange(len(split)))["inputs"])
     meta = {"schema": to_json(dataset.schema), "fitted": fitted, "train_size": len(split)}
+    try:
+        json.dumps(meta)
+    except TypeError as error:
+        raise UserError(f"a transform's fit() must return plain lists, dicts and numbers ({error})") from error
     program = assemble(experiment, dataset.schema, fitted, len(split))
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
     return Setup(experiment, dataset, program, make_feed(split, experiment, program.layout), meta)
 
 
-def check_same_data(manager: ocp.CheckpointManager, step: int, meta: dict[str, Any], folder: Path) -> None:
-    """Refuses to go on from a checkpoint that was trained on other data.
+def check_same_data(workdir: Path, setup: Setup) -> None:
+    """Refuses to go on in a folder whose latest checkpoint was trained on other data.
 
     Raises:
       UserError: the data changed; what changed is named.
     """
-    saved = read_meta(manager, step)
-    now = json.loads(json.dumps(meta))
+    steps = saved_steps(workdir / "checkpoints")
+    if not steps:
+        return
+    with checkpoints(workdir / "checkpoints", setup.experiment.problem.best_metric, read_only=True) as manager:
+        saved, now = read_meta(manager, steps[-1]), json.loads(json.dumps(setup.meta))
     changed = [f"{name}: {saved.get(name)} -> {now[name]}" for name in now if saved.get(name) != now[name]]
     if changed:
         raise UserError(
-            f"the data changed since {folder} was trained ({'; '.join(changed)}); "
+            f"the data changed since {workdir} was trained ({'; '.join(changed)}); "
             "choose another --workdir, or --overwrite to start again there"
         )
 
@@ -84,16 +88,15 @@ class Trained:
     step: int
 
 
-@contextmanager
-def read_run(workdir: Path, experiment: Experiment | None = None) -> Iterator[tuple[Experiment, ocp.CheckpointManager]]:
-    """Opens a run folder for reading.
+def experiment_of(workdir: Path, experiment: Experiment | None = None) -> Experiment:
+    """Reads the experiment of a run.
 
     Args:
-      workdir: the folder.
+      workdir: the run folder.
       experiment: stands in for the folder's own, from which it may differ in what is no part of a run's identity.
 
-    Yields:
-      The experiment and the run's checkpoints.
+    Returns:
+      The experiment.
 
     Raises:
       UserError: there is no such run, or it is another experiment's.
@@ -101,14 +104,9 @@ def read_run(workdir: Path, experiment: Experiment | None = None) -> Iterator[tu
     if not workdir.is_dir():
         raise UserError(f"no run folder at {workdir}; name one with --workdir, or train first")
     own = read_experiment(workdir)
-    experiment = experiment or own
-    changed = differences(own, experiment)
-    if changed:
-        raise UserError(
-            f"{workdir} holds a different experiment ({'; '.join(changed)}); a trained run cannot be changed"
-        )
-    with reader(workdir / "checkpoints") as manager:
-        yield experiment, manager
+    if experiment is not None:
+        check_same_run(workdir, experiment)
+    return experiment or own
 
 
 def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment | None = None) -> Trained:
@@ -117,7 +115,7 @@ def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment
     Args:
       workdir: its folder.
       checkpoint: "last", "best" or a step.
-      experiment: stands in for the folder's own, as in `read_run`.
+      experiment: stands in for the folder's own, as in `experiment_of`.
 
     Returns:
       The trained run.
@@ -125,7 +123,11 @@ def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment
     Raises:
       UserError: there is no such run or checkpoint.
     """
-    with read_run(workdir, experiment) as (experiment, manager):
+    experiment = experiment_of(workdir, experiment)
+    folder = workdir / "checkpoints"
+    if not saved_steps(folder):
+        raise UserError(f"{workdir} has no checkpoint; train there first: launch.py train --workdir {workdir}")
+    with checkpoints(folder, experiment.problem.best_metric, read_only=True) as manager:
         step = choose(manager, checkpoint)
         meta = read_meta(manager, step)
         program = assemble(experiment, from_json(meta["schema"]), meta["fitted"], meta["train_size"])

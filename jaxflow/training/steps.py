@@ -64,8 +64,7 @@ def make_train_step(
                 mutable=list(state.model_state),
             )
             losses = problem.losses(outputs, batch["targets"])
-            # Padding may hold anything: where, and not only the product, keeps its NaN out of the sum.
-            return jnp.where(weights > 0, losses * weights, 0.0).sum(), (outputs, losses, model_state)
+            return (losses * weights).sum(), (outputs, losses, model_state)
 
         gradient, (outputs, losses, model_state) = jax.grad(weighted_loss, has_aux=True)(state.params)
         metrics = problem.metrics(outputs, batch["targets"], losses, weights)
@@ -100,7 +99,8 @@ def make_train_step(
         if axis:
             sums = lax.psum(sums, axis)
         gradient, model_state, metrics, weight = sums
-        gradient, model_state = jax.tree.map(lambda leaf: leaf / weight, (gradient, model_state))
+        gradient = jax.tree.map(lambda leaf: leaf / weight, gradient)
+        model_state = jax.tree.map(lambda new, old: (new / weight).astype(old.dtype), model_state, state.model_state)
         updates, opt_state = tx.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         new_ema = state.ema

@@ -37,7 +37,25 @@ def test_labels_out_of_range_are_named(labels):
 
 def test_an_empty_split_is_named():
     with pytest.raises(jaxflow.UserError, match="test split is empty"):
-        jaxflow.from_arrays({"train": (np.zeros((3, 2)), np.zeros(3)), "test": (np.zeros((0, 2)), np.zeros(0))})
+        jaxflow.from_arrays(
+            {"train": (np.zeros((3, 2)), np.zeros(3, int)), "test": (np.zeros((0, 2)), np.zeros(0, int))}
+        )
+
+
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        ({"test": (np.zeros((3, 2)), np.zeros(3, int))}, "there is no train split; there are test"),
+        ({"train": (np.zeros((3, 2)), np.array([0.9, 1.7, 0]))}, "class labels are integers"),
+        (
+            {"train": (np.zeros((3, 2)), np.zeros(3, int)), "test": (np.zeros((3, 4)), np.zeros(3, int))},
+            r"test split have shape \(4,\), those of train \(2,\)",
+        ),
+    ],
+)
+def test_arrays_that_do_not_fit_together(splits, message):
+    with pytest.raises(jaxflow.UserError, match=message):
+        jaxflow.from_arrays(splits)
 
 
 def test_inputs_without_labels_are_refused():

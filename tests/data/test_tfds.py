@@ -1,3 +1,5 @@
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,7 @@ def test_a_folder_that_is_no_dataset(content, message, tmp_path):
 
 
 def test_other_names_need_tensorflow_to_prepare(tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    real = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *a: None if name == "tensorflow" else real(name, *a))
     with pytest.raises(UserError, match=r"needs TensorFlow: pip install -e '\.\[tensorflow\]'"):
         Tfds("mnist", directory=str(tmp_path)).load()
