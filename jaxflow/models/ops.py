@@ -42,9 +42,7 @@ def conv(
     if padding == "VALID" and any(n < k for n, k in zip(inputs.shape[1:-1], kernel.shape)):
         raise ValueError(f"a window of {kernel.shape[:-2]} does not fit into {inputs.shape[1:-1]}")
     if not _on_cpu():
-        space = "DHW"[-rank:]
-        layout = (f"N{space}C", f"{space}IO", f"N{space}C")
-        return lax.conv_general_dilated(inputs, kernel, strides, padding, dimension_numbers=layout)
+        return _lax_conv(inputs, kernel, strides, padding)
     if isinstance(padding, str):
         padding = lax.padtype_to_pads(inputs.shape[1:-1], kernel.shape[:-2], strides, padding)
     if any(tuple(pair) != (0, 0) for pair in padding):
@@ -64,14 +62,22 @@ def max_pool(inputs: jax.Array, window: int | Sequence[int] = 2) -> jax.Array:
     """
     rank = inputs.ndim - 2
     window = (window,) * rank if isinstance(window, int) else tuple(window)
-    if not _on_cpu():
-        sizes = (1, *window, 1)
-        return lax.reduce_window(inputs, -jnp.inf, lax.max, sizes, sizes, "VALID")
-    return _max_pool(inputs, window)
+    return _max_pool(inputs, window) if _on_cpu() else _lax_max_pool(inputs, window)
 
 
 def _on_cpu() -> bool:
     return jax.default_backend() == "cpu"
+
+
+def _lax_conv(inputs: jax.Array, kernel: jax.Array, strides: Sizes, padding: Padding) -> jax.Array:
+    space = "DHW"[-len(strides) :]
+    layout = (f"N{space}C", f"{space}IO", f"N{space}C")
+    return lax.conv_general_dilated(inputs, kernel, strides, padding, dimension_numbers=layout)
+
+
+def _lax_max_pool(inputs: jax.Array, window: Sizes) -> jax.Array:
+    sizes = (1, *window, 1)
+    return lax.reduce_window(inputs, -jnp.inf, lax.max, sizes, sizes, "VALID")
 
 
 def _box(inputs: jax.Array, offset: Sizes, shape: Sizes, strides: Sizes) -> jax.Array:
@@ -91,16 +97,18 @@ def _patches(inputs: jax.Array, window: Sizes, shape: Sizes, strides: Sizes) -> 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _conv(inputs: jax.Array, kernel: jax.Array, strides: Sizes) -> jax.Array:
-    window = kernel.shape[:-2]
-    shape = tuple((n - k) // s + 1 for n, k, s in zip(inputs.shape[1:-1], window, strides))
-    return _patches(inputs, window, shape, strides) @ kernel.reshape(-1, kernel.shape[-1])
+    # Only looked at, not differentiated: lax is the faster one, and at its best with large batches.
+    return _lax_conv(inputs, kernel, strides, "VALID")
 
 
 def _conv_forward(
     inputs: jax.Array, kernel: jax.Array, strides: Sizes
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    window = kernel.shape[:-2]
+    shape = tuple((n - k) // s + 1 for n, k, s in zip(inputs.shape[1:-1], window, strides))
+    outputs = _patches(inputs, window, shape, strides) @ kernel.reshape(-1, kernel.shape[-1])
     # Patches are made again for the gradient: keeping them would take the window's size in memory.
-    return _conv(inputs, kernel, strides), (inputs, kernel)
+    return outputs, (inputs, kernel)
 
 
 def _conv_backward(strides: Sizes, saved: tuple[jax.Array, jax.Array], slope: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -130,7 +138,7 @@ _conv.defvjp(_conv_forward, _conv_backward)
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
 def _max_pool(inputs: jax.Array, window: Sizes) -> jax.Array:
-    return functools.reduce(jnp.maximum, _corners(inputs, window))
+    return _lax_max_pool(inputs, window)
 
 
 def _corners(inputs: jax.Array, window: Sizes) -> list[jax.Array]:
@@ -140,7 +148,7 @@ def _corners(inputs: jax.Array, window: Sizes) -> list[jax.Array]:
 
 
 def _max_pool_forward(inputs: jax.Array, window: Sizes) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    outputs = _max_pool(inputs, window)
+    outputs = functools.reduce(jnp.maximum, _corners(inputs, window))
     return outputs, (inputs, outputs)
 
 

@@ -1,0 +1,109 @@
+"""`python -m benchmarks`: jaxflow and its peers, interleaved in one run; writes results.json, RESULTS.md, a figure."""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from benchmarks import peers, report
+from benchmarks.contender import Contender, take_turns
+from benchmarks.startup import first_steps
+from jaxflow.console import say
+from jaxflow.rundir import environment
+
+PEAK = "matmul peak"
+
+
+def training(batch_size: int, python: str | None) -> list[Contender]:
+    """Lists who trains the CIFAR network at a batch size; peers only where their interpreter is given."""
+    batch = str(batch_size)
+    entrants = [
+        Contender("jaxflow", "jaxflow_train", (batch, "32" if batch_size > 32 else "0", "1", "32")),
+        Contender("bare Flax", "flax_train", (batch, "cnn")),
+        Contender(PEAK, "matmul_peak"),
+    ]
+    if python:
+        entrants += [
+            Contender("Keras on TensorFlow", "keras_train", (batch,), python, (("KERAS_BACKEND", "tensorflow"),)),
+            Contender("Keras on JAX", "keras_train", (batch,), python, (("KERAS_BACKEND", "jax"),)),
+            *(
+                Contender(f"PyTorch {mode.replace('_', ' ')}", "torch_train", (batch, mode), python)
+                for mode in ("eager", "channels_last", "compile")
+            ),
+        ]
+    return entrants
+
+
+def groups(python: str | None) -> dict[str, list[Contender]]:
+    """Lists the groups of contenders that are measured against each other."""
+    measured = {f"training, batch {size}": training(size, python) for size in (32, 128, 512)}
+    measured["loop, small MLP, batch 64"] = [
+        Contender("jaxflow", "jaxflow_train", ("64", "0", "1", "32", "mlp")),
+        Contender("bare Flax", "flax_train", ("64", "mlp")),
+    ]
+    for size in (1, 256):
+        measured[f"inference, batch {size}"] = [Contender("jaxflow", "inference", (str(size), "jaxflow"))]
+        if python:
+            measured[f"inference, batch {size}"] += [
+                Contender(name, "inference", (str(size), name), python) for name in ("onnxruntime", "torch", "keras")
+            ]
+    measured["input with flip and crop"] = [Contender("jaxflow", "pipeline", ("jaxflow",))]
+    if python:
+        measured["input with flip and crop"] += [
+            Contender(name, "pipeline", (name,), python) for name in ("torch", "tf.data")
+        ]
+    for width, side in ((2, 32), (1, 48), (1, 64)):
+        measured[f"scaling, width x{width}, {side}x{side} pixels, batch 64"] = [
+            Contender("jaxflow", "jaxflow_train", ("64", "32", str(width), str(side)))
+        ]
+    return measured
+
+
+def main() -> None:
+    """Measures what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7, help="turns that each contender has (default 7)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of a turn (default 2)")
+    parser.add_argument("--only", default="", help="measure groups whose name holds this text")
+    parser.add_argument("--no-peers", action="store_true", help="leave other frameworks out: nothing is installed")
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks"), help="folder for the results")
+    flags = parser.parse_args()
+    python = None if flags.no_peers else str(peers.python())
+    results: dict[str, Any] = {
+        "date": datetime.date.today().isoformat(),
+        "machine": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": environment()["versions"],
+        "peers": peers.versions(Path(python)) if python else {},
+        "rounds": flags.rounds,
+        "groups": {},
+    }
+    for name, contenders in groups(python).items():
+        if flags.only in name:
+            say(name)
+            results["groups"][name] = take_turns(contenders, flags.rounds, flags.seconds)
+            for line in report.lines(results["groups"][name]):
+                say(f"  {line}")
+    if flags.only in "first step":
+        say("first step")
+        results["first step"] = first_steps(python, max(flags.rounds // 2, 1))
+        for who, seconds in results["first step"].items():
+            say(f"  {who:<28}{seconds:8.2f} s")
+    flags.out.mkdir(parents=True, exist_ok=True)
+    (flags.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    report.write(results, flags.out)
+    say(f"written: {flags.out}/RESULTS.md, results.json, speed.png")
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    main()
