@@ -16,7 +16,7 @@ from jaxflow.training.passes import padded_batches
 from jaxflow.training.setup import read_trained
 
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
-BATCH_SIZE = 256
+BATCH_SIZE = 256  # at most
 
 
 def predict(
@@ -49,7 +49,9 @@ def predict(
     output = Path(output) if output else workdir / "predictions" / "new" / f"{source.stem}.csv"
     step, variables = trained.program.predict_step(), trained.state.variables()
     split = ArraySplit(inputs, np.zeros(len(inputs), np.int32), ids)
-    batches = track(padded_batches(split, BATCH_SIZE), "predict", -(-len(split) // BATCH_SIZE))
+    # A power of two: few programs to compile, and a single image does not wait for 255 rows of padding.
+    batch_size = min(BATCH_SIZE, 1 << (len(split) - 1).bit_length())
+    batches = track(padded_batches(split, batch_size), "predict", -(-len(split) // batch_size))
     probabilities = np.concatenate([np.asarray(step(variables, batch["inputs"])) for batch in batches])[: len(split)]
     names = schema.target.names
     rows = (
