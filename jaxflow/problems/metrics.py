@@ -4,6 +4,7 @@ import clu.metrics
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 @flax.struct.dataclass
@@ -40,7 +41,7 @@ class Mean(clu.metrics.Metric):
     @classmethod
     def empty(cls) -> "Mean":
         """Makes the metric of no values."""
-        return cls(jnp.zeros(()), jnp.zeros(()))
+        return cls(np.zeros((), np.float32), np.zeros((), np.float32))
 
     def merge(self, other: "Mean") -> "Mean":
         """Adds two metrics up."""

@@ -1,6 +1,7 @@
 """The training loop: fold the train step over batches; everything else only reads the state."""
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
             say(f"resumed {folder} at step {first} of {total}")
         if total == 0 and first is None:
             save(manager, state, setup.meta, None)
-        step, pace, totals, watch = first or 0, 1, program.empty_metrics(), Stopwatch()
+        empty, rate = program.empty_metrics(), jax.jit(partial(learning_rate, experiment.optimizer, total))
+        step, pace, totals, watch = first or 0, 1, empty, Stopwatch()
         train_steps = program.train_steps(feed, state) if step < total else None
         with MetricWriter(folder, step) as writer, Reporter(total, per_epoch, experiment.batch_size, step) as report:
             writer.write_texts(step, {"experiment": dumps(experiment)})
@@ -78,11 +80,11 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
                     jax.block_until_ready(state)
                     watch.resume(step)
                 if step == log_at:
-                    means, own = jax.device_get(({k: v.compute() for k, v in totals.items()}, last["loss"].compute()))
-                    seconds, totals = watch.lap(step), program.empty_metrics()
-                    line = {name: float(value) for name, value in means.items()}
-                    line |= {"step_loss": float(own), "epoch": step / per_epoch}
-                    line |= {"learning_rate": float(learning_rate(experiment.optimizer, total, step - 1))}
+                    sums, own = jax.device_get((totals, last["loss"]))  # the only place where the host waits
+                    seconds, totals = watch.lap(step), empty
+                    line = {name: float(metric.compute()) for name, metric in sums.items()}
+                    line |= {"step_loss": float(own.compute()), "epoch": step / per_epoch}
+                    line |= {"learning_rate": float(rate(step - 1))}
                     if seconds > 0:  # NaN is not
                         line |= {"examples_per_second": experiment.batch_size / seconds}
                         # Enough steps at once that dispatch costs nothing, few enough that the bar moves.
