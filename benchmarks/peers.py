@@ -1,5 +1,6 @@
 """The peers' own virtual environment: nothing of it is needed by jaxflow."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,4 @@ def versions(interpreter: Path) -> dict[str, str]:
     code = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
     names = [requirement.partition(">")[0] for requirement in REQUIREMENTS]
     done = subprocess.run([str(interpreter), "-c", code, *names], capture_output=True, text=True, check=True)
-    import json
-
     return json.loads(done.stdout)

@@ -48,7 +48,8 @@ def evaluate(
     metrics, predictions = evaluate_split(program.eval_step(), trained.state.variables(), test, batch_size)
     everything = test.rows(np.arange(len(test)))
     baseline = trained.experiment.problem.baseline(_targets(splits["train"]), everything["targets"])
-    before = read_results(workdir).get("test_evaluations", 0)
+    results = read_results(workdir)
+    before = results.get("test_evaluations", 0)
     if before:
         say(f"the test split was evaluated {before} times before; choose models by validation, not by the test")
     new = {"test": metrics, "baseline": baseline, "test_step": trained.step, "test_evaluations": before + 1}
@@ -56,7 +57,7 @@ def evaluate(
         _write_predictions(
             workdir / "predictions" / "test.csv", test, everything["targets"], predictions, program.schema
         )
-        _write_report(workdir, trained, read_results(workdir) | new, everything, predictions)
+        _write_report(workdir, trained, results | new, everything, predictions)
         return update_results(workdir, new)  # last: results that are there have their files beside them
     except OSError as error:
         raise UserError(f"cannot write to {workdir}: {error.strerror}") from error
