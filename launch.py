@@ -74,11 +74,13 @@ def main(argv: list[str]) -> int:
         if not flags.help:
             fail("say what to run: --config FILE, or --workdir DIR for a run that exists")
         return 0
+    from jaxflow.startup import collect_garbage_seldom, keep_compiled_programs, keep_freed_memory
+
+    collect_garbage_seldom()
     # TensorFlow Datasets and Orbax speak through absl; what a person must know, jaxflow says itself.
     logging.getLogger("absl").setLevel(logging.ERROR)
     from jaxflow.data.cache import cache_folder
     from jaxflow.errors import UserError
-    from jaxflow.startup import keep_compiled_programs, keep_freed_memory
 
     keep_freed_memory()
     if not flags.no_cache:
@@ -96,17 +98,22 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
     """Builds the experiment and hands it to the verb's function."""
     import jaxflow
     from jaxflow.console import console, say
-    from jaxflow.flags import describe, override
     from jaxflow.rundir import default_workdir, read_experiment
 
     console.quiet = flags.quiet
     source = Path(flags.config) if flags.config else None
     experiment = jaxflow.load(source) if source else read_experiment(Path(flags.workdir))
     if flags.help:
+        from jaxflow.flags import describe
+
         print(USAGE, end="\n\n")
         print(describe(experiment, f"launch.py {'' if verb == 'run' else verb + ' '}--config {source or 'FILE'}"))
         return 0
-    written, experiment = experiment, override(experiment, overrides)
+    written = experiment
+    if overrides:
+        from jaxflow.flags import override
+
+        experiment = override(experiment, overrides)
     workdir = Path(flags.workdir) if flags.workdir else default_workdir(source, written, experiment)
 
     if verb in ("run", "train"):

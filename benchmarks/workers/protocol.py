@@ -32,5 +32,5 @@ def images(count: int = 8192):
     import numpy as np
 
     generator = np.random.RandomState(0)
-    pixels = generator.randint(0, 256, (count, 32, 32, 3)).astype("uint8")
+    pixels = np.frombuffer(generator.bytes(count * 32 * 32 * 3), np.uint8).reshape(count, 32, 32, 3)
     return pixels, generator.randint(0, 10, count).astype("int32")

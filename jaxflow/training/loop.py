@@ -12,7 +12,7 @@ from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
 from jaxflow.experiment import Experiment, dumps
 from jaxflow.rundir import open_run, update_results
-from jaxflow.training.checkpoint import checkpoints, restore, save
+from jaxflow.training.checkpoint import checkpoints, restore, save, saved_steps
 from jaxflow.training.log import MetricWriter, Reporter, Stopwatch, read_metrics
 from jaxflow.training.optimizers import learning_rate
 from jaxflow.training.passes import evaluate_split, evaluation_batch_size
@@ -53,15 +53,15 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
     total, per_epoch = program.total_steps, len(splits["train"]) / experiment.batch_size
     eval_step = program.eval_step()
     rows = evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
-    with checkpoints(folder / "checkpoints", experiment.problem.best_metric, experiment.keep_checkpoints) as manager:
-        state, first = program.init(), manager.latest_step()
+    with checkpoints(folder / "checkpoints", experiment.problem.best_metric, experiment.keep_checkpoints) as kept:
+        state, first = program.init(), max(saved_steps(kept.folder), default=None)
         if first is None:
             say(parameter_overview.get_parameter_overview(state.params, include_stats=False))
         else:
-            state = restore(manager, first, state)
+            state = restore(kept, first, state)
             say(f"resumed {folder} at step {first} of {total}")
         if total == 0 and first is None:
-            save(manager, state, setup.meta, None)
+            save(kept, state, setup.meta, None)
         empty, rate = program.empty_metrics(), jax.jit(partial(learning_rate, experiment.optimizer, total))
         step, pace, totals, watch = first or 0, 1, empty, Stopwatch()
         train_steps = program.train_steps(feed, state) if step < total else None
@@ -98,7 +98,7 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
                     report.validation(step, metrics)
                 if step == save_at:
                     writer.flush()
-                    save(manager, state, setup.meta, metrics)
+                    save(kept, state, setup.meta, metrics)
                 if step == log_at:
                     watch.resume(step)
     results: dict[str, Any] = {"steps": total, "checkpoint_step": total}

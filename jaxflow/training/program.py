@@ -11,6 +11,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxflow.data.dataset import Schema
@@ -49,12 +50,17 @@ class Program:
 
     def init(self) -> TrainState:
         """Makes the state of step 0, on every device."""
-        example = jnp.zeros((1, *self.schema.inputs.shape), self.schema.inputs.dtype)
 
-        def make(key: jax.Array) -> TrainState:
+        # All of it inside one program: each operation outside would be compiled, or looked up, by itself.
+        def make(seed: jax.Array) -> TrainState:
+            example = jnp.zeros((1, *self.schema.inputs.shape), self.schema.inputs.dtype)
+            key = jax.random.key(seed)
             return init_state(self.model, self.tx, key, self.transform(example), self.experiment.ema is not None)
 
-        return jax.jit(make, out_shardings=self.layout.replicated)(jax.random.key(self.experiment.seed))
+        # It runs once, and the compiler takes four times as long to make it fast as it takes to make it.
+        options = {"xla_backend_optimization_level": 1} if self.layout.devices[0].platform == "cpu" else None
+        compiled = jax.jit(make, out_shardings=self.layout.replicated, compiler_options=options)
+        return compiled(np.uint32(self.experiment.seed))
 
     def train_steps(self, feed: Feed, state: TrainState) -> Callable[..., Any]:
         """Compiles (state, totals, resident, items, count) -> (state, totals, metrics of the last step).

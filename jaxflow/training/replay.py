@@ -35,8 +35,8 @@ def replay(
     state = program.init()
     before = [saved for saved in saved_steps(workdir / "checkpoints") if saved < step]
     if before:
-        with checkpoints(workdir / "checkpoints", experiment.problem.best_metric, read_only=True) as manager:
-            state = restore(manager, before[-1], state)
+        with checkpoints(workdir / "checkpoints", experiment.problem.best_metric, read_only=True) as kept:
+            state = restore(kept, before[-1], state)
     train_steps, totals = program.train_steps(feed, state), program.empty_metrics()
     for number in track(range(int(state.step), step), f"replay up to step {step}"):
         state, totals, metrics = train_steps(state, totals, feed.resident, feed.items(number, 1), 1)

@@ -64,8 +64,8 @@ def check_same_data(workdir: Path, setup: Setup) -> None:
     steps = saved_steps(workdir / "checkpoints")
     if not steps:
         return
-    with checkpoints(workdir / "checkpoints", setup.experiment.problem.best_metric, read_only=True) as manager:
-        saved, now = read_meta(manager, steps[-1]), json.loads(json.dumps(setup.meta))
+    with checkpoints(workdir / "checkpoints", setup.experiment.problem.best_metric, read_only=True) as kept:
+        saved, now = read_meta(kept, steps[-1]), json.loads(json.dumps(setup.meta))
     changed = [f"{name}: {saved.get(name)} -> {now[name]}" for name in now if saved.get(name) != now[name]]
     if changed:
         raise UserError(
@@ -127,8 +127,8 @@ def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment
     folder = workdir / "checkpoints"
     if not saved_steps(folder):
         raise UserError(f"{workdir} has no checkpoint; train there first: launch.py train --workdir {workdir}")
-    with checkpoints(folder, experiment.problem.best_metric, read_only=True) as manager:
-        step = choose(manager, checkpoint)
-        meta = read_meta(manager, step)
+    with checkpoints(folder, experiment.problem.best_metric, read_only=True) as kept:
+        step = choose(kept, checkpoint)
+        meta = read_meta(kept, step)
         program = assemble(experiment, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
-        return Trained(experiment, program, restore(manager, step, program.init()), step)
+        return Trained(experiment, program, restore(kept, step, program.init()), step)

@@ -35,9 +35,9 @@ def train_until(step, monkeypatch, *arguments, **options):
     """Trains and dies right after the checkpoint of a step was asked for."""
     real = loop.save
 
-    def save(manager, state, *rest):
-        real(manager, state, *rest)
-        manager.wait_until_finished()
+    def save(kept, state, *rest):
+        real(kept, state, *rest)
+        kept.wait()
         if int(state.step) >= step:
             raise Stopped
 
