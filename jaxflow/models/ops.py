@@ -4,7 +4,8 @@ On GPU and TPU they are lax's own. XLA's CPU backend, though, differentiates poo
 convolutions by dilated convolutions, several times slower than the arithmetic needs. There the same results come from
 slices, products and sums, which it compiles well: pooling compares strided slices; a convolution is a product over
 shifted slices (im2col, K. Chellapilla et al., 2006); its input gradient is a product whose columns are added back in
-place (col2im). Values and gradients agree with lax up to the order of sums; ties in pooling go to the first maximum.
+place (col2im). Patches larger than the cache are slow again, so that a large batch is taken in parts; and along one axis
+lax stays ahead. benchmarks/OPS.md has the shapes that this comes from. Values and gradients agree with lax up to the order of sums; ties in pooling go to the first maximum.
 """
 
 import functools
@@ -16,6 +17,9 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+# Patches of more bytes than this are made for a part of the batch at a time.
+PATCH_BYTES = 8 << 20
 
 Padding = Literal["VALID", "SAME"] | Sequence[tuple[int, int]]
 Sizes = tuple[int, ...]
@@ -41,7 +45,7 @@ def conv(
     strides = (strides,) * rank if isinstance(strides, int) else tuple(strides)
     if padding == "VALID" and any(n < k for n, k in zip(inputs.shape[1:-1], kernel.shape)):
         raise ValueError(f"a window of {kernel.shape[:-2]} does not fit into {inputs.shape[1:-1]}")
-    if not _on_cpu():
+    if not _on_cpu() or rank == 1:
         return _lax_conv(inputs, kernel, strides, padding)
     if isinstance(padding, str):
         padding = lax.padtype_to_pads(inputs.shape[1:-1], kernel.shape[:-2], strides, padding)
@@ -86,6 +90,11 @@ def _box(inputs: jax.Array, offset: Sizes, shape: Sizes, strides: Sizes) -> jax.
     return lax.slice(inputs, (0, *offset, 0), (inputs.shape[0], *limits, inputs.shape[-1]), (1, *strides, 1))
 
 
+def _counts(inputs: jax.Array, kernel: jax.Array, strides: Sizes) -> Sizes:
+    """Counts the windows that fit along each spatial axis."""
+    return tuple((n - k) // s + 1 for n, k, s in zip(inputs.shape[1:-1], kernel.shape[:-2], strides))
+
+
 def _offsets(window: Sizes) -> list[Sizes]:
     return list(itertools.product(*map(range, window)))
 
@@ -104,21 +113,38 @@ def _conv(inputs: jax.Array, kernel: jax.Array, strides: Sizes) -> jax.Array:
 def _conv_forward(
     inputs: jax.Array, kernel: jax.Array, strides: Sizes
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    window = kernel.shape[:-2]
-    shape = tuple((n - k) // s + 1 for n, k, s in zip(inputs.shape[1:-1], window, strides))
-    outputs = _patches(inputs, window, shape, strides) @ kernel.reshape(-1, kernel.shape[-1])
+    window, shape = kernel.shape[:-2], _counts(inputs, kernel, strides)
+
+    def outputs(rows: jax.Array) -> jax.Array:
+        return _patches(rows, window, shape, strides) @ kernel.reshape(-1, kernel.shape[-1])
+
+    parts = _parts(inputs, kernel, strides)
+    if parts == 1:
+        return outputs(inputs), (inputs, kernel)
     # Patches are made again for the gradient: keeping them would take the window's size in memory.
-    return outputs, (inputs, kernel)
+    return _join(lax.map(outputs, _cut(inputs, parts))), (inputs, kernel)
 
 
 def _conv_backward(strides: Sizes, saved: tuple[jax.Array, jax.Array], slope: jax.Array) -> tuple[jax.Array, jax.Array]:
     inputs, kernel = saved
+    parts = _parts(inputs, kernel, strides)
+    if parts == 1:
+        return _conv_slopes(inputs, kernel, strides, slope)
+
+    def add(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        input_slope, kernel_slope = _conv_slopes(part[0], kernel, strides, part[1])
+        return total + kernel_slope, input_slope
+
+    kernel_slope, input_slope = lax.scan(add, jnp.zeros_like(kernel), (_cut(inputs, parts), _cut(slope, parts)))
+    return _join(input_slope), kernel_slope
+
+
+def _conv_slopes(inputs: jax.Array, kernel: jax.Array, strides: Sizes, slope: jax.Array) -> tuple[jax.Array, jax.Array]:
     *window, channels, features = kernel.shape
     shape = slope.shape[1:-1]
     rows = slope.reshape(-1, features)  # (batch * space, feature)
-    patches = _patches(inputs, tuple(window), shape, strides).reshape(
-        len(rows), -1
-    )  # (batch * space, window * channel)
+    patches = _patches(inputs, tuple(window), shape, strides)
+    patches = patches.reshape(len(rows), -1)  # (batch * space, window * channel)
     kernel_slope = (patches.T @ rows).reshape(kernel.shape)
     columns = rows @ kernel.reshape(-1, features).T  # (batch * space, window * channel)
     columns = columns.reshape(*slope.shape[:-1], math.prod(window), channels)
@@ -131,6 +157,22 @@ def _conv_backward(strides: Sizes, saved: tuple[jax.Array, jax.Array], slope: ja
         placed = lax.pad(columns[..., index, :], zero, [(0, 0, 0), *inner, (0, 0, 0)])
         total = placed if total is None else total + placed
     return total, kernel_slope
+
+
+def _parts(inputs: jax.Array, kernel: jax.Array, strides: Sizes) -> int:
+    """Says into how many parts the batch is cut, one after the other, so that a part's patches stay in the cache."""
+    batch, positions = inputs.shape[0], math.prod(_counts(inputs, kernel, strides))
+    size = batch * positions * math.prod(kernel.shape[:-1]) * inputs.dtype.itemsize
+    smallest = max(1, min(batch, math.ceil(size / PATCH_BYTES)))
+    return next(parts for parts in range(smallest, batch + 1) if batch % parts == 0) if batch else 1
+
+
+def _cut(rows: jax.Array, parts: int) -> jax.Array:
+    return rows.reshape(parts, -1, *rows.shape[1:])  # (batch, ...) -> (part, row, ...)
+
+
+def _join(rows: jax.Array) -> jax.Array:
+    return rows.reshape(-1, *rows.shape[2:])  # (part, row, ...) -> (batch, ...)
 
 
 _conv.defvjp(_conv_forward, _conv_backward)

@@ -62,7 +62,9 @@ class Checkpoints:
 
 
 @contextmanager
-def checkpoints(folder: Path, best_metric: str = "loss", keep: int = 2, read_only: bool = False) -> Iterator[Checkpoints]:
+def checkpoints(
+    folder: Path, best_metric: str = "loss", keep: int = 2, read_only: bool = False
+) -> Iterator[Checkpoints]:
     """Opens a folder of checkpoints for `save`, `restore` and `choose`, and waits for the last write when done."""
     opened = Checkpoints(folder, best_metric, keep, read_only)
     try:
@@ -78,9 +80,7 @@ def saved_steps(folder: Path) -> list[int]:
     return sorted(int(path.name) for path in folder.glob("*") if path.name.isdecimal())
 
 
-def save(
-    folder: Checkpoints, state: TrainState, meta: Mapping[str, Any], metrics: Mapping[str, float] | None
-) -> None:
+def save(folder: Checkpoints, state: TrainState, meta: Mapping[str, Any], metrics: Mapping[str, float] | None) -> None:
     """Starts to write the state of a step; a step that is there already is left alone.
 
     Args:
