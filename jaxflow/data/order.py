@@ -49,6 +49,20 @@ def indices(step: int, size: int, batch_size: int, seed: int) -> np.ndarray:
     return np.concatenate(pieces)
 
 
+def epochs_of(step: int, size: int, batch_size: int) -> np.ndarray:
+    """Says which pass over the data each example of a training batch belongs to.
+
+    Args:
+      step: batch number, from 0.
+      size: number of examples in the split.
+      batch_size: examples in a batch.
+
+    Returns:
+      (batch_size,) int32 epochs, from 0, in the order of `indices`.
+    """
+    return ((step * batch_size + np.arange(batch_size)) // size).astype(np.int32)
+
+
 def steps_in(epochs: float, size: int, batch_size: int) -> int:
     """Counts the batches that cover `epochs` passes over `size` examples."""
     # Rounded first: 0.1 * 30 / 3 must be one batch, not two.

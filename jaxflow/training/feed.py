@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxflow.data.dataset import Split
-from jaxflow.data.order import indices
+from jaxflow.data.order import epochs_of, indices
 from jaxflow.experiment import Experiment
 from jaxflow.training.parallel import Layout
 
@@ -25,7 +25,8 @@ class Feed:
       resident: arrays that stay on every device; () where batches come from the host.
       most: how many steps can be sent at once.
       items: (first step, count) -> what is sent to the devices for `count` steps, (most, batch, ...).
-      fetch: (resident, item of one step) -> batch; pure, runs inside the step.
+      fetch: (resident, item of one step) -> batch; pure, runs inside the step. Beside what the split holds a batch has
+        each example's "index" in the split and its "epoch", both (batch,) int32.
     """
 
     resident: Any
@@ -46,22 +47,28 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
       The feed.
     """
 
-    def chosen(step: int) -> np.ndarray:
-        return indices(step, len(split), experiment.batch_size, experiment.seed)
+    def chosen(step: int) -> dict[str, np.ndarray]:
+        size, batch = len(split), experiment.batch_size
+        return {"index": indices(step, size, batch, experiment.seed), "epoch": epochs_of(step, size, batch)}
 
     if experiment.feed == "device" or (experiment.feed == "auto" and split.nbytes <= _room(layout.devices[0])):
         resident = layout.replicate(split.rows(np.arange(len(split))))
 
-        def many(first: int, count: int) -> np.ndarray:
-            rows = np.zeros((MOST_STEPS, experiment.batch_size), np.int32)
+        def many(first: int, count: int) -> dict[str, np.ndarray]:
+            items = {name: np.zeros((MOST_STEPS, experiment.batch_size), np.int32) for name in ("index", "epoch")}
             for position in range(count):
-                rows[position] = chosen(first + position)
-            return rows
+                for name, row in chosen(first + position).items():
+                    items[name][position] = row
+            return items
 
-        return Feed(resident, MOST_STEPS, many, lambda arrays, rows: jax.tree.map(lambda leaf: leaf[rows], arrays))
+        def gather(arrays: Any, item: dict[str, jax.Array]) -> dict[str, jax.Array]:
+            return jax.tree.map(lambda leaf: leaf[item["index"]], arrays) | item
+
+        return Feed(resident, MOST_STEPS, many, gather)
 
     def one(first: int, count: int) -> dict[str, np.ndarray]:
-        return {name: leaf[None] for name, leaf in split.rows(chosen(first)).items()}  # (1, batch, ...)
+        item = chosen(first)
+        return {name: leaf[None] for name, leaf in (split.rows(item["index"]) | item).items()}  # (1, batch, ...)
 
     return Feed((), 1, one, lambda _, batch: batch)
 

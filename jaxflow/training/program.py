@@ -11,6 +11,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxflow.data.dataset import Schema
@@ -23,6 +24,7 @@ from jaxflow.training.optimizers import make_optimizer
 from jaxflow.training.parallel import Layout, make_layout, spread
 from jaxflow.training.state import TrainState, init_state
 from jaxflow.training.steps import make_eval_step, make_predict_step, make_train_step
+from jaxflow.training.views import as_it_is
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,27 @@ class Program:
     transform: Callable[[jax.Array], jax.Array]
     total_steps: int
 
-    def init(self) -> TrainState:
-        """Makes the state of step 0, on every device."""
-        example = jnp.zeros((1, *self.schema.inputs.shape), self.schema.inputs.dtype)
+    def init(self, examples: np.ndarray | None = None) -> TrainState:
+        """Makes the state of step 0, on every device.
 
-        def make(key: jax.Array) -> TrainState:
-            return init_state(self.model, self.tx, key, self.transform(example), self.experiment.ema is not None)
+        Args:
+          examples: raw inputs that the model may initialise itself by, (examples, ...). Without them it gets one of
+            zeros, which is enough for most models, and for a state that only says what shapes to restore.
 
-        return jax.jit(make, out_shardings=self.layout.replicated)(jax.random.key(self.experiment.seed))
+        Returns:
+          The state.
+        """
+        if examples is None:
+            examples = np.zeros((1, *self.schema.inputs.shape), self.schema.inputs.dtype)
+        return self.init_step()(jax.random.key(self.experiment.seed), examples)
+
+    def init_step(self) -> Callable[[jax.Array, np.ndarray], TrainState]:
+        """Compiles (key, raw inputs) -> state of step 0."""
+
+        def make(key: jax.Array, examples: jax.Array) -> TrainState:
+            return init_state(self.model, self.tx, key, self.transform(examples), self.experiment.ema is not None)
+
+        return jax.jit(make, out_shardings=self.layout.replicated)
 
     def train_steps(self, feed: Feed, state: TrainState) -> Callable[..., Any]:
         """Compiles (state, totals, resident, items, count) -> (state, totals, metrics of the last step).
@@ -113,13 +128,18 @@ class Program:
 
     def eval_step(self) -> Callable[..., Any]:
         """Compiles (variables, batch) -> (metrics, predictions)."""
-        step = make_eval_step(self.model, self.experiment.problem, transform=self.transform, axis=self.layout.axis)
+        step = make_eval_step(
+            self.model, self.experiment.problem, transform=self.transform, views=self._views(), axis=self.layout.axis
+        )
         return spread(step, self.layout, (None, 0), (None, 0))
 
     def predict_step(self) -> Callable[..., Any]:
         """Compiles (variables, inputs) -> predictions, on one device."""
-        step = make_predict_step(self.model, self.experiment.problem, transform=self.transform)
+        step = make_predict_step(self.model, self.experiment.problem, transform=self.transform, views=self._views())
         return jax.jit(lambda variables, inputs: step(variables, inputs)[1])
+
+    def _views(self) -> Callable[..., Any]:
+        return as_it_is if self.experiment.views is None else self.experiment.views
 
     def empty_metrics(self) -> dict[str, Any]:
         """Makes the metrics of no examples, on every device."""
