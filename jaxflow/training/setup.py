@@ -37,11 +37,9 @@ class Setup:
         """Makes the state of step 0, of the training examples that the model asks for."""
         return self.program.init(self.init_examples())
 
-    def init_examples(self) -> np.ndarray | None:
-        """Takes the first examples of the first epoch: as many as the model's `init_examples` says, if it has that."""
-        split, count = self.dataset.splits["train"], getattr(self.program.model, "init_examples", 0)
-        if not count:
-            return None
+    def init_examples(self) -> np.ndarray:
+        """Takes the first inputs of the first epoch: as many as the model's `init_examples` says, else one."""
+        split, count = self.dataset.splits["train"], getattr(self.program.model, "init_examples", 1)
         return split.rows(permutation(len(split), self.experiment.seed, 0)[:count])["inputs"]
 
 
