@@ -119,7 +119,7 @@ class Conv(nn.Module):
     """Window of the max-pooling that follows; 1 for none."""
     bias: bool = True
     """Whether a bias is added."""
-    init: Literal["glorot", "he", "dirac"] = "glorot"
+    kernel_init: Literal["glorot", "he", "dirac"] = "glorot"
     """Initial kernel: Glorot's uniform, He's normal of the fan-out, or the identity."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters stay float32."""
@@ -127,7 +127,7 @@ class Conv(nn.Module):
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
         shape = (self.kernel, self.kernel, inputs.shape[-1], self.features)
-        kernel = self.param("kernel", CONV_INITS[self.init], shape)
+        kernel = self.param("kernel", CONV_INITS[self.kernel_init], shape)
         outputs = ops.conv(inputs.astype(self.dtype), kernel.astype(self.dtype), self.strides, self.padding)
         if self.pool > 1:
             # Before the bias: max(x + b) = max(x) + b to the bit, and there is less to add.

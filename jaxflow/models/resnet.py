@@ -23,7 +23,7 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, inputs: jax.Array, train: bool) -> jax.Array:
         def conv(features: int, kernel: int, strides: int, x: jax.Array) -> jax.Array:
-            return Conv(features, kernel, "SAME", strides, bias=False, init="he", dtype=self.dtype)(x)
+            return Conv(features, kernel, "SAME", strides, bias=False, kernel_init="he", dtype=self.dtype)(x)
 
         x = conv(self.features, 3, self.strides, inputs)
         x = jax.nn.relu(BatchNorm(dtype=self.dtype)(x, train))
@@ -54,7 +54,7 @@ class ResNet(nn.Module):
     def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
         if len(self.widths) != len(self.blocks):
             raise ValueError(f"{len(self.widths)} widths but {len(self.blocks)} blocks; give one number to each stage")
-        x = Conv(self.widths[0], padding="SAME", bias=False, init="he", dtype=self.dtype)(inputs)
+        x = Conv(self.widths[0], padding="SAME", bias=False, kernel_init="he", dtype=self.dtype)(inputs)
         x = jax.nn.relu(BatchNorm(dtype=self.dtype)(x, train))
         for stage, (width, blocks) in enumerate(zip(self.widths, self.blocks)):
             for block in range(blocks):

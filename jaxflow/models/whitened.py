@@ -78,7 +78,7 @@ class WhitenedCNN(nn.Module):
         x = jax.nn.gelu(Whitening(self.dtype)(inputs))
         for width in self.widths:
             for pool in (2, 1):
-                x = Conv(width, padding="SAME", pool=pool, bias=False, init="dirac", dtype=self.dtype)(x)
+                x = Conv(width, padding="SAME", pool=pool, bias=False, kernel_init="dirac", dtype=self.dtype)(x)
                 x = BatchNorm(momentum=0.6, epsilon=1e-12, scale="none", dtype=self.dtype)(x, train)
                 x = jax.nn.gelu(x)  # (batch, height, width, channel)
         x = x.max(axis=(1, 2)).astype(jnp.float32)  # (batch, channel)

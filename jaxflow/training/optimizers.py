@@ -20,13 +20,12 @@ class Optimizer:
     schedule: Any = Constant()
     """How the learning rate changes: Constant, Cosine, Linear or Step."""
     weight_decay: float = 0.0
-    """L2 penalty: this times the weights is added to their gradient."""
-    decay_biases: bool = False
-    """Whether weight decay applies to biases and norms too; otherwise they are spared."""
+    """L2 penalty: this times the weights is added to their gradient; biases and norms are spared."""
     clip_norm: float | None = None
     """Largest global norm of the gradient; None for no clipping."""
 
     decoupled: ClassVar[bool] = False
+    decay_biases: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Checks what is a number; a traced value has none to look at."""
@@ -62,6 +61,8 @@ class SGD(Optimizer):
     """Share of the last update that goes on; 0 for plain gradient descent."""
     nesterov: bool = False
     """Looks ahead along the momentum."""
+    decay_biases: bool = False
+    """Whether weight decay spares nothing, biases and norms neither."""
 
     def direction(self) -> optax.GradientTransformation:
         """Makes the update before decay and learning rate."""
@@ -108,7 +109,7 @@ class AdamW(Adam):
     """Adam with decoupled weight decay: I. Loshchilov and F. Hutter, ICLR 2019."""
 
     weight_decay: float = 1e-2
-    """Share of the weights that a step of learning rate 1 takes away."""
+    """Share of the weights that a step of learning rate 1 takes away; biases and norms are spared."""
 
     decoupled: ClassVar[bool] = True
 

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from jaxflow.data.order import indices, permutation, steps_in
+from jaxflow.data.order import epochs_of, indices, permutation, steps_in
 
 
 @pytest.mark.parametrize(("size", "batch_size"), [(10, 3), (10, 10), (7, 5), (64, 1), (5, 4)])
@@ -22,6 +22,12 @@ def test_batches_are_never_padded_and_span_epochs():
     assert batch.shape == (8,)
     np.testing.assert_array_equal(batch[:2], permutation(10, 0, 0)[8:])
     np.testing.assert_array_equal(batch[2:], permutation(10, 0, 1)[:6])
+
+
+def test_each_example_of_a_batch_knows_its_epoch():
+    stream = np.concatenate([epochs_of(step, size=10, batch_size=8) for step in range(5)])
+    np.testing.assert_array_equal(stream, np.repeat([0, 1, 2, 3], 10))
+    assert stream.dtype == np.int32
 
 
 def test_a_batch_equals_itself_after_a_restart():
