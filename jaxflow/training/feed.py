@@ -46,19 +46,19 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
     Returns:
       The feed.
     """
+    size, batch_size = len(split), experiment.batch_size
 
-    def chosen(step: int) -> dict[str, np.ndarray]:
-        size, batch = len(split), experiment.batch_size
-        return {"index": indices(step, size, batch, experiment.seed), "epoch": epochs_of(step, size, batch)}
+    def chosen(step: int) -> np.ndarray:
+        return indices(step, size, batch_size, experiment.seed)
 
     if experiment.feed == "device" or (experiment.feed == "auto" and split.nbytes <= _room(layout.devices[0])):
-        resident = layout.replicate(split.rows(np.arange(len(split))))
+        resident = layout.replicate(split.rows(np.arange(size)))
 
         def many(first: int, count: int) -> dict[str, np.ndarray]:
-            items = {name: np.zeros((MOST_STEPS, experiment.batch_size), np.int32) for name in ("index", "epoch")}
+            items = {name: np.zeros((MOST_STEPS, batch_size), np.int32) for name in ("index", "epoch")}
             for position in range(count):
-                for name, row in chosen(first + position).items():
-                    items[name][position] = row
+                items["index"][position] = chosen(first + position)
+            items["epoch"][:count] = epochs_of(first, count, size, batch_size)
             return items
 
         def gather(arrays: Any, item: dict[str, jax.Array]) -> dict[str, jax.Array]:
@@ -67,8 +67,9 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
         return Feed(resident, MOST_STEPS, many, gather)
 
     def one(first: int, count: int) -> dict[str, np.ndarray]:
-        item = chosen(first)
-        return {name: leaf[None] for name, leaf in (split.rows(item["index"]) | item).items()}  # (1, batch, ...)
+        rows, epochs = chosen(first), epochs_of(first, 1, size, batch_size)
+        # (1, batch, ...)
+        return {name: leaf[None] for name, leaf in split.rows(rows).items()} | {"index": rows[None], "epoch": epochs}
 
     return Feed((), 1, one, lambda _, batch: batch)
 
