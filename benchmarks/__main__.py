@@ -8,6 +8,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from benchmarks import peers, report
 from benchmarks.contender import Contender, take_turns
 from benchmarks.startup import first_steps
@@ -37,7 +39,21 @@ def training(batch_size: int, python: str | None) -> list[Contender]:
     return entrants
 
 
-def groups(python: str | None) -> dict[str, list[Contender]]:
+def gpu_training(python: str | None) -> dict[str, list[Contender]]:
+    """Lists who trains on a GPU, in bfloat16; PyTorch where its interpreter is given."""
+    measured = {}
+    for model, title in (("cnn", "the CIFAR network"), ("resnet", "ResNet-18")):
+        entrants = [
+            Contender("jaxflow", "jaxflow_train", ("512", "0", "1", "32", model, "bfloat16")),
+            Contender(PEAK, "matmul_peak", ("bfloat16",)),
+        ]
+        if python:
+            entrants.append(Contender("PyTorch compile", "torch_train", ("512", "bfloat16", model), python))
+        measured[f"GPU training, {title}, bfloat16, batch 512"] = entrants
+    return measured
+
+
+def groups(python: str | None, gpu: bool) -> dict[str, list[Contender]]:
     """Lists the groups of contenders that are measured against each other."""
     measured = {f"training, batch {size}": training(size, python) for size in (32, 128, 512)}
     measured["loop, small MLP, batch 64"] = [
@@ -59,7 +75,7 @@ def groups(python: str | None) -> dict[str, list[Contender]]:
         measured[f"scaling, width x{width}, {side}x{side} pixels, batch 64"] = [
             Contender("jaxflow", "jaxflow_train", ("64", "32", str(width), str(side)))
         ]
-    return measured
+    return measured | (gpu_training(python) if gpu else {})
 
 
 def main() -> None:
@@ -69,9 +85,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a turn (default 2)")
     parser.add_argument("--only", default="", help="measure groups whose name holds this text")
     parser.add_argument("--no-peers", action="store_true", help="leave other frameworks out: nothing is installed")
+    parser.add_argument("--python", help="an interpreter that has the peers already, for example torch with CUDA")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks"), help="folder for the results")
     flags = parser.parse_args()
-    python = None if flags.no_peers else str(peers.python())
+    # Else each process that sees a GPU, this one too, reserves most of its memory, and the next one finds none.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    python = None if flags.no_peers else flags.python or str(peers.python())
     results: dict[str, Any] = {
         "date": datetime.date.today().isoformat(),
         "machine": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
@@ -80,11 +99,11 @@ def main() -> None:
         "rounds": flags.rounds,
         "groups": {},
     }
-    for name, contenders in groups(python).items():
+    for name, contenders in groups(python, jax.default_backend() == "gpu").items():
         if flags.only in name:
             say(name)
             results["groups"][name] = take_turns(contenders, flags.rounds, flags.seconds)
-            for line in report.lines(results["groups"][name]):
+            for line in report.lines(name, results["groups"][name]):
                 say(f"  {line}")
     if flags.only in "first step":
         say("first step")

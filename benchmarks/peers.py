@@ -24,8 +24,11 @@ def python() -> Path:
 
 
 def versions(interpreter: Path) -> dict[str, str]:
-    """Asks the environment for its packages' versions."""
-    code = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
+    """Asks the environment for its packages' versions; None for what it does not have."""
+    code = (
+        "import importlib.metadata as m, json, sys; found = {d.name.lower(): d.version for d in m.distributions()}; "
+        "print(json.dumps({n: found.get(n) for n in sys.argv[1:]}))"
+    )
     names = [requirement.partition(">")[0] for requirement in REQUIREMENTS]
     done = subprocess.run([str(interpreter), "-c", code, *names], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)

@@ -9,27 +9,38 @@ from matplotlib.figure import Figure
 
 from benchmarks.contender import rates, ratio
 
-FLOPS_PER_IMAGE = 25.7e6  # to train the CIFAR network: forward, both gradients
+# To train on an image: forward, both gradients. By a word in the group's name.
+FLOPS_PER_IMAGE = {"ResNet-18": 3.33e9, "": 25.7e6}  # the other is the CIFAR network
 PEAK = "matmul peak"
 Group = Mapping[str, Sequence[Mapping[str, float]]]
 
 
-def lines(group: Group) -> list[str]:
-    """Writes one line for each contender of a group: rate, our rate over its, processor time and memory."""
+def lines(name: str, group: Group) -> list[str]:
+    """Writes one line for each contender of a group: rate, our rate over its, processor time and memory.
+
+    Args:
+      name: the group's name.
+      group: each contender's answers.
+
+    Returns:
+      The lines; where the group holds the matmul peak, the last is our share of it.
+    """
     written = [f"{'':<28}{'examples/s':>12}{'jaxflow is':>12}{'CPU us/ex.':>12}{'MB':>8}"]
-    for name, rate in rates(group).items():
-        if name == PEAK:
+    for who, rate in rates(group).items():
+        if who == PEAK:
             continue
-        times = f"x{ratio(group, 'jaxflow', name):.2f}" if name != "jaxflow" else ""
-        cpu = median(r["cpu_seconds"] / r["examples"] for r in group[name]) * 1e6
-        memory = median(r["memory_mb"] for r in group[name])
-        written.append(f"{name:<28}{rate:>12,.0f}{times:>12}{cpu:>12,.0f}{memory:>8,.0f}")
+        times = f"x{ratio(group, 'jaxflow', who):.2f}" if who != "jaxflow" else ""
+        cpu = median(r["cpu_seconds"] / r["examples"] for r in group[who]) * 1e6
+        memory = median(r["memory_mb"] for r in group[who])
+        written.append(f"{who:<28}{rate:>12,.0f}{times:>12}{cpu:>12,.0f}{memory:>8,.0f}")
     if PEAK in group:
+        flops = next(number for word, number in FLOPS_PER_IMAGE.items() if word in name)
         share = median(
-            FLOPS_PER_IMAGE * (ours["examples"] / ours["seconds"]) / (peak["examples"] / peak["seconds"])
+            flops * (ours["examples"] / ours["seconds"]) / (peak["examples"] / peak["seconds"])
             for ours, peak in zip(group["jaxflow"], group[PEAK])
         )
-        written.append(f"share of the float32 matmul peak ({rates(group)[PEAK] / 1e9:,.0f} GFLOP/s): {share:.0%}")
+        dtype = "bfloat16" if "bfloat16" in name else "float32"
+        written.append(f"share of the {dtype} matmul peak ({rates(group)[PEAK] / 1e9:,.0f} GFLOP/s): {share:.0%}")
     return written
 
 
@@ -51,7 +62,7 @@ def write(results: Mapping[str, Any], folder: Path) -> None:
         ", ".join(f"{name} {version}" for name, version in versions.items() if version) + ".",
     ]
     for name, group in results["groups"].items():
-        parts += ["", f"## {name}", "", "```", *lines(group), "```"]
+        parts += ["", f"## {name}", "", "```", *lines(name, group), "```"]
     if "first step" in results:
         parts += ["", "## first step", "", "| | seconds |", "| --- | --- |"]
         parts += [f"| {name} | {seconds:.2f} |" for name, seconds in results["first step"].items()]

@@ -38,6 +38,9 @@ class Experiment:
     """Transforms of the inputs that are part of the model's program, in order."""
     augment: tuple[Any, ...] = ()
     """Random changes to training batches, in order, after `preprocess`."""
+    views: Any = None
+    """Test-time augmentation, for example Views(): what is evaluated and predicted is the mean over views of an input;
+    None for the input alone."""
     batch_size: int = 32
     """Examples in a training step, over all devices."""
     epochs: float = 10

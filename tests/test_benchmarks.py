@@ -1,11 +1,18 @@
+import dataclasses
 import json
 import os
 import subprocess
 import sys
 
+import jax
+import numpy as np
 import pytest
+from scipy import stats
 
+import jaxflow
 from benchmarks.contender import ratio
+from benchmarks.report import PEAK, lines
+from benchmarks.speedrun import airbench_runs, measure, summary
 from tests.conftest import ROOT
 
 
@@ -13,6 +20,49 @@ def test_ratios_are_taken_round_by_round():
     ours = [{"examples": 10, "seconds": s} for s in (1, 2, 4)]
     theirs = [{"examples": 5, "seconds": s} for s in (1, 2, 8)]
     assert ratio({"a": ours, "b": theirs}, "a", "b") == 2
+
+
+def test_the_share_of_the_peak_is_of_the_groups_own_network():
+    turn = {"examples": 1e6, "seconds": 1.0, "cpu_seconds": 1.0, "memory_mb": 1}
+    group = {"jaxflow": [turn], PEAK: [turn | {"examples": 3.33e15 * 2}]}
+    assert lines("GPU training, ResNet-18, bfloat16", group)[-1].endswith(
+        "bfloat16 matmul peak (6,660,000 GFLOP/s): 50%"
+    )
+    group[PEAK][0]["examples"] = 25.7e12 * 4
+    assert lines("training, batch 32", group)[-1].endswith("float32 matmul peak (102,800 GFLOP/s): 25%")
+
+
+def test_the_interval_is_students():
+    values = [0.9, 0.94, 0.95, 0.93]
+    sums = summary(values)
+    low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
+    assert (sums["low"], sums["high"]) == pytest.approx((low, high))
+    assert (sums["mean"], sums["min"], sums["max"]) == pytest.approx((0.93, 0.9, 0.95))
+
+
+def test_airbenchs_table_is_read_without_its_warm_up():
+    rows = [("warmup", "1", ""), ("", "eval", "0.1002"), ("0", "1", ""), ("", "eval", "0.9412"), ("", "eval", "0.9399")]
+    table = "".join(f"|  {run:>6}  |  {epoch:>5}  |  0.5  |  0.6  |  {a:>6}  |  2.5914  |\n" for run, epoch, a in rows)
+    assert airbench_runs(table) == [(0.9412, 2.5914), (0.9399, 2.5914)]
+
+
+@pytest.mark.slow
+def test_the_speed_record_in_miniature(monkeypatch, tmp_path):
+    monkeypatch.setattr("jax.devices", lambda *a, real=jax.devices: real(*a)[:1])
+    generator = np.random.RandomState(0)
+    images, labels = generator.randint(0, 256, (24, 32, 32, 3)).astype(np.uint8), generator.randint(0, 10, 24)
+    dataset = jaxflow.from_arrays(dict.fromkeys(("train", "test"), (images, labels)), classes="0123456789")
+    experiment = jaxflow.load(ROOT / "experiments" / "cifar_speedrun.py")
+    model = dataclasses.replace(experiment.model, widths=(4, 4), init_examples=8)
+    small = dataclasses.replace(experiment, model=model, batch_size=12, epochs=1)
+    compiled, *runs = measure(small, dataset, [3, 4, 3])
+    assert compiled["compile_seconds"] > max(run["seconds"] for run in runs)
+    first, second, again = ({k: v for k, v in run.items() if "seconds" not in k} for run in runs)
+    assert first == again
+    assert first["loss"] != second["loss"]
+    # It is the run that launch.py makes of the same seed.
+    jaxflow.train(dataclasses.replace(small, seed=4), tmp_path, dataset=dataset)
+    assert jaxflow.evaluate(tmp_path, dataset=dataset)["test"]["loss"] == pytest.approx(second["loss"], rel=1e-5)
 
 
 @pytest.mark.slow

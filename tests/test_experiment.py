@@ -110,6 +110,7 @@ OTHER = {
     "optimizer.weight_decay": 0.5, "optimizer.clip_norm": 2.0, "optimizer.b1": 0.5, "optimizer.b2": 0.5,
     "optimizer.epsilon": 1e-3,
     "preprocess.0.epsilon": 100.0, "augment.0.probability": 0.1, "augment.1.pad": 2, "augment.1.mode": "zero",
+    "views": jaxflow.Views(),
     "batch_size": 16, "epochs": 3, "seed": 1, "microbatch": 1, "ema": 0.5,
 }  # fmt: skip
 # These change only how a run is done; tests of the loop, the feed and parallel.py hold each of them.
@@ -127,12 +128,14 @@ def fingerprint(experiment):
 def computed(experiment):
     setup = set_up(dataclasses.replace(experiment, feed="host"), experiment.data.load())
     items = setup.feed.items(3, 1)
-    state, totals = setup.program.init(), setup.program.empty_metrics()
+    state, totals = setup.init(), setup.program.empty_metrics()
     step = setup.program.train_steps(setup.feed, state)
     program = jax.make_jaxpr(lambda *arguments: step(*arguments, 1))(state, totals, (), items)
+    batch = {"inputs": items["inputs"][0], "targets": items["targets"][0]}
+    judged = jax.make_jaxpr(setup.program.eval_step())(state.variables(), batch)
     ids = [split.ids for split in setup.dataset.splits.values()]
     sums = jax.tree.map(jnp.sum, state.params)
-    return str((ids, str(program), items["inputs"].tobytes(), sums, setup.program.total_steps))
+    return str((ids, str(program), str(judged), items["inputs"].tobytes(), sums, setup.program.total_steps))
 
 
 def replaced(value, path, new):

@@ -53,6 +53,13 @@ def test_train_evaluate_predict_and_replay(tmp_path):
     assert lines[-2].split("loss ")[1] == lines[-1].split("loss ")[1]
 
 
+# What is made for a GPU, made small enough for a CPU: flags, and the examples that it then trains on.
+SMALLER = {
+    "cifar_resnet": (("--model.widths", "8", "8", "--model.blocks", "1", "1", "--batch_size=32"), 45_000),
+    "cifar_speedrun": (("--model.widths", "8", "8", "--model.init_examples=100", "--batch_size=32"), 50_000),
+}
+
+
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_every_experiment_trains_two_steps(path, tmp_path):
     environment = {}
@@ -61,8 +68,8 @@ def test_every_experiment_trains_two_steps(path, tmp_path):
         if not PREPARED.exists():
             pytest.skip("no prepared TFDS data beside the checkout")
         environment["TFDS_DATA_DIR"] = str(PREPARED)
-    size = 45_000 if environment else 1258
-    done = launch(*flags, f"--epochs={2 * 32 / size}", cwd=tmp_path, **environment)
+    smaller, size = SMALLER.get(path.stem, ((), 45_000 if environment else 1258))
+    done = launch(*flags, *smaller, f"--epochs={2 * 32 / size}", cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "run" / "results.json").read_text())["steps"] == 2
 

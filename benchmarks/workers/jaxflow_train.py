@@ -1,6 +1,6 @@
 """jaxflow's own loop, whole: launch.py's settings, logging, checkpoints. It stands still between rounds.
 
-Arguments: batch size, microbatch (0: none), width factor, image side.
+Arguments: batch size, microbatch (0: none), width factor, image side, model (cnn, mlp or resnet), dtype.
 """
 
 import json
@@ -23,7 +23,7 @@ from jaxflow.console import console
 from jaxflow.training.program import Program
 
 BATCH, MICRO, WIDTH, SIDE = (int(argument) for argument in sys.argv[1:5])
-MODEL = sys.argv[5] if len(sys.argv) > 5 else "cnn"
+MODEL, DTYPE = (*sys.argv[5:7], *("cnn", "float32")[len(sys.argv[5:7]) :])
 
 
 def pausing(train_steps):
@@ -57,18 +57,22 @@ console.quiet = True
 inputs, labels = images()
 if SIDE != 32:
     inputs = np.resize(inputs, (len(inputs), SIDE, SIDE, 3))
-cnn = jaxflow.CNN(widths=tuple(width * WIDTH for width in (32, 64, 64)), hidden=(64,))
+models = {
+    "cnn": jaxflow.CNN(widths=tuple(width * WIDTH for width in (32, 64, 64)), hidden=(64,), dtype=DTYPE),
+    "mlp": jaxflow.MLP(hidden=(64,), dtype=DTYPE),
+    "resnet": jaxflow.ResNet(dtype=DTYPE),
+}
 experiment = jaxflow.Experiment(
     data=jaxflow.Digits(),
     preprocess=(jaxflow.Scale(),),
-    model=cnn if MODEL == "cnn" else jaxflow.MLP(hidden=(64,)),
+    model=models[MODEL],
     problem=jaxflow.Classification(),
     optimizer=jaxflow.Adam(),
     batch_size=BATCH,
     microbatch=MICRO or None,
     epochs=100_000,
-    # A checkpoint as often as in cifar_cnn; the MLP measures the loop alone.
-    validate_epochs=45_000 / len(labels) if MODEL == "cnn" else 100_000,
+    # A checkpoint as often as in cifar_cnn; the others measure the loop alone.
+    validate_epochs=45_000 / len(labels) if (MODEL, DTYPE) == ("cnn", "float32") else 100_000,
 )
 if MODEL == "mlp":
     inputs = inputs[:, :8, :8, :1]

@@ -49,6 +49,22 @@ def indices(step: int, size: int, batch_size: int, seed: int) -> np.ndarray:
     return np.concatenate(pieces)
 
 
+def epochs_of(step: int, steps: int, size: int, batch_size: int) -> np.ndarray:
+    """Says which pass over the data each example of some training batches in a row belongs to.
+
+    Args:
+      step: number of the first batch, from 0.
+      steps: how many batches.
+      size: number of examples in the split.
+      batch_size: examples in a batch.
+
+    Returns:
+      (steps, batch_size) int32 epochs, from 0, in the order of `indices`.
+    """
+    stream = np.arange(step * batch_size, (step + steps) * batch_size)
+    return (stream // size).astype(np.int32).reshape(steps, batch_size)
+
+
 def steps_in(epochs: float, size: int, batch_size: int) -> int:
     """Counts the batches that cover `epochs` passes over `size` examples."""
     # Rounded first: 0.1 * 30 / 3 must be one batch, not two.

@@ -18,6 +18,9 @@ MONOTONE = ("relu", "tanh")
 # Glorot's uniform initialisation, as in Keras, so that the same network trains the same way there and here.
 KERNEL_INIT = nn.initializers.glorot_uniform()
 
+# The collection of arrays that are made when a model is initialised and never change.
+CONSTANTS = "constants"
+
 
 def activation(name: Activation) -> Callable[[jax.Array], jax.Array]:
     """Looks an activation function up by its name in jax.nn."""
@@ -75,6 +78,32 @@ class Dense(nn.Module):
         return inputs.astype(self.dtype) @ kernel.astype(self.dtype) + bias.astype(self.dtype)
 
 
+def dirac(key: jax.Array, shape: tuple[int, ...], dtype: str = "float32") -> jax.Array:
+    """Draws a convolution's kernel that passes its input on: as many features as there are channels are the identity.
+
+    Args:
+      key: random key.
+      shape: (*window, channel, feature).
+      dtype: dtype of the kernel.
+
+    Returns:
+      The kernel; further features are uniform within +-1 / sqrt(window * channel), as PyTorch's are.
+
+    Source: S. Zagoruyko and N. Komodakis, DiracNets, 2017.
+    """
+    *window, channels, features = shape
+    kernel = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")(key, shape, dtype)
+    same = jnp.arange(min(channels, features))
+    return kernel.at[..., same].set(0).at[(*(size // 2 for size in window), same, same)].set(1)
+
+
+CONV_INITS = {
+    "glorot": KERNEL_INIT,
+    "he": nn.initializers.variance_scaling(2.0, "fan_out", "normal"),
+    "dirac": dirac,
+}
+
+
 class Conv(nn.Module):
     """A two-dimensional convolution over (batch, height, width, channel), max-pooled where asked."""
 
@@ -84,21 +113,28 @@ class Conv(nn.Module):
     """Height and width of the window."""
     padding: Literal["VALID", "SAME"] = "VALID"
     """VALID shrinks the image by kernel - 1; SAME keeps its size."""
+    strides: int = 1
+    """Pixels between two windows."""
     pool: int = 1
     """Window of the max-pooling that follows; 1 for none."""
+    bias: bool = True
+    """Whether a bias is added."""
+    kernel_init: Literal["glorot", "he", "dirac"] = "glorot"
+    """Initial kernel: Glorot's uniform, He's normal of the fan-out, or the identity."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters stay float32."""
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
         shape = (self.kernel, self.kernel, inputs.shape[-1], self.features)
-        kernel = self.param("kernel", KERNEL_INIT, shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        outputs = ops.conv(inputs.astype(self.dtype), kernel.astype(self.dtype), padding=self.padding)
+        kernel = self.param("kernel", CONV_INITS[self.kernel_init], shape)
+        outputs = ops.conv(inputs.astype(self.dtype), kernel.astype(self.dtype), self.strides, self.padding)
         if self.pool > 1:
             # Before the bias: max(x + b) = max(x) + b to the bit, and there is less to add.
             outputs = ops.max_pool(outputs, self.pool)
-        return outputs + bias.astype(self.dtype)
+        if not self.bias:
+            return outputs
+        return outputs + self.param("bias", nn.initializers.zeros, (self.features,)).astype(self.dtype)
 
 
 class BatchNorm(nn.Module):
@@ -112,9 +148,20 @@ class BatchNorm(nn.Module):
 
     momentum: float = 0.9
     """Share of the running averages that a step keeps."""
+    epsilon: float = 1e-5
+    """Added to the variance, against division by 0."""
+    scale: Literal["ones", "zeros", "none"] = "ones"
+    """Initial value of the trained scale; none for no scale at all."""
     dtype: Dtype = "float32"
     """Dtype of the outputs; statistics are float32."""
 
     @nn.compact
     def __call__(self, inputs: jax.Array, train: bool) -> jax.Array:
-        return nn.BatchNorm(use_running_average=not train, momentum=self.momentum, dtype=self.dtype)(inputs)
+        return nn.BatchNorm(
+            use_running_average=not train,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            dtype=self.dtype,
+            use_scale=self.scale != "none",
+            scale_init=nn.initializers.zeros if self.scale == "zeros" else nn.initializers.ones,
+        )(inputs)

@@ -4,8 +4,9 @@ On GPU and TPU they are lax's own. XLA's CPU backend, though, differentiates poo
 convolutions by dilated convolutions, several times slower than the arithmetic needs. There the same results come from
 slices, products and sums, which it compiles well: pooling compares strided slices; a convolution is a product over
 shifted slices (im2col, K. Chellapilla et al., 2006); its input gradient is a product whose columns are added back in
-place (col2im). Patches larger than the cache are slow again, so that a large batch is taken in parts; and along one axis
-lax stays ahead. benchmarks/OPS.md has the shapes that this comes from. Values and gradients agree with lax up to the order of sums; ties in pooling go to the first maximum.
+place (col2im). Patches that outgrow the cache are slow again, so a large batch is taken in parts; along one axis lax
+stays ahead (benchmarks/OPS.md has the shapes that this comes from). Values and gradients agree with lax up to the order
+of sums; ties in pooling go to the first maximum.
 """
 
 import functools

@@ -25,6 +25,24 @@ class Flip:
 
 
 @dataclass(frozen=True)
+class AlternatingFlip:
+    """Mirrors each image left to right in every other epoch; chance decides for each example in which.
+
+    Two epochs in a row then hold every image in both forms, where Flip would often show the same form twice. The batch
+    must say "index" and "epoch" of each example, as the batches of an experiment do.
+
+    Source: K. Jordan, 94% on CIFAR-10 in 3.29 seconds on a single GPU, 2024, section 3.6.
+    """
+
+    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
+        """Flips (batch, height, width, channel) inputs; which ones is no matter of the step's key."""
+        first = jax.vmap(lambda index: jax.random.bits(jax.random.fold_in(jax.random.key(0), index)))(batch["index"])
+        mirrored = (first + batch["epoch"].astype(jnp.uint32)) % 2 == 1
+        images = batch["inputs"]
+        return batch | {"inputs": jnp.where(mirrored[:, None, None, None], images[:, :, ::-1], images)}
+
+
+@dataclass(frozen=True)
 class Crop:
     """Pads each image and cuts a window of its own size out at random: a shift by up to `pad` pixels."""
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxflow.data.dataset import Split
-from jaxflow.data.order import indices
+from jaxflow.data.order import epochs_of, indices
 from jaxflow.experiment import Experiment
 from jaxflow.training.parallel import Layout
 
@@ -25,7 +26,8 @@ class Feed:
       resident: arrays that stay on every device; () where batches come from the host.
       most: how many steps can be sent at once.
       items: (first step, count) -> what is sent to the devices for `count` steps, (most, batch, ...).
-      fetch: (resident, item of one step) -> batch; pure, runs inside the step.
+      fetch: (resident, item of one step) -> batch; pure, runs inside the step. Beside what the split holds a batch has
+        each example's "index" in the split and its "epoch", both (batch,) int32.
     """
 
     resident: Any
@@ -45,25 +47,55 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
     Returns:
       The feed.
     """
+    size, batch_size = len(split), experiment.batch_size
 
     def chosen(step: int) -> np.ndarray:
-        return indices(step, len(split), experiment.batch_size, experiment.seed)
+        return indices(step, size, batch_size, experiment.seed)
 
     if experiment.feed == "device" or (experiment.feed == "auto" and split.nbytes <= _room(layout.devices[0])):
-        resident = layout.replicate(split.rows(np.arange(len(split))))
+        resident = layout.replicate(split.rows(np.arange(size)))
 
-        def many(first: int, count: int) -> np.ndarray:
-            rows = np.zeros((MOST_STEPS, experiment.batch_size), np.int32)
+        def many(first: int, count: int) -> dict[str, np.ndarray]:
+            items = {name: np.zeros((MOST_STEPS, batch_size), np.int32) for name in ("index", "epoch")}
             for position in range(count):
-                rows[position] = chosen(first + position)
-            return rows
+                items["index"][position] = chosen(first + position)
+            items["epoch"][:count] = epochs_of(first, count, size, batch_size)
+            return items
 
-        return Feed(resident, MOST_STEPS, many, lambda arrays, rows: jax.tree.map(lambda leaf: leaf[rows], arrays))
+        def gather(arrays: Any, item: dict[str, jax.Array]) -> dict[str, jax.Array]:
+            return jax.tree.map(lambda leaf: leaf[item["index"]], arrays) | item
 
-    def one(first: int, count: int) -> dict[str, np.ndarray]:
-        return {name: leaf[None] for name, leaf in split.rows(chosen(first)).items()}  # (1, batch, ...)
+        return Feed(resident, MOST_STEPS, many, gather)
 
-    return Feed((), 1, one, lambda _, batch: batch)
+    def one(step: int) -> dict[str, Any]:
+        rows, epochs = chosen(step), epochs_of(step, 1, size, batch_size)
+        # (1, batch, ...)
+        batch = {name: leaf[None] for name, leaf in split.rows(rows).items()} | {"index": rows[None], "epoch": epochs}
+        return batch if layout.axis else jax.device_put(batch, layout.devices[0])
+
+    return Feed((), 1, _ahead(one), lambda _, batch: batch)
+
+
+def _ahead(make: Callable[[int], Any]) -> Callable[[int, int], Any]:
+    """Makes the next step's batch, and sends it, while the device is busy with this one's.
+
+    Args:
+      make: step -> its batch; pure, so that a step that is guessed wrong costs nothing but time.
+
+    Returns:
+      (first step, count) -> the batch of the first step.
+    """
+    pool = ThreadPoolExecutor(1, thread_name_prefix="feed")
+    coming: dict[int, Future] = {}
+
+    def items(first: int, count: int) -> Any:
+        guessed = coming.pop(first, None)
+        coming.clear()
+        batch = make(first) if guessed is None else guessed.result()
+        coming[first + 1] = pool.submit(make, first + 1)
+        return batch
+
+    return items
 
 
 def _room(device: jax.Device) -> int:

@@ -14,8 +14,8 @@ from jaxflow.experiment import Experiment, dumps
 from jaxflow.rundir import open_run, update_results
 from jaxflow.training.checkpoint import checkpoints, restore, save, saved_steps
 from jaxflow.training.log import MetricWriter, Reporter, Stopwatch, read_metrics
-from jaxflow.training.optimizers import learning_rate
 from jaxflow.training.passes import evaluate_split, evaluation_batch_size
+from jaxflow.training.schedules import learning_rate
 from jaxflow.training.setup import Setup, check_same_data, set_up
 
 
@@ -54,11 +54,12 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
     eval_step = program.eval_step()
     rows = evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
     with checkpoints(folder / "checkpoints", experiment.problem.best_metric, experiment.keep_checkpoints) as kept:
-        state, first = program.init(), max(saved_steps(kept.folder), default=None)
+        first = max(saved_steps(kept.folder), default=None)
         if first is None:
+            state = setup.init()
             say(parameter_overview.get_parameter_overview(state.params, include_stats=False))
         else:
-            state = restore(kept, first, state)
+            state = restore(kept, first, program.init())
             say(f"resumed {folder} at step {first} of {total}")
         if total == 0 and first is None:
             save(kept, state, setup.meta, None)

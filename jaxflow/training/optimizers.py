@@ -1,8 +1,4 @@
-"""Optimizers and learning-rate schedules as values, and the optax transformation that they describe.
-
-Schedules are written as factors of `learning_rate`, in plain jnp, so that a traced learning rate works: many runs with
-different ones can be a single vmapped program.
-"""
+"""Optimizers as values, and the optax transformation that they describe."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,57 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxflow.errors import UserError
-
-
-@dataclass(frozen=True)
-class Constant:
-    """The learning rate stays, after a linear warm-up where one is asked for."""
-
-    warmup_steps: int = 0
-    """Steps over which the learning rate rises linearly from 0."""
-
-    def factor(self, progress: jax.Array) -> jax.Array:
-        """Gives the factor after a share of the steps past warm-up, in [0, 1]."""
-        return jnp.ones_like(progress)
-
-
-@dataclass(frozen=True)
-class Cosine(Constant):
-    """The learning rate falls along half a cosine. Source: I. Loshchilov and F. Hutter, SGDR, ICLR 2017."""
-
-    final: float = 0.0
-    """Share of the learning rate that is left at the end."""
-
-    def factor(self, progress: jax.Array) -> jax.Array:
-        """Gives the factor after a share of the steps past warm-up, in [0, 1]."""
-        return self.final + (1 - self.final) * 0.5 * (1 + jnp.cos(jnp.pi * progress))
-
-
-@dataclass(frozen=True)
-class Linear(Constant):
-    """The learning rate falls along a line."""
-
-    final: float = 0.0
-    """Share of the learning rate that is left at the end."""
-
-    def factor(self, progress: jax.Array) -> jax.Array:
-        """Gives the factor after a share of the steps past warm-up, in [0, 1]."""
-        return 1 - (1 - self.final) * progress
-
-
-@dataclass(frozen=True)
-class Step(Constant):
-    """The learning rate is multiplied by `decay` at each of the boundaries."""
-
-    boundaries: tuple[float, ...] = (0.5, 0.75)
-    """Where it falls, as shares of the steps past warm-up."""
-    decay: float = 0.1
-    """Factor at each boundary."""
-
-    def factor(self, progress: jax.Array) -> jax.Array:
-        """Gives the factor after a share of the steps past warm-up, in [0, 1]."""
-        passed = sum((progress >= boundary).astype(jnp.float32) for boundary in self.boundaries)
-        return jnp.asarray(self.decay) ** passed
+from jaxflow.training.schedules import Constant, learning_rate
 
 
 @dataclass(frozen=True)
@@ -79,6 +25,7 @@ class Optimizer:
     """Largest global norm of the gradient; None for no clipping."""
 
     decoupled: ClassVar[bool] = False
+    decay_biases: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Checks what is a number; a traced value has none to look at."""
@@ -87,6 +34,21 @@ class Optimizer:
             value = getattr(self, name)
             if isinstance(value, int | float) and not smallest <= value < float("inf"):
                 raise UserError(f"optimizer.{name} is {value}; it must be {smallest:g} or more")
+
+    def decay(self) -> optax.GradientTransformation:
+        """Makes the transformation that adds `weight_decay` times the weights."""
+        return optax.add_decayed_weights(self.weight_decay, None if self.decay_biases else kernels)
+
+    def transformation(self, total_steps: int) -> optax.GradientTransformation:
+        """Makes the whole transformation: clip, L2 penalty, direction, learning rate."""
+        clip = optax.identity() if self.clip_norm is None else optax.clip_by_global_norm(self.clip_norm)
+        coupled = not self.decoupled and not _is_zero(self.weight_decay)
+        return optax.chain(
+            clip,
+            self.decay() if coupled else optax.identity(),
+            self.direction(),
+            optax.scale_by_learning_rate(lambda step: learning_rate(self, total_steps, step)),
+        )
 
 
 @dataclass(frozen=True)
@@ -99,6 +61,8 @@ class SGD(Optimizer):
     """Share of the last update that goes on; 0 for plain gradient descent."""
     nesterov: bool = False
     """Looks ahead along the momentum."""
+    decay_biases: bool = False
+    """Whether weight decay spares nothing, biases and norms neither."""
 
     def direction(self) -> optax.GradientTransformation:
         """Makes the update before decay and learning rate."""
@@ -151,46 +115,20 @@ class AdamW(Adam):
 
     def direction(self) -> optax.GradientTransformation:
         """Makes the update before the learning rate."""
-        return optax.chain(super().direction(), optax.add_decayed_weights(self.weight_decay, kernels))
-
-
-def learning_rate(optimizer: Any, total_steps: int, step: jax.Array) -> jax.Array:
-    """Computes the learning rate of a step.
-
-    Args:
-      optimizer: one of the optimizers above.
-      total_steps: steps of the whole run.
-      step: number of the step, from 0; may be traced.
-
-    Returns:
-      Scalar float32.
-    """
-    schedule = optimizer.schedule
-    step = jnp.asarray(step, jnp.float32)
-    progress = (step - schedule.warmup_steps) / max(total_steps - schedule.warmup_steps, 1)
-    # The first step of a warm-up already moves: its factor is 1 / warmup_steps.
-    warmup = jnp.minimum((step + 1) / max(schedule.warmup_steps, 1), 1.0)
-    return optimizer.learning_rate * warmup * schedule.factor(jnp.clip(progress, 0.0, 1.0))
+        return optax.chain(super().direction(), self.decay())
 
 
 def make_optimizer(optimizer: Any, total_steps: int) -> optax.GradientTransformation:
-    """Makes the optax transformation: clip, L2 penalty, direction, learning rate.
+    """Makes the optax transformation that an optimizer describes.
 
     Args:
-      optimizer: one of the optimizers above.
+      optimizer: one of the optimizers above, or Muon.
       total_steps: steps of the whole run, which schedules are spread over.
 
     Returns:
       A gradient transformation.
     """
-    clip = optax.identity() if optimizer.clip_norm is None else optax.clip_by_global_norm(optimizer.clip_norm)
-    coupled = not optimizer.decoupled and not _is_zero(optimizer.weight_decay)
-    return optax.chain(
-        clip,
-        optax.add_decayed_weights(optimizer.weight_decay, kernels) if coupled else optax.identity(),
-        optimizer.direction(),
-        optax.scale_by_learning_rate(lambda step: learning_rate(optimizer, total_steps, step)),
-    )
+    return optimizer.transformation(total_steps)
 
 
 def kernels(params: Any) -> Any:

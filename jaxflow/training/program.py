@@ -24,6 +24,7 @@ from jaxflow.training.optimizers import make_optimizer
 from jaxflow.training.parallel import Layout, make_layout, spread
 from jaxflow.training.state import TrainState, init_state
 from jaxflow.training.steps import make_eval_step, make_predict_step, make_train_step
+from jaxflow.training.views import as_it_is
 
 
 @dataclass(frozen=True)
@@ -48,19 +49,31 @@ class Program:
     transform: Callable[[jax.Array], jax.Array]
     total_steps: int
 
-    def init(self) -> TrainState:
-        """Makes the state of step 0, on every device."""
+    def init(self, examples: np.ndarray | None = None) -> TrainState:
+        """Makes the state of step 0, on every device.
 
-        # All of it inside one program: each operation outside would be compiled, or looked up, by itself.
-        def make(seed: jax.Array) -> TrainState:
-            example = jnp.zeros((1, *self.schema.inputs.shape), self.schema.inputs.dtype)
+        Args:
+          examples: raw inputs that the model may initialise itself by, (examples, ...). Without them it gets one of
+            zeros, which is enough for most models, and for a state that only says what shapes to restore.
+
+        Returns:
+          The state.
+        """
+        if examples is None:
+            examples = np.zeros((1, *self.schema.inputs.shape), self.schema.inputs.dtype)
+        return self.init_step()(np.uint32(self.experiment.seed), examples)
+
+    def init_step(self) -> Callable[[np.uint32, np.ndarray], TrainState]:
+        """Compiles (seed, raw inputs) -> state of step 0."""
+
+        # The key is made inside: an operation outside would be a program of its own, compiled or looked up by itself.
+        def make(seed: jax.Array, examples: jax.Array) -> TrainState:
             key = jax.random.key(seed)
-            return init_state(self.model, self.tx, key, self.transform(example), self.experiment.ema is not None)
+            return init_state(self.model, self.tx, key, self.transform(examples), self.experiment.ema is not None)
 
         # It runs once, and the compiler takes four times as long to make it fast as it takes to make it.
         options = {"xla_backend_optimization_level": 1} if self.layout.devices[0].platform == "cpu" else None
-        compiled = jax.jit(make, out_shardings=self.layout.replicated, compiler_options=options)
-        return compiled(np.uint32(self.experiment.seed))
+        return jax.jit(make, out_shardings=self.layout.replicated, compiler_options=options)
 
     def train_steps(self, feed: Feed, state: TrainState) -> Callable[..., Any]:
         """Compiles (state, totals, resident, items, count) -> (state, totals, metrics of the last step).
@@ -119,13 +132,18 @@ class Program:
 
     def eval_step(self) -> Callable[..., Any]:
         """Compiles (variables, batch) -> (metrics, predictions)."""
-        step = make_eval_step(self.model, self.experiment.problem, transform=self.transform, axis=self.layout.axis)
+        step = make_eval_step(
+            self.model, self.experiment.problem, transform=self.transform, views=self._views(), axis=self.layout.axis
+        )
         return spread(step, self.layout, (None, 0), (None, 0))
 
     def predict_step(self) -> Callable[..., Any]:
         """Compiles (variables, inputs) -> predictions, on one device."""
-        step = make_predict_step(self.model, self.experiment.problem, transform=self.transform)
+        step = make_predict_step(self.model, self.experiment.problem, transform=self.transform, views=self._views())
         return jax.jit(lambda variables, inputs: step(variables, inputs)[1])
+
+    def _views(self) -> Callable[..., Any]:
+        return as_it_is if self.experiment.views is None else self.experiment.views
 
     def empty_metrics(self) -> dict[str, Any]:
         """Makes the metrics of no examples, on every device."""

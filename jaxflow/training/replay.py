@@ -32,11 +32,12 @@ def replay(
     program, feed = setup.program, setup.feed
     if not 1 <= step <= program.total_steps:
         raise UserError(f"step {step} is not in this run; it has steps 1 to {program.total_steps}")
-    state = program.init()
     before = [saved for saved in saved_steps(workdir / "checkpoints") if saved < step]
     if before:
         with checkpoints(workdir / "checkpoints", experiment.problem.best_metric, read_only=True) as kept:
-            state = restore(kept, before[-1], state)
+            state = restore(kept, before[-1], program.init())
+    else:
+        state = setup.init()
     train_steps, totals = program.train_steps(feed, state), program.empty_metrics()
     for number in track(range(int(state.step), step), f"replay up to step {step}"):
         state, totals, metrics = train_steps(state, totals, feed.resident, feed.items(number, 1), 1)

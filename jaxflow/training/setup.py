@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxflow.data.dataset import Dataset
+from jaxflow.data.order import permutation
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, from_json, to_json
 from jaxflow.rundir import check_same_run, read_experiment
@@ -31,6 +32,15 @@ class Setup:
     program: Program
     feed: Feed
     meta: dict[str, Any]
+
+    def init(self) -> TrainState:
+        """Makes the state of step 0, of the training examples that the model asks for."""
+        return self.program.init(self.init_examples())
+
+    def init_examples(self) -> np.ndarray:
+        """Takes the first inputs of the first epoch: as many as the model's `init_examples` says, else one."""
+        split, count = self.dataset.splits["train"], getattr(self.program.model, "init_examples", 1)
+        return split.rows(permutation(len(split), self.experiment.seed, 0)[:count])["inputs"]
 
 
 def set_up(experiment: Experiment, dataset: Dataset) -> Setup:

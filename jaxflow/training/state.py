@@ -16,7 +16,7 @@ class TrainState:
     Attributes:
       step: scalar int32, training steps taken.
       params: the model's parameters.
-      model_state: its other collections, such as batch statistics.
+      model_state: its other collections, such as batch statistics; what is in "constants" never changes.
       opt_state: the optimizer's state.
       key: the run's random key; it never changes, steps fold their number into it.
       ema: moving average of the parameters, or None.
@@ -43,7 +43,8 @@ def init_state(
       model: called as model(inputs, train).
       tx: the optimizer.
       key: typed random key; parameters are drawn from it, and the state keeps it.
-      example: inputs of a batch, as the model takes them; only shape and dtype matter.
+      example: inputs of a batch, as the model takes them; only shape and dtype matter, unless the model looks at the
+        values to initialise itself.
       ema: whether a moving average of the parameters is kept.
 
     Returns:

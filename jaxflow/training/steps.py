@@ -1,9 +1,10 @@
 """The steps: pure functions of a state and a batch, reusable without an experiment or a run folder.
 
-A batch is a dict, batch axis first: "inputs", "targets", and where some rows are padding "weights", 0 for these.
+A batch is a dict, batch axis first: "inputs", "targets", and where some rows are padding "weights", 0 for these. A
+feed adds "index" and "epoch", which augmentations may look at.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -12,7 +13,9 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from jaxflow.models.layers import CONSTANTS
 from jaxflow.training.state import TrainState
+from jaxflow.training.views import as_it_is
 
 Batch = dict[str, Any]
 Metrics = dict[str, Any]
@@ -61,7 +64,7 @@ def make_train_step(
                 batch["inputs"],
                 train=True,
                 rngs={"dropout": dropout_key},
-                mutable=list(state.model_state),
+                mutable=[name for name in state.model_state if name != CONSTANTS],
             )
             losses = problem.losses(outputs, batch["targets"])
             return (losses * weights).sum(), (outputs, losses, model_state)
@@ -100,14 +103,22 @@ def make_train_step(
             sums = lax.psum(sums, axis)
         gradient, model_state, metrics, weight = sums
         gradient = jax.tree.map(lambda leaf: leaf / weight, gradient)
-        model_state = jax.tree.map(lambda new, old: (new / weight).astype(old.dtype), model_state, state.model_state)
+        averaged = {
+            name: jax.tree.map(lambda new, old: (new / weight).astype(old.dtype), model_state[name], old)
+            for name, old in state.model_state.items()
+            if name != CONSTANTS
+        }
         updates, opt_state = tx.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         new_ema = state.ema
         if ema is not None:
             new_ema = jax.tree.map(lambda old, new: old + (1 - ema) * (new - old), state.ema, params)
         state = state.replace(
-            step=state.step + 1, params=params, model_state=model_state, opt_state=opt_state, ema=new_ema
+            step=state.step + 1,
+            params=params,
+            model_state=state.model_state | averaged,
+            opt_state=opt_state,
+            ema=new_ema,
         )
         return state, metrics
 
@@ -119,6 +130,7 @@ def make_eval_step(
     problem: Any,
     *,
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
+    views: Callable[[jax.Array], Sequence[tuple[float, jax.Array]]] = as_it_is,
     axis: str | None = None,
 ) -> Callable[[Any, Batch], tuple[Metrics, jax.Array]]:
     """Makes the function that evaluates one batch.
@@ -127,12 +139,13 @@ def make_eval_step(
       model: Linen module called as model(inputs, train).
       problem: gives losses, metrics and predictions.
       transform: preprocessing of the inputs.
+      views: test-time augmentation, as for `make_predict_step`.
       axis: name of the device axis that the step is mapped over, None on one device.
 
     Returns:
       step(variables, batch) -> (metrics of the global batch, predictions of this device's rows).
     """
-    predict = make_predict_step(model, problem, transform=transform)
+    predict = make_predict_step(model, problem, transform=transform, views=views)
 
     def step(variables: Any, batch: Batch) -> tuple[Metrics, jax.Array]:
         outputs, predictions = predict(variables, batch["inputs"])
@@ -145,7 +158,11 @@ def make_eval_step(
 
 
 def make_predict_step(
-    model: nn.Module, problem: Any, *, transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs
+    model: nn.Module,
+    problem: Any,
+    *,
+    transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
+    views: Callable[[jax.Array], Sequence[tuple[float, jax.Array]]] = as_it_is,
 ) -> Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]:
     """Makes the function that predicts one batch.
 
@@ -153,13 +170,16 @@ def make_predict_step(
       model: Linen module called as model(inputs, train).
       problem: turns raw outputs into predictions.
       transform: preprocessing of the inputs.
+      views: (weight, inputs) pairs from transformed inputs; the raw outputs are the weighted sum over them.
 
     Returns:
       step(variables, inputs) -> (raw outputs, predictions).
     """
 
     def step(variables: Any, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        outputs = model.apply(variables, transform(inputs), train=False)
+        weights, copies = zip(*views(transform(inputs)))
+        outputs = model.apply(variables, jnp.concatenate(copies), train=False)  # (view * batch, outputs)
+        outputs = sum(weight * part for weight, part in zip(weights, jnp.split(outputs, len(weights))))
         return outputs, problem.predictions(outputs)
 
     return step

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from jaxflow.data.order import indices, permutation, steps_in
+from jaxflow.data.order import epochs_of, indices, permutation, steps_in
 
 
 @pytest.mark.parametrize(("size", "batch_size"), [(10, 3), (10, 10), (7, 5), (64, 1), (5, 4)])
@@ -22,6 +22,12 @@ def test_batches_are_never_padded_and_span_epochs():
     assert batch.shape == (8,)
     np.testing.assert_array_equal(batch[:2], permutation(10, 0, 0)[8:])
     np.testing.assert_array_equal(batch[2:], permutation(10, 0, 1)[:6])
+
+
+def test_each_example_of_a_batch_knows_its_epoch():
+    epochs = epochs_of(1, 3, size=10, batch_size=8)
+    np.testing.assert_array_equal(epochs, np.repeat([0, 1, 2, 3], 10)[8:32].reshape(3, 8))
+    assert epochs.dtype == np.int32
 
 
 def test_a_batch_equals_itself_after_a_restart():

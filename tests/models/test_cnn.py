@@ -6,7 +6,7 @@ import pytest
 
 import jaxflow
 from jaxflow.models import ops
-from jaxflow.models.layers import dropout
+from jaxflow.models.layers import BatchNorm, Conv, dirac, dropout
 
 
 def count(params) -> int:
@@ -48,6 +48,41 @@ def test_an_mlp_is_its_matrix_products():
 def test_max_pool_drops_the_remainder():
     image = jnp.arange(25.0).reshape(1, 5, 5, 1)
     np.testing.assert_array_equal(ops.max_pool(image)[0, :, :, 0], [[6, 8], [16, 18]])
+
+
+def test_a_dirac_kernel_passes_its_input_on():
+    images = jax.random.normal(jax.random.key(0), (2, 5, 5, 3))
+    layer = Conv(7, padding="SAME", bias=False, kernel_init="dirac")
+    variables = layer.init(jax.random.key(1), images)
+    assert set(variables["params"]) == {"kernel"}
+    np.testing.assert_allclose(layer.apply(variables, images)[..., :3], images, atol=1e-6)
+    rest = np.asarray(dirac(jax.random.key(2), (3, 3, 3, 400)))[..., 3:]
+    bound = 1 / np.sqrt(27)
+    assert np.abs(rest).max() <= bound
+    assert rest.std() == pytest.approx(bound / np.sqrt(3), rel=0.02)
+    np.testing.assert_array_equal(dirac(jax.random.key(0), (3, 3, 4, 2))[1, 1], np.eye(4)[:, :2])
+
+
+def test_a_strided_convolution_skips_pixels():
+    images = jax.random.normal(jax.random.key(0), (2, 7, 7, 3))
+    variables = Conv(4).init(jax.random.key(1), images)
+    np.testing.assert_allclose(
+        Conv(4, strides=2).apply(variables, images), Conv(4).apply(variables, images)[:, ::2, ::2], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(("scale", "expected"), [("ones", 1.0), ("zeros", 0.0), ("none", 1.0)])
+def test_batch_norm_normalises_by_its_formula(scale, expected):
+    x = 3 * jax.random.normal(jax.random.key(0), (64, 5)) + 1
+    layer = BatchNorm(momentum=0.6, epsilon=0.5, scale=scale)
+    variables = layer.init(jax.random.key(1), x, train=False)
+    assert ("scale" in variables["params"]["BatchNorm_0"]) == (scale != "none")
+    outputs, changed = layer.apply(variables, x, train=True, mutable=["batch_stats"])
+    mean, variance = np.asarray(x).mean(0), np.asarray(x).var(0)
+    np.testing.assert_allclose(outputs, expected * (x - mean[None]) / np.sqrt(variance + 0.5)[None], atol=1e-4)
+    statistics = changed["batch_stats"]["BatchNorm_0"]
+    np.testing.assert_allclose(statistics["mean"], 0.4 * mean, rtol=1e-4)
+    np.testing.assert_allclose(statistics["var"], 0.6 + 0.4 * variance, rtol=1e-4)
 
 
 def test_dropout_keeps_the_expectation_and_takes_a_traced_rate():

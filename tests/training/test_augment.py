@@ -18,6 +18,24 @@ def test_flip_mirrors_about_half_of_the_images():
     assert 16 < mirrored.sum() < 48
 
 
+def test_alternating_flips_show_each_image_in_both_forms_in_turn():
+    def flipped(epochs, key=KEY):
+        batch = {"inputs": IMAGES, "index": jnp.arange(64, dtype=jnp.int32), "epoch": jnp.asarray(epochs, jnp.int32)}
+        return np.asarray(jaxflow.AlternatingFlip()(key, batch)["inputs"])
+
+    first, second = flipped(np.zeros(64)), flipped(np.ones(64))
+    np.testing.assert_array_equal(first, second[:, :, ::-1])
+    np.testing.assert_array_equal(first, flipped(np.full(64, 2), jax.random.key(1)))
+    mirrored = np.array([np.array_equal(a, b[:, ::-1]) for a, b in zip(first, IMAGES)])
+    same = np.array([np.array_equal(a, b) for a, b in zip(first, IMAGES)])
+    assert np.all(same ^ mirrored)
+    assert 16 < mirrored.sum() < 48
+    # A batch may span two epochs: each example goes by its own.
+    np.testing.assert_array_equal(
+        flipped(np.arange(64) % 2), np.where((np.arange(64) % 2)[:, None, None, None], second, first)
+    )
+
+
 @pytest.mark.parametrize("mode", ["reflect", "zero"])
 def test_a_crop_is_a_window_of_the_padded_image(mode):
     pad = 2

@@ -1,0 +1,81 @@
+"""Learning-rate schedules as values.
+
+They are factors of `learning_rate`, in plain jnp, so that a traced learning rate works: many runs with different ones
+can be a single vmapped program.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The learning rate stays, after a linear warm-up where one is asked for."""
+
+    warmup_steps: int = 0
+    """Steps over which the learning rate rises linearly from 0."""
+
+    def factor(self, progress: jax.Array) -> jax.Array:
+        """Gives the factor after a share of the steps past warm-up, in [0, 1]."""
+        return jnp.ones_like(progress)
+
+
+@dataclass(frozen=True)
+class Cosine(Constant):
+    """The learning rate falls along half a cosine. Source: I. Loshchilov and F. Hutter, SGDR, ICLR 2017."""
+
+    final: float = 0.0
+    """Share of the learning rate that is left at the end."""
+
+    def factor(self, progress: jax.Array) -> jax.Array:
+        """Gives the factor after a share of the steps past warm-up, in [0, 1]."""
+        return self.final + (1 - self.final) * 0.5 * (1 + jnp.cos(jnp.pi * progress))
+
+
+@dataclass(frozen=True)
+class Linear(Constant):
+    """The learning rate falls along a line."""
+
+    final: float = 0.0
+    """Share of the learning rate that is left at the end."""
+
+    def factor(self, progress: jax.Array) -> jax.Array:
+        """Gives the factor after a share of the steps past warm-up, in [0, 1]."""
+        return 1 - (1 - self.final) * progress
+
+
+@dataclass(frozen=True)
+class Step(Constant):
+    """The learning rate is multiplied by `decay` at each of the boundaries."""
+
+    boundaries: tuple[float, ...] = (0.5, 0.75)
+    """Where it falls, as shares of the steps past warm-up."""
+    decay: float = 0.1
+    """Factor at each boundary."""
+
+    def factor(self, progress: jax.Array) -> jax.Array:
+        """Gives the factor after a share of the steps past warm-up, in [0, 1]."""
+        passed = sum((progress >= boundary).astype(jnp.float32) for boundary in self.boundaries)
+        return jnp.asarray(self.decay) ** passed
+
+
+def learning_rate(optimizer: Any, total_steps: int, step: jax.Array) -> jax.Array:
+    """Computes the learning rate of a step.
+
+    Args:
+      optimizer: a value with `learning_rate` and `schedule`.
+      total_steps: steps of the whole run.
+      step: number of the step, from 0; may be traced.
+
+    Returns:
+      Scalar float32.
+    """
+    schedule = optimizer.schedule
+    step = jnp.asarray(step, jnp.float32)
+    progress = (step - schedule.warmup_steps) / max(total_steps - schedule.warmup_steps, 1)
+    # The first step of a warm-up already moves: its factor is 1 / warmup_steps.
+    warmup = jnp.minimum((step + 1) / max(schedule.warmup_steps, 1), 1.0)
+    return optimizer.learning_rate * warmup * schedule.factor(jnp.clip(progress, 0.0, 1.0))
