@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from benchmarks import peers, report
-from benchmarks.contender import Contender, take_turns
+from benchmarks.contender import Contender, memory_over_steps, take_turns
 from benchmarks.startup import first_steps
 from jaxflow.console import say
 from jaxflow.rundir import environment
@@ -53,6 +53,34 @@ def gpu_training(python: str | None) -> dict[str, list[Contender]]:
     return measured
 
 
+def scaling() -> dict[str, list[Contender]]:
+    """Lists who shows that cost grows as the work does: with batch, data, width, image side and virtual devices."""
+
+    def pair(batch: str, width: str = "1", side: str = "32") -> list[Contender]:
+        return [
+            Contender("jaxflow", "jaxflow_train", (batch, "0" if batch == "16" else "32", width, side)),
+            Contender("bare Flax", "flax_train", (batch, "cnn", width, side)),
+        ]
+
+    measured = {f"scaling, batch {batch}": pair(batch) for batch in ("16", "64", "256", "1024")}
+    measured |= {f"scaling, width x{width}, batch 64": pair("64", width=width) for width in ("2", "4")}
+    measured |= {f"scaling, {side}x{side} pixels, batch 64": pair("64", side=side) for side in ("48", "64")}
+    measured["scaling, number of images"] = [
+        Contender(name, "jaxflow_train", ("64", "32", "1", "32", "cnn", "float32", count))
+        for name, count in (("jaxflow", "8192"), ("jaxflow, 8 times the images", "65536"))
+    ]
+    measured["scaling, virtual devices on the same cores, batch 128"] = [
+        Contender(
+            "jaxflow" if count == 1 else f"jaxflow, {count} devices",
+            "jaxflow_train",
+            ("128", "32", "1", "32"),
+            environment=(("XLA_FLAGS", f"--xla_force_host_platform_device_count={count}"),),
+        )
+        for count in (1, 2, 4)
+    ]
+    return measured
+
+
 def groups(python: str | None, gpu: bool) -> dict[str, list[Contender]]:
     """Lists the groups of contenders that are measured against each other."""
     measured = {f"training, batch {size}": training(size, python) for size in (32, 128, 512)}
@@ -71,11 +99,7 @@ def groups(python: str | None, gpu: bool) -> dict[str, list[Contender]]:
         measured["input with flip and crop"] += [
             Contender(name, "pipeline", (name,), python) for name in ("torch", "tf.data")
         ]
-    for width, side in ((2, 32), (1, 48), (1, 64)):
-        measured[f"scaling, width x{width}, {side}x{side} pixels, batch 64"] = [
-            Contender("jaxflow", "jaxflow_train", ("64", "32", str(width), str(side)))
-        ]
-    return measured | (gpu_training(python) if gpu else {})
+    return measured | scaling() | (gpu_training(python) if gpu else {})
 
 
 def main() -> None:
@@ -105,9 +129,13 @@ def main() -> None:
             results["groups"][name] = take_turns(contenders, flags.rounds, flags.seconds)
             for line in report.lines(name, results["groups"][name]):
                 say(f"  {line}")
+    if flags.only in "memory":
+        say("memory")
+        results["memory"] = memory_over_steps(Contender("jaxflow", "jaxflow_train", ("32", "0", "1", "32")), 32, 1000)
+        say(f"  {report.memory_line(results['memory'])}")
     if flags.only in "first step":
         say("first step")
-        results["first step"] = first_steps(python, max(flags.rounds // 2, 1))
+        results["first step"] = first_steps(python, flags.rounds)
         for who, seconds in results["first step"].items():
             say(f"  {who:<28}{seconds:8.2f} s")
     flags.out.mkdir(parents=True, exist_ok=True)

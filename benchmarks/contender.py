@@ -77,11 +77,34 @@ def take_turns(contenders: Sequence[Contender], rounds: int, seconds: float) -> 
             if number:
                 results[name].append(result | {"memory_mb": psutil.Process(process.pid).memory_info().rss >> 20})
     for process in processes.values():
-        process.stdin.close()
-        process.wait(timeout=60)
-        process.stdout.close()
-        process.stderr.close()
+        _end(process)
     return results
+
+
+def memory_over_steps(contender: Contender, batch_size: int, steps: int) -> dict[str, Any]:
+    """Measures a training process's resident size early and late.
+
+    Args:
+      contender: who trains.
+      batch_size: examples in one of its steps.
+      steps: how many steps lie between, at least, after twice as many that do not count: the first checkpoint is one.
+
+    Returns:
+      {"steps", "before_mb", "after_mb"}.
+    """
+    process = contender.start()
+    answer(process)
+
+    def size_after(count: int) -> tuple[float, float]:
+        done = 0.0
+        while done < count:
+            process.stdin.write("run 1\n")
+            done += answer(process)["examples"] / batch_size
+        return done, psutil.Process(process.pid).memory_info().rss / 2**20
+
+    (_, before), (done, after) = size_after(2 * steps), size_after(steps)
+    _end(process)
+    return {"steps": int(done), "before_mb": before, "after_mb": after}
 
 
 def answer(process: subprocess.Popen) -> dict[str, Any] | None:
@@ -90,6 +113,13 @@ def answer(process: subprocess.Popen) -> dict[str, Any] | None:
         if line.startswith("{"):
             return json.loads(line)
     return None
+
+
+def _end(process: subprocess.Popen) -> None:
+    process.stdin.close()
+    process.wait(timeout=60)
+    process.stdout.close()
+    process.stderr.close()
 
 
 def rates(results: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, float]:

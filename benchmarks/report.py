@@ -44,6 +44,15 @@ def lines(name: str, group: Group) -> list[str]:
     return written
 
 
+def memory_line(memory: Mapping[str, float]) -> str:
+    """Says how a training process's size changed."""
+    change = memory["after_mb"] / memory["before_mb"] - 1
+    return (
+        f"resident size over {memory['steps']:,} steps: {memory['before_mb']:.1f} MB, then {memory['after_mb']:.1f} MB "
+        f"({change:+.1%})"
+    )
+
+
 def write(results: Mapping[str, Any], folder: Path) -> None:
     """Writes RESULTS.md and speed.png.
 
@@ -63,6 +72,8 @@ def write(results: Mapping[str, Any], folder: Path) -> None:
     ]
     for name, group in results["groups"].items():
         parts += ["", f"## {name}", "", "```", *lines(name, group), "```"]
+    if "memory" in results:
+        parts += ["", "## memory", "", memory_line(results["memory"])]
     if "first step" in results:
         parts += ["", "## first step", "", "| | seconds |", "| --- | --- |"]
         parts += [f"| {name} | {seconds:.2f} |" for name, seconds in results["first step"].items()]

@@ -1,4 +1,7 @@
-"""A training loop as one writes it by hand: Flax's layers, Optax, jit, nothing else. Arguments: batch size, model."""
+"""A training loop as one writes it by hand: Flax's layers, Optax, jit, nothing else.
+
+Arguments: batch size, model, width factor, side.
+"""
 
 import sys
 
@@ -11,13 +14,14 @@ import optax
 from benchmarks.workers.protocol import images, serve
 
 BATCH, MODEL = int(sys.argv[1]), sys.argv[2]
+WIDTH, SIDE = (int(argument) for argument in (*sys.argv[3:], "1", "32")[:2])
 
 
 class CNN(nn.Module):
     @nn.compact
     def __call__(self, x):
         for layer, width in enumerate((32, 64, 64)):
-            x = nn.relu(nn.Conv(width, (3, 3), padding="VALID")(x))
+            x = nn.relu(nn.Conv(WIDTH * width, (3, 3), padding="VALID")(x))
             if layer < 2:
                 x = nn.max_pool(x, (2, 2), (2, 2))
         x = nn.relu(nn.Dense(64)(x.reshape(x.shape[0], -1)))
@@ -31,6 +35,8 @@ class MLP(nn.Module):
 
 
 inputs, labels = images()
+if SIDE != 32:
+    inputs = np.resize(inputs, (len(inputs), SIDE, SIDE, 3))
 if MODEL == "mlp":
     inputs = inputs[:, :8, :8, :1]
 model = CNN() if MODEL == "cnn" else MLP()

@@ -1,6 +1,6 @@
 """jaxflow's own loop, whole: launch.py's settings, logging, checkpoints. It stands still between rounds.
 
-Arguments: batch size, microbatch (0: none), width factor, image side, model (cnn, mlp or resnet), dtype.
+Arguments: batch size, microbatch (0: none), width factor, image side, model (cnn, mlp or resnet), dtype, examples.
 """
 
 import json
@@ -23,7 +23,7 @@ from jaxflow.console import console
 from jaxflow.training.program import Program
 
 BATCH, MICRO, WIDTH, SIDE = (int(argument) for argument in sys.argv[1:5])
-MODEL, DTYPE = (*sys.argv[5:7], *("cnn", "float32")[len(sys.argv[5:7]) :])
+MODEL, DTYPE, EXAMPLES = (*sys.argv[5:], *("cnn", "float32", "8192")[len(sys.argv) - 5 :])
 
 
 def pausing(train_steps):
@@ -54,7 +54,7 @@ def pausing(train_steps):
 real = Program.train_steps
 Program.train_steps = lambda self, feed, state: pausing(real(self, feed, state))
 console.quiet = True
-inputs, labels = images()
+inputs, labels = images(int(EXAMPLES))
 if SIDE != 32:
     inputs = np.resize(inputs, (len(inputs), SIDE, SIDE, 3))
 models = {

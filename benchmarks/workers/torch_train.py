@@ -56,7 +56,7 @@ inputs, labels = inputs.permute(0, 3, 1, 2).contiguous(), labels.long()
 if MODE != "eager":
     model = model.to(memory_format=torch.channels_last)
     inputs = inputs.contiguous(memory_format=torch.channels_last)
-optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=DEVICE == "cuda")
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
 forward = torch.compile(model) if MODE in ("compile", "bfloat16") else model
 order, position = torch.randperm(len(labels), device=DEVICE), 0
 
