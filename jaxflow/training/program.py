@@ -99,9 +99,14 @@ class Program:
 
         @jax.jit
         def one(state: TrainState, totals: Any, resident: Any, item: Any) -> tuple[TrainState, Any, Any]:
-            state, metrics = step(state, feed.fetch(resident, item))
-            # Added up on the device: the host looks only when a line is due.
-            return state, {name: totals[name].merge(metric) for name, metric in metrics.items()}, metrics
+            after, metrics = step(state, feed.fetch(resident, item))
+            # Added up on the device: the host looks only when a line is due. A skipped step counts nowhere.
+            counted = after.skipped == state.skipped
+            sums = {
+                name: totals[name].merge(jax.tree.map(lambda leaf: jnp.where(counted, leaf, 0), metric))
+                for name, metric in metrics.items()
+            }
+            return after, sums, metrics
 
         def many(state: TrainState, totals: Any, resident: Any, items: Any, count: jax.Array) -> tuple[Any, Any, Any]:
             def body(number: jax.Array, carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:

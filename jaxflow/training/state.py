@@ -20,6 +20,8 @@ class TrainState:
       opt_state: the optimizer's state.
       key: the run's random key; it never changes, steps fold their number into it.
       ema: moving average of the parameters, or None.
+      skipped: scalar int32, steps that changed nothing since something was not finite.
+      skipped_in_row: scalar int32, how many of these were the last steps.
     """
 
     step: jax.Array
@@ -28,6 +30,8 @@ class TrainState:
     opt_state: optax.OptState
     key: jax.Array
     ema: Any = None
+    skipped: jax.Array | int = 0
+    skipped_in_row: jax.Array | int = 0
 
     def variables(self) -> dict[str, Any]:
         """Gives what the model is evaluated with: the averaged parameters where there are any."""
@@ -61,4 +65,6 @@ def init_state(
         key=key,
         # A copy: the step gives its input state's memory away, and one buffer cannot be given away twice.
         ema=jax.tree.map(jnp.copy, params) if ema else None,
+        skipped=jnp.zeros((), jnp.int32),
+        skipped_in_row=jnp.zeros((), jnp.int32),
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
+import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
@@ -21,6 +22,23 @@ Batch = dict[str, Any]
 Metrics = dict[str, Any]
 
 
+@flax.struct.dataclass
+class Sums:
+    """What tiles and devices add up to make a step: sums over examples, nothing divided yet.
+
+    Attributes:
+      gradient: of the weighted sum of losses, like the parameters.
+      model_state: new values of the collections that change, each times its tile's weight.
+      metrics: of the examples.
+      weight: scalar float32, sum of the examples' weights.
+    """
+
+    gradient: Any
+    model_state: Any
+    metrics: Metrics
+    weight: jax.Array
+
+
 def make_train_step(
     model: nn.Module,
     problem: Any,
@@ -32,12 +50,7 @@ def make_train_step(
     ema: float | None = None,
     axis: str | None = None,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """Makes the function that takes one training step.
-
-    The loss is the weighted mean over the global batch: gradients of weighted sums are added up over tiles and devices
-    and divided once, so it stays right where weights differ. Each tile has its own random key and its own batch
-    statistics, and new statistics are the tiles' weighted mean, so the numbers do not depend on how tiles spread over
-    devices.
+    """Makes the function that takes one training step: `make_sums`, then `make_update`.
 
     Args:
       model: Linen module called as model(inputs, train).
@@ -52,8 +65,44 @@ def make_train_step(
     Returns:
       step(state, batch) -> (state, metrics), pure and ready for jit, pmap, shard_map or scan.
     """
+    sums_of = make_sums(model, problem, transform=transform, augment=augment, microbatch=microbatch, axis=axis)
+    update = make_update(tx, ema=ema)
 
-    def tile_gradient(state: TrainState, key: jax.Array, batch: Batch) -> tuple[Any, Any, Metrics]:
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        sums = sums_of(state, batch)
+        return update(state, sums), sums.metrics
+
+    return step
+
+
+def make_sums(
+    model: nn.Module,
+    problem: Any,
+    *,
+    transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
+    augment: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
+    microbatch: int | None = None,
+    axis: str | None = None,
+) -> Callable[[TrainState, Batch], Sums]:
+    """Makes the first half of a training step: gradients and metrics of a batch, summed over tiles and devices.
+
+    The loss is the weighted mean over the global batch: gradients of weighted sums are added up and divided once, so it
+    stays right where weights differ. Each tile has its own random key and its own batch statistics, and new statistics
+    are the tiles' weighted mean, so the numbers do not depend on how tiles spread over devices.
+
+    Args:
+      model: Linen module called as model(inputs, train).
+      problem: gives losses and metrics.
+      transform: preprocessing of the inputs.
+      augment: random change of a transformed batch.
+      microbatch: rows of a tile; None makes the device's whole share one tile.
+      axis: name of the device axis that the step is mapped over, None on one device.
+
+    Returns:
+      (state, batch) -> sums, the same on all devices.
+    """
+
+    def tile_sums(state: TrainState, key: jax.Array, batch: Batch) -> Sums:
         augment_key, dropout_key = jax.random.split(key)
         batch = augment(augment_key, batch | {"inputs": transform(batch["inputs"])})
         weights = batch["weights"]
@@ -70,59 +119,83 @@ def make_train_step(
             return (losses * weights).sum(), (outputs, losses, model_state)
 
         gradient, (outputs, losses, model_state) = jax.grad(weighted_loss, has_aux=True)(state.params)
-        metrics = problem.metrics(outputs, batch["targets"], losses, weights)
-        scaled = jax.tree.map(lambda leaf: leaf * weights.sum(), model_state)
-        return gradient, scaled, metrics
+        weight = weights.sum()
+        scaled = jax.tree.map(lambda leaf: leaf * weight, model_state)
+        return Sums(gradient, scaled, problem.metrics(outputs, batch["targets"], losses, weights), weight)
 
-    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+    def sums_of(state: TrainState, batch: Batch) -> Sums:
         rows = batch["targets"].shape[0]
         batch = {"weights": jnp.ones(rows, jnp.float32)} | batch
         tiles = rows // (microbatch or rows)
         first = lax.axis_index(axis) * tiles if axis else 0
         key = jax.random.fold_in(state.key, state.step)
 
-        def sums_of(tile: jax.Array, part: Batch) -> Any:
-            sums = tile_gradient(state, jax.random.fold_in(key, first + tile), part)
-            return (*sums, part["weights"].sum())
+        def one(tile: jax.Array, part: Batch) -> Sums:
+            return tile_sums(state, jax.random.fold_in(key, first + tile), part)
 
         if tiles == 1:
-            sums = sums_of(jnp.int32(0), batch)
+            sums = one(jnp.int32(0), batch)
         else:
             # (batch, ...) -> (tile, row, ...)
             parts = jax.tree.map(lambda leaf: leaf.reshape(tiles, rows // tiles, *leaf.shape[1:]), batch)
             zeros = jax.tree.map(
                 lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
-                jax.eval_shape(sums_of, jnp.int32(0), jax.tree.map(lambda leaf: leaf[0], parts)),
+                jax.eval_shape(one, jnp.int32(0), jax.tree.map(lambda leaf: leaf[0], parts)),
             )
             sums, _ = lax.scan(
-                lambda total, tile: (jax.tree.map(jnp.add, total, sums_of(*tile)), None),
+                lambda total, tile: (jax.tree.map(jnp.add, total, one(*tile)), None),
                 zeros,
                 (jnp.arange(tiles), parts),
             )
-        if axis:
-            sums = lax.psum(sums, axis)
-        gradient, model_state, metrics, weight = sums
-        gradient = jax.tree.map(lambda leaf: leaf / weight, gradient)
-        averaged = {
-            name: jax.tree.map(lambda new, old: (new / weight).astype(old.dtype), model_state[name], old)
-            for name, old in state.model_state.items()
-            if name != CONSTANTS
-        }
-        updates, opt_state = tx.update(gradient, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
-        new_ema = state.ema
-        if ema is not None:
-            new_ema = jax.tree.map(lambda old, new: old + (1 - ema) * (new - old), state.ema, params)
-        state = state.replace(
-            step=state.step + 1,
-            params=params,
-            model_state=state.model_state | averaged,
-            opt_state=opt_state,
-            ema=new_ema,
-        )
-        return state, metrics
+        return lax.psum(sums, axis) if axis else sums
 
-    return step
+    return sums_of
+
+
+def make_update(tx: optax.GradientTransformation, *, ema: float | None = None) -> Callable[[TrainState, Sums], TrainState]:
+    """Makes the second half of a training step: the optimizer's.
+
+    A step whose gradient or new state is not finite changes nothing but `step` and the counts of skipped steps, so that
+    the batch is not met again and the state stays finite.
+
+    Args:
+      tx: the optimizer.
+      ema: decay of the parameters' moving average; None where the state has none.
+
+    Returns:
+      (state, sums) -> state of the next step.
+    """
+
+    def update(state: TrainState, sums: Sums) -> TrainState:
+        gradient = jax.tree.map(lambda leaf: leaf / sums.weight, sums.gradient)
+        updates, opt_state = tx.update(gradient, state.opt_state, state.params)
+        new: dict[str, Any] = {"params": optax.apply_updates(state.params, updates), "opt_state": opt_state}
+        new["model_state"] = state.model_state | {
+            name: jax.tree.map(lambda new, old: (new / sums.weight).astype(old.dtype), values, state.model_state[name])
+            for name, values in sums.model_state.items()
+        }
+        if ema is not None:
+            new["ema"] = jax.tree.map(lambda old, new: old + (1 - ema) * (new - old), state.ema, new["params"])
+        finite = _is_finite((gradient, new))
+        kept = {
+            name: jax.tree.map(lambda leaf, old: jnp.where(finite, leaf, old), leaves, getattr(state, name))
+            for name, leaves in new.items()
+        }
+        skipped = (~finite).astype(jnp.int32)
+        return state.replace(
+            step=state.step + 1,
+            skipped=state.skipped + skipped,
+            skipped_in_row=(state.skipped_in_row + 1) * skipped,
+            **kept,
+        )
+
+    return update
+
+
+def _is_finite(tree: Any) -> jax.Array:
+    """Whether no number of a tree is NaN or infinite; one NaN or infinity makes the sum of zeros NaN."""
+    leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return jnp.isfinite(sum((leaf * 0).sum(dtype=jnp.float32) for leaf in leaves))
 
 
 def make_eval_step(
