@@ -1,23 +1,35 @@
-"""Checkpoints by Orbax: written in the background, the latest few and the best kept.
+"""Checkpoints by Orbax: written in the background, digested, verified when read; the latest few and the best are kept.
 
+A checkpoint is a folder named by its step; Orbax gives it that name when all of it is written. Beside the state it holds
+`meta`: what is needed to use it without the data, each leaf's shape, dtype and digest, and a digest of its own.
 Orbax is imported when the first checkpoint is written or read, not before: it takes a third of a second.
 """
 
 import functools
+import hashlib
+import json
 import math
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
 
+from jaxflow.console import say
 from jaxflow.errors import UserError
+from jaxflow.rundir import storage_error
+from jaxflow.training.digests import digests, named_leaves
 from jaxflow.training.state import TrainState
 
 if TYPE_CHECKING:
     import orbax.checkpoint as ocp
+
+
+class DamagedError(UserError):
+    """A checkpoint that is not what was written."""
 
 
 @dataclass(frozen=True)
@@ -29,50 +41,54 @@ class Checkpoints:
       best_metric: the metric whose lowest value marks the best, which is kept beside the latest.
       keep: how many of the latest are kept.
       read_only: changes nothing in the folder.
+      scores: the best_metric of each step that is known to have one.
     """
 
     folder: Path
     best_metric: str = "loss"
     keep: int = 2
     read_only: bool = False
+    scores: dict[int, float] = field(default_factory=dict)
 
     @functools.cached_property
-    def manager(self) -> "ocp.CheckpointManager":
-        """Opens the folder."""
+    def orbax(self) -> "ocp.AsyncCheckpointer":
+        """Starts what reads and writes, and removes what a killed process left half-written."""
         import orbax.checkpoint as ocp
-        from orbax.checkpoint import checkpoint_managers as managers
 
-        def score(metrics: Mapping[str, float]) -> float:
-            value = metrics[self.best_metric]
-            return value if math.isfinite(value) else math.inf
+        if not self.read_only and jax.process_index() == 0:
+            for path in self.folder.glob("*.orbax-checkpoint-tmp*"):
+                shutil.rmtree(path, ignore_errors=True)
+        return ocp.AsyncCheckpointer(ocp.CompositeCheckpointHandler())
 
-        best = managers.BestN(get_metric_fn=score, reverse=True, n=1, keep_checkpoints_without_metrics=False)
-        options = ocp.CheckpointManagerOptions(
-            preservation_policy=managers.AnyPreservationPolicy([managers.LatestN(n=self.keep), best]),
-            best_fn=score,
-            best_mode="min",
-            read_only=self.read_only,
-        )
-        return ocp.CheckpointManager(self.folder.resolve(), options=options, item_names=("state", "meta"))
+    @property
+    def aside(self) -> Path:
+        """Names the folder that damaged checkpoints are moved to."""
+        return self.folder.with_name("damaged")
 
     def wait(self) -> None:
-        """Waits until all that was saved is written."""
-        if "manager" in self.__dict__:
-            self.manager.wait_until_finished()
+        """Waits until all that was saved is written.
+
+        Raises:
+          UserError: it could not be written.
+        """
+        if "orbax" in self.__dict__:
+            with storage_error(self.folder):
+                self.orbax.wait_until_finished()
 
 
 @contextmanager
 def checkpoints(
     folder: Path, best_metric: str = "loss", keep: int = 2, read_only: bool = False
 ) -> Iterator[Checkpoints]:
-    """Opens a folder of checkpoints for `save`, `restore` and `choose`, and waits for the last write when done."""
-    opened = Checkpoints(folder, best_metric, keep, read_only)
+    """Opens a folder of checkpoints, and waits for the last write when done."""
+    opened = Checkpoints(folder.resolve(), best_metric, keep, read_only)
     try:
         yield opened
         opened.wait()
+        _prune(opened)
     finally:
-        if "manager" in opened.__dict__:
-            opened.manager.close()
+        if "orbax" in opened.__dict__:
+            opened.orbax.close()
 
 
 def saved_steps(folder: Path) -> list[int]:
@@ -80,67 +96,133 @@ def saved_steps(folder: Path) -> list[int]:
     return sorted(int(path.name) for path in folder.glob("*") if path.name.isdecimal())
 
 
-def save(folder: Checkpoints, state: TrainState, meta: Mapping[str, Any], metrics: Mapping[str, float] | None) -> None:
+def save(
+    kept: Checkpoints, state: TrainState, meta: Mapping[str, Any], metrics: Mapping[str, float] | None = None
+) -> None:
     """Starts to write the state of a step; a step that is there already is left alone.
 
     Args:
-      folder: from `checkpoints`.
+      kept: from `checkpoints`.
       state: the train state; it may be changed as soon as this returns.
       meta: JSON-able values that travel along, such as what preprocessing was fitted to.
       metrics: validation metrics, or None if the state was not validated.
+
+    Raises:
+      UserError: this one or the one before could not be written.
     """
     import orbax.checkpoint as ocp
 
-    step, manager = int(state.step), folder.manager
-    if step in manager.all_steps():
+    step = int(state.step)
+    if step in saved_steps(kept.folder):
         return
-    items = ocp.args.Composite(state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(dict(meta)))
-    manager.save(step, args=items, metrics=None if metrics is None else dict(metrics))
+    kept.wait()
+    _prune(kept)
+    leaves = {
+        name: [str(leaf.dtype), list(leaf.shape), digest]
+        for (name, leaf), digest in zip(named_leaves(state).items(), digests(state).values())
+    }
+    described = {**meta, "leaves": leaves, "metrics": None if metrics is None else dict(metrics)}
+    items = ocp.args.Composite(
+        state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(described | {"digest": _text_digest(described)})
+    )
+    with storage_error(kept.folder / str(step)):
+        kept.folder.mkdir(parents=True, exist_ok=True)
+        kept.orbax.save(kept.folder / str(step), args=items)
+    if metrics is not None:
+        kept.scores[step] = metrics[kept.best_metric]
 
 
-def restore(folder: Checkpoints, step: int, template: TrainState) -> TrainState:
-    """Reads the state of a step.
+def read_meta(kept: Checkpoints, step: int) -> dict[str, Any]:
+    """Reads the JSON values that were saved with a step.
+
+    Raises:
+      DamagedError: they are not what was written.
+    """
+    import orbax.checkpoint as ocp
+
+    meta = dict(_read(kept, step, "meta", ocp.args.JsonRestore()) or {})
+    digest = meta.pop("digest", None)
+    if digest != _text_digest(meta):
+        raise DamagedError(f"checkpoint {kept.folder / str(step)} is damaged: its meta does not match its digest")
+    return meta
+
+
+def restore(kept: Checkpoints, step: int, template: TrainState) -> TrainState:
+    """Reads the state of a step, and checks every leaf.
 
     Args:
-      folder: from `checkpoints`.
+      kept: from `checkpoints`.
       step: one of its steps.
       template: a state of the same shapes, with the sharding that is wanted; its values do not matter.
 
     Returns:
       The state.
+
+    Raises:
+      DamagedError: what is read is not what was written.
+      UserError: the checkpoint is of another model, optimizer or dtype.
     """
     import orbax.checkpoint as ocp
 
+    saved = read_meta(kept, step)["leaves"]
+    needed = {name: [str(leaf.dtype), list(leaf.shape)] for name, leaf in named_leaves(template).items()}
+    for name in [*needed, *saved]:
+        before, now = saved.get(name, ["absent", ""])[:2], needed.get(name, ["absent", ""])
+        if before != now:
+            raise UserError(
+                f"checkpoint {kept.folder / str(step)} does not fit: {name} is {before[0]}{before[1]} there and "
+                f"{now[0]}{now[1]} in this program; the model, the optimizer or jaxflow changed: choose another "
+                "--workdir, or --overwrite to start again"
+            )
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
-    return _read(folder, step, "state", ocp.args.StandardRestore(abstract))
+    state = _read(kept, step, "state", ocp.args.StandardRestore(abstract))
+    for name, digest in digests(state).items():
+        if digest != saved[name][2]:
+            raise DamagedError(f"checkpoint {kept.folder / str(step)} is damaged: {name} does not match its digest")
+    return state
 
 
-def read_meta(folder: Checkpoints, step: int) -> dict[str, Any]:
-    """Reads the JSON values that were saved with a step."""
-    import orbax.checkpoint as ocp
+def restore_newest(kept: Checkpoints, template: TrainState, before: float = math.inf) -> TrainState | None:
+    """Reads the newest state that is intact; damaged ones are named, and moved aside unless the folder is only read.
 
-    return _read(folder, step, "meta", ocp.args.JsonRestore())
+    Args:
+      kept: from `checkpoints`.
+      template: as for `restore`.
+      before: steps from here on are left alone.
 
+    Returns:
+      The state; None where the folder never had a checkpoint.
 
-def _read(folder: Checkpoints, step: int, item: str, how: Any) -> Any:
-    import orbax.checkpoint as ocp
-
-    try:
-        return folder.manager.restore(step, args=ocp.args.Composite(**{item: how}))[item]
-    except (KeyError, ValueError, OSError, TypeError) as error:
-        path = folder.folder / str(step)
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+    Raises:
+      UserError: there are checkpoints, but none is intact.
+    """
+    damaged = sorted(path.name for path in kept.aside.glob("*"))
+    for step in reversed(saved_steps(kept.folder)):
+        if step >= before:
+            continue
+        try:
+            return restore(kept, step, template)
+        except DamagedError as error:
+            damaged.append(str(step))
+            if kept.read_only:
+                say(f"warning: {error}; looking for an older one")
+            else:
+                _set_aside(kept, step)
+                say(f"warning: {error}; it was moved to {kept.aside}, and an older one is looked for")
+    if damaged:
         raise UserError(
-            f"checkpoint {path} cannot be read ({reason[:200]}); move that folder away to go on from an older one"
-        ) from error
+            f"no checkpoint in {kept.folder} is intact (damaged: {', '.join(damaged)}); restore one from a backup, or "
+            "--overwrite to start again from step 0"
+        )
+    return None
 
 
-def choose(folder: Checkpoints, which: str) -> int:
+def choose(kept: Checkpoints, which: str) -> int:
     """Finds the step of a checkpoint.
 
     Args:
-      folder: from `checkpoints`.
-      which: "last", "best" (by validation), or a step number.
+      kept: from `checkpoints`.
+      which: "last" (that is intact), "best" (by validation), or a step number.
 
     Returns:
       The step.
@@ -148,14 +230,62 @@ def choose(folder: Checkpoints, which: str) -> int:
     Raises:
       UserError: there is no such checkpoint.
     """
-    steps = sorted(folder.manager.all_steps())
+    steps = saved_steps(kept.folder)
     if which == "last":
         return steps[-1]
     if which == "best":
-        best = folder.manager.best_step()
+        best = _best(kept)
         if best is None:
             raise UserError("no checkpoint was validated, so none is the best; take --checkpoint=last")
         return best
     if which.isdecimal() and int(which) in steps:
         return int(which)
     raise UserError(f"no checkpoint {which!r}; there are {', '.join(map(str, steps))}, and the names last and best")
+
+
+def _best(kept: Checkpoints) -> int | None:
+    """Finds the step of the lowest finite metric; the later one where two are equal."""
+    for step in set(saved_steps(kept.folder)) - set(kept.scores):
+        try:
+            metrics = read_meta(kept, step)["metrics"]
+        except DamagedError:
+            continue
+        if metrics:
+            kept.scores[step] = metrics[kept.best_metric]
+    here = [step for step in saved_steps(kept.folder) if math.isfinite(kept.scores.get(step, math.nan))]
+    return min(here, key=lambda step: (kept.scores[step], -step), default=None)
+
+
+def _prune(kept: Checkpoints) -> None:
+    """Removes checkpoints that are neither the best nor among the latest."""
+    steps = saved_steps(kept.folder)
+    if kept.read_only or len(steps) <= kept.keep or jax.process_index() != 0:
+        return
+    for step in set(steps[: -kept.keep]) - {_best(kept)}:
+        # Renamed first: a folder that is being removed must never look like a checkpoint.
+        doomed = kept.folder / f"{step}.orbax-checkpoint-tmp-removed"
+        (kept.folder / str(step)).rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _set_aside(kept: Checkpoints, step: int) -> None:
+    kept.aside.mkdir(exist_ok=True)
+    names = (f"{step}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, 1000))))
+    (kept.folder / str(step)).rename(next(kept.aside / name for name in names if not (kept.aside / name).exists()))
+
+
+def _read(kept: Checkpoints, step: int, item: str, how: Any) -> Any:
+    import orbax.checkpoint as ocp
+
+    path = kept.folder / str(step)
+    try:
+        return kept.orbax.restore(path, args=ocp.args.Composite(**{item: how}))[item]
+    except PermissionError as error:
+        raise UserError(f"checkpoint {path} cannot be read: permission denied") from error
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise DamagedError(f"checkpoint {path} is damaged ({reason[:160]})") from error
+
+
+def _text_digest(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
