@@ -22,7 +22,8 @@ USAGE = """usage: python launch.py [VERB] [--config FILE] [--workdir DIR] [--FIE
   --no-cache         compile anew instead of taking programs from ~/.cache/jaxflow ($JAXFLOW_CACHE_DIR)
   --FIELD=VALUE      change any field of the experiment; --config FILE --help lists them all
 
-exit status: 0 done, 2 a mistake in what was asked for, 130 interrupted (launch again to go on), 1 anything else"""
+exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal and saved (launch again to go on),
+130 interrupted before or after training, 1 anything else"""
 
 FLAGS = {
     "run": ("overwrite",),
@@ -80,7 +81,7 @@ def main(argv: list[str]) -> int:
     # TensorFlow Datasets and Orbax speak through absl; what a person must know, jaxflow says itself.
     logging.getLogger("absl").setLevel(logging.ERROR)
     from jaxflow.data.cache import cache_folder
-    from jaxflow.errors import UserError
+    from jaxflow.errors import StoppedError, UserError
 
     keep_freed_memory()
     if not flags.no_cache:
@@ -89,9 +90,12 @@ def main(argv: list[str]) -> int:
         return run(verb, flags, overrides)
     except UserError as error:
         fail(" ".join(str(error).split()))
+    except StoppedError as stopped:
+        print(stopped, file=sys.stderr)
+        return 75
     except KeyboardInterrupt:
         print("interrupted; launch again to go on from the last checkpoint", file=sys.stderr)
-    return 130
+        return 130
 
 
 def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:

@@ -66,9 +66,13 @@ class Experiment:
     """Training steps between two further checkpoints; None for none but those after validation."""
     keep_checkpoints: int = field(default=2, metadata=NOT_IDENTITY)
     """Latest checkpoints that are kept, beside the best."""
+    max_skipped: int = field(default=10, metadata=NOT_IDENTITY)
+    """Steps in a row that may be skipped since gradient or new state are not finite; then the run stops."""
+    watchdog_seconds: float | None = field(default=None, metadata=NOT_IDENTITY)
+    """Longest time without a finished step before the process ends itself, resumable; None for no such limit."""
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "log_steps", "keep_checkpoints", "microbatch", "checkpoint_steps"):
+        for name in ("batch_size", "log_steps", "keep_checkpoints", "microbatch", "checkpoint_steps", "max_skipped"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{name} is {value}; it must be 1 or more")
@@ -82,6 +86,8 @@ class Experiment:
                 )
         if not self.validate_epochs > 0:
             raise UserError(f"validate_epochs is {self.validate_epochs}; it must be more than 0")
+        if self.watchdog_seconds is not None and not self.watchdog_seconds > 0:
+            raise UserError(f"watchdog_seconds is {self.watchdog_seconds}; it must be more than 0")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"seed is {self.seed}; it must be in 0..2**32-1")
         if self.microbatch and self.batch_size % self.microbatch:

@@ -1,6 +1,7 @@
 """The run folder: what was run, on what, by which code, with which result."""
 
 import csv
+import errno
 import fcntl
 import importlib.metadata
 import io
@@ -25,6 +26,7 @@ WRITTEN = (
     "metrics.jsonl",
     "results.json",
     "checkpoints",
+    "damaged",
     "tensorboard",
     "report",
     "predictions",
@@ -170,6 +172,32 @@ def write_atomically(path: Path, text: str) -> None:
         os.replace(fresh, path)
     except BaseException:
         fresh.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def storage_error(path: Path) -> Iterator[None]:
+    """Says in one line what is wrong with a disk that cannot be written to.
+
+    Args:
+      path: what is written.
+
+    Raises:
+      UserError: the disk is full or read-only, or permission is denied. Other errors pass.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        text, number = f"{error!r}", getattr(error, "errno", None)
+        for full in (errno.ENOSPC, errno.EDQUOT):
+            if number == full or os.strerror(full) in text:
+                raise UserError(
+                    f"disk full: cannot write {path}; free space, and launch again to go on from the last checkpoint"
+                ) from error
+        if number in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise UserError(f"cannot write {getattr(error, 'filename', None) or path}: {error.strerror}") from error
         raise
 
 

@@ -1,7 +1,7 @@
 """Checkpoints by Orbax: written in the background, digested, verified when read; the latest few and the best are kept.
 
-A checkpoint is a folder named by its step; Orbax gives it that name when all of it is written. Beside the state it holds
-`meta`: what is needed to use it without the data, each leaf's shape, dtype and digest, and a digest of its own.
+A checkpoint is a folder named by its step; Orbax gives it that name when all of it is written. Beside the state it
+holds `meta`: what is needed to use it without the data, each leaf's shape, dtype and digest, and a digest of its own.
 Orbax is imported when the first checkpoint is written or read, not before: it takes a third of a second.
 """
 
@@ -20,6 +20,7 @@ import jax
 
 from jaxflow.console import say
 from jaxflow.errors import UserError
+from jaxflow.experiment import Experiment
 from jaxflow.rundir import storage_error
 from jaxflow.training.digests import digests, named_leaves
 from jaxflow.training.state import TrainState
@@ -45,9 +46,9 @@ class Checkpoints:
     """
 
     folder: Path
-    best_metric: str = "loss"
-    keep: int = 2
-    read_only: bool = False
+    best_metric: str
+    keep: int
+    read_only: bool
     scores: dict[int, float] = field(default_factory=dict)
 
     @functools.cached_property
@@ -65,6 +66,16 @@ class Checkpoints:
         """Names the folder that damaged checkpoints are moved to."""
         return self.folder.with_name("damaged")
 
+    def used(self) -> bool:
+        """Whether there is, or was, any checkpoint."""
+        return bool(saved_steps(self.folder)) or self.aside.exists()
+
+    def check(self) -> None:
+        """Raises what went wrong with a write in the background, as UserError where it is the disk."""
+        if "orbax" in self.__dict__:
+            with storage_error(self.folder):
+                self.orbax.check_for_errors()
+
     def wait(self) -> None:
         """Waits until all that was saved is written.
 
@@ -77,11 +88,10 @@ class Checkpoints:
 
 
 @contextmanager
-def checkpoints(
-    folder: Path, best_metric: str = "loss", keep: int = 2, read_only: bool = False
-) -> Iterator[Checkpoints]:
-    """Opens a folder of checkpoints, and waits for the last write when done."""
-    opened = Checkpoints(folder.resolve(), best_metric, keep, read_only)
+def checkpoints(workdir: Path, experiment: Experiment, read_only: bool = False) -> Iterator[Checkpoints]:
+    """Opens the checkpoints of a run folder, and waits for the last write when done."""
+    best_metric, keep = experiment.problem.best_metric, experiment.keep_checkpoints
+    opened = Checkpoints(workdir.resolve() / "checkpoints", best_metric, keep, read_only)
     try:
         yield opened
         opened.wait()
@@ -191,10 +201,10 @@ def restore_newest(kept: Checkpoints, template: TrainState, before: float = math
       before: steps from here on are left alone.
 
     Returns:
-      The state; None where the folder never had a checkpoint.
+      The state; None where there is none.
 
     Raises:
-      UserError: there are checkpoints, but none is intact.
+      UserError: there is no intact one, but there are or were damaged ones: a run never starts again by itself.
     """
     damaged = sorted(path.name for path in kept.aside.glob("*"))
     for step in reversed(saved_steps(kept.folder)):
@@ -209,7 +219,7 @@ def restore_newest(kept: Checkpoints, template: TrainState, before: float = math
             else:
                 _set_aside(kept, step)
                 say(f"warning: {error}; it was moved to {kept.aside}, and an older one is looked for")
-    if damaged:
+    if damaged and before == math.inf:
         raise UserError(
             f"no checkpoint in {kept.folder} is intact (damaged: {', '.join(damaged)}); restore one from a backup, or "
             "--overwrite to start again from step 0"

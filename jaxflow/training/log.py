@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 from rich.progress import Progress
 from tensorboardX import SummaryWriter
 
 from jaxflow.console import bar, console, say
+from jaxflow.errors import UserError
 from jaxflow.rundir import write_atomically
+from jaxflow.training.state import TrainState
 
 
 class MetricWriter:
@@ -70,6 +73,51 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     return lines
 
 
+def read_totals(totals: Mapping[str, Any], last: Mapping[str, Any], state: TrainState) -> dict[str, float]:
+    """Waits for the device and reads what the steps of an interval added up to.
+
+    Args:
+      totals: metrics of the interval.
+      last: metrics of its last step.
+      state: the state after it.
+
+    Returns:
+      The means by name, "step_loss" of the last step, and "skipped" steps since the run began, where there are any.
+    """
+    sums, own, skipped = jax.device_get((totals, last["loss"], state.skipped))
+    line = {name: float(metric.compute()) for name, metric in sums.items()}
+    line["step_loss"] = float(own.compute())
+    return line | ({"skipped": int(skipped)} if skipped else {})
+
+
+def check_skipped(state: TrainState, folder: Path, limit: int) -> None:
+    """Stops a run that goes nowhere.
+
+    Args:
+      state: the state of a step.
+      folder: the run folder.
+      limit: how many steps in a row may be skipped.
+
+    Raises:
+      UserError: there were as many; the first of them is named.
+    """
+    count = int(state.skipped_in_row)
+    if count >= limit:
+        first = int(state.step) - count + 1
+        raise UserError(
+            f"{count} steps in a row were skipped, from step {first} on: gradient or new state is not finite; look "
+            f"with launch.py replay --workdir {folder} --step {first}, then clean the data or lower the learning rate"
+        )
+
+
+def last_validation(folder: Path) -> dict[str, dict[str, float]]:
+    """Finds the metrics that a run logged last for its validation split: {"validation": metrics}, or nothing."""
+    lines = [line for line in read_metrics(folder) if line["split"] == "validation"]
+    if not lines:
+        return {}
+    return {"validation": {name: value for name, value in lines[-1].items() if name not in ("step", "split")}}
+
+
 def format_metrics(metrics: Mapping[str, float]) -> str:
     """Writes metrics for people, the loss first."""
     return "  ".join(f"{name} {metrics[name]:.4f}" for name in sorted(metrics, key=lambda name: (name != "loss", name)))
@@ -92,6 +140,12 @@ class Stopwatch:
         steps, seconds = step - self._since, time.perf_counter() - self._begun
         self.steps, self.seconds = self.steps + steps, self.seconds + (seconds if steps else 0.0)
         return seconds / steps if steps else float("nan")
+
+    def speed(self, batch_size: int) -> dict[str, float]:
+        """Gives "examples_per_second" and "seconds" of all that was measured; nothing where nothing was."""
+        if not self.steps:
+            return {}
+        return {"examples_per_second": self.steps * batch_size / self.seconds, "seconds": self.seconds}
 
 
 class Reporter:

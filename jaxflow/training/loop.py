@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from clu import parameter_overview
 
-from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
+from jaxflow.errors import StoppedError
 from jaxflow.experiment import Experiment, dumps
-from jaxflow.rundir import open_run, update_results
-from jaxflow.training.checkpoint import checkpoints, restore, save, saved_steps
-from jaxflow.training.log import MetricWriter, Reporter, Stopwatch, read_metrics
+from jaxflow.rundir import open_run, storage_error, update_results
+from jaxflow.training.checkpoint import checkpoints, restore, save
+from jaxflow.training.log import MetricWriter, Reporter, Stopwatch, check_skipped, last_validation, read_totals
 from jaxflow.training.passes import evaluate_split, evaluation_batch_size
 from jaxflow.training.schedules import learning_rate
-from jaxflow.training.setup import Setup, check_same_data, set_up
+from jaxflow.training.setup import Setup, begin, set_up
+from jaxflow.training.stop import stop_signals, watchdog
 
 
 def train(
@@ -41,10 +41,10 @@ def train(
 
     Raises:
       UserError: experiment, data or folder do not fit together; nothing that was trained is touched then.
+      StoppedError: a signal came; the steps so far are saved.
     """
     setup = set_up(experiment, dataset or experiment.data.load())
-    with open_run(Path(workdir), experiment, source, overwrite) as folder:
-        check_same_data(folder, setup)
+    with open_run(Path(workdir), experiment, source, overwrite) as folder, storage_error(folder):
         return update_results(folder, _fold(setup, folder))
 
 
@@ -53,22 +53,21 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
     total, per_epoch = program.total_steps, len(splits["train"]) / experiment.batch_size
     eval_step = program.eval_step()
     rows = evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
-    with checkpoints(folder / "checkpoints", experiment.problem.best_metric, experiment.keep_checkpoints) as kept:
-        first = max(saved_steps(kept.folder), default=None)
-        if first is None:
-            state = setup.init()
-            say(parameter_overview.get_parameter_overview(state.params, include_stats=False))
-        else:
-            state = restore(kept, first, program.init())
-            say(f"resumed {folder} at step {first} of {total}")
-        if total == 0 and first is None:
-            save(kept, state, setup.meta, None)
+    with (
+        stop_signals() as stopping,
+        watchdog(experiment.watchdog_seconds) as beat,
+        checkpoints(folder, experiment) as kept,
+    ):
+        state = begin(kept, setup)
+        first = int(state.step)
+        if total == 0:
+            save(kept, state, setup.meta)
         empty, rate = program.empty_metrics(), jax.jit(partial(learning_rate, experiment.optimizer, total))
-        step, pace, totals, watch = first or 0, 1, empty, Stopwatch()
+        step, stop, pace, totals, watch = first, False, 1, empty, Stopwatch()
         train_steps = program.train_steps(feed, state) if step < total else None
         with MetricWriter(folder, step) as writer, Reporter(total, per_epoch, experiment.batch_size, step) as report:
             writer.write_texts(step, {"experiment": dumps(experiment)})
-            while step < total:
+            while step < total and not stop:
                 validate_at = _next_due(step, experiment.validate_epochs * per_epoch, total)
                 save_at = min(validate_at, _next_due(step, experiment.checkpoint_steps, total))
                 # A checkpoint ends an interval too: a resumed run then logs the same lines as an unbroken one.
@@ -77,21 +76,25 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
                 state, totals, last = train_steps(state, totals, feed.resident, feed.items(step, count), count)
                 step += count
                 report.advance(step)
-                if step == (first or 0) + count:  # the first dispatch compiles: it is no measure of speed
+                if step == first + count:  # the first dispatch compiles: it is no measure of speed
                     jax.block_until_ready(state)
                     watch.resume(step)
+                stop = stopping(step)
+                if stop:
+                    log_at = save_at = step
                 if step == log_at:
-                    sums, own = jax.device_get((totals, last["loss"]))  # the only place where the host waits
+                    line = read_totals(totals, last, state)  # the only place where the host waits
                     seconds, totals = watch.lap(step), empty
-                    line = {name: float(metric.compute()) for name, metric in sums.items()}
-                    line |= {"step_loss": float(own.compute()), "epoch": step / per_epoch}
-                    line |= {"learning_rate": float(rate(step - 1))}
+                    line |= {"epoch": step / per_epoch, "learning_rate": float(rate(step - 1))}
                     if seconds > 0:  # NaN is not
                         line |= {"examples_per_second": experiment.batch_size / seconds}
                         # Enough steps at once that dispatch costs nothing, few enough that the bar moves.
                         pace = max(1, min(feed.most, int(0.1 / seconds)))
                     writer.write_scalars(step, line)
                     report.training(step, line)
+                    check_skipped(state, folder, experiment.max_skipped)
+                    kept.check()
+                    beat()
                 metrics = None
                 if step == validate_at and "validation" in splits:
                     metrics, _ = evaluate_split(eval_step, state.variables(), splits["validation"], rows)
@@ -102,14 +105,12 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
                     save(kept, state, setup.meta, metrics)
                 if step == log_at:
                     watch.resume(step)
-    results: dict[str, Any] = {"steps": total, "checkpoint_step": total}
-    validated = [line for line in read_metrics(folder) if line["split"] == "validation"]
-    if validated:
-        results["validation"] = {name: value for name, value in validated[-1].items() if name not in ("step", "split")}
-    if watch.steps:
-        speed = watch.steps * experiment.batch_size / watch.seconds
-        results |= {"examples_per_second": speed, "seconds": watch.seconds}
-    return results
+        kept.wait()
+        restore(kept, step, program.template())  # done means that what was saved can be read back
+    if stop and step < total:
+        raise StoppedError(f"stopped at step {step} of {total}, which is saved; launch again to go on")
+    done = {"steps": total, "checkpoint_step": total, "skipped_steps": int(state.skipped)}
+    return done | last_validation(folder) | watch.speed(experiment.batch_size)
 
 
 def _next_due(step: int, every: float | None, total: int) -> int:

@@ -49,19 +49,24 @@ class Program:
     transform: Callable[[jax.Array], jax.Array]
     total_steps: int
 
-    def init(self, examples: np.ndarray | None = None) -> TrainState:
+    def init(self, examples: np.ndarray) -> TrainState:
         """Makes the state of step 0, on every device.
 
         Args:
-          examples: raw inputs that the model may initialise itself by, (examples, ...). Without them it gets one of
-            zeros, which is enough for most models, and for a state that only says what shapes to restore.
+          examples: raw inputs that the model may initialise itself by, (examples, ...).
 
         Returns:
           The state.
         """
-        if examples is None:
-            examples = np.zeros((1, *self.schema.inputs.shape), self.schema.inputs.dtype)
         return self.init_step()(np.uint32(self.experiment.seed), examples)
+
+    def template(self) -> TrainState:
+        """Describes the state without computing it: shapes, dtypes and where each leaf lies."""
+        example = jax.ShapeDtypeStruct((1, *self.schema.inputs.shape), self.schema.inputs.dtype)
+        state = jax.eval_shape(self.init_step(), jax.ShapeDtypeStruct((), jnp.uint32), example)
+        return jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.layout.replicated), state
+        )
 
     def init_step(self) -> Callable[[np.uint32, np.ndarray], TrainState]:
         """Compiles (seed, raw inputs) -> state of step 0."""

@@ -5,9 +5,9 @@ from pathlib import Path
 from jaxflow.console import track
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
-from jaxflow.training.checkpoint import checkpoints, restore, saved_steps
+from jaxflow.training.checkpoint import checkpoints
 from jaxflow.training.log import read_metrics
-from jaxflow.training.setup import experiment_of, set_up
+from jaxflow.training.setup import experiment_of, resume, set_up
 
 
 def replay(
@@ -32,12 +32,8 @@ def replay(
     program, feed = setup.program, setup.feed
     if not 1 <= step <= program.total_steps:
         raise UserError(f"step {step} is not in this run; it has steps 1 to {program.total_steps}")
-    before = [saved for saved in saved_steps(workdir / "checkpoints") if saved < step]
-    if before:
-        with checkpoints(workdir / "checkpoints", experiment.problem.best_metric, read_only=True) as kept:
-            state = restore(kept, before[-1], program.init())
-    else:
-        state = setup.init()
+    with checkpoints(workdir, experiment, read_only=True) as kept:
+        state = resume(kept, setup, before=step) or setup.init()
     train_steps, totals = program.train_steps(feed, state), program.empty_metrics()
     for number in track(range(int(state.step), step), f"replay up to step {step}"):
         state, totals, metrics = train_steps(state, totals, feed.resident, feed.items(number, 1), 1)

@@ -1,19 +1,31 @@
 """What training and replaying start from, and what evaluation and prediction read back."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from clu import parameter_overview
 
+from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.order import permutation
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, from_json, to_json
 from jaxflow.rundir import check_same_run, read_experiment
 from jaxflow.training import preprocess
-from jaxflow.training.checkpoint import checkpoints, choose, read_meta, restore, saved_steps
+from jaxflow.training.checkpoint import (
+    Checkpoints,
+    DamagedError,
+    checkpoints,
+    choose,
+    read_meta,
+    restore,
+    restore_newest,
+    saved_steps,
+)
 from jaxflow.training.feed import Feed, make_feed
 from jaxflow.training.program import Program, assemble
 from jaxflow.training.state import TrainState
@@ -65,23 +77,54 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
     return Setup(experiment, dataset, program, make_feed(split, experiment, program.layout), meta)
 
 
-def check_same_data(workdir: Path, setup: Setup) -> None:
-    """Refuses to go on in a folder whose latest checkpoint was trained on other data.
+def begin(kept: Checkpoints, setup: Setup) -> TrainState:
+    """Makes the state that training starts from, and says which it is.
+
+    Args:
+      kept: the run's checkpoints.
+      setup: what is trained.
+
+    Returns:
+      The newest state of the run, or the initial one where it has none.
 
     Raises:
-      UserError: the data changed; what changed is named.
+      UserError: as `resume`.
     """
-    steps = saved_steps(workdir / "checkpoints")
-    if not steps:
-        return
-    with checkpoints(workdir / "checkpoints", setup.experiment.problem.best_metric, read_only=True) as kept:
-        saved, now = read_meta(kept, steps[-1]), json.loads(json.dumps(setup.meta))
-    changed = [f"{name}: {saved.get(name)} -> {now[name]}" for name in now if saved.get(name) != now[name]]
-    if changed:
-        raise UserError(
-            f"the data changed since {workdir} was trained ({'; '.join(changed)}); "
-            "choose another --workdir, or --overwrite to start again there"
-        )
+    state = resume(kept, setup)
+    if state is None:
+        state = setup.init()
+        say(parameter_overview.get_parameter_overview(state.params, include_stats=False))
+    else:
+        say(f"resumed {kept.folder.parent} at step {int(state.step)} of {setup.program.total_steps}")
+    return state
+
+
+def resume(kept: Checkpoints, setup: Setup, before: float = math.inf) -> TrainState | None:
+    """Reads the newest intact state of a run that is to go on.
+
+    Args:
+      kept: the run's checkpoints.
+      setup: what the run is to go on with.
+      before: only states of steps before this one are wanted.
+
+    Returns:
+      The state; None where the run has none yet.
+
+    Raises:
+      UserError: no checkpoint is intact, or it was trained on other data or by another program.
+    """
+    if not kept.used():
+        return None
+    state = restore_newest(kept, setup.program.template(), before)
+    if state is not None:
+        saved, now = read_meta(kept, int(state.step)), json.loads(json.dumps(setup.meta))
+        changed = [f"{name}: {saved.get(name)} -> {now[name]}" for name in now if saved.get(name) != now[name]]
+        if changed:
+            raise UserError(
+                f"the data changed since {kept.folder.parent} was trained ({'; '.join(changed)}); "
+                "choose another --workdir, or --overwrite to start again there"
+            )
+    return state
 
 
 @dataclass(frozen=True)
@@ -137,8 +180,17 @@ def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment
     folder = workdir / "checkpoints"
     if not saved_steps(folder):
         raise UserError(f"{workdir} has no checkpoint; train there first: launch.py train --workdir {workdir}")
-    with checkpoints(folder, experiment.problem.best_metric, read_only=True) as kept:
-        step = choose(kept, checkpoint)
-        meta = read_meta(kept, step)
-        program = assemble(experiment, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
-        return Trained(experiment, program, restore(kept, step, program.init()), step)
+    with checkpoints(workdir, experiment, read_only=True) as kept:
+        steps = saved_steps(folder)[::-1] if checkpoint == "last" else [choose(kept, checkpoint)]
+        for step in steps[:-1]:
+            try:
+                return _read_checkpoint(kept, step, experiment)
+            except DamagedError as error:
+                say(f"warning: {error}; an older one is taken")
+        return _read_checkpoint(kept, steps[-1], experiment)
+
+
+def _read_checkpoint(kept: Checkpoints, step: int, experiment: Experiment) -> Trained:
+    meta = read_meta(kept, step)
+    program = assemble(experiment, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
+    return Trained(experiment, program, restore(kept, step, program.template()), step)

@@ -152,7 +152,9 @@ def make_sums(
     return sums_of
 
 
-def make_update(tx: optax.GradientTransformation, *, ema: float | None = None) -> Callable[[TrainState, Sums], TrainState]:
+def make_update(
+    tx: optax.GradientTransformation, *, ema: float | None = None
+) -> Callable[[TrainState, Sums], TrainState]:
     """Makes the second half of a training step: the optimizer's.
 
     A step whose gradient or new state is not finite changes nothing but `step` and the counts of skipped steps, so that

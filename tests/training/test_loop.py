@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import jaxflow
+from jaxflow.data.order import indices
+from jaxflow.errors import UserError
 from jaxflow.rundir import read_results
 from jaxflow.training import loop
 from jaxflow.training.loop import _next_due
@@ -120,7 +122,7 @@ def test_the_resident_split_is_on_every_device(experiment, toy):
 def test_no_epochs_give_the_initial_model(experiment, toy, tmp_path):
     results = jaxflow.train(dataclasses.replace(experiment, epochs=0), tmp_path, dataset=toy)
     assert results["checkpoint_step"] == 0
-    initial = set_up(experiment, toy).program.init()
+    initial = set_up(experiment, toy).init()
     for one, other in zip(leaves(read_trained(tmp_path).state.params), leaves(initial.params)):
         np.testing.assert_array_equal(one, other)
 
@@ -167,3 +169,32 @@ def test_due_steps(every, total, steps):
     while found[-1] < total:
         found.append(_next_due(found[-1], every, total))
     assert found[1:] == steps
+
+
+def with_nans(toy, rows):
+    """The toy's images as floats, some of them all NaN."""
+    split = toy.splits["train"]
+    images = split.inputs.astype(np.float32) / 255
+    images[rows] = np.nan
+    return jaxflow.from_arrays({"train": (images, split.targets), "test": (images, split.targets)})
+
+
+def test_a_bad_example_costs_its_own_steps_and_no_more(experiment, toy, tmp_path):
+    steady = dataclasses.replace(experiment, preprocess=(jaxflow.Scale(),), log_steps=1)
+    results = jaxflow.train(steady, tmp_path, dataset=with_nans(toy, [7]))
+    bad = [step for step in range(13) if 7 in indices(step, 50, 8, steady.seed)]
+    assert results["skipped_steps"] == len(bad) == 2
+    trained = read_trained(tmp_path).state
+    assert int(trained.step) == 13
+    assert all(np.isfinite(leaf).all() for leaf in leaves(trained))
+    logged = {line["step"]: line for line in lines(tmp_path) if line["split"] == "train"}
+    assert [logged[step + 1]["skipped"] for step in bad] == [1, 2]
+    assert all(np.isfinite(line["loss"]) == (step - 1 not in bad) for step, line in logged.items())
+
+
+def test_bad_examples_for_ever_stop_the_run_and_name_the_step(experiment, toy, tmp_path):
+    steady = dataclasses.replace(experiment, preprocess=(jaxflow.Scale(),), max_skipped=5, checkpoint_steps=2)
+    message = r"\d steps in a row were skipped, from step 1 on: .* replay --workdir \S+ --step 1, then clean"
+    with pytest.raises(UserError, match=message):
+        jaxflow.train(steady, tmp_path, dataset=with_nans(toy, slice(None)))
+    assert all(np.isfinite(leaf).all() for leaf in leaves(read_trained(tmp_path).state))

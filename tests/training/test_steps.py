@@ -114,3 +114,34 @@ def test_evaluation_ignores_padding(toy):
         assert metrics == pytest.approx(results[0][0], rel=1e-5)
         np.testing.assert_allclose(predictions, results[0][1], atol=1e-6)
     assert results[0][1].shape == (11, 3)
+
+
+@pytest.mark.parametrize("poison", ["inputs", "weights"])
+def test_a_step_that_is_not_finite_changes_nothing_but_the_counts(poison):
+    model = jaxflow.CNN(widths=(4,), pools=0, hidden=(), outputs=3, norm="batch")
+    tx = optax.adam(0.1)
+    step = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx, ema=0.9, microbatch=4))
+    good = batch_of(8) | {"weights": np.ones(8, np.float32)}
+    bad = good | {poison: good[poison].copy()}
+    bad[poison][5] = np.nan
+    state, _ = step(state_of(model, tx, ema=True), good)
+    after, metrics = step(state, bad)
+    assert (int(after.step), int(after.skipped), int(after.skipped_in_row)) == (2, 1, 1)
+    for name in ("params", "model_state", "opt_state", "ema"):
+        for old, new in zip(jax.tree.leaves(getattr(state, name)), jax.tree.leaves(getattr(after, name))):
+            np.testing.assert_array_equal(old, new)
+    assert not np.isfinite(metrics["loss"].compute())
+    going, _ = step(step(after, bad)[0], good)
+    assert (int(going.step), int(going.skipped), int(going.skipped_in_row)) == (4, 2, 0)
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(going.params))
+
+
+def test_a_new_state_that_overflows_is_skipped_though_the_loss_is_finite():
+    model, tx = jaxflow.MLP(hidden=(), outputs=3), optax.sgd(3e38)
+    batch = batch_of(8)
+    after, metrics = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx))(
+        state_of(model, tx), batch | {"inputs": batch["inputs"] * 100}
+    )
+    assert np.isfinite(metrics["loss"].compute())
+    assert int(after.skipped) == 1
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(after.params))

@@ -1,0 +1,192 @@
+import dataclasses
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+import jaxflow
+from jaxflow.errors import UserError
+from jaxflow.training import loop
+from jaxflow.training.checkpoint import checkpoints, choose, read_meta, saved_steps
+from jaxflow.training.digests import digests
+from jaxflow.training.setup import read_trained, resume, set_up
+
+
+@pytest.fixture
+def trained(experiment, toy, tmp_path):
+    """A run with checkpoints at steps 3 and 6, and what their states should be."""
+    short = dataclasses.replace(experiment, checkpoint_steps=3, epochs=0.9, validate_epochs=100, keep_checkpoints=2)
+    folder = tmp_path / "run"
+    jaxflow.train(short, folder, dataset=toy)
+    assert saved_steps(folder / "checkpoints") == [3, 6]
+    return short, folder, {step: digests(read_trained(folder, str(step)).state) for step in (3, 6)}
+
+
+def resumed(experiment, folder, toy):
+    with checkpoints(folder, experiment) as kept:
+        return resume(kept, set_up(experiment, toy))
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    if data:
+        data[len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+
+
+def zero_page(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    start = max(0, len(data) // 2 - 2048)
+    data[start : start + 4096] = bytes(len(data[start : start + 4096]))
+    path.write_bytes(data)
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("damage", [flip, zero_page, truncate, Path.unlink], ids=lambda damage: damage.__name__)
+def test_damage_anywhere_never_gives_wrong_weights(damage, trained, toy, tmp_path):
+    experiment, folder, expected = trained
+    files = sorted(path.relative_to(folder) for path in (folder / "checkpoints" / "6").rglob("*") if path.is_file())
+    assert len(files) > 5
+    older = 0
+    for number, name in enumerate(files):
+        copy = tmp_path / f"copy-{number}"
+        shutil.copytree(folder, copy)
+        damage(copy / name)
+        state = resumed(experiment, copy, toy)
+        step = int(state.step)
+        assert digests(state) == expected[step], name
+        assert (copy / "damaged" / "6").exists() == (step == 3)  # set aside, never deleted
+        older += step == 3
+    assert older >= 2  # meta and state at least are noticed
+
+
+def test_where_nothing_is_intact_a_run_stops_and_says_so_again(trained, toy):
+    experiment, folder, _ = trained
+    for path in (folder / "checkpoints").glob("*/state"):
+        shutil.rmtree(path)
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"no checkpoint in .* is intact \(damaged: 3, 6\); restore one"):
+            jaxflow.train(experiment, folder, dataset=toy)
+    assert sorted(path.name for path in (folder / "damaged").iterdir()) == ["3", "6"]
+    jaxflow.train(experiment, folder, dataset=toy, overwrite=True)
+    assert saved_steps(folder / "checkpoints") == [3, 6]
+
+
+def test_readers_take_the_older_one_and_move_nothing(trained):
+    experiment, folder, expected = trained
+    flip(next((folder / "checkpoints" / "6" / "state").rglob("d/*")))
+    assert read_trained(folder).step == 3
+    assert digests(read_trained(folder).state) == expected[3]
+    assert not (folder / "damaged").exists()
+    with pytest.raises(UserError, match="6 is damaged"):
+        read_trained(folder, "6")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": jaxflow.CNN(widths=(4, 5), pools=1, hidden=(8,), padding="SAME", dropout=0.2, norm="batch")},
+         r"BatchNorm_1/.*bias is float32\[4\] there and float32\[5\] in this program"),
+        ({"optimizer": jaxflow.SGD()}, r"opt_state/\S+ is absent there and|opt_state/\S+ is \w+\[.*\] there and absent"),
+        ({"ema": None}, r"ema/\S+ is float32\[.*\] there and absent in this program"),
+    ],
+)  # fmt: skip
+def test_another_program_is_refused_by_leaf_and_shape(change, message, trained, toy):
+    experiment, folder, _ = trained
+    before = sorted(path.name for path in (folder / "checkpoints").iterdir())
+    with pytest.raises(UserError, match=message):
+        resumed(dataclasses.replace(experiment, **change), folder, toy)
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == before
+
+
+def test_another_dtype_is_refused(trained, toy, monkeypatch):
+    experiment, folder, _ = trained
+    setup = set_up(experiment, toy)
+    template = setup.program.template()
+    halved = template.replace(
+        params=jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jnp.bfloat16), template.params)
+    )
+    monkeypatch.setattr(type(setup.program), "template", lambda self: halved)
+    with pytest.raises(UserError, match=r"float32\[4\] there and bfloat16\[4\] in this program"):
+        resumed(experiment, folder, toy)
+
+
+def test_a_metric_that_is_not_finite_is_never_the_best(experiment, toy, tmp_path, monkeypatch):
+    losses = iter([0.5, 0.9, math.nan, math.inf, 0.7, math.nan])
+    monkeypatch.setattr(loop, "evaluate_split", lambda *_: ({"loss": next(losses)}, None))
+    often = dataclasses.replace(experiment, validate_epochs=0.3, keep_checkpoints=1, epochs=1.7)
+    jaxflow.train(often, tmp_path, dataset=toy)
+    with checkpoints(tmp_path, often, read_only=True) as kept:
+        assert choose(kept, "best") == 2
+        assert saved_steps(kept.folder) == [2, 11]
+        assert read_meta(kept, 2)["metrics"] == {"loss": 0.5}
+
+
+@pytest.mark.parametrize("way", ["from the future", "from the past", "moved", "copied", "symlinked"])
+def test_clocks_and_places_do_not_matter(way, trained, toy, tmp_path):
+    experiment, folder, expected = trained
+    if way.startswith("from"):
+        for path in [folder, *folder.rglob("*")]:
+            os.utime(path, (4e9, 4e9) if way == "from the future" else (1, 1))
+    elif way == "moved":
+        folder = folder.rename(tmp_path / "elsewhere")
+    elif way == "copied":
+        folder = shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copyfile)
+    else:
+        (tmp_path / "link").symlink_to(folder, target_is_directory=True)
+        folder = tmp_path / "link"
+    state = resumed(experiment, folder, toy)
+    assert int(state.step) == 6
+    assert digests(state) == expected[6]
+    longer = dataclasses.replace(experiment, epochs=0.9)
+    assert jaxflow.train(longer, folder, dataset=toy)["checkpoint_step"] == 6
+
+
+def test_half_written_checkpoints_are_removed_and_not_taken(trained, toy):
+    experiment, folder, expected = trained
+    torn = folder / "checkpoints" / "9.orbax-checkpoint-tmp"
+    shutil.copytree(folder / "checkpoints" / "6", torn)
+    assert digests(resumed(experiment, folder, toy)) == expected[6]
+    assert not torn.exists()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8", "uint32", "bool"])
+def test_a_digest_sees_any_element_and_no_sharding(dtype):
+    values = np.arange(48).reshape(8, 6) % 2 if dtype == "bool" else np.arange(48).reshape(8, 6)
+    array = jnp.asarray(values).astype(dtype)
+    mesh = Mesh(np.array(jax.devices()), ("x",))
+    before = digests({"a": array})
+    for spec in (PartitionSpec("x"), PartitionSpec()):
+        assert digests({"a": jax.device_put(array, NamedSharding(mesh, spec))}) == before
+    seen = {before["a"]}
+    for index in range(48):
+        changed = np.array(array)
+        changed.flat[index] = changed.flat[index] == 0 if dtype == "bool" else changed.flat[index] + 1
+        seen.add(digests({"a": jnp.asarray(changed)})["a"])
+    assert len(seen) == 49
+    assert digests({"a": array[:, ::-1]}) != before  # the same elements in another order
+    zero = jnp.zeros((2, 3), dtype)
+    assert digests({"a": zero}) == digests({"a": zero})
+
+
+def test_negative_zero_is_another_number_to_a_digest():
+    assert digests([jnp.zeros(3)]) != digests([-jnp.zeros(3)])
+
+
+def test_metrics_travel_with_the_checkpoint(experiment, toy, tmp_path):
+    jaxflow.train(experiment, tmp_path, dataset=toy)
+    logged = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    last = next(line for line in reversed(logged) if line["split"] == "validation")
+    with checkpoints(tmp_path, experiment, read_only=True) as kept:
+        metrics = read_meta(kept, last["step"])["metrics"]
+    assert metrics == {name: value for name, value in last.items() if name not in ("step", "split")}
