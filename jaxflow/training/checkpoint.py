@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
-from jaxflow.console import say
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.rundir import storage_error
@@ -150,81 +149,38 @@ def read_meta(kept: Checkpoints, step: int) -> dict[str, Any]:
     """
     import orbax.checkpoint as ocp
 
-    meta = dict(_read(kept, step, "meta", ocp.args.JsonRestore()) or {})
+    meta = dict(read_item(kept, step, "meta", ocp.args.JsonRestore()) or {})
     digest = meta.pop("digest", None)
     if digest != _text_digest(meta):
         raise DamagedError(f"checkpoint {kept.folder / str(step)} is damaged: its meta does not match its digest")
     return meta
 
 
-def restore(kept: Checkpoints, step: int, template: TrainState) -> TrainState:
-    """Reads the state of a step, and checks every leaf.
+def read_item(kept: Checkpoints, step: int, item: str, how: Any) -> Any:
+    """Reads one item of a checkpoint.
 
     Args:
       kept: from `checkpoints`.
       step: one of its steps.
-      template: a state of the same shapes, with the sharding that is wanted; its values do not matter.
+      item: "state" or "meta".
+      how: Orbax's arguments for it.
 
     Returns:
-      The state.
+      The item, not verified yet.
 
     Raises:
-      DamagedError: what is read is not what was written.
-      UserError: the checkpoint is of another model, optimizer or dtype.
+      DamagedError: it cannot be read.
     """
     import orbax.checkpoint as ocp
 
-    saved = read_meta(kept, step)["leaves"]
-    needed = {name: [str(leaf.dtype), list(leaf.shape)] for name, leaf in named_leaves(template).items()}
-    for name in [*needed, *saved]:
-        before, now = saved.get(name, ["absent", ""])[:2], needed.get(name, ["absent", ""])
-        if before != now:
-            raise UserError(
-                f"checkpoint {kept.folder / str(step)} does not fit: {name} is {before[0]}{before[1]} there and "
-                f"{now[0]}{now[1]} in this program; the model, the optimizer or jaxflow changed: choose another "
-                "--workdir, or --overwrite to start again"
-            )
-    abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
-    state = _read(kept, step, "state", ocp.args.StandardRestore(abstract))
-    for name, digest in digests(state).items():
-        if digest != saved[name][2]:
-            raise DamagedError(f"checkpoint {kept.folder / str(step)} is damaged: {name} does not match its digest")
-    return state
-
-
-def restore_newest(kept: Checkpoints, template: TrainState, before: float = math.inf) -> TrainState | None:
-    """Reads the newest state that is intact; damaged ones are named, and moved aside unless the folder is only read.
-
-    Args:
-      kept: from `checkpoints`.
-      template: as for `restore`.
-      before: steps from here on are left alone.
-
-    Returns:
-      The state; None where there is none.
-
-    Raises:
-      UserError: there is no intact one, but there are or were damaged ones: a run never starts again by itself.
-    """
-    damaged = sorted(path.name for path in kept.aside.glob("*"))
-    for step in reversed(saved_steps(kept.folder)):
-        if step >= before:
-            continue
-        try:
-            return restore(kept, step, template)
-        except DamagedError as error:
-            damaged.append(str(step))
-            if kept.read_only:
-                say(f"warning: {error}; looking for an older one")
-            else:
-                _set_aside(kept, step)
-                say(f"warning: {error}; it was moved to {kept.aside}, and an older one is looked for")
-    if damaged and before == math.inf:
-        raise UserError(
-            f"no checkpoint in {kept.folder} is intact (damaged: {', '.join(damaged)}); restore one from a backup, or "
-            "--overwrite to start again from step 0"
-        )
-    return None
+    path = kept.folder / str(step)
+    try:
+        return kept.orbax.restore(path, args=ocp.args.Composite(**{item: how}))[item]
+    except PermissionError as error:
+        raise UserError(f"checkpoint {path} cannot be read: permission denied") from error
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise DamagedError(f"checkpoint {path} is damaged ({reason[:160]})") from error
 
 
 def choose(kept: Checkpoints, which: str) -> int:
@@ -276,25 +232,6 @@ def _prune(kept: Checkpoints) -> None:
         doomed = kept.folder / f"{step}.orbax-checkpoint-tmp-removed"
         (kept.folder / str(step)).rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
-
-
-def _set_aside(kept: Checkpoints, step: int) -> None:
-    kept.aside.mkdir(exist_ok=True)
-    names = (f"{step}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, 1000))))
-    (kept.folder / str(step)).rename(next(kept.aside / name for name in names if not (kept.aside / name).exists()))
-
-
-def _read(kept: Checkpoints, step: int, item: str, how: Any) -> Any:
-    import orbax.checkpoint as ocp
-
-    path = kept.folder / str(step)
-    try:
-        return kept.orbax.restore(path, args=ocp.args.Composite(**{item: how}))[item]
-    except PermissionError as error:
-        raise UserError(f"checkpoint {path} cannot be read: permission denied") from error
-    except Exception as error:
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise DamagedError(f"checkpoint {path} is damaged ({reason[:160]})") from error
 
 
 def _text_digest(value: Mapping[str, Any]) -> str:

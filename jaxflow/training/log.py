@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from rich.progress import Progress
 from tensorboardX import SummaryWriter
 
@@ -85,7 +86,8 @@ def read_totals(totals: Mapping[str, Any], last: Mapping[str, Any], state: Train
       The means by name, "step_loss" of the last step, and "skipped" steps since the run began, where there are any.
     """
     sums, own, skipped = jax.device_get((totals, last["loss"], state.skipped))
-    line = {name: float(metric.compute()) for name, metric in sums.items()}
+    with np.errstate(invalid="ignore"):  # the mean of an interval of skipped steps is NaN
+        line = {name: float(metric.compute()) for name, metric in sums.items()}
     line["step_loss"] = float(own.compute())
     return line | ({"skipped": int(skipped)} if skipped else {})
 

@@ -11,9 +11,10 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.errors import StoppedError
 from jaxflow.experiment import Experiment, dumps
 from jaxflow.rundir import open_run, storage_error, update_results
-from jaxflow.training.checkpoint import checkpoints, restore, save
+from jaxflow.training.checkpoint import checkpoints, save
 from jaxflow.training.log import MetricWriter, Reporter, Stopwatch, check_skipped, last_validation, read_totals
 from jaxflow.training.passes import evaluate_split, evaluation_batch_size
+from jaxflow.training.restore import restore
 from jaxflow.training.schedules import learning_rate
 from jaxflow.training.setup import Setup, begin, set_up
 from jaxflow.training.stop import stop_signals, watchdog

@@ -16,18 +16,10 @@ from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, from_json, to_json
 from jaxflow.rundir import check_same_run, read_experiment
 from jaxflow.training import preprocess
-from jaxflow.training.checkpoint import (
-    Checkpoints,
-    DamagedError,
-    checkpoints,
-    choose,
-    read_meta,
-    restore,
-    restore_newest,
-    saved_steps,
-)
+from jaxflow.training.checkpoint import Checkpoints, DamagedError, checkpoints, choose, read_meta, saved_steps
 from jaxflow.training.feed import Feed, make_feed
 from jaxflow.training.program import Program, assemble
+from jaxflow.training.restore import restore, restore_newest
 from jaxflow.training.state import TrainState
 
 
