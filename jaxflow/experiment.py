@@ -194,6 +194,8 @@ def from_json(value: Any) -> Any:
             kind = importlib.import_module(module)
             for part in name.split("."):
                 kind = getattr(kind, part)
+            if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+                raise TypeError("it is no dataclass")  # and calling something else may do anything
             return kind(**{key: from_json(part) for key, part in value.items() if key != "class"})
         except (ImportError, AttributeError, TypeError, ValueError) as error:
             raise UserError(f"cannot rebuild {module}:{name}: {error}; was it written by another version?") from error

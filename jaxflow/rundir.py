@@ -124,12 +124,13 @@ def read_experiment(workdir: Path) -> Experiment:
     path = workdir / "experiment.json"
     if not path.is_file():
         raise UserError(f"{workdir} is not a run folder: it has no experiment.json; name one with --workdir, or train")
-    text = path.read_text()
-    for stem in set(re.findall(rf'"{FILE_MODULE}([^":]+):', text)):
-        execute(workdir / f"{stem}.py")
     try:
-        experiment = from_json(json.loads(text))
-    except ValueError as error:
+        text = path.read_text()
+        described = json.loads(text)
+        for stem in set(re.findall(rf'"{FILE_MODULE}([^":/]+):', text)):
+            execute(workdir / f"{stem}.py")
+        experiment = from_json(described)
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON: {error}") from error
     if not isinstance(experiment, Experiment):
         raise UserError(f"{path} does not hold an experiment; restore it from a backup, or train in another --workdir")

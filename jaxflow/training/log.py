@@ -64,12 +64,12 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Reads a run's metrics.jsonl: one dict for each line; a line that a kill cut in half is left out."""
     path = folder / "metrics.jsonl"
     lines = []
-    for text in path.read_text().splitlines() if path.exists() else []:
+    for text in path.read_text(errors="replace").splitlines() if path.exists() else []:
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(line, dict) and {"step", "split"} <= set(line):
+        if isinstance(line, dict) and isinstance(line.get("step"), int) and "split" in line:
             lines.append(line)
     return lines
 

@@ -52,8 +52,7 @@ def train(
 def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
     experiment, program, feed, splits = setup.experiment, setup.program, setup.feed, setup.dataset.splits
     total, per_epoch = program.total_steps, len(splits["train"]) / experiment.batch_size
-    eval_step = program.eval_step()
-    rows = evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
+    eval_step, rows = program.eval_step(), evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
     with (
         stop_signals() as stopping,
         watchdog(experiment.watchdog_seconds) as beat,
@@ -78,11 +77,9 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
                 step += count
                 report.advance(step)
                 if step == first + count:  # the first dispatch compiles: it is no measure of speed
-                    jax.block_until_ready(state)
-                    watch.resume(step)
+                    watch.resume(int(jax.block_until_ready(state).step))
                 stop = stopping(step)
-                if stop:
-                    log_at = save_at = step
+                log_at, save_at = (step, step) if stop else (log_at, save_at)
                 if step == log_at:
                     line = read_totals(totals, last, state)  # the only place where the host waits
                     seconds, totals = watch.lap(step), empty
