@@ -114,7 +114,10 @@ OTHER = {
     "batch_size": 16, "epochs": 3, "seed": 1, "microbatch": 1, "ema": 0.5,
 }  # fmt: skip
 # These change only how a run is done; tests of the loop, the feed and parallel.py hold each of them.
-NOT_COMPUTED = {"strategy", "feed", "log_steps", "validate_epochs", "checkpoint_steps", "keep_checkpoints"}
+NOT_COMPUTED = {
+    "strategy", "feed", "log_steps", "validate_epochs", "checkpoint_steps", "keep_checkpoints", "max_skipped",
+    "watchdog_seconds",
+}  # fmt: skip
 
 
 def fingerprint(experiment):

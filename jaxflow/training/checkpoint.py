@@ -7,6 +7,7 @@ Orbax is imported when the first checkpoint is written or read, not before: it t
 
 import functools
 import hashlib
+import inspect
 import json
 import math
 import shutil
@@ -241,7 +242,7 @@ def _hush_closed_loops() -> None:
     report = sys.unraisablehook
 
     def unless_closed(unraisable: Any) -> None:
-        if str(unraisable.exc_value) != "Event loop is closed":
+        if not inspect.iscoroutine(unraisable.object) and str(unraisable.exc_value) != "Event loop is closed":
             report(unraisable)
 
     if getattr(report, "__name__", "") != unless_closed.__name__:
