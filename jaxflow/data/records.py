@@ -68,17 +68,14 @@ class Records:
         again = f"restore the file, or remove {self.prepared} and prepare the dataset again"
         for file in self._files:
             try:
-                with open(file.filename, "rb"):  # array_record opens what is not there, and finds nothing in it
+                with open(file.filename, "rb"):  # array_record says nothing of a file that is not there
                     reader = ArrayRecordReader(str(file.filename))
                 found = reader.num_records()
-                reader.close()
+                reader.close()  # raises what went wrong before
             except Exception as error:
                 raise UserError(f"{file.filename} cannot be read: {_why(error)}; {again}") from error
             if found != file.examples_in_shard:
-                raise UserError(
-                    f"{file.filename} is cut off or damaged: {found} examples are found in it, not "
-                    f"{file.examples_in_shard}; {again}"
-                )
+                raise UserError(f"{file.filename} holds {found} examples, not {file.examples_in_shard}; {again}")
 
     def read(self, number: int) -> tuple[np.ndarray, int, str]:
         """Reads and decodes one example.

@@ -1,6 +1,6 @@
 """Batches made ahead by other processes, through Grain: for splits that are read and decoded from disk."""
 
-import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import sys
@@ -71,7 +71,11 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
                 batch = batches(step)  # here: nobody waits for processes to start
             else:
                 coming = start(step) if coming is None else coming
-                batch = _next(coming)
+                try:
+                    batch = _next(coming)
+                except BaseException:
+                    stop()
+                    raise
             due = step + 1
             return batch
 
@@ -85,6 +89,9 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
         with lock:
             stop()
 
+    # When `make` is collected, and when this process ends; then before Grain's own finalizers, which would do it too
+    # late for what the processes have put into shared memory.
+    multiprocessing.util.Finalize(make, close, exitpriority=10)
     return make, close
 
 
