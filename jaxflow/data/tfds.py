@@ -70,7 +70,9 @@ class Tfds:
         everything = list(itertools.chain.from_iterable(bad.values()))
         allow(everything, self.max_corrupt)
         if everything:
-            say(f"left out {len(everything)} unreadable examples (data.max_corrupt {self.max_corrupt}): {everything[0]}")
+            say(
+                f"left out {len(everything)} unreadable examples (data.max_corrupt {self.max_corrupt}): {everything[0]}"
+            )
         official = {name: _split(arrays, part, self.in_memory) for name, part in parts.items()}
         splits = dict(official)
         if "validation" not in official and self.validation:
@@ -171,7 +173,9 @@ def _supervised(builder: Any) -> tuple[str, str]:
         and features[keys[0]].np_dtype == np.uint8
     )
     if not usable:
-        raise UserError(f"{builder.info.name} does not hold 8-bit images of one size with class labels; it holds {features}")
+        raise UserError(
+            f"{builder.info.name} does not hold 8-bit images of one size with class labels; it holds {features}"
+        )
     return keys
 
 
