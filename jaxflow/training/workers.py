@@ -89,9 +89,8 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
         with lock:
             stop()
 
-    # When `make` is collected, and when this process ends; then before Grain's own finalizers, which would do it too
-    # late for what the processes have put into shared memory.
-    multiprocessing.util.Finalize(make, close, exitpriority=10)
+    # When `make` is collected, or this process ends: then before the thread pool (15) by which Grain frees shared memory.
+    multiprocessing.util.Finalize(make, close, exitpriority=100)
     return make, close
 
 
