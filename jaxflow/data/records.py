@@ -2,7 +2,8 @@
 
 import functools
 import io
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from jaxflow.errors import UserError
 # Pillow's mode for so many channels; and its modes of 8 bits or fewer, which can become one of these.
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
+# Examples that a scan reads at once, encoded.
+AT_ONCE = 256
 
 
-class BadExample(UserError):
-    """One example cannot be read: names its file, record, split, number and id, and says what is wrong with it."""
+class BadExample(str):
+    """What is wrong with an example that cannot be read; it names its file, record, split, number and id."""
 
 
 @dataclass(frozen=True)
@@ -77,21 +80,27 @@ class Records:
             if found != file.examples_in_shard:
                 raise UserError(f"{file.filename} holds {found} examples, not {file.examples_in_shard}; {again}")
 
-    def read(self, number: int) -> tuple[np.ndarray, int, str]:
-        """Reads and decodes one example.
+    def read(self, numbers: Sequence[int]) -> Iterator[tuple[np.ndarray, int, str] | BadExample]:
+        """Reads some examples at once and decodes one after the other.
 
         Args:
-          number: which, in the order of the files.
+          numbers: which, in the order of the files.
 
-        Returns:
-          Its image, `shape` uint8, its label, and its id.
-
-        Raises:
-          BadExample: it cannot be read or decoded.
+        Yields:
+          For each its image, `shape` uint8, its label, and its id; or what is wrong with it.
         """
+        try:
+            found = self._source.__getitems__([int(number) for number in numbers])  # from all files in parallel
+        except MemoryError:
+            raise
+        except Exception:  # one at least is bad: each by itself, to see which
+            found = [None] * len(numbers)
+        yield from map(self._decoded, numbers, found)
+
+    def _decoded(self, number: int, example: dict[str, Any] | None) -> tuple[np.ndarray, int, str] | BadExample:
         name = f"{self.split}_{number}"
         try:
-            example = self._source[number]
+            example = self._source[int(number)] if example is None else example
             found = example.get("id", name)
             name = found.decode() if isinstance(found, bytes) else str(found)
             return _pixels(example[self.image], self.shape), int(example[self.label]), name
@@ -99,9 +108,9 @@ class Records:
             raise
         except Exception as error:  # array_record, protobuf and Pillow have each their own
             file, record = self._place(number)
-            raise BadExample(
+            return BadExample(
                 f"{file}, record {record}: example {number} of {self.split} ({name}) cannot be read: {_why(error)}"
-            ) from error
+            )
 
     def _place(self, number: int) -> tuple[str, int]:
         for file in self._files:
@@ -133,13 +142,14 @@ def scan(parts: Iterable[Records], max_corrupt: int, images: bool) -> dict[str, 
         size, before = len(part), len(bad)
         inputs = np.empty((size if images else 0, *part.shape), np.uint8)
         numbers, targets, ids = np.empty(size, np.int64), np.empty(size, np.int32), []
-        for number in track(range(size), f"decode {part.prepared.parent.name}/{part.split}"):
-            try:
-                pixels, target, name = part.read(number)
-            except BadExample as error:
-                bad.append(str(error))
+        pieces = (range(first, min(first + AT_ONCE, size)) for first in range(0, size, AT_ONCE))
+        everything = enumerate(itertools.chain.from_iterable(map(part.read, pieces)))
+        for number, example in track(everything, f"decode {part.prepared.parent.name}/{part.split}", size):
+            if isinstance(example, BadExample):
+                bad.append(example)
                 allow(bad, max_corrupt)
                 continue
+            pixels, target, name = example
             if images:
                 inputs[len(ids)] = pixels
             numbers[len(ids)], targets[len(ids)] = number, target
@@ -194,11 +204,10 @@ class StreamedSplit:
           UserError: an example cannot be read, though it could when the dataset was loaded first.
         """
         inputs = np.empty((len(indices), *self.records.shape), np.uint8)
-        try:
-            for row, number in enumerate(self.numbers[indices]):
-                inputs[row] = self.records.read(int(number))[0]
-        except BadExample as error:
-            raise UserError(f"{error}; restore the file or prepare the dataset again, then go on") from error
+        for row, example in enumerate(self.records.read(self.numbers[indices])):
+            if isinstance(example, BadExample):
+                raise UserError(f"{example}; restore the file or prepare the dataset again, then go on")
+            inputs[row] = example[0]
         return {"inputs": inputs, "targets": self.targets[indices]}
 
     def id(self, index: int) -> str:
