@@ -58,7 +58,7 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
         raise UserError(
             f"batch_size {experiment.batch_size} is larger than the training split of {len(split)} examples"
         )
-    fitted = preprocess.fit(experiment.preprocess, split.rows(np.arange(len(split)))["inputs"])
+    fitted = preprocess.fit(experiment.preprocess, split)
     meta = {"schema": to_json(dataset.schema), "fitted": fitted, "train_size": len(split)}
     try:
         json.dumps(meta)
