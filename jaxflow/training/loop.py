@@ -60,10 +60,7 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
         checkpoints(folder, experiment) as kept,
         closing(feed),
     ):
-        state = begin(kept, setup)
-        first = int(state.step)
-        if total == 0:
-            save(kept, state, setup.meta)
+        state, first = begin(kept, setup)
         empty, rate = program.empty_metrics(), jax.jit(partial(learning_rate, experiment.optimizer, total))
         step, stop, pace, totals, watch = first, False, 1, empty, Stopwatch()
         train_steps = program.train_steps(feed, state) if step < total else None
