@@ -106,13 +106,8 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
         restore(kept, step, program.template())  # done means that what was saved can be read back
     if stop and step < total:
         raise StoppedError(f"stopped at step {step} of {total}, which is saved; launch again to go on")
-    left_out = sum(setup.dataset.left_out.values())
-    done = {
-        "steps": total,
-        "checkpoint_step": total,
-        "skipped_steps": int(state.skipped),
-        "left_out_examples": left_out,
-    }
+    done = {"steps": total, "checkpoint_step": total, "skipped_steps": int(state.skipped)}
+    done["left_out_examples"] = sum(setup.dataset.left_out.values())
     return done | last_validation(folder) | watch.speed(experiment.batch_size)
 
 
