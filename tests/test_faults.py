@@ -21,17 +21,18 @@ from tests.conftest import ROOT, launch
 
 # JAXFLOW_KILLS=100 pytest tests/test_faults.py -k killed: the long version.
 KILLS = int(os.environ.get("JAXFLOW_KILLS", "20"))
+EPOCHS = 25 * max(1, KILLS // 20)
 EXPERIMENT = f"""
 from jaxflow import MLP, SGD, Classification, Digits, Experiment, Scale, Flip
 
 def get_config():
     return Experiment(
         data=Digits(), preprocess=(Scale(),), augment=(Flip(),), model=MLP(hidden=(16,), dropout=0.1),
-        problem=Classification(), optimizer=SGD(0.05, momentum=0.9), batch_size=16, epochs={25 * max(1, KILLS // 20)}, log_steps=50,
-        validate_epochs=5, checkpoint_steps=10,
+        problem=Classification(), optimizer=SGD(0.05, momentum=0.9), batch_size=16, epochs={EPOCHS},
+        log_steps=50, validate_epochs=5, checkpoint_steps=10,
     )
 """
-TOTAL = math.ceil(25 * max(1, KILLS // 20) * 1258 / 16)
+TOTAL = math.ceil(EPOCHS * 1258 / 16)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
 """Digests of arrays, computed where the arrays lie: the same number for every sharding."""
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -21,7 +23,7 @@ def digests(tree: Any) -> dict[str, str]:
       16 hexadecimal digits by the leaf's path, such as "params/Dense_0/kernel".
     """
     leaves = named_leaves(tree)
-    pairs = jax.device_get(_digest_all(list(leaves.values())))
+    pairs = jax.device_get(_compiled()(list(leaves.values())))
     return {name: "".join(f"{int(word):08x}" for word in pair) for name, pair in zip(leaves, pairs)}
 
 
@@ -39,9 +41,11 @@ def _is_abstract(leaf: Any) -> bool:
     return isinstance(leaf, jax.ShapeDtypeStruct)
 
 
-@jax.jit
-def _digest_all(leaves: list[jax.Array]) -> list[jax.Array]:
-    return [_digest(leaf) for leaf in leaves]
+@functools.cache
+def _compiled() -> Callable[[list[jax.Array]], list[jax.Array]]:
+    # A digest is bound by memory: on CPU compiling it well takes longer than it can ever save.
+    options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
+    return jax.jit(lambda leaves: [_digest(leaf) for leaf in leaves], compiler_options=options)
 
 
 def _digest(leaf: jax.Array) -> jax.Array:
