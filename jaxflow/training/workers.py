@@ -1,5 +1,6 @@
 """Batches made ahead by other processes, through Grain: for splits that are read and decoded from disk."""
 
+import gc
 import multiprocessing.util
 import os
 import signal
@@ -84,12 +85,15 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
         if coming is not None:
             coming.close()
             coming = None
+            # Its semaphores hang in reference cycles; Python 3.12 warns where they are collected at a bad moment.
+            gc.collect()
 
     def close() -> None:
         with lock:
             stop()
 
-    # When `make` is collected, or this process ends: then before the thread pool (15) by which Grain frees shared memory.
+    # When `make` is collected, and when this process ends: then before the thread pool, of priority 15, by which Grain
+    # frees shared memory.
     multiprocessing.util.Finalize(make, close, exitpriority=100)
     return make, close
 
