@@ -87,6 +87,10 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
             coming = None
             # Its semaphores hang in reference cycles; Python 3.12 warns where they are collected at a bad moment.
             gc.collect()
+            # Shared memory is freed by one thread of Grain's, in order: when it gets to this, it has freed all of it.
+            freeing = getattr(grain.multiprocessing.SharedMemoryArray, "_del_thread_pool", None)
+            if freeing is not None:
+                freeing.apply(int)
 
     def close() -> None:
         with lock:
@@ -108,8 +112,8 @@ def _next(coming: Iterator[dict[str, Any]]) -> dict[str, np.ndarray]:
         if "terminated unexpectedly" not in str(error):
             raise
         raise UserError(
-            f"a process that reads ahead ended ({error}); if memory ran out, use fewer --workers or a smaller batch; a "
-            "script that trains with workers does so under if __name__ == '__main__'"
+            f"a process that reads ahead ended ({error}); if memory or /dev/shm ran out, use fewer --workers or a "
+            "smaller batch; a script that trains with workers does so under if __name__ == '__main__'"
         ) from error
 
 

@@ -165,7 +165,7 @@ def test_a_worker_that_is_killed_is_missed(experiment, feeds):
     for step in range(3):
         batch_of(feed, step)
     os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
-    with pytest.raises(jaxflow.UserError, match=r"exit code -9.*; if memory ran out, use fewer --workers"):
+    with pytest.raises(jaxflow.UserError, match=r"exit code -9.*; if memory or /dev/shm ran out, use fewer --workers"):
         run_through(feed, range(3, 50))
 
 
