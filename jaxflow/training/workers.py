@@ -1,5 +1,6 @@
 """Batches made ahead by other processes, through Grain: for splits that are read and decoded from disk."""
 
+import gc
 import multiprocessing.util
 import os
 import signal
@@ -84,12 +85,19 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
         if coming is not None:
             coming.close()
             coming = None
+            # Its semaphores hang in reference cycles; Python 3.12 warns where they are collected at a bad moment.
+            gc.collect()
+            # Shared memory is freed by one thread of Grain's, in order: when it gets to this, it has freed all of it.
+            freeing = getattr(grain.multiprocessing.SharedMemoryArray, "_del_thread_pool", None)
+            if freeing is not None:
+                freeing.apply(int)
 
     def close() -> None:
         with lock:
             stop()
 
-    # When `make` is collected, or this process ends: then before the thread pool (15) by which Grain frees memory.
+    # When `make` is collected, and when this process ends: then before the thread pool, of priority 15, by which Grain
+    # frees shared memory.
     multiprocessing.util.Finalize(make, close, exitpriority=100)
     return make, close
 
@@ -104,8 +112,8 @@ def _next(coming: Iterator[dict[str, Any]]) -> dict[str, np.ndarray]:
         if "terminated unexpectedly" not in str(error):
             raise
         raise UserError(
-            f"a process that reads ahead ended ({error}); if memory ran out, use fewer --workers or a smaller batch; a "
-            "script that trains with workers does so under if __name__ == '__main__'"
+            f"a process that reads ahead ended ({error}); if memory or /dev/shm ran out, use fewer --workers or a "
+            "smaller batch; a script that trains with workers does so under if __name__ == '__main__'"
         ) from error
 
 

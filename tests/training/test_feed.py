@@ -96,7 +96,7 @@ def feeds():
 STEPS = [0, 5, 6, 7, 8, 9, 2, 3, 4, 11, 12, 13, 0]
 
 
-@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("workers", [0, 2])
 def test_every_way_gives_the_batches_that_arrays_in_memory_give(workers, experiment, toy, feeds):
     split = toy.splits["train"]
     feed, resident = feeds(split, experiment, workers=workers), feeds(split, experiment, feed="device")
@@ -165,7 +165,7 @@ def test_a_worker_that_is_killed_is_missed(experiment, feeds):
     for step in range(3):
         batch_of(feed, step)
     os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
-    with pytest.raises(jaxflow.UserError, match=r"exit code -9.*; if memory ran out, use fewer --workers"):
+    with pytest.raises(jaxflow.UserError, match=r"exit code -9.*; if memory or /dev/shm ran out, use fewer --workers"):
         run_through(feed, range(3, 50))
 
 
