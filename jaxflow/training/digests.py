@@ -1,12 +1,15 @@
 """Digests of arrays, computed where the arrays lie: the same number for every sharding."""
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.sharding import NamedSharding, PartitionSpec
 
 
 def digests(tree: Any) -> dict[str, str]:
@@ -21,7 +24,10 @@ def digests(tree: Any) -> dict[str, str]:
       16 hexadecimal digits by the leaf's path, such as "params/Dense_0/kernel".
     """
     leaves = named_leaves(tree)
-    pairs = jax.device_get(_digest_all(list(leaves.values())))
+    mesh = next((leaf.sharding.mesh for leaf in leaves.values() if isinstance(leaf.sharding, NamedSharding)), None)
+    # On every device, so that each of several processes can read them.
+    digest_all = _digest_all(None if mesh is None else NamedSharding(mesh, PartitionSpec()))
+    pairs = jax.device_get(digest_all(list(leaves.values())))
     return {name: "".join(f"{int(word):08x}" for word in pair) for name, pair in zip(leaves, pairs)}
 
 
@@ -39,9 +45,9 @@ def _is_abstract(leaf: Any) -> bool:
     return isinstance(leaf, jax.ShapeDtypeStruct)
 
 
-@jax.jit
-def _digest_all(leaves: list[jax.Array]) -> list[jax.Array]:
-    return [_digest(leaf) for leaf in leaves]
+@functools.cache
+def _digest_all(where: NamedSharding | None) -> Callable[[list[jax.Array]], list[jax.Array]]:
+    return jax.jit(lambda leaves: [_digest(leaf) for leaf in leaves], out_shardings=where)
 
 
 def _digest(leaf: jax.Array) -> jax.Array:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxflow.data.dataset import Split
 from jaxflow.data.order import epochs_of, indices
 from jaxflow.experiment import Experiment
+from jaxflow.processes import agreed
 from jaxflow.training.parallel import Layout
 
 # Steps that may be dispatched at once where the host sends only indices.
@@ -25,7 +26,8 @@ class Feed:
     Attributes:
       resident: arrays that stay on every device; () where batches come from the host.
       most: how many steps can be sent at once.
-      items: (first step, count) -> what is sent to the devices for `count` steps, (most, batch, ...).
+      items: (first step, count) -> what is sent to the devices for `count` steps, (most, batch, ...); on several
+        processes each one's own rows of the batches.
       fetch: (resident, item of one step) -> batch; pure, runs inside the step. Beside what the split holds a batch has
         each example's "index" in the split and its "epoch", both (batch,) int32.
     """
@@ -48,18 +50,22 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
       The feed.
     """
     size, batch_size = len(split), experiment.batch_size
+    own = layout.own(batch_size)
 
     def chosen(step: int) -> np.ndarray:
-        return indices(step, size, batch_size, experiment.seed)
+        return indices(step, size, batch_size, experiment.seed)[own]
 
-    if experiment.feed == "device" or (experiment.feed == "auto" and split.nbytes <= _room(layout.devices[0])):
+    def epochs(step: int, steps: int) -> np.ndarray:
+        return epochs_of(step, steps, size, batch_size)[:, own]
+
+    if experiment.feed == "device" or (experiment.feed == "auto" and agreed(split.nbytes <= _room(layout.device))):
         resident = layout.replicate(split.rows(np.arange(size)))
 
         def many(first: int, count: int) -> dict[str, np.ndarray]:
-            items = {name: np.zeros((MOST_STEPS, batch_size), np.int32) for name in ("index", "epoch")}
+            items = {name: np.zeros((MOST_STEPS, own.stop - own.start), np.int32) for name in ("index", "epoch")}
             for position in range(count):
                 items["index"][position] = chosen(first + position)
-            items["epoch"][:count] = epochs_of(first, count, size, batch_size)
+            items["epoch"][:count] = epochs(first, count)
             return items
 
         def gather(arrays: Any, item: dict[str, jax.Array]) -> dict[str, jax.Array]:
@@ -68,9 +74,10 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
         return Feed(resident, MOST_STEPS, many, gather)
 
     def one(step: int) -> dict[str, Any]:
-        rows, epochs = chosen(step), epochs_of(step, 1, size, batch_size)
+        rows = chosen(step)
         # (1, batch, ...)
-        batch = {name: leaf[None] for name, leaf in split.rows(rows).items()} | {"index": rows[None], "epoch": epochs}
+        batch = {name: leaf[None] for name, leaf in split.rows(rows).items()}
+        batch |= {"index": rows[None], "epoch": epochs(step, 1)}
         return batch if layout.axis else jax.device_put(batch, layout.devices[0])
 
     return Feed((), 1, _ahead(one), lambda _, batch: batch)

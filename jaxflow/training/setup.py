@@ -14,10 +14,12 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.order import permutation
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, from_json, to_json
+from jaxflow.processes import main_first, on_main, together
 from jaxflow.rundir import check_same_run, read_experiment
 from jaxflow.training import preprocess
 from jaxflow.training.checkpoint import Checkpoints, DamagedError, checkpoints, choose, read_meta, saved_steps
 from jaxflow.training.feed import Feed, make_feed
+from jaxflow.training.parallel import bytes_per_device
 from jaxflow.training.program import Program, assemble
 from jaxflow.training.restore import restore, restore_newest
 from jaxflow.training.state import TrainState
@@ -45,6 +47,11 @@ class Setup:
         """Takes the first inputs of the first epoch: as many as the model's `init_examples` says, else one."""
         split, count = self.dataset.splits["train"], getattr(self.program.model, "init_examples", 1)
         return split.rows(permutation(len(split), self.experiment.seed, 0)[:count])["inputs"]
+
+
+def load_data(experiment: Experiment) -> Dataset:
+    """Loads an experiment's data, on process 0 first: what it downloads and decodes is there for the others."""
+    return main_first(experiment.data.load)
 
 
 def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
@@ -88,6 +95,9 @@ def begin(kept: Checkpoints, setup: Setup) -> TrainState:
         say(parameter_overview.get_parameter_overview(state.params, include_stats=False))
     else:
         say(f"resumed {kept.folder.parent} at step {int(state.step)} of {setup.program.total_steps}")
+    if setup.experiment.strategy == "fsdp":
+        devices = len(setup.program.layout.devices)
+        say(f"the state takes {bytes_per_device(state):,} bytes on each of the devices, of which there are {devices}")
     return state
 
 
@@ -109,7 +119,8 @@ def resume(kept: Checkpoints, setup: Setup, before: float = math.inf) -> TrainSt
         return None
     state = restore_newest(kept, setup.program.template(), before)
     if state is not None:
-        saved, now = read_meta(kept, int(state.step)), json.loads(json.dumps(setup.meta))
+        step, now = int(state.step), json.loads(json.dumps(setup.meta))
+        saved = on_main(lambda: read_meta(kept, step))
         changed = [f"{name}: {saved.get(name)} -> {now[name]}" for name in now if saved.get(name) != now[name]]
         if changed:
             raise UserError(
@@ -169,11 +180,11 @@ def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment
       UserError: there is no such run or checkpoint.
     """
     experiment = experiment_of(workdir, experiment)
-    folder = workdir / "checkpoints"
-    if not saved_steps(folder):
+    found = on_main(lambda: saved_steps(workdir / "checkpoints"))
+    if not found:
         raise UserError(f"{workdir} has no checkpoint; train there first: launch.py train --workdir {workdir}")
     with checkpoints(workdir, experiment, read_only=True) as kept:
-        steps = saved_steps(folder)[::-1] if checkpoint == "last" else [choose(kept, checkpoint)]
+        steps = found[::-1] if checkpoint == "last" else [on_main(lambda: choose(kept, checkpoint))]
         for step in steps[:-1]:
             try:
                 return _read_checkpoint(kept, step, experiment)
@@ -183,6 +194,6 @@ def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment
 
 
 def _read_checkpoint(kept: Checkpoints, step: int, experiment: Experiment) -> Trained:
-    meta = read_meta(kept, step)
+    meta = together(lambda: read_meta(kept, step))
     program = assemble(experiment, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
     return Trained(experiment, program, restore(kept, step, program.template()), step)
