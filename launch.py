@@ -90,13 +90,17 @@ def main(argv: list[str]) -> int:
         prepare(verb, flags)
         return run(verb, flags, overrides)
     except UserError as error:
-        fail(" ".join(str(error).split()))
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        status = 2
     except StoppedError as stopped:
         print(stopped, file=sys.stderr)
         return 75
     except KeyboardInterrupt:
         print("interrupted; launch again to go on from the last checkpoint", file=sys.stderr)
-        return 130
+        status = 130
+    from jaxflow.processes import give_up
+
+    return give_up(status)
 
 
 def run_locally(flags: argparse.Namespace, argv: list[str]) -> int:

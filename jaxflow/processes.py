@@ -7,6 +7,7 @@ hangs on a file, a clock or a mistake that only one process sees, the functions 
 import itertools
 import os
 import pickle
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -20,6 +21,8 @@ T = TypeVar("T")
 # The coordinator's messages are waited for as long as a process may need to load data or to write a report. A process
 # that is dead is noticed by JAX after 100 s, which then ends the others.
 PATIENCE = 24 * 60 * 60 * 1000  # milliseconds
+# How long a process that has failed waits for the others to fail of the same mistake.
+SYMPATHY = 3000  # milliseconds
 _numbers = itertools.count()
 
 
@@ -49,6 +52,28 @@ def join(coordinator: str | None = None, num_processes: str | None = None, proce
             "--coordinator HOST:PORT --num-processes N --process-id I"
         ) from error
     console.quiet = console.quiet or not is_main()
+    report = sys.excepthook
+    sys.excepthook = lambda *error: (report(*error), give_up(1))
+
+
+def give_up(status: int) -> int:
+    """Ends this process if it has failed alone: at a normal end it would wait minutes for the others, and they for it.
+
+    Args:
+      status: its exit status.
+
+    Returns:
+      The status, where this is the only process or all have failed.
+    """
+    if not jax.distributed.is_initialized():
+        return status
+    try:
+        _coordinator().wait_at_barrier("jaxflow/failed", SYMPATHY)
+    except Exception:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
 
 
 def _explicit(coordinator: str | None, num_processes: str | None, process_id: str | None) -> dict[str, Any] | None:
@@ -182,11 +207,9 @@ def _exchange(own: tuple[Any, Exception | None]) -> list[tuple[Any, Exception | 
     """Sends a value to all processes and gives theirs; each process must ask equally often.
 
     It goes through the coordinator, as Orbax's barriers do, and not over the devices: their collectives may fail where
-    a process comes late. JAX has no public name for it.
+    a process comes late.
     """
-    from jax._src.distributed import global_state
-
-    client, number = global_state.client, next(_numbers)
+    client, number = _coordinator(), next(_numbers)
     client.key_value_set_bytes(f"jaxflow/{number}/{jax.process_index()}", _pickled(own))
     names = [f"jaxflow/{number}/{process}" for process in range(jax.process_count())]
     return [pickle.loads(client.blocking_key_value_get_bytes(name, PATIENCE)) for name in names]
@@ -200,3 +223,9 @@ def _pickled(outcome: tuple[Any, Exception | None]) -> bytes:
         return data
     except Exception:
         return pickle.dumps((None, RuntimeError(f"{type(error or value).__name__}: {error or value}")))
+
+
+def _coordinator() -> Any:
+    from jax._src.distributed import global_state  # JAX has no public name for it
+
+    return global_state.client

@@ -75,14 +75,19 @@ def _run(command: Sequence[str], count: int, port: int) -> int:
             child.wait()
         for number, handler in previous.items():
             signal.signal(number, handler)
-    failed = {process: status for process, status in ended.items() if status not in WELL}
-    for process, status in failed.items():
-        for line in [line for line in said[process] if process and line not in said[0]]:
-            print(f"process {process}: {line}", end="", file=sys.stderr)
-        if status < 0:
-            name = signal.Signals(-status).name
-            print(f"process {process} was ended by {name}, so all were; launch again to go on", file=sys.stderr)
-    return next((max(status, 1) for status in failed.values()), max(ended.values(), default=1))
+    failed = [process for process, status in ended.items() if status not in WELL]
+    if not failed:
+        return max(ended.values())
+    # A process that loses another aborts: it is blamed only if there is no other to blame.
+    first = min(failed, key=lambda process: ended[process] == -signal.SIGABRT)
+    if ended[first] not in (-signal.SIGKILL, -signal.SIGTERM):
+        for process in range(1, count):
+            for line in [line for line in said[process] if line not in said[0]][-30:]:
+                print(f"process {process}: {line}", end="", file=sys.stderr)
+    if ended[first] < 0:
+        name = signal.Signals(-ended[first]).name
+        print(f"process {first} was ended by {name}, so all were; launch again to go on", file=sys.stderr)
+    return max(ended[first], 1)
 
 
 def _start(command: Sequence[str], port: int, count: int, process: int) -> subprocess.Popen:
