@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -61,14 +63,8 @@ def assert_same_run(one, other, atol):
             assert left[name] == pytest.approx(right[name], abs=1e-5) if name != "split" else left[name] == right[name]
     states = read_trained(one).state, read_trained(other).state
     assert states[0].step == states[1].step
-    for left, right in zip(*(jaxflow_leaves(state.params) for state in states)):
+    for left, right in zip(*(jax.tree.leaves(state.params) for state in states), strict=True):
         np.testing.assert_allclose(left, right, atol=atol)
-
-
-def jaxflow_leaves(tree):
-    import jax
-
-    return [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
 
 
 @pytest.mark.slow
@@ -100,10 +96,10 @@ def test_two_processes_do_what_one_does(strategy, feed, folder):
 def alive(workdir):
     """Lists the processes of a run that are there."""
     found = []
-    for path in os.listdir("/proc"):
+    for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if path.isdecimal() and str(workdir) in open(f"/proc/{path}/cmdline").read():
-                found.append(int(path))
+            if str(workdir).encode() in (path / "cmdline").read_bytes():
+                found.append(int(path.name))
     return found
 
 
