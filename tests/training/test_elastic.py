@@ -12,7 +12,6 @@ from jaxflow.training.digests import digests
 from jaxflow.training.setup import read_trained
 from tests.training.test_loop import lines, train_until
 
-
 DEVICES = jax.devices()
 
 
