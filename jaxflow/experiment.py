@@ -58,7 +58,10 @@ class Experiment:
     on each; fsdp divides parameters, optimizer state and moving average over them, for models that fit on none."""
     feed: Literal["auto", "device", "host"] = field(default="auto", metadata=NOT_IDENTITY)
     """Where training batches are gathered: on the device, which then holds the whole split, or on the host. auto takes
-    the device where the split fits."""
+    the device where the split is in memory and fits, and no workers are asked for."""
+    workers: int = field(default=0, metadata=NOT_IDENTITY)
+    """Processes that read and decode batches ahead for the host, by Grain; with 0 a thread makes the next one. The
+    batches are the same."""
     log_steps: int = field(default=100, metadata=NOT_IDENTITY)
     """Training steps between two lines of metrics."""
     validate_epochs: float = field(default=1, metadata=NOT_IDENTITY)
@@ -85,6 +88,10 @@ class Experiment:
                 raise UserError(
                     f"{name} is a {type(value).__name__}; write a tuple, for example ({type(value).__name__}(),)"
                 )
+        if self.workers < 0:
+            raise UserError(f"workers is {self.workers}; it must be 0 or more")
+        if self.workers and self.feed == "device":
+            raise UserError(f"workers is {self.workers}, but feed 'device' needs none; use feed 'host', or workers 0")
         if not self.validate_epochs > 0:
             raise UserError(f"validate_epochs is {self.validate_epochs}; it must be more than 0")
         if self.watchdog_seconds is not None and not self.watchdog_seconds > 0:

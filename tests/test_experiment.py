@@ -75,6 +75,8 @@ def test_differences_name_the_field_and_both_values(experiment):
         ({"seed": -1}, "seed is -1"),
         ({"validate_epochs": 0}, "validate_epochs is 0"),
         ({"log_steps": 0}, "log_steps is 0"),
+        ({"workers": -1}, "workers is -1"),
+        ({"workers": 2, "feed": "device"}, "feed 'device' needs none"),
     ],
 )
 def test_values_that_make_no_sense_are_refused(change, message, experiment):
@@ -114,7 +116,10 @@ OTHER = {
     "batch_size": 16, "epochs": 3, "seed": 1, "microbatch": 1, "ema": 0.5,
 }  # fmt: skip
 # These change only how a run is done; tests of the loop, the feed and parallel.py hold each of them.
-NOT_COMPUTED = {"strategy", "feed", "log_steps", "validate_epochs", "checkpoint_steps", "keep_checkpoints"}
+NOT_COMPUTED = {
+    "strategy", "feed", "workers", "log_steps", "validate_epochs", "checkpoint_steps", "keep_checkpoints",
+    "max_skipped", "watchdog_seconds",
+}  # fmt: skip
 
 
 def fingerprint(experiment):

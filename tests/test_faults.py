@@ -11,7 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from jaxflow.training.checkpoint import saved_steps
@@ -162,11 +161,14 @@ def small_disk(path: Path, options: str):
         subprocess.run(["umount", str(path)], check=True)
 
 
-def fill(disk: Path, leave: int) -> Path:
-    """Fills a disk up to a number of bytes."""
-    filler, status = disk / "filler", os.statvfs(disk)
-    with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize - leave)
+def fill(disk: Path) -> Path:
+    """Fills a disk up to its last page."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        for size in (1 << 20, 1 << 12):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)) == size:
+                    pass
     return filler
 
 
@@ -178,7 +180,7 @@ def test_a_full_disk_is_named_and_an_older_step_restores(when, folder, unbroken)
         last = ["--checkpoint_steps=100000", "--validate_epochs=13"]  # one save at step 1023, one at the end
         with training(folder, str(run), *(last if when == "on the last save" else [])) as process:
             wait_past(run, 0, process)
-            filler = fill(disk, 6000)
+            filler = fill(disk)
             _, errors = process.communicate(timeout=120)
         assert process.returncode == 2, errors
         line = errors.strip().splitlines()[-1]
@@ -195,9 +197,8 @@ def test_a_read_only_disk_stops_before_step_1(folder):
     with small_disk(folder / "readonly", "ro,size=1m") as disk:
         done = launch("train", "--config", "digits_mlp.py", "--workdir", str(disk / "run"), cwd=folder)
         assert done.returncode == 2
-        assert re.fullmatch(
-            r"error: cannot make a run in \S+: Read-only file system; choose another --workdir\n", done.stderr
-        )
+        assert re.fullmatch(r"error: cannot write to \S+: permission denied; choose another --workdir\n", done.stderr)
+        assert not (disk / "run").exists()
 
 
 @pytest.mark.slow
@@ -227,10 +228,3 @@ def test_a_stalled_step_ends_the_process(folder):
     assert done.returncode == 75
     assert "no step was finished for 6 s (watchdog_seconds); launch again to go on" in done.stderr
     assert time.monotonic() - begun < 60
-
-
-def test_the_filler_fills(tmp_path):
-    with small_disk(tmp_path / "disk", "size=1m") as disk:
-        fill(disk, 8192)
-        with pytest.raises(OSError, match="No space left"):
-            np.save(disk / "array.npy", np.zeros(100_000))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxflow.console import say
+
 
 def cache_folder() -> Path:
     """Names the folder for everything that can be made again: $JAXFLOW_CACHE_DIR, else ~/.cache/jaxflow."""
@@ -26,13 +28,15 @@ def cached_arrays(key: str, make: Callable[[], Mapping[str, np.ndarray]]) -> dic
       make: makes the arrays, by name.
 
     Returns:
-      The arrays. A cache entry whose bytes do not match their digest is made again; where the cache cannot be written
-      the arrays are made each time.
+      The arrays. A cache entry that is damaged (its bytes do not match their digests) is made again, which is said;
+      where the cache cannot be written the arrays are made each time.
     """
     folder = cache_folder() / "arrays" / key
     cached = _read(folder)
     if cached is not None:
         return cached
+    if os.path.lexists(folder):
+        say(f"{folder} is damaged and is made again")
     arrays = dict(make())
     with contextlib.suppress(OSError):  # a full disk or a read-only home costs time at the next start, nothing else
         _write(folder, arrays)
@@ -47,10 +51,10 @@ def _read(folder: Path) -> dict[str, np.ndarray] | None:
     try:
         digests = json.loads((folder / "digests.json").read_text())
         arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in digests}
-    except (OSError, ValueError, EOFError):
+        intact = all(_digest(arrays[name]) == digest for name, digest in digests.items())
+    except (OSError, ValueError, EOFError, TypeError, AttributeError):  # whatever a damaged file may hold
         return None
-    intact = all(_digest(arrays[name]) == digest for name, digest in digests.items())
-    return arrays if intact else None
+    return arrays if arrays and intact else None
 
 
 def _write(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -62,6 +66,8 @@ def _write(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
             np.save(fresh / f"{name}.npy", array, allow_pickle=False)
         (fresh / "digests.json").write_text(json.dumps({name: _digest(array) for name, array in arrays.items()}))
         shutil.rmtree(folder, ignore_errors=True)
+        if folder.is_file():
+            folder.unlink()
         fresh.rename(folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

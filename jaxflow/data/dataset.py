@@ -1,7 +1,7 @@
 """A dataset is a value: named splits with random access, and a schema that says what they hold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -48,8 +48,13 @@ class Split(Protocol):
         ...
 
     @property
+    def targets(self) -> np.ndarray:
+        """All targets, (examples, ...): they are in memory wherever the inputs are."""
+        ...
+
+    @property
     def nbytes(self) -> int:
-        """Bytes that the whole split takes in memory."""
+        """Bytes that the whole split takes in memory, or would take there."""
         ...
 
 
@@ -90,17 +95,23 @@ class ArraySplit:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Named splits ("train", "validation" where there is one, "test") and their schema."""
+    """Named splits ("train", "validation" where there is one, "test") and their schema.
+
+    Attributes:
+      left_out: how many examples of which of the source's own splits could not be read and were left out, as its
+        `max_corrupt` allows; empty if none.
+    """
 
     splits: Mapping[str, Split]
     schema: Schema
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def checked(dataset: Dataset) -> Dataset:
     """Looks at a freshly loaded dataset before anything is built on it.
 
     Args:
-      dataset: splits in memory.
+      dataset: the dataset.
 
     Returns:
       The dataset, as it came.
@@ -112,7 +123,7 @@ def checked(dataset: Dataset) -> Dataset:
     for name, split in dataset.splits.items():
         if len(split) == 0:
             raise UserError(f"the {name} split is empty; give it examples or change the split fractions of `data`")
-        targets = split.rows(np.arange(len(split)))["targets"]
+        targets = split.targets
         wrong = np.flatnonzero((targets < 0) | (targets >= classes))
         if len(wrong):
             raise UserError(

@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import importlib.util
+import itertools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,11 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.console import track
+from jaxflow.console import say
 from jaxflow.data.cache import cached_arrays
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.records import MODES, Records, StreamedSplit, allow, scan
 from jaxflow.data.splitting import count_of, hold_out
 from jaxflow.errors import UserError
+
+# Counts the ways in which `scan` has decoded and laid out what the cache keeps.
+SCAN = 2
 
 
 @dataclass(frozen=True)
@@ -32,25 +37,50 @@ class Tfds:
     split_seed: int = 0
     """Seed of the validation split, apart from the run's seed, so that comparing seeds does not mix splits."""
 
+    in_memory: bool = field(default=True, metadata={"identity": False})
+    """Whether the decoded images are kept in memory, and in the cache. False leaves them on disk as they are, and every
+    batch reads and decodes its own: for datasets larger than memory. (Decoding goes on in --workers; a cache of decoded
+    images would be many times the dataset's size on disk.) The batches are the same."""
+    max_corrupt: int = field(default=0, metadata={"identity": False})
+    """Examples that may be unreadable; they are left out, and counted. One more stops the run and names it."""
+
     def load(self) -> Dataset:
-        """Reads the splits into memory as uint8 images; prepares the dataset first where it is not on disk yet."""
+        """Reads the splits as uint8 images; prepares the dataset first where it is not on disk yet.
+
+        Returns:
+          The dataset; `left_out` counts unreadable examples by official split.
+
+        Raises:
+          UserError: the dataset is not there and cannot be prepared, or more of it is unreadable than `max_corrupt`.
+        """
+        if self.max_corrupt < 0:
+            raise UserError(f"data.max_corrupt is {self.max_corrupt}; it must be 0 or more")
         prepared = _find_or_prepare(self.name, self.directory)
         builder = _open(prepared)
         image, label = _supervised(builder)
+        shape = tuple(builder.info.features[image].shape)
+        names = [name for name in ("train", "validation", "test") if name in builder.info.splits]
+        parts = {name: Records(prepared, name, image, label, shape) for name in names}
+        # The first time every image is decoded, whether it is kept or not: both ways then have the same examples.
         arrays = cached_arrays(
-            f"{self.name.replace('/', '-')}-{_key(prepared)}", lambda: _decode(builder, image, label)
+            f"{self.name.replace('/', '-')}-{_key(prepared)}" + ("" if self.in_memory else "-index"),
+            lambda: scan(parts.values(), self.max_corrupt, images=self.in_memory),
         )
-        official = {name: _split(arrays, name) for name in builder.info.splits}
-        splits = {"train": official["train"], "test": official["test"]}
-        if "validation" in official:
-            splits["validation"] = official["validation"]
-        elif self.validation:
+        bad = {name: arrays[f"{name}.bad"].tolist() for name in names if len(arrays[f"{name}.bad"])}
+        everything = list(itertools.chain.from_iterable(bad.values()))
+        allow(everything, self.max_corrupt)
+        if everything:
+            say(
+                f"left out {len(everything)} unreadable examples (data.max_corrupt {self.max_corrupt}): {everything[0]}"
+            )
+        official = {name: _split(arrays, part, self.in_memory) for name, part in parts.items()}
+        splits = dict(official)
+        if "validation" not in official and self.validation:
             count = count_of(self.validation, len(official["train"]), "data.validation")
             kept, held = hold_out(official["train"].ids, count, self.split_seed)
             splits |= {"train": official["train"].take(kept), "validation": official["train"].take(held)}
-        shape = splits["train"].inputs.shape[1:]
-        names = tuple(builder.info.features[label].names)
-        return checked(Dataset(splits, Schema(Feature("image", shape, "uint8"), Target("class", names))))
+        schema = Schema(Feature("image", shape, "uint8"), Target("class", tuple(builder.info.features[label].names)))
+        return checked(Dataset(splits, schema, {name: len(texts) for name, texts in bad.items()}))
 
 
 def _find_or_prepare(name: str, directory: str | None) -> Path:
@@ -139,36 +169,24 @@ def _supervised(builder: Any) -> tuple[str, str]:
         and isinstance(features[keys[0]], tfds.features.Image)
         and isinstance(features[keys[1]], tfds.features.ClassLabel)
         and None not in features[keys[0]].shape
+        and features[keys[0]].shape[-1] in MODES
+        and features[keys[0]].np_dtype == np.uint8
     )
     if not usable:
-        raise UserError(f"{builder.info.name} does not hold images of one size with class labels; it holds {features}")
+        raise UserError(
+            f"{builder.info.name} does not hold 8-bit images of one size with class labels; it holds {features}"
+        )
     return keys
 
 
 def _key(prepared: Path) -> str:
     """Names the prepared files by name, size and time, so that a changed file is decoded anew."""
     stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(prepared.iterdir())]
-    return f"{prepared.name}-{hashlib.sha256(repr(stats).encode()).hexdigest()[:16]}"
+    return f"{prepared.name}-{hashlib.sha256(repr((SCAN, stats)).encode()).hexdigest()[:16]}"
 
 
-def _decode(builder: Any, image: str, label: str) -> Mapping[str, np.ndarray]:
-    arrays = {}
-    for name in builder.info.splits:
-        source = builder.as_data_source(split=name)
-        inputs = np.empty((len(source), *builder.info.features[image].shape), np.uint8)
-        targets = np.empty(len(source), np.int32)
-        ids = []
-        for index, example in enumerate(track(source, f"decode {builder.info.name}/{name}", len(source))):
-            inputs[index] = example[image]
-            targets[index] = example[label]
-            ids.append(_text(example.get("id", f"{name}_{index}")))
-        arrays |= {f"{name}.inputs": inputs, f"{name}.targets": targets, f"{name}.ids": np.array(ids, np.str_)}
-    return arrays
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _split(arrays: Mapping[str, np.ndarray], name: str) -> ArraySplit:
-    return ArraySplit(arrays[f"{name}.inputs"], arrays[f"{name}.targets"], arrays[f"{name}.ids"].tolist())
+def _split(arrays: Mapping[str, np.ndarray], part: Records, in_memory: bool) -> ArraySplit | StreamedSplit:
+    targets, ids = arrays[f"{part.split}.targets"], arrays[f"{part.split}.ids"]
+    if in_memory:
+        return ArraySplit(arrays[f"{part.split}.inputs"], targets, ids.tolist())
+    return StreamedSplit(part, arrays[f"{part.split}.numbers"], targets, ids)

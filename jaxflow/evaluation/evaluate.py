@@ -58,8 +58,7 @@ def _write(
 ) -> dict[str, Any]:
     """Writes what an evaluation leaves in the run folder, and gives all of the run's results."""
     test = splits["test"]
-    everything = test.rows(np.arange(len(test)))
-    baseline = trained.experiment.problem.baseline(_targets(splits["train"]), everything["targets"])
+    baseline = trained.experiment.problem.baseline(splits["train"].targets, test.targets)
     results = read_results(workdir)
     before = results.get("test_evaluations", 0)
     if before:
@@ -67,39 +66,41 @@ def _write(
     new = {"test": metrics, "baseline": baseline, "test_step": trained.step, "test_evaluations": before + 1}
     schema = trained.program.schema
     try:
-        _write_predictions(workdir / "predictions" / "test.csv", test, everything["targets"], predictions, schema)
-        _write_report(workdir, trained, results | new, everything, predictions)
+        _write_predictions(workdir / "predictions" / "test.csv", test, predictions, schema)
+        _write_report(workdir, trained, results | new, test, predictions)
         return update_results(workdir, new)  # last: results that are there have their files beside them
     except OSError as error:
         raise UserError(f"cannot write to {workdir}: {error.strerror}") from error
 
 
-def _targets(split: Split) -> np.ndarray:
-    return split.rows(np.arange(len(split)))["targets"]
-
-
-def _write_predictions(path: Path, split: Split, targets: np.ndarray, probabilities: np.ndarray, schema: Any) -> None:
+def _write_predictions(path: Path, split: Split, probabilities: np.ndarray, schema: Any) -> None:
     names, best = schema.target.names, probabilities.argmax(-1)
     rows = (
         [split.id(row), names[target], names[best[row]], f"{probabilities[row, best[row]]:.6f}"]
-        for row, target in enumerate(targets)
+        for row, target in enumerate(split.targets)
     )
     write_table(path, ["id", "target", "prediction", "probability"], rows)
 
 
 def _write_report(
-    workdir: Path, trained: Trained, results: dict[str, Any], test: dict[str, np.ndarray], probabilities: np.ndarray
+    workdir: Path, trained: Trained, results: dict[str, Any], test: Split, probabilities: np.ndarray
 ) -> None:
     folder = workdir / "report"
     names = trained.program.schema.target.names
     figures.learning_curve(read_metrics(workdir), folder / "learning_curve.png")
-    figures.confusion(test["targets"], probabilities.argmax(-1), names, folder / "confusion.png")
+    figures.confusion(test.targets, probabilities.argmax(-1), names, folder / "confusion.png")
     pictures = [
         ("Learning curve", folder / "learning_curve.png"),
         ("Confusion matrix of the test split", folder / "confusion.png"),
     ]
     if trained.program.schema.inputs.kind == "image":
-        figures.misclassified(test["inputs"], test["targets"], probabilities, names, folder / "misclassified.png")
+        figures.misclassified(
+            lambda index: test.rows(np.array([index]))["inputs"][0],  # a few of them: all may not fit into memory
+            test.targets,
+            probabilities,
+            names,
+            folder / "misclassified.png",
+        )
         pictures.append(("Wrong predictions", folder / "misclassified.png"))
     rows = {name: results[name] for name in ("validation", "test", "baseline") if name in results}
     experiment = (workdir / "experiment.json").read_text()

@@ -7,9 +7,11 @@ Orbax is imported when the first checkpoint is written or read, not before: it t
 
 import functools
 import hashlib
+import inspect
 import json
 import math
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -180,6 +182,7 @@ def read_item(kept: Checkpoints, step: int, item: str, how: Any) -> Any:
     except PermissionError as error:
         raise UserError(f"checkpoint {path} cannot be read: permission denied") from error
     except Exception as error:
+        _hush_closed_loops()
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise DamagedError(f"checkpoint {path} is damaged ({reason[:160]})") from error
 
@@ -233,6 +236,18 @@ def _prune(kept: Checkpoints) -> None:
         doomed = kept.folder / f"{step}.orbax-checkpoint-tmp-removed"
         (kept.folder / str(step)).rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _hush_closed_loops() -> None:
+    """Silences reads that end after Orbax has given up and closed their event loop: the failure itself is reported."""
+    report = sys.unraisablehook
+
+    def unless_closed(unraisable: Any) -> None:
+        if not inspect.iscoroutine(unraisable.object) and str(unraisable.exc_value) != "Event loop is closed":
+            report(unraisable)
+
+    if getattr(report, "__name__", "") != unless_closed.__name__:
+        sys.unraisablehook = unless_closed
 
 
 def _text_digest(value: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""How training batches reach the step: gathered on a device that holds the whole split, or on the host."""
+"""How training batches reach the step: gathered on a device that holds the whole split, or made on the host."""
 
 import os
 from collections.abc import Callable
@@ -9,11 +9,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxflow.data.dataset import Split
-from jaxflow.data.order import epochs_of, indices
+from jaxflow.data.batches import Batches
+from jaxflow.data.dataset import ArraySplit, Split
+from jaxflow.data.order import steps_in
 from jaxflow.experiment import Experiment
 from jaxflow.processes import agreed
 from jaxflow.training.parallel import Layout
+from jaxflow.training.workers import by_workers
 
 # Steps that may be dispatched at once where the host sends only indices.
 MOST_STEPS = 64
@@ -30,79 +32,99 @@ class Feed:
         processes each one's own rows of the batches.
       fetch: (resident, item of one step) -> batch; pure, runs inside the step. Beside what the split holds a batch has
         each example's "index" in the split and its "epoch", both (batch,) int32.
+      close: ends the threads and processes that read ahead; what is dropped unclosed ends them too, when it is
+        collected.
     """
 
     resident: Any
     most: int
     items: Callable[[int, int], Any]
     fetch: Callable[[Any, Any], dict[str, jax.Array]]
+    close: Callable[[], None] = lambda: None
 
 
-def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
+def make_feed(split: Split, experiment: Experiment, layout: Layout, process: int = 0, processes: int = 1) -> Feed:
     """Chooses the fastest way that the split fits; every way serves the same batches.
 
     Args:
       split: the training split.
-      experiment: says batch size, seed and `feed`.
+      experiment: says batch size, seed, `feed` and `workers`.
       layout: the devices.
+      process: which of the run's processes this is; each is fed its own part of every batch.
+      processes: how many there are.
 
     Returns:
       The feed.
+
+    Raises:
+      UserError: `workers` are asked for and Grain is not installed.
     """
-    size, batch_size = len(split), experiment.batch_size
-    own = layout.own(batch_size)
-
-    def chosen(step: int) -> np.ndarray:
-        return indices(step, size, batch_size, experiment.seed)[own]
-
-    def epochs(step: int, steps: int) -> np.ndarray:
-        return epochs_of(step, steps, size, batch_size)[:, own]
-
-    if experiment.feed == "device" or (experiment.feed == "auto" and agreed(split.nbytes <= _room(layout.device))):
-        resident = layout.replicate(split.rows(np.arange(size)))
+    batches = Batches(split, experiment.batch_size, experiment.seed, process, processes)
+    if _on_device(split, experiment, layout):
+        resident = layout.replicate(split.rows(np.arange(len(split))))
 
         def many(first: int, count: int) -> dict[str, np.ndarray]:
-            items = {name: np.zeros((MOST_STEPS, own.stop - own.start), np.int32) for name in ("index", "epoch")}
-            for position in range(count):
-                items["index"][position] = chosen(first + position)
-            items["epoch"][:count] = epochs(first, count)
-            return items
+            chosen = batches.chosen(first, count)
+            # Always MOST_STEPS, so that there is one program: (count, batch) -> (MOST_STEPS, batch).
+            return {name: np.pad(leaf, [(0, MOST_STEPS - count), (0, 0)]) for name, leaf in chosen.items()}
 
         def gather(arrays: Any, item: dict[str, jax.Array]) -> dict[str, jax.Array]:
             return jax.tree.map(lambda leaf: leaf[item["index"]], arrays) | item
 
         return Feed(resident, MOST_STEPS, many, gather)
 
-    def one(step: int) -> dict[str, Any]:
-        rows = chosen(step)
-        # (1, batch, ...)
-        batch = {name: leaf[None] for name, leaf in split.rows(rows).items()}
-        batch |= {"index": rows[None], "epoch": epochs(step, 1)}
+    steps = steps_in(experiment.epochs, len(split), experiment.batch_size)
+    make, end_workers = batches, lambda: None
+    if experiment.workers:
+        make, end_workers = by_workers(batches, steps, experiment.workers)
+
+    def one(step: int) -> Any:
+        batch = make(step)
         return batch if layout.axis else jax.device_put(batch, layout.devices[0])
 
-    return Feed((), 1, _ahead(one), lambda _, batch: batch)
+    items, end_thread = _ahead(one, steps)
+
+    def close() -> None:
+        end_thread()
+        end_workers()
+
+    return Feed((), 1, items, lambda _, batch: batch, close)
 
 
-def _ahead(make: Callable[[int], Any]) -> Callable[[int, int], Any]:
+def _on_device(split: Split, experiment: Experiment, layout: Layout) -> bool:
+    if experiment.feed == "auto":
+        # What lies on disk was put there to stay, and workers are asked for only where the host is to feed.
+        in_memory = isinstance(split, ArraySplit) and not experiment.workers
+        return in_memory and agreed(split.nbytes <= _room(layout.device))
+    return experiment.feed == "device"
+
+
+def _ahead(make: Callable[[int], Any], steps: int) -> tuple[Callable[[int, int], Any], Callable[[], None]]:
     """Makes the next step's batch, and sends it, while the device is busy with this one's.
 
     Args:
-      make: step -> its batch; pure, so that a step that is guessed wrong costs nothing but time.
+      make: step -> its batch; a step that is guessed wrong costs nothing but time.
+      steps: how many there are; nothing is made ahead past the last.
 
     Returns:
-      (first step, count) -> the batch of the first step.
+      (first step, count) -> the batch of the first step; and what ends the thread.
     """
     pool = ThreadPoolExecutor(1, thread_name_prefix="feed")
     coming: dict[int, Future] = {}
+    asked = False
 
     def items(first: int, count: int) -> Any:
+        nonlocal asked
         guessed = coming.pop(first, None)
         coming.clear()
         batch = make(first) if guessed is None else guessed.result()
-        coming[first + 1] = pool.submit(make, first + 1)
+        # The first batch of all shows what batches look like: where a run resumes, training starts at another step.
+        if asked and first + 1 < steps:
+            coming[first + 1] = pool.submit(make, first + 1)
+        asked = True
         return batch
 
-    return items
+    return items, lambda: pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _room(device: jax.Device) -> int:

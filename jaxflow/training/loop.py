@@ -1,6 +1,7 @@
 """The training loop: fold the train step over batches; everything else only reads the state."""
 
 import math
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
         stop_signals() as stopping,
         watchdog(experiment.watchdog_seconds) as beat,
         checkpoints(folder, experiment) as kept,
+        closing(feed),
     ):
         state = begin(kept, setup)
         first = int(state.step)
@@ -111,8 +113,14 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
         restore(kept, step, program.template())  # done means that what was saved can be read back
     if stop and step < total:
         raise StoppedError(f"stopped at step {step} of {total}, which is saved; launch again to go on")
-    done = {"steps": total, "checkpoint_step": total, "skipped_steps": int(state.skipped)}
-    done["state_bytes_per_device"] = bytes_per_device(state)
+    left_out = sum(setup.dataset.left_out.values())
+    done = {
+        "steps": total,
+        "checkpoint_step": total,
+        "skipped_steps": int(state.skipped),
+        "left_out_examples": left_out,
+        "state_bytes_per_device": bytes_per_device(state),
+    }
     return done | last_validation(folder) | watch.speed(experiment.batch_size)
 
 

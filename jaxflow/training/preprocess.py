@@ -2,10 +2,11 @@
 
 A transform is a frozen dataclass with two functions: `fit(inputs) -> fitted` runs once on the host, over the training
 split alone, and returns plain lists of numbers that travel with every checkpoint; `__call__(fitted, inputs)` runs on
-the device.
+the device. What `fit` gets has a dtype and is gone through in pieces, as often as it likes: `for piece in inputs`.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,47 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxflow.data.dataset import Split
 from jaxflow.errors import UserError
+
+# Bounds of a piece: examples, and numbers in it.
+MOST_EXAMPLES, MOST_NUMBERS = 4096, 1 << 24
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """A split's inputs as transforms are fitted to them: read in pieces, since all of them may not fit into memory.
+
+    Attributes:
+      split: the training split.
+      shape: (examples, ...) of what the transforms before this one give.
+      dtype: of the same.
+      transform: those transforms: (examples, ...) raw inputs -> inputs.
+    """
+
+    split: Split
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    transform: Callable[[np.ndarray], np.ndarray] = lambda raw: raw
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yields the inputs in order, some examples at once: (examples, ...)."""
+        count = min(max(MOST_NUMBERS // math.prod(self.shape[1:]), 1), MOST_EXAMPLES)
+        for first in range(0, len(self.split), count):
+            chosen = np.arange(first, min(first + count, len(self.split)))
+            yield self.transform(self.split.rows(chosen)["inputs"])
+
+    def after(self, transform: Any, fitted: Any) -> "Inputs":
+        """Makes the inputs as they are after one more transform, which is fitted."""
+        compiled, before = jax.jit(transform.__call__), self.transform
+        given = jax.eval_shape(compiled, fitted, jax.ShapeDtypeStruct(self.shape, self.dtype))
+        return Inputs(self.split, given.shape, given.dtype, lambda raw: np.asarray(compiled(fitted, before(raw))))
+
+
+def inputs_of(split: Split) -> Inputs:
+    """Makes the raw inputs of a split, for `fit`."""
+    example = split.rows(np.arange(1))["inputs"]
+    return Inputs(split, (len(split), *example.shape[1:]), example.dtype)
 
 
 @dataclass(frozen=True)
@@ -25,7 +66,7 @@ class Scale:
     high: float = 1.0
     """Where the largest value goes."""
 
-    def fit(self, inputs: np.ndarray) -> list[float]:
+    def fit(self, inputs: Inputs) -> list[float]:
         """Takes the range from the dtype: nothing depends on the data."""
         if np.issubdtype(inputs.dtype, np.integer):
             return [float(np.iinfo(inputs.dtype).min), float(np.iinfo(inputs.dtype).max)]
@@ -45,12 +86,13 @@ class Standardize:
     epsilon: float = 1e-6
     """Smallest standard deviation that is divided by; a constant column stays 0."""
 
-    def fit(self, inputs: np.ndarray) -> dict[str, list[float]]:
+    def fit(self, inputs: Inputs) -> dict[str, list[float]]:
         """Measures mean and standard deviation over all axes but the last."""
         total, squares, count = 0.0, 0.0, 0
-        for first in range(0, len(inputs), 4096):  # in pieces: float64 of a whole data set may not fit
-            piece = inputs[first : first + 4096].reshape(-1, inputs.shape[-1]).astype(np.float64)  # (pixel, channel)
-            total, squares, count = total + piece.sum(0), squares + (piece**2).sum(0), count + len(piece)
+        for examples in inputs:
+            piece = examples.reshape(-1, examples.shape[-1]).astype(np.float64)  # (pixel, channel)
+            total, count = total + piece.sum(0), count + len(piece)
+            squares = squares + np.square(piece, out=piece).sum(0)
         mean = total / count
         deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
         return {"mean": mean.tolist(), "std": deviation.tolist()}
@@ -61,20 +103,23 @@ class Standardize:
         return (inputs.astype(jnp.float32) - mean) / jnp.maximum(std, self.epsilon)
 
 
-def fit(transforms: Sequence[Any], inputs: np.ndarray) -> list[Any]:
+def fit(transforms: Sequence[Any], split: Split) -> list[Any]:
     """Fits transforms one after the other, each on what the ones before it give.
 
     Args:
       transforms: an experiment's `preprocess`.
-      inputs: the training split's inputs, (examples, ...).
+      split: the training split; read in pieces, once for each transform that looks at more than the dtype.
 
     Returns:
       One JSON-able value for each transform.
+
+    Raises:
+      UserError: the inputs are integers and there is no transform.
     """
-    fitted: list[Any] = []
+    inputs, fitted = inputs_of(split), []
     for position, transform in enumerate(transforms):
         if position:
-            inputs = np.asarray(jax.jit(transforms[position - 1].__call__)(fitted[-1], inputs))
+            inputs = inputs.after(transforms[position - 1], fitted[-1])
         fitted.append(transform.fit(inputs))
     if not transforms and np.issubdtype(inputs.dtype, np.integer):
         raise UserError(

@@ -84,8 +84,8 @@ def restore_newest(kept: Checkpoints, template: TrainState, before: float = math
                 say(f"warning: {error}; it was moved to {kept.aside}, and an older one is looked for")
     if damaged and before == math.inf:
         raise UserError(
-            f"no checkpoint in {kept.folder} is intact (damaged: {', '.join(damaged)}); restore one from a backup, or "
-            "--overwrite to start again from step 0"
+            f"no checkpoint in {kept.folder} is intact (damaged: {', '.join(sorted(damaged))}); "
+            "restore one from a backup, or --overwrite to start again from step 0"
         )
     return None
 

@@ -65,7 +65,7 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
         raise UserError(
             f"batch_size {experiment.batch_size} is larger than the training split of {len(split)} examples"
         )
-    fitted = preprocess.fit(experiment.preprocess, split.rows(np.arange(len(split)))["inputs"])
+    fitted = preprocess.fit(experiment.preprocess, split)
     meta = {"schema": to_json(dataset.schema), "fitted": fitted, "train_size": len(split)}
     try:
         json.dumps(meta)
@@ -73,7 +73,9 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
         raise UserError(f"a transform's fit() must return plain lists, dicts and numbers ({error})") from error
     program = assemble(experiment, dataset.schema, fitted, len(split))
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
-    return Setup(experiment, dataset, program, make_feed(split, experiment, program.layout), meta)
+    layout = program.layout
+    feed = make_feed(split, experiment, layout, layout.process, layout.processes)
+    return Setup(experiment, dataset, program, feed, meta)
 
 
 def begin(kept: Checkpoints, setup: Setup) -> TrainState:

@@ -1,5 +1,9 @@
-import numpy as np
+import shutil
 
+import numpy as np
+import pytest
+
+from jaxflow.data import cache
 from jaxflow.data.cache import cache_folder, cached_arrays
 
 
@@ -35,3 +39,27 @@ def test_a_cache_that_cannot_be_written_is_no_error(monkeypatch, tmp_path):
     for _ in range(2):
         assert len(cached_arrays("key", lambda: make(calls))["names"]) == 2
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "3", '{"a.inputs": 1}', None])
+def test_a_damaged_entry_is_said_and_made_again(content, monkeypatch):
+    said, calls = [], []
+    monkeypatch.setattr(cache, "say", said.append)
+    cached_arrays("key", lambda: make(calls))
+    folder = cache_folder() / "arrays" / "key"
+    if content is None:  # a file where the folder should be
+        shutil.rmtree(folder)
+        folder.write_text("")
+    else:
+        (folder / "digests.json").write_text(content)
+    assert not said
+    for _ in range(2):
+        np.testing.assert_array_equal(cached_arrays("key", lambda: make(calls))["names"], ["x", "é"])
+    assert said == [f"{folder} is damaged and is made again"]
+    assert len(calls) == 2
+
+
+def test_empty_arrays_are_kept_too():
+    for _ in range(2):
+        arrays = cached_arrays("empty", lambda: {"bad": np.array([], np.str_), "rows": np.empty((0, 2), np.uint8)})
+        assert (arrays["bad"].tolist(), arrays["rows"].shape) == ([], (0, 2))

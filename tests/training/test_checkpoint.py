@@ -29,9 +29,9 @@ def trained(experiment, toy, tmp_path):
     return short, folder, {step: digests(read_trained(folder, str(step)).state) for step in (3, 6)}
 
 
-def resumed(experiment, folder, toy):
-    with checkpoints(folder, experiment) as kept:
-        return resume(kept, set_up(experiment, toy))
+def resumed(setup, folder):
+    with checkpoints(folder, setup.experiment) as kept:
+        return resume(kept, setup)
 
 
 def flip(path: Path) -> None:
@@ -57,12 +57,12 @@ def test_damage_anywhere_never_gives_wrong_weights(damage, trained, toy, tmp_pat
     experiment, folder, expected = trained
     files = sorted(path.relative_to(folder) for path in (folder / "checkpoints" / "6").rglob("*") if path.is_file())
     assert len(files) > 5
-    older = 0
+    older, setup = 0, set_up(experiment, toy)
     for number, name in enumerate(files):
         copy = tmp_path / f"copy-{number}"
         shutil.copytree(folder, copy)
         damage(copy / name)
-        state = resumed(experiment, copy, toy)
+        state = resumed(setup, copy)
         step = int(state.step)
         assert digests(state) == expected[step], name
         assert (copy / "damaged" / "6").exists() == (step == 3)  # set aside, never deleted
@@ -105,7 +105,7 @@ def test_another_program_is_refused_by_leaf_and_shape(change, message, trained, 
     experiment, folder, _ = trained
     before = sorted(path.name for path in (folder / "checkpoints").iterdir())
     with pytest.raises(UserError, match=message):
-        resumed(dataclasses.replace(experiment, **change), folder, toy)
+        resumed(set_up(dataclasses.replace(experiment, **change), toy), folder)
     assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == before
 
 
@@ -118,7 +118,7 @@ def test_another_dtype_is_refused(trained, toy, monkeypatch):
     )
     monkeypatch.setattr(type(setup.program), "template", lambda self: halved)
     with pytest.raises(UserError, match=r"float32\[4\] there and bfloat16\[4\] in this program"):
-        resumed(experiment, folder, toy)
+        resumed(setup, folder)
 
 
 def test_a_metric_that_is_not_finite_is_never_the_best(experiment, toy, tmp_path, monkeypatch):
@@ -145,7 +145,7 @@ def test_clocks_and_places_do_not_matter(way, trained, toy, tmp_path):
     else:
         (tmp_path / "link").symlink_to(folder, target_is_directory=True)
         folder = tmp_path / "link"
-    state = resumed(experiment, folder, toy)
+    state = resumed(set_up(experiment, toy), folder)
     assert int(state.step) == 6
     assert digests(state) == expected[6]
     longer = dataclasses.replace(experiment, epochs=0.9)
@@ -156,7 +156,7 @@ def test_half_written_checkpoints_are_removed_and_not_taken(trained, toy):
     experiment, folder, expected = trained
     torn = folder / "checkpoints" / "9.orbax-checkpoint-tmp"
     shutil.copytree(folder / "checkpoints" / "6", torn)
-    assert digests(resumed(experiment, folder, toy)) == expected[6]
+    assert digests(resumed(set_up(experiment, toy), folder)) == expected[6]
     assert not torn.exists()
 
 

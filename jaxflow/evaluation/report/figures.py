@@ -1,6 +1,6 @@
 """Figures of a run, drawn with Matplotlib's object interface: no global state, no display."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,17 @@ def learning_curve(lines: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def misclassified(
-    images: np.ndarray, targets: np.ndarray, probabilities: np.ndarray, names: Sequence[str], path: Path, most: int = 25
+    image_of: Callable[[int], np.ndarray],
+    targets: np.ndarray,
+    probabilities: np.ndarray,
+    names: Sequence[str],
+    path: Path,
+    most: int = 25,
 ) -> int:
     """Draws the wrong predictions that the model was most sure of.
 
     Args:
-      images: (examples, height, width, channel) uint8.
+      image_of: index of an example -> (height, width, channel) uint8.
       targets: (examples,) labels.
       probabilities: (examples, classes).
       names: class names.
@@ -61,7 +66,7 @@ def misclassified(
     figure.suptitle(f"{len(wrong)} of {len(targets)} wrong" + (", surest first" if len(wrong) else ""))
     for position, index in enumerate(shown, 1):
         axes = figure.add_subplot(rows, columns, position)
-        image = images[index]
+        image = image_of(index)
         axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray" if image.shape[-1] == 1 else None)
         axes.set_title(f"{names[predicted[index]]} {sureness[index]:.2f}\ntrue: {names[targets[index]]}", fontsize=8)
         axes.set_axis_off()

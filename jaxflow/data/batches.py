@@ -1,0 +1,60 @@
+"""Training batches made on the host: a pure function of the step, so that any process can make any of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxflow.data.dataset import Split
+from jaxflow.data.order import epochs_of, indices
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """The batches of a run; `batches(t)` is step t's. Light to send to another process if the split is.
+
+    Attributes:
+      split: the training split.
+      batch_size: examples in a step, over all processes.
+      seed: the run's seed.
+      process: which of the run's processes this is; it is fed its own part of every batch alone.
+      processes: how many there are; a divisor of `batch_size`.
+    """
+
+    split: Split
+    batch_size: int
+    seed: int
+    process: int = 0
+    processes: int = 1
+
+    @property
+    def own(self) -> slice:
+        """Says which rows of a step's batch are this process's: the only place where processes differ."""
+        share = self.batch_size // self.processes
+        return slice(self.process * share, (self.process + 1) * share)
+
+    def chosen(self, first: int, count: int) -> dict[str, np.ndarray]:
+        """Lists the examples of some batches in a row.
+
+        Args:
+          first: number of the first batch, from 0.
+          count: how many batches.
+
+        Returns:
+          Each example's "index" in the split and the "epoch" it is met in, both (count, own rows) int32.
+        """
+        size = len(self.split)
+        index = np.stack([indices(first + step, size, self.batch_size, self.seed)[self.own] for step in range(count)])
+        return {"index": index, "epoch": epochs_of(first, count, size, self.batch_size)[:, self.own]}
+
+    def __call__(self, step: int) -> dict[str, np.ndarray]:
+        """Makes one batch.
+
+        Args:
+          step: its number, from 0.
+
+        Returns:
+          What the split holds, and "index" and "epoch", each (1, own rows, ...).
+        """
+        chosen = self.chosen(step, 1)
+        rows = self.split.rows(chosen["index"][0])
+        return {name: leaf[None] for name, leaf in rows.items()} | chosen  # (row, ...) -> (1, row, ...)

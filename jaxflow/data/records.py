@@ -1,0 +1,239 @@
+"""Examples of a prepared TFDS dataset as they lie on disk: read by number, decoded, and named where they are bad."""
+
+import functools
+import io
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from jaxflow.console import track
+from jaxflow.errors import UserError
+
+# Pillow's mode for so many channels; and its modes of 8 bits or fewer, which can become one of these.
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
+# Examples that a scan reads at once, encoded.
+AT_ONCE = 256
+
+
+class BadExample(str):
+    """What is wrong with an example that cannot be read; it names its file, record, split, number and id."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """The examples of one split, in the order of its files; a copy in another process opens the files anew.
+
+    Attributes:
+      prepared: the dataset's folder of one version.
+      split: the split's official name.
+      image: name of the image feature.
+      label: name of the label feature.
+      shape: (height, width, channel) of every image.
+    """
+
+    prepared: Path
+    split: str
+    image: str
+    label: str
+    shape: tuple[int, ...]
+
+    @functools.cached_property
+    def _source(self) -> Any:
+        import tensorflow_datasets as tfds
+
+        builder = tfds.builder_from_directory(str(self.prepared))
+        return builder.as_data_source(split=self.split, decoders={self.image: tfds.decode.SkipDecoding()})
+
+    @property
+    def _files(self) -> list[Any]:
+        return self._source.dataset_info.splits[self.split].file_instructions
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_source"}
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def check_files(self) -> None:
+        """Opens every file and counts what is in it.
+
+        Raises:
+          UserError: a file cannot be read, or does not hold as many examples as the dataset says.
+        """
+        from array_record.python.array_record_module import ArrayRecordReader
+
+        again = f"restore the file, or remove {self.prepared} and prepare the dataset again"
+        for file in self._files:
+            try:
+                with open(file.filename, "rb"):  # array_record says nothing of a file that is not there
+                    reader = ArrayRecordReader(str(file.filename))
+                found = reader.num_records()
+                reader.close()  # raises what went wrong before
+            except Exception as error:
+                raise UserError(f"{file.filename} cannot be read: {_why(error)}; {again}") from error
+            if found != file.examples_in_shard:
+                raise UserError(f"{file.filename} holds {found} examples, not {file.examples_in_shard}; {again}")
+
+    def read(self, numbers: Sequence[int]) -> Iterator[tuple[np.ndarray, int, str] | BadExample]:
+        """Reads some examples at once and decodes one after the other.
+
+        Args:
+          numbers: which, in the order of the files.
+
+        Yields:
+          For each its image, `shape` uint8, its label, and its id; or what is wrong with it.
+        """
+        try:
+            found = self._source.__getitems__([int(number) for number in numbers])  # from all files in parallel
+        except MemoryError:
+            raise
+        except Exception:  # one at least is bad: each by itself, to see which
+            found = [None] * len(numbers)
+        yield from map(self._decoded, numbers, found)
+
+    def _decoded(self, number: int, example: dict[str, Any] | None) -> tuple[np.ndarray, int, str] | BadExample:
+        name = f"{self.split}_{number}"
+        try:
+            example = self._source[int(number)] if example is None else example
+            found = example.get("id", name)
+            name = found.decode() if isinstance(found, bytes) else str(found)
+            return _pixels(example[self.image], self.shape), int(example[self.label]), name
+        except MemoryError:
+            raise
+        except Exception as error:  # array_record, protobuf and Pillow have each their own
+            file, record = self._place(number)
+            return BadExample(
+                f"{file}, record {record}: example {number} of {self.split} ({name}) cannot be read: {_why(error)}"
+            )
+
+    def _place(self, number: int) -> tuple[str, int]:
+        for file in self._files:
+            if number < file.take:
+                return str(file.filename), file.skip + number
+            number -= file.take
+        raise IndexError(number)
+
+
+def scan(parts: Iterable[Records], max_corrupt: int, images: bool) -> dict[str, np.ndarray]:
+    """Reads and decodes every example of some splits once.
+
+    Args:
+      parts: the splits.
+      max_corrupt: how many examples, of all splits together, may be unreadable; they are left out.
+      images: whether the decoded images are returned.
+
+    Returns:
+      For each split S: "S.numbers", (examples,) int64, which records can be read, their "S.targets", (examples,) int32,
+      their "S.ids", (examples,) text, with `images` "S.inputs", (examples, ...) uint8, and "S.bad", (bad examples,)
+      text, what is wrong with the others.
+
+    Raises:
+      UserError: too many examples cannot be read, or a file cannot be.
+    """
+    arrays, bad = {}, []
+    for part in parts:
+        part.check_files()
+        size, before = len(part), len(bad)
+        inputs = np.empty((size if images else 0, *part.shape), np.uint8)
+        numbers, targets, ids = np.empty(size, np.int64), np.empty(size, np.int32), []
+        pieces = (range(first, min(first + AT_ONCE, size)) for first in range(0, size, AT_ONCE))
+        everything = enumerate(itertools.chain.from_iterable(map(part.read, pieces)))
+        for number, example in track(everything, f"decode {part.prepared.parent.name}/{part.split}", size):
+            if isinstance(example, BadExample):
+                bad.append(example)
+                allow(bad, max_corrupt)
+                continue
+            pixels, target, name = example
+            if images:
+                inputs[len(ids)] = pixels
+            numbers[len(ids)], targets[len(ids)] = number, target
+            ids.append(name)
+        found = {"numbers": numbers, "targets": targets} | ({"inputs": inputs} if images else {})
+        arrays |= {f"{part.split}.{name}": array[: len(ids)] for name, array in found.items()}
+        arrays |= {f"{part.split}.ids": np.array(ids, np.str_), f"{part.split}.bad": np.array(bad[before:], np.str_)}
+    return arrays
+
+
+def allow(bad: list[str], max_corrupt: int) -> None:
+    """Checks how many examples are unreadable.
+
+    Args:
+      bad: what is wrong with each.
+      max_corrupt: how many there may be.
+
+    Raises:
+      UserError: there are more; the last is named.
+    """
+    if len(bad) > max_corrupt:
+        others = f" (and {len(bad) - 1} before it; max_corrupt is {max_corrupt})" if len(bad) > 1 else ""
+        raise UserError(
+            f"{bad[-1]}{others}; restore the file, prepare the dataset again, or leave out up to N such examples: "
+            "--data.max_corrupt=N"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedSplit:
+    """A split whose images stay on disk, encoded; each is read and decoded whenever it is asked for.
+
+    Attributes:
+      records: where they are.
+      numbers: (examples,) int64, which record each example is.
+      targets: (examples,) int32.
+      ids: (examples,) one stable name per example.
+    """
+
+    records: Records
+    numbers: np.ndarray
+    targets: np.ndarray
+    ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """Reads the examples at `indices`: {"inputs": (batch, ...), "targets": (batch,)}.
+
+        Raises:
+          UserError: an example cannot be read, though it could when the dataset was loaded first.
+        """
+        inputs = np.empty((len(indices), *self.records.shape), np.uint8)
+        for row, example in enumerate(self.records.read(self.numbers[indices])):
+            if isinstance(example, BadExample):
+                raise UserError(f"{example}; restore the file or prepare the dataset again, then go on")
+            inputs[row] = example[0]
+        return {"inputs": inputs, "targets": self.targets[indices]}
+
+    def id(self, index: int) -> str:
+        """Names the example at `index`."""
+        return str(self.ids[index])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the whole split would take in memory."""
+        return len(self) * int(np.prod(self.records.shape)) + self.targets.nbytes
+
+    def take(self, indices: np.ndarray) -> "StreamedSplit":
+        """Makes the split of the examples at `indices`, in that order; nothing is read."""
+        return StreamedSplit(self.records, self.numbers[indices], self.targets[indices], self.ids[indices])
+
+
+def _pixels(content: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    with Image.open(io.BytesIO(content)) as image:
+        if image.mode not in EIGHT_BITS:
+            raise ValueError(f"its pixels have mode {image.mode}, which is not 8 bits a channel")
+        pixels = np.asarray(image.convert(MODES[shape[-1]]))
+    pixels = pixels.reshape(*pixels.shape[:2], shape[-1])  # grey comes as (height, width)
+    if pixels.shape != shape:
+        raise ValueError(f"it is {pixels.shape[0]}x{pixels.shape[1]} pixels, not {shape[0]}x{shape[1]}")
+    return pixels
+
+
+def _why(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,0 +1,122 @@
+"""Batches made ahead by other processes, through Grain: for splits that are read and decoded from disk."""
+
+import multiprocessing.util
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from jaxflow.data.batches import Batches
+from jaxflow.errors import UserError
+
+# Batches that each process keeps ready; that, what is being made and what is on its way bound the memory.
+READY = 1
+# Seconds that a process goes on after SIGTERM: schedulers send it to every process of a job, and the training process
+# may still need a batch on its way to the last checkpoint.
+GRACE = 30
+
+
+def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[int], Any], Callable[[], None]]:
+    """Makes batches ahead in worker processes, which take turns.
+
+    A batch follows from its step, so there is no state to keep: wherever the steps jump to, they start again there.
+
+    Args:
+      batches: makes a step's batch; a copy goes to each process.
+      steps: how many there are; nothing is made ahead past the last.
+      workers: how many processes.
+
+    Returns:
+      Step -> its batch, from a process where the step follows the one asked for last, else made here; and what ends
+      the processes, which otherwise end with this one.
+
+    Raises:
+      UserError: Grain is not installed. The first function raises one too, where a process failed.
+    """
+    try:
+        import cloudpickle
+        import grain
+        from absl import flags
+    except ImportError as error:
+        raise UserError(
+            f"workers is {workers}, which takes Grain: pip install -e '.[stream]', or set workers to 0"
+        ) from error
+    from jaxflow.experiment import FILE_MODULE
+
+    module = sys.modules[type(batches.split).__module__]
+    if module.__name__.startswith(FILE_MODULE):  # an experiment file's own class: nobody can import it by name
+        cloudpickle.register_pickle_by_value(module)
+
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()  # Grain asks absl for flags, which only an absl program parses
+
+    lock, coming, due = threading.Lock(), None, None
+
+    def start(first: int) -> Iterator[dict[str, np.ndarray]]:
+        ahead = grain.MapDataset.range(first, steps).map(batches)
+        # No threads and no buffer inside a process: an element is a whole batch.
+        ahead = ahead.to_iter_dataset(grain.ReadOptions(num_threads=0, prefetch_buffer_size=0))
+        options = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=READY)
+        return iter(ahead.mp_prefetch(options, worker_init_fn=_live_and_die_with_parent))
+
+    def make(step: int) -> dict[str, np.ndarray]:
+        nonlocal coming, due
+        with lock:
+            if step != due or step >= steps:
+                stop()
+                batch = batches(step)  # here: nobody waits for processes to start
+            else:
+                coming = start(step) if coming is None else coming
+                try:
+                    batch = _next(coming)
+                except BaseException:
+                    stop()
+                    raise
+            due = step + 1
+            return batch
+
+    def stop() -> None:
+        nonlocal coming
+        if coming is not None:
+            coming.close()
+            coming = None
+
+    def close() -> None:
+        with lock:
+            stop()
+
+    # When `make` is collected, or this process ends: then before the thread pool (15) by which Grain frees shared memory.
+    multiprocessing.util.Finalize(make, close, exitpriority=100)
+    return make, close
+
+
+def _next(coming: Iterator[dict[str, Any]]) -> dict[str, np.ndarray]:
+    try:
+        # Copied out of the memory that is shared with the process, which is freed with the array.
+        return {name: np.array(leaf) for name, leaf in next(coming).items()}
+    except UserError:
+        raise
+    except RuntimeError as error:
+        if "terminated unexpectedly" not in str(error):
+            raise
+        raise UserError(
+            f"a process that reads ahead ended ({error}); if memory ran out, use fewer --workers or a smaller batch; a "
+            "script that trains with workers does so under if __name__ == '__main__'"
+        ) from error
+
+
+def _live_and_die_with_parent(index: int, count: int) -> None:
+    """Prepares a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of the terminal
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(GRACE))
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        parent.join()
+        os._exit(0)  # it was killed and could not say goodbye
+
+    threading.Thread(target=watch, daemon=True).start()
