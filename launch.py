@@ -24,8 +24,8 @@ USAGE = """usage: python launch.py [VERB] [--config FILE] [--workdir DIR] [--FIE
 
 several processes, each with its devices (train, evaluate, no verb; docs/multihost.md):
   --coordinator HOST:PORT --num-processes N --process-id I
-                     join the others; process 0 listens there. Under srun, mpirun and on TPU pods JAX finds them itself,
-                     elsewhere --coordinator auto lets it try
+                     join the others; process 0 listens there. Under srun, mpirun and on TPU pods JAX finds them, and
+                     --coordinator auto lets it try elsewhere
   --local-processes N  start N processes on this machine, for trying out
 
 exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal and saved (launch again to go on),
@@ -110,8 +110,8 @@ def run_locally(flags: argparse.Namespace, argv: list[str]) -> int:
 
     if flags.coordinator or flags.num_processes or flags.process_id:
         raise UserError(f"--local-processes says all; leave out {', '.join(f'--{name}' for name in PROCESSES)}")
-    position = [word.partition("=")[0] for word in argv].index("--local-processes")
-    rest = argv[:position] + argv[position + (1 if "=" in argv[position] else 2) :]
+    at = [word.partition("=")[0] for word in argv].index("--local-processes")
+    rest = argv[:at] + argv[at + (1 if "=" in argv[at] else 2) :]
     return run_here([sys.executable, str(Path(__file__).resolve()), *rest], flags.local_processes)
 
 
@@ -127,7 +127,7 @@ def prepare(verb: str, flags: argparse.Namespace) -> None:
     keep_freed_memory()
     if not flags.no_cache:
         keep_compiled_programs(cache_folder() / "programs")
-    if set(PROCESSES) <= set(FLAGS[verb]) and not flags.help:
+    if "coordinator" in FLAGS[verb] and not flags.help:
         from jaxflow.processes import join
 
         join(flags.coordinator, flags.num_processes, flags.process_id)

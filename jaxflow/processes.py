@@ -7,7 +7,9 @@ hangs on a file, a clock or a mistake that only one process sees, the functions 
 import itertools
 import os
 import pickle
+import socket
 import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -21,6 +23,8 @@ T = TypeVar("T")
 # The coordinator's messages are waited for as long as a process may need to load data or to write a report. A process
 # that is dead is noticed by JAX after 100 s, which then ends the others.
 PATIENCE = 24 * 60 * 60 * 1000  # milliseconds
+# How long process 0 may take to start.
+START = 300  # seconds
 # How long a process that has failed waits for the others to fail of the same mistake.
 SYMPATHY = 3000  # milliseconds
 _numbers = itertools.count()
@@ -43,12 +47,14 @@ def join(coordinator: str | None = None, num_processes: str | None = None, proce
         return
     if arguments == {}:
         return
+    if arguments and arguments["process_id"] > 0:
+        _wait_for(arguments["coordinator_address"])
     try:
         jax.distributed.initialize(**(arguments or {}))
     except (RuntimeError, ValueError) as error:
         reason = next(iter(str(error).splitlines()), "")
         raise UserError(
-            f"cannot join the other processes ({_cluster(os.environ) or coordinator}): {reason}; say where they are: "
+            f"cannot join the other processes ({coordinator or _cluster(os.environ)}): {reason}; say where they are: "
             "--coordinator HOST:PORT --num-processes N --process-id I"
         ) from error
     console.quiet = console.quiet or not is_main()
@@ -74,6 +80,22 @@ def give_up(status: int) -> int:
         sys.stderr.flush()
         os._exit(status)
     return status
+
+
+def _wait_for(address: str) -> None:
+    """Waits until the coordinator listens: JAX would abort the process if it does not, and say little."""
+    host, _, port = address.rpartition(":")
+    deadline = time.monotonic() + START
+    while True:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+            return
+        except OSError as error:  # not there yet, or its name is not known yet
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"cannot reach process 0 at {address} for {START} s: {error}; start it, or change --coordinator"
+                ) from error
+            time.sleep(0.2)
 
 
 def _explicit(coordinator: str | None, num_processes: str | None, process_id: str | None) -> dict[str, Any] | None:

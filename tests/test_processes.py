@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import jaxflow
+from jaxflow import processes
 from jaxflow.processes import _cluster, _explicit, agreed, is_main, main_first, on_main, together
 from jaxflow.training.checkpoint import saved_steps
 from jaxflow.training.setup import read_trained
@@ -222,6 +223,12 @@ def test_flags_become_arguments():
         "process_id": 3,
         "cluster_detection_method": "deactivate",
     }
+
+
+def test_a_coordinator_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(processes, "START", 0.3)
+    with pytest.raises(jaxflow.UserError, match=r"cannot reach process 0 at 127\.0\.0\.1:9 for 0\.3 s: .*refused"):
+        processes.join("127.0.0.1:9", "2", "1")
 
 
 @pytest.mark.parametrize(
