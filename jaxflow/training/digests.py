@@ -26,7 +26,7 @@ def digests(tree: Any) -> dict[str, str]:
     leaves = named_leaves(tree)
     mesh = next((leaf.sharding.mesh for leaf in leaves.values() if isinstance(leaf.sharding, NamedSharding)), None)
     # On every device, so that each of several processes can read them.
-    digest_all = _digest_all(None if mesh is None else NamedSharding(mesh, PartitionSpec()))
+    digest_all = _compiled(None if mesh is None else NamedSharding(mesh, PartitionSpec()))
     pairs = jax.device_get(digest_all(list(leaves.values())))
     return {name: "".join(f"{int(word):08x}" for word in pair) for name, pair in zip(leaves, pairs)}
 
@@ -46,8 +46,10 @@ def _is_abstract(leaf: Any) -> bool:
 
 
 @functools.cache
-def _digest_all(where: NamedSharding | None) -> Callable[[list[jax.Array]], list[jax.Array]]:
-    return jax.jit(lambda leaves: [_digest(leaf) for leaf in leaves], out_shardings=where)
+def _compiled(where: NamedSharding | None) -> Callable[[list[jax.Array]], list[jax.Array]]:
+    # A digest is bound by memory: on CPU compiling it well takes longer than it can ever save.
+    options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
+    return jax.jit(lambda leaves: [_digest(leaf) for leaf in leaves], out_shardings=where, compiler_options=options)
 
 
 def _digest(leaf: jax.Array) -> jax.Array:

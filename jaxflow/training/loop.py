@@ -64,10 +64,7 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
         checkpoints(folder, experiment) as kept,
         closing(feed),
     ):
-        state = begin(kept, setup)
-        first = int(state.step)
-        if total == 0:
-            save(kept, state, setup.meta)
+        state, first = begin(kept, setup)
         empty, rate = program.empty_metrics(), jax.jit(partial(learning_rate, experiment.optimizer, total))
         step, stop, pace, totals, watch = first, False, 1, empty, Stopwatch()
         train_steps = program.train_steps(feed, state) if step < total else None
@@ -113,12 +110,9 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
         restore(kept, step, program.template())  # done means that what was saved can be read back
     if stop and step < total:
         raise StoppedError(f"stopped at step {step} of {total}, which is saved; launch again to go on")
-    left_out = sum(setup.dataset.left_out.values())
-    done = {
-        "steps": total,
-        "checkpoint_step": total,
-        "skipped_steps": int(state.skipped),
-        "left_out_examples": left_out,
+    done = {"steps": total, "checkpoint_step": total, "skipped_steps": int(state.skipped)}
+    done |= {
+        "left_out_examples": sum(setup.dataset.left_out.values()),
         "state_bytes_per_device": bytes_per_device(state),
     }
     return done | last_validation(folder) | watch.speed(experiment.batch_size)

@@ -17,7 +17,7 @@ from jaxflow.experiment import Experiment, from_json, to_json
 from jaxflow.processes import main_first, on_main, together
 from jaxflow.rundir import check_same_run, read_experiment
 from jaxflow.training import preprocess
-from jaxflow.training.checkpoint import Checkpoints, DamagedError, checkpoints, choose, read_meta, saved_steps
+from jaxflow.training.checkpoint import Checkpoints, DamagedError, checkpoints, choose, read_meta, save, saved_steps
 from jaxflow.training.feed import Feed, make_feed
 from jaxflow.training.parallel import bytes_per_device
 from jaxflow.training.program import Program, assemble
@@ -78,29 +78,31 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
     return Setup(experiment, dataset, program, feed, meta)
 
 
-def begin(kept: Checkpoints, setup: Setup) -> TrainState:
+def begin(kept: Checkpoints, setup: Setup) -> tuple[TrainState, int]:
     """Makes the state that training starts from, and says which it is.
 
     Args:
-      kept: the run's checkpoints.
+      kept: the run's checkpoints; of a run without steps the initial state is saved there.
       setup: what is trained.
 
     Returns:
-      The newest state of the run, or the initial one where it has none.
+      The newest state of the run, or the initial one where it has none, and its step.
 
     Raises:
       UserError: as `resume`.
     """
-    state = resume(kept, setup)
+    total, state = setup.program.total_steps, resume(kept, setup)
     if state is None:
         state = setup.init()
         say(parameter_overview.get_parameter_overview(state.params, include_stats=False))
+        if total == 0:
+            save(kept, state, setup.meta)
     else:
-        say(f"resumed {kept.folder.parent} at step {int(state.step)} of {setup.program.total_steps}")
+        say(f"resumed {kept.folder.parent} at step {int(state.step)} of {total}")
     if setup.experiment.strategy == "fsdp":
         devices = len(setup.program.layout.devices)
         say(f"the state takes {bytes_per_device(state):,} bytes on each of the devices, of which there are {devices}")
-    return state
+    return state, int(state.step)
 
 
 def resume(kept: Checkpoints, setup: Setup, before: float = math.inf) -> TrainState | None:

@@ -89,7 +89,7 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
         with lock:
             stop()
 
-    # When `make` is collected, or this process ends: then before the thread pool (15) by which Grain frees shared memory.
+    # When `make` is collected, or this process ends: then before the thread pool (15) by which Grain frees memory.
     multiprocessing.util.Finalize(make, close, exitpriority=100)
     return make, close
 
