@@ -111,10 +111,8 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
     if stop and step < total:
         raise StoppedError(f"stopped at step {step} of {total}, which is saved; launch again to go on")
     done = {"steps": total, "checkpoint_step": total, "skipped_steps": int(state.skipped)}
-    done |= {
-        "left_out_examples": sum(setup.dataset.left_out.values()),
-        "state_bytes_per_device": bytes_per_device(state),
-    }
+    done["left_out_examples"] = sum(setup.dataset.left_out.values())
+    done["state_bytes_per_device"] = bytes_per_device(state)
     return done | last_validation(folder) | watch.speed(experiment.batch_size)
 
 
