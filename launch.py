@@ -62,9 +62,8 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
             fail(f"the verb comes first: launch.py {word} ...")
         owners = [owner for owner, own in FLAGS.items() if word.lstrip("-").partition("=")[0] in own]
         if word.startswith("--") and owners:
-            fail(
-                f"{word.partition('=')[0]} belongs to {' and '.join(owners).replace('run', '(no verb)')}, not to {verb}"
-            )
+            named = " and ".join(owners).replace("run", "(no verb)")
+            fail(f"{word.partition('=')[0]} belongs to {named}, not to {verb}")
     return verb, flags, rest
 
 

@@ -15,11 +15,10 @@ from jaxflow.processes import agreed, on_main
 from jaxflow.rundir import open_run, storage_error, update_results
 from jaxflow.training.checkpoint import checkpoints, save
 from jaxflow.training.log import MetricWriter, Reporter, Stopwatch, check_skipped, last_validation, read_totals
-from jaxflow.training.parallel import bytes_per_device
 from jaxflow.training.passes import evaluate_split, evaluation_batch_size
 from jaxflow.training.restore import restore
 from jaxflow.training.schedules import learning_rate
-from jaxflow.training.setup import Setup, begin, load_data, set_up
+from jaxflow.training.setup import Setup, begin, load_data, outcome, set_up
 from jaxflow.training.stop import stop_signals, watchdog
 
 
@@ -56,8 +55,7 @@ def train(
 def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
     experiment, program, feed, splits = setup.experiment, setup.program, setup.feed, setup.dataset.splits
     total, per_epoch = program.total_steps, len(splits["train"]) / experiment.batch_size
-    eval_step, layout = program.eval_step(), program.layout
-    rows = evaluation_batch_size(experiment.batch_size, len(layout.devices))
+    eval_step, rows = program.eval_step(), evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
     with (
         stop_signals() as stopping,
         watchdog(experiment.watchdog_seconds) as beat,
@@ -98,7 +96,9 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
                     beat()
                 metrics = None
                 if step == validate_at and "validation" in splits:
-                    metrics, _ = evaluate_split(eval_step, state.variables(), splits["validation"], rows, layout)
+                    metrics, _ = evaluate_split(
+                        eval_step, state.variables(), splits["validation"], rows, program.layout
+                    )
                     writer.write_scalars(step, metrics, "validation")
                     report.validation(step, metrics)
                 if step == save_at:
@@ -110,10 +110,7 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
         restore(kept, step, program.template())  # done means that what was saved can be read back
     if stop and step < total:
         raise StoppedError(f"stopped at step {step} of {total}, which is saved; launch again to go on")
-    done = {"steps": total, "checkpoint_step": total, "skipped_steps": int(state.skipped)}
-    done["left_out_examples"] = sum(setup.dataset.left_out.values())
-    done["state_bytes_per_device"] = bytes_per_device(state)
-    return done | last_validation(folder) | watch.speed(experiment.batch_size)
+    return outcome(setup, state) | last_validation(folder) | watch.speed(experiment.batch_size)
 
 
 def _next_due(step: int, every: float | None, total: int) -> int:

@@ -105,6 +105,17 @@ def begin(kept: Checkpoints, setup: Setup) -> tuple[TrainState, int]:
     return state, int(state.step)
 
 
+def outcome(setup: Setup, state: TrainState) -> dict[str, int]:
+    """Lists what a finished run says of itself in results.json, beside its metrics and its speed."""
+    return {
+        "steps": setup.program.total_steps,
+        "checkpoint_step": int(state.step),
+        "skipped_steps": int(state.skipped),
+        "left_out_examples": sum(setup.dataset.left_out.values()),
+        "state_bytes_per_device": bytes_per_device(state),
+    }
+
+
 def resume(kept: Checkpoints, setup: Setup, before: float = math.inf) -> TrainState | None:
     """Reads the newest intact state of a run that is to go on.
 
