@@ -55,7 +55,7 @@ def train(
 def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
     experiment, program, feed, splits = setup.experiment, setup.program, setup.feed, setup.dataset.splits
     total, per_epoch = program.total_steps, len(splits["train"]) / experiment.batch_size
-    eval_step, rows = program.eval_step(), evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
+    measure, rows = program.measure(), evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
     with (
         stop_signals() as stopping,
         watchdog(experiment.watchdog_seconds) as beat,
@@ -96,9 +96,7 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
                     beat()
                 metrics = None
                 if step == validate_at and "validation" in splits:
-                    metrics, _ = evaluate_split(
-                        eval_step, state.variables(), splits["validation"], rows, program.layout
-                    )
+                    metrics, _ = evaluate_split(measure, state.variables(), splits["validation"], rows, program.layout)
                     writer.write_scalars(step, metrics, "validation")
                     report.validation(step, metrics)
                 if step == save_at:
