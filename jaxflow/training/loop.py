@@ -55,7 +55,7 @@ def train(
 def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
     experiment, program, feed, splits = setup.experiment, setup.program, setup.feed, setup.dataset.splits
     total, per_epoch = program.total_steps, len(splits["train"]) / experiment.batch_size
-    measure, rows = program.measure(), evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
+    measure, rows = program.eval_step(), evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
     with (
         stop_signals() as stopping,
         watchdog(experiment.watchdog_seconds) as beat,
