@@ -22,13 +22,20 @@ USAGE = """usage: python launch.py [VERB] [--config FILE] [--workdir DIR] [--FIE
   --no-cache         compile anew instead of taking programs from ~/.cache/jaxflow ($JAXFLOW_CACHE_DIR)
   --FIELD=VALUE      change any field of the experiment; --config FILE --help lists them all
 
+several processes, each with its devices (train, evaluate, no verb; docs/multihost.md):
+  --coordinator HOST:PORT --num-processes N --process-id I
+                     join the others; process 0 listens there. Under srun, mpirun and on TPU pods JAX finds them, and
+                     --coordinator auto lets it try elsewhere
+  --local-processes N  start N processes on this machine, for trying out
+
 exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal and saved (launch again to go on),
 130 interrupted before or after training, 1 anything else"""
 
+PROCESSES = ("coordinator", "num-processes", "process-id")
 FLAGS = {
-    "run": ("overwrite",),
-    "train": ("overwrite",),
-    "evaluate": ("checkpoint",),
+    "run": ("overwrite", *PROCESSES, "local-processes"),
+    "train": ("overwrite", *PROCESSES, "local-processes"),
+    "evaluate": ("checkpoint", *PROCESSES, "local-processes"),
     "predict": ("checkpoint", "input", "output"),
     "replay": ("step",),
 }
@@ -55,9 +62,8 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
             fail(f"the verb comes first: launch.py {word} ...")
         owners = [owner for owner, own in FLAGS.items() if word.lstrip("-").partition("=")[0] in own]
         if word.startswith("--") and owners:
-            fail(
-                f"{word.partition('=')[0]} belongs to {' and '.join(owners).replace('run', '(no verb)')}, not to {verb}"
-            )
+            named = " and ".join(owners).replace("run", "(no verb)")
+            fail(f"{word.partition('=')[0]} belongs to {named}, not to {verb}")
     return verb, flags, rest
 
 
@@ -75,36 +81,65 @@ def main(argv: list[str]) -> int:
         if not flags.help:
             fail("say what to run: --config FILE, or --workdir DIR for a run that exists")
         return 0
+    from jaxflow.errors import StoppedError, UserError
+
+    try:
+        if getattr(flags, "local_processes", None) is not None and not flags.help:
+            return run_locally(flags, argv)
+        prepare(verb, flags)
+        return run(verb, flags, overrides)
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        status = 2
+    except StoppedError as stopped:
+        print(stopped, file=sys.stderr)
+        return 75
+    except KeyboardInterrupt:
+        print("interrupted; launch again to go on from the last checkpoint", file=sys.stderr)
+        status = 130
+    from jaxflow.processes import give_up
+
+    return give_up(status)
+
+
+def run_locally(flags: argparse.Namespace, argv: list[str]) -> int:
+    """Starts this command again as several processes."""
+    from jaxflow.errors import UserError
+    from jaxflow.spawn import run_here
+
+    if flags.coordinator or flags.num_processes or flags.process_id:
+        raise UserError(f"--local-processes says all; leave out {', '.join(f'--{name}' for name in PROCESSES)}")
+    at = [word.partition("=")[0] for word in argv].index("--local-processes")
+    rest = argv[:at] + argv[at + (1 if "=" in argv[at] else 2) :]
+    return run_here([sys.executable, str(Path(__file__).resolve()), *rest], flags.local_processes)
+
+
+def prepare(verb: str, flags: argparse.Namespace) -> None:
+    """Does what must be done before JAX starts."""
     from jaxflow.startup import collect_garbage_seldom, keep_compiled_programs, keep_freed_memory
 
     collect_garbage_seldom()
     # TensorFlow Datasets and Orbax speak through absl; what a person must know, jaxflow says itself.
     logging.getLogger("absl").setLevel(logging.ERROR)
     from jaxflow.data.cache import cache_folder
-    from jaxflow.errors import StoppedError, UserError
 
     keep_freed_memory()
     if not flags.no_cache:
         keep_compiled_programs(cache_folder() / "programs")
-    try:
-        return run(verb, flags, overrides)
-    except UserError as error:
-        fail(" ".join(str(error).split()))
-    except StoppedError as stopped:
-        print(stopped, file=sys.stderr)
-        return 75
-    except KeyboardInterrupt:
-        print("interrupted; launch again to go on from the last checkpoint", file=sys.stderr)
-        return 130
+    if "coordinator" in FLAGS[verb] and not flags.help:
+        from jaxflow.processes import join
+
+        join(flags.coordinator, flags.num_processes, flags.process_id)
 
 
 def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
     """Builds the experiment and hands it to the verb's function."""
     import jaxflow
     from jaxflow.console import console, say
+    from jaxflow.processes import is_main
     from jaxflow.rundir import default_workdir, read_experiment
 
-    console.quiet = flags.quiet
+    console.quiet = flags.quiet or not is_main()
     source = Path(flags.config) if flags.config else None
     experiment = jaxflow.load(source) if source else read_experiment(Path(flags.workdir))
     if flags.help:
@@ -121,7 +156,9 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
     workdir = Path(flags.workdir) if flags.workdir else default_workdir(source, written, experiment)
 
     if verb in ("run", "train"):
-        dataset = experiment.data.load()
+        from jaxflow.training.setup import load_data
+
+        dataset = load_data(experiment)
         results = jaxflow.train(experiment, workdir, dataset=dataset, source=source, overwrite=flags.overwrite)
         if verb == "run" and results.get("test_step") != results["steps"]:
             results = jaxflow.evaluate(workdir, experiment=experiment, dataset=dataset)

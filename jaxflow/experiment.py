@@ -53,8 +53,9 @@ class Experiment:
     with it set gives the same numbers on any number of devices."""
     ema: float | None = None
     """Decay of an exponential moving average of the parameters, which is then what is evaluated; None for none."""
-    strategy: Literal["pmap", "shard_map"] = field(default="pmap", metadata=NOT_IDENTITY)
-    """How a step spreads over several devices; on one device it is plain jit."""
+    strategy: Literal["pmap", "shard_map", "fsdp"] = field(default="pmap", metadata=NOT_IDENTITY)
+    """How a step spreads over several devices; on one device it is plain jit. pmap and shard_map keep the whole state
+    on each; fsdp divides parameters, optimizer state and moving average over them, for models that fit on none."""
     feed: Literal["auto", "device", "host"] = field(default="auto", metadata=NOT_IDENTITY)
     """Where training batches are gathered: on the device, which then holds the whole split, or on the host. auto takes
     the device where the split is in memory and fits, and no workers are asked for."""

@@ -12,12 +12,13 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from jaxflow.errors import UserError
 from jaxflow.experiment import FILE_MODULE, Experiment, differences, dumps, execute, from_json
+from jaxflow.processes import on_main
 
 # What a run writes into its folder, and --overwrite removes; anything else there is the user's.
 WRITTEN = (
@@ -52,7 +53,7 @@ def default_workdir(config: str | Path, written: Experiment, overridden: Experim
 
 @contextmanager
 def open_run(workdir: Path, experiment: Experiment, source: Path | None, overwrite: bool) -> Iterator[Path]:
-    """Makes a run folder, or opens it to go on with the same experiment, and locks it.
+    """Makes a run folder, or opens it to go on with the same experiment, and locks it; of several processes, one does.
 
     Args:
       workdir: the folder.
@@ -66,28 +67,8 @@ def open_run(workdir: Path, experiment: Experiment, source: Path | None, overwri
     Raises:
       UserError: the folder holds a different experiment, is no run folder, cannot be written or is in use.
     """
-    description = dumps(experiment)
-    text = source.read_text() if source else None
-    try:
-        _refuse_strangers(workdir)
-        if not overwrite:
-            check_same_run(workdir, experiment, source)
-            read_results(workdir)
-        workdir.mkdir(parents=True, exist_ok=True)
-        lock = (workdir / ".lock").open("a+")
-    except OSError as error:
-        raise UserError(f"cannot make a run in {workdir}: {error.strerror}; choose another --workdir") from error
-    with lock:
-        _lock(lock, workdir)
-        try:
-            if overwrite:
-                _empty(workdir)
-            if source and text is not None:
-                write_atomically(workdir / source.name, text)
-            write_atomically(workdir / "experiment.json", description)
-            write_atomically(workdir / "environment.json", json.dumps(environment(), indent=2) + "\n")
-        except OSError as error:
-            raise UserError(f"cannot write to {workdir}: {error.strerror}; choose another --workdir") from error
+    with ExitStack() as opened:
+        on_main(lambda: opened.enter_context(_opened(workdir, experiment, source, overwrite)))
         yield workdir
 
 
@@ -226,9 +207,37 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "versions": versions,
         "devices": [f"{device.platform}:{device.device_kind}" for device in jax.devices()],
+        "processes": jax.process_count(),
         "cpus": os.cpu_count(),
         "command": sys.argv,
     }
+
+
+@contextmanager
+def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrite: bool) -> Iterator[None]:
+    description = dumps(experiment)
+    text = source.read_text() if source else None
+    try:
+        _refuse_strangers(workdir)
+        if not overwrite:
+            check_same_run(workdir, experiment, source)
+            read_results(workdir)
+        workdir.mkdir(parents=True, exist_ok=True)
+        lock = (workdir / ".lock").open("a+")
+    except OSError as error:
+        raise UserError(f"cannot make a run in {workdir}: {error.strerror}; choose another --workdir") from error
+    with lock:
+        _lock(lock, workdir)
+        try:
+            if overwrite:
+                _empty(workdir)
+            if source and text is not None:
+                write_atomically(workdir / source.name, text)
+            write_atomically(workdir / "experiment.json", description)
+            write_atomically(workdir / "environment.json", json.dumps(environment(), indent=2) + "\n")
+        except OSError as error:
+            raise UserError(f"cannot write to {workdir}: {error.strerror}; choose another --workdir") from error
+        yield
 
 
 def _refuse_strangers(workdir: Path) -> None:

@@ -134,6 +134,13 @@ MISTAKES = {
     "stray word": (["train", "--config", DIGITS, "stray"], "stray"),
     "verb last": (["--config", DIGITS, "train"], "the verb comes first"),
     "another verb's flag": (["train", "--config", DIGITS, "--input=x"], "--input belongs to predict"),
+    "local processes": (
+        ["--config", DIGITS, "--local-processes=two"],
+        "--local-processes is two; it must be 1 or more",
+    ),
+    "both": (["--config", DIGITS, "--local-processes=2", "--process-id=1"], "leave out --coordinator"),
+    "process": (["--config", DIGITS, "--process-id=1"], "--coordinator and --num-processes missing"),
+    "alone": (["predict", "--workdir", "x", "--local-processes=2"], "belongs to (no verb) and train and evaluate, not"),
     "dropout": (["--config", DIGITS, "--model.dropout=1.5"], "dropout is 1.5; it must be in [0, 1)"),
     "learning rate": (["--config", DIGITS, "--optimizer.learning_rate=-1"], "optimizer.learning_rate is -1.0"),
     "unknown dataset": (["--config", "tfds.py", "--data.name=cifar11"], "perhaps you meant cifar10"),

@@ -1,5 +1,6 @@
 """The test split, once: metrics, predictions, figures."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from jaxflow.errors import UserError
 from jaxflow.evaluation.report import figures
 from jaxflow.evaluation.report.page import write_page
 from jaxflow.experiment import Experiment
+from jaxflow.processes import on_main
 from jaxflow.rundir import read_results, update_results, write_table
 from jaxflow.training.log import read_metrics
 from jaxflow.training.passes import evaluate_split, evaluation_batch_size
-from jaxflow.training.setup import Trained, read_trained
+from jaxflow.training.setup import Trained, load_data, read_trained
 
 
 def evaluate(
@@ -40,20 +42,31 @@ def evaluate(
     """
     workdir = Path(workdir)
     trained = read_trained(workdir, checkpoint, experiment)
-    splits = (dataset or trained.experiment.data.load()).splits
+    splits = (dataset or load_data(trained.experiment)).splits
     if "test" not in splits:
         raise UserError(f"the data of {workdir} has no test split; it has {', '.join(splits)}")
-    program, test = trained.program, splits["test"]
-    batch_size = evaluation_batch_size(trained.experiment.batch_size, len(program.layout.devices))
-    metrics, predictions = evaluate_split(program.eval_step(), trained.state.variables(), test, batch_size)
+    layout = trained.program.layout
+    batch_size = evaluation_batch_size(trained.experiment.batch_size, len(layout.devices))
+    metrics, predictions = evaluate_split(
+        trained.program.eval_step(), trained.state.variables(), splits["test"], batch_size, layout
+    )
+    return on_main(lambda: _write(workdir, trained, splits, metrics, predictions))
+
+
+def _write(
+    workdir: Path, trained: Trained, splits: Mapping[str, Split], metrics: dict[str, float], predictions: np.ndarray
+) -> dict[str, Any]:
+    """Writes what an evaluation leaves in the run folder, and gives all of the run's results."""
+    test = splits["test"]
     baseline = trained.experiment.problem.baseline(splits["train"].targets, test.targets)
     results = read_results(workdir)
     before = results.get("test_evaluations", 0)
     if before:
         say(f"the test split was evaluated {before} times before; choose models by validation, not by the test")
     new = {"test": metrics, "baseline": baseline, "test_step": trained.step, "test_evaluations": before + 1}
+    schema = trained.program.schema
     try:
-        _write_predictions(workdir / "predictions" / "test.csv", test, predictions, program.schema)
+        _write_predictions(workdir / "predictions" / "test.csv", test, predictions, schema)
         _write_report(workdir, trained, results | new, test, predictions)
         return update_results(workdir, new)  # last: results that are there have their files beside them
     except OSError as error:

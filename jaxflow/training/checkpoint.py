@@ -18,10 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jax
-
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
+from jaxflow.processes import is_main, on_main
 from jaxflow.rundir import storage_error
 from jaxflow.training.digests import digests, named_leaves
 from jaxflow.training.state import TrainState
@@ -57,7 +56,7 @@ class Checkpoints:
         """Starts what reads and writes, and removes what a killed process left half-written."""
         import orbax.checkpoint as ocp
 
-        if not self.read_only and jax.process_index() == 0:
+        if not self.read_only and is_main():
             for path in self.folder.glob("*.orbax-checkpoint-tmp*"):
                 shutil.rmtree(path, ignore_errors=True)
         return ocp.AsyncCheckpointer(ocp.CompositeCheckpointHandler())
@@ -69,7 +68,7 @@ class Checkpoints:
 
     def used(self) -> bool:
         """Whether there is, or was, any checkpoint."""
-        return bool(saved_steps(self.folder)) or self.aside.exists()
+        return on_main(lambda: bool(saved_steps(self.folder)) or self.aside.exists())
 
     def check(self) -> None:
         """Raises what went wrong with a write in the background, as UserError where it is the disk."""
@@ -124,7 +123,7 @@ def save(
     import orbax.checkpoint as ocp
 
     step = int(state.step)
-    if step in saved_steps(kept.folder):
+    if on_main(lambda: step in saved_steps(kept.folder)):
         return
     kept.wait()
     _prune(kept)
@@ -174,10 +173,12 @@ def read_item(kept: Checkpoints, step: int, item: str, how: Any) -> Any:
       DamagedError: it cannot be read.
     """
     import orbax.checkpoint as ocp
+    from etils import epath
 
     path = kept.folder / str(step)
     try:
-        return kept.orbax.restore(path, args=ocp.args.Composite(**{item: how}))[item]
+        # By the handler: the checkpointer itself would wait for all processes, also where only one of them reads.
+        return kept.orbax.handler.restore(epath.Path(path), args=ocp.args.Composite(**{item: how}))[item]
     except PermissionError as error:
         raise UserError(f"checkpoint {path} cannot be read: permission denied") from error
     except Exception as error:
@@ -228,7 +229,7 @@ def _best(kept: Checkpoints) -> int | None:
 def _prune(kept: Checkpoints) -> None:
     """Removes checkpoints that are neither the best nor among the latest."""
     steps = saved_steps(kept.folder)
-    if kept.read_only or len(steps) <= kept.keep or jax.process_index() != 0:
+    if kept.read_only or len(steps) <= kept.keep or not is_main():
         return
     for step in set(steps[: -kept.keep]) - {_best(kept)}:
         # Renamed first: a folder that is being removed must never look like a checkpoint.

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.sharding import NamedSharding, PartitionSpec
 
 
 def digests(tree: Any) -> dict[str, str]:
@@ -23,7 +24,10 @@ def digests(tree: Any) -> dict[str, str]:
       16 hexadecimal digits by the leaf's path, such as "params/Dense_0/kernel".
     """
     leaves = named_leaves(tree)
-    pairs = jax.device_get(_compiled()(list(leaves.values())))
+    mesh = next((leaf.sharding.mesh for leaf in leaves.values() if isinstance(leaf.sharding, NamedSharding)), None)
+    # On every device, so that each of several processes can read them.
+    digest_all = _compiled(None if mesh is None else NamedSharding(mesh, PartitionSpec()))
+    pairs = jax.device_get(digest_all(list(leaves.values())))
     return {name: "".join(f"{int(word):08x}" for word in pair) for name, pair in zip(leaves, pairs)}
 
 
@@ -42,10 +46,10 @@ def _is_abstract(leaf: Any) -> bool:
 
 
 @functools.cache
-def _compiled() -> Callable[[list[jax.Array]], list[jax.Array]]:
+def _compiled(where: NamedSharding | None) -> Callable[[list[jax.Array]], list[jax.Array]]:
     # A digest is bound by memory: on CPU compiling it well takes longer than it can ever save.
     options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
-    return jax.jit(lambda leaves: [_digest(leaf) for leaf in leaves], compiler_options=options)
+    return jax.jit(lambda leaves: [_digest(leaf) for leaf in leaves], out_shardings=where, compiler_options=options)
 
 
 def _digest(leaf: jax.Array) -> jax.Array:

@@ -13,6 +13,7 @@ from jaxflow.data.batches import Batches
 from jaxflow.data.dataset import ArraySplit, Split
 from jaxflow.data.order import steps_in
 from jaxflow.experiment import Experiment
+from jaxflow.processes import agreed
 from jaxflow.training.parallel import Layout
 from jaxflow.training.workers import by_workers
 
@@ -27,7 +28,8 @@ class Feed:
     Attributes:
       resident: arrays that stay on every device; () where batches come from the host.
       most: how many steps can be sent at once.
-      items: (first step, count) -> what is sent to the devices for `count` steps, (most, batch, ...).
+      items: (first step, count) -> what is sent to the devices for `count` steps, (most, batch, ...); on several
+        processes each one's own rows of the batches.
       fetch: (resident, item of one step) -> batch; pure, runs inside the step. Beside what the split holds a batch has
         each example's "index" in the split and its "epoch", both (batch,) int32.
       close: ends the threads and processes that read ahead; what is dropped unclosed ends them too, when it is
@@ -93,7 +95,7 @@ def _on_device(split: Split, experiment: Experiment, layout: Layout) -> bool:
     if experiment.feed == "auto":
         # What lies on disk was put there to stay, and workers are asked for only where the host is to feed.
         in_memory = isinstance(split, ArraySplit) and not experiment.workers
-        return in_memory and split.nbytes <= _room(layout.devices[0])
+        return in_memory and agreed(split.nbytes <= _room(layout.device))
     return experiment.feed == "device"
 
 

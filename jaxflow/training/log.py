@@ -13,12 +13,13 @@ from tensorboardX import SummaryWriter
 
 from jaxflow.console import bar, console, say
 from jaxflow.errors import UserError
+from jaxflow.processes import is_main
 from jaxflow.rundir import write_atomically
 from jaxflow.training.state import TrainState
 
 
 class MetricWriter:
-    """Writes numbers under the names of CLU's writers, to JSON lines and TensorBoard.
+    """Writes numbers under the names of CLU's writers, to JSON lines and TensorBoard; of several processes, one does.
 
     Attributes:
       folder: the run folder; lines go to metrics.jsonl, events to tensorboard/.
@@ -27,10 +28,14 @@ class MetricWriter:
     def __init__(self, folder: Path, first_step: int = 0):
         """Opens the files and drops what was logged after `first_step`, which is about to be done again."""
         self.folder = folder
+        self._files: list[Any] = []
+        if not is_main():
+            return
         kept = [json.dumps(line) + "\n" for line in read_metrics(folder) if line["step"] <= first_step]
         write_atomically(folder / "metrics.jsonl", "".join(kept))
         self._lines = (folder / "metrics.jsonl").open("a")
         self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1)
+        self._files = [self._lines, self._events]
 
     def __enter__(self) -> "MetricWriter":
         return self
@@ -40,24 +45,26 @@ class MetricWriter:
 
     def write_scalars(self, step: int, scalars: Mapping[str, float], split: str = "train") -> None:
         """Writes named numbers of a step, as one line and one event each."""
+        if not self._files:
+            return
         self._lines.write(json.dumps({"step": step, "split": split, **scalars}) + "\n")
         for name, value in scalars.items():
             self._events.add_scalar(f"{split}/{name}", value, step)
 
     def write_texts(self, step: int, texts: Mapping[str, str]) -> None:
         """Writes named texts to TensorBoard."""
-        for name, text in texts.items():
+        for name, text in texts.items() if self._files else ():
             self._events.add_text(name, text, step)
 
     def flush(self) -> None:
         """Hands everything written so far to the operating system."""
-        self._lines.flush()
-        self._events.flush()
+        for file in self._files:
+            file.flush()
 
     def close(self) -> None:
         """Writes what is left and closes the files."""
-        self._lines.close()
-        self._events.close()
+        for file in self._files:
+            file.close()
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

@@ -11,13 +11,14 @@ import jax
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import StoppedError
 from jaxflow.experiment import Experiment, dumps
+from jaxflow.processes import agreed, on_main
 from jaxflow.rundir import open_run, storage_error, update_results
 from jaxflow.training.checkpoint import checkpoints, save
 from jaxflow.training.log import MetricWriter, Reporter, Stopwatch, check_skipped, last_validation, read_totals
 from jaxflow.training.passes import evaluate_split, evaluation_batch_size
 from jaxflow.training.restore import restore
 from jaxflow.training.schedules import learning_rate
-from jaxflow.training.setup import Setup, begin, set_up
+from jaxflow.training.setup import Setup, begin, load_data, outcome, set_up
 from jaxflow.training.stop import stop_signals, watchdog
 
 
@@ -45,15 +46,16 @@ def train(
       UserError: experiment, data or folder do not fit together; nothing that was trained is touched then.
       StoppedError: a signal came; the steps so far are saved.
     """
-    setup = set_up(experiment, dataset or experiment.data.load())
+    setup = set_up(experiment, dataset or load_data(experiment))
     with open_run(Path(workdir), experiment, source, overwrite) as folder, storage_error(folder):
-        return update_results(folder, _fold(setup, folder))
+        results = _fold(setup, folder)
+        return on_main(lambda: update_results(folder, results))
 
 
 def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
     experiment, program, feed, splits = setup.experiment, setup.program, setup.feed, setup.dataset.splits
     total, per_epoch = program.total_steps, len(splits["train"]) / experiment.batch_size
-    eval_step, rows = program.eval_step(), evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
+    measure, rows = program.eval_step(), evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
     with (
         stop_signals() as stopping,
         watchdog(experiment.watchdog_seconds) as beat,
@@ -86,7 +88,7 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
                     if seconds > 0:  # NaN is not
                         line |= {"examples_per_second": experiment.batch_size / seconds}
                         # Enough steps at once that dispatch costs nothing, few enough that the bar moves.
-                        pace = max(1, min(feed.most, int(0.1 / seconds)))
+                        pace = agreed(max(1, min(feed.most, int(0.1 / seconds))))
                     writer.write_scalars(step, line)
                     report.training(step, line)
                     check_skipped(state, folder, experiment.max_skipped)
@@ -94,7 +96,7 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
                     beat()
                 metrics = None
                 if step == validate_at and "validation" in splits:
-                    metrics, _ = evaluate_split(eval_step, state.variables(), splits["validation"], rows)
+                    metrics, _ = evaluate_split(measure, state.variables(), splits["validation"], rows, program.layout)
                     writer.write_scalars(step, metrics, "validation")
                     report.validation(step, metrics)
                 if step == save_at:
@@ -106,9 +108,7 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
         restore(kept, step, program.template())  # done means that what was saved can be read back
     if stop and step < total:
         raise StoppedError(f"stopped at step {step} of {total}, which is saved; launch again to go on")
-    done = {"steps": total, "checkpoint_step": total, "skipped_steps": int(state.skipped)}
-    done["left_out_examples"] = sum(setup.dataset.left_out.values())
-    return done | last_validation(folder) | watch.speed(experiment.batch_size)
+    return outcome(setup, state) | last_validation(folder) | watch.speed(experiment.batch_size)
 
 
 def _next_due(step: int, every: float | None, total: int) -> int:

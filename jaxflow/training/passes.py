@@ -7,21 +7,24 @@ import jax
 import numpy as np
 
 from jaxflow.data.dataset import Split
+from jaxflow.training.parallel import Layout
 
 
-def padded_batches(split: Split, batch_size: int) -> Iterator[dict[str, np.ndarray]]:
+def padded_batches(split: Split, batch_size: int, own: slice | None = None) -> Iterator[dict[str, np.ndarray]]:
     """Cuts a split into batches of one size, in order.
 
     Args:
       split: any split.
       batch_size: rows of every batch.
+      own: which of them are wanted; None for all.
 
     Yields:
       Batches with "weights": 1 for examples, 0 for the rows that fill up the last batch.
     """
+    rows = np.arange(batch_size)[own or slice(None)]
     for first in range(0, len(split), batch_size):
-        batch = split.rows(np.arange(first, min(first + batch_size, len(split))))
-        yield pad(batch, batch_size)
+        there = first + rows[first + rows < len(split)]
+        yield pad(split.rows(there), len(rows))
 
 
 def pad(batch: dict[str, np.ndarray], batch_size: int) -> dict[str, np.ndarray]:
@@ -41,7 +44,7 @@ def evaluation_batch_size(train_batch_size: int, devices: int) -> int:
 
 
 def evaluate_split(
-    eval_step: Callable[..., Any], variables: Any, split: Split, batch_size: int
+    eval_step: Callable[..., Any], variables: Any, split: Split, batch_size: int, layout: Layout | None = None
 ) -> tuple[dict[str, float], np.ndarray]:
     """Evaluates a split.
 
@@ -50,16 +53,18 @@ def evaluate_split(
       variables: what the model is evaluated with.
       split: the examples.
       batch_size: rows of a batch, divisible by the devices.
+      layout: the devices that `eval_step` is compiled for, where they are those of several processes: each process
+        then reads its own rows alone.
 
     Returns:
       Metrics by name, and the predictions of all examples, (examples, ...), in order.
     """
     totals: dict[str, Any] = {}
     predictions = []
-    for batch in padded_batches(split, batch_size):
+    for batch in padded_batches(split, batch_size, layout and layout.own(batch_size)):
         metrics, predicted = eval_step(variables, batch)
         totals = {name: totals[name].merge(m) if totals else m for name, m in metrics.items()}
         predictions.append(predicted)
     values = jax.device_get({name: metric.compute() for name, metric in totals.items()})
-    rows = np.concatenate(jax.device_get(predictions))[: len(split)]
+    rows = np.concatenate((layout.gather if layout else jax.device_get)(predictions))[: len(split)]
     return {name: float(value) for name, value in values.items()}, rows

@@ -21,9 +21,9 @@ from jaxflow.experiment import Experiment
 from jaxflow.training import augment, preprocess
 from jaxflow.training.feed import Feed
 from jaxflow.training.optimizers import make_optimizer
-from jaxflow.training.parallel import Layout, make_layout, spread
+from jaxflow.training.parallel import Layout, join_halves, make_layout, spread, spread_steps
 from jaxflow.training.state import TrainState, init_state
-from jaxflow.training.steps import make_eval_step, make_predict_step, make_train_step
+from jaxflow.training.steps import Sums, make_eval_step, make_predict_step, make_sums, make_update
 from jaxflow.training.views import as_it_is
 
 
@@ -63,22 +63,24 @@ class Program:
     def template(self) -> TrainState:
         """Describes the state without computing it: shapes, dtypes and where each leaf lies."""
         example = jax.ShapeDtypeStruct((1, *self.schema.inputs.shape), self.schema.inputs.dtype)
-        state = jax.eval_shape(self.init_step(), jax.ShapeDtypeStruct((), jnp.uint32), example)
+        state = jax.eval_shape(self._make_state, jax.ShapeDtypeStruct((), jnp.uint32), example)
         return jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.layout.replicated), state
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.layout.sharding(leaf)), state
         )
 
     def init_step(self) -> Callable[[np.uint32, np.ndarray], TrainState]:
         """Compiles (seed, raw inputs) -> state of step 0."""
-
-        # The key is made inside: an operation outside would be a program of its own, compiled or looked up by itself.
-        def make(seed: jax.Array, examples: jax.Array) -> TrainState:
-            key = jax.random.key(seed)
-            return init_state(self.model, self.tx, key, self.transform(examples), self.experiment.ema is not None)
-
         # It runs once, and the compiler takes four times as long to make it fast as it takes to make it.
         options = {"xla_backend_optimization_level": 1} if self.layout.devices[0].platform == "cpu" else None
-        return jax.jit(make, out_shardings=self.layout.replicated, compiler_options=options)
+        where = self.layout.replicated
+        if self.layout.divides_state:
+            where = jax.tree.map(lambda leaf: leaf.sharding, self.template())
+        return jax.jit(self._make_state, out_shardings=where, compiler_options=options)
+
+    # The key is made inside: an operation outside would be a program of its own, compiled or looked up by itself.
+    def _make_state(self, seed: jax.Array, examples: jax.Array) -> TrainState:
+        key = jax.random.key(seed)
+        return init_state(self.model, self.tx, key, self.transform(examples), self.experiment.ema is not None)
 
     def train_steps(self, feed: Feed, state: TrainState) -> Callable[..., Any]:
         """Compiles (state, totals, resident, items, count) -> (state, totals, metrics of the last step).
@@ -91,27 +93,30 @@ class Program:
           The function; it takes `count` steps, one for each of the first items, (step, batch, ...).
         """
         experiment = self.experiment
-        step = make_train_step(
+        update = make_update(self.tx, ema=experiment.ema)
+        sums_of = make_sums(
             self.model,
             experiment.problem,
-            self.tx,
             transform=self.transform,
             augment=partial(augment.apply, experiment.augment),
             microbatch=experiment.microbatch,
-            ema=experiment.ema,
             axis=self.layout.axis,
         )
 
-        @jax.jit
-        def one(state: TrainState, totals: Any, resident: Any, item: Any) -> tuple[TrainState, Any, Any]:
-            after, metrics = step(state, feed.fetch(resident, item))
+        def first_half(state: TrainState, resident: Any, item: Any) -> Sums:
+            return sums_of(state, feed.fetch(resident, item))
+
+        def second_half(state: TrainState, totals: Any, sums: Sums) -> tuple[TrainState, Any, Any]:
+            after = update(state, sums)
             # Added up on the device: the host looks only when a line is due. A skipped step counts nowhere.
             counted = after.skipped == state.skipped
-            sums = {
+            merged = {
                 name: totals[name].merge(jax.tree.map(lambda leaf: jnp.where(counted, leaf, 0), metric))
-                for name, metric in metrics.items()
+                for name, metric in sums.metrics.items()
             }
-            return after, sums, metrics
+            return after, merged, sums.metrics
+
+        one = jax.jit(join_halves(first_half, second_half, self.layout))
 
         def many(state: TrainState, totals: Any, resident: Any, items: Any, count: jax.Array) -> tuple[Any, Any, Any]:
             def body(number: jax.Array, carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
@@ -122,8 +127,8 @@ class Program:
 
         first = jax.tree.map(lambda leaf: leaf[0], feed.items(0, 1))
         if feed.most > 1 and self._may_loop(one, state, self.empty_metrics(), feed.resident, first):
-            return spread(many, self.layout, (None, None, None, 1, None), (None, None, None), donate=(0,))
-        compiled = spread(one, self.layout, (None, None, None, 0), (None, None, None), donate=(0,))
+            return spread_steps(many, self.layout, state, (None, None, None, 1, None))
+        compiled = spread_steps(one, self.layout, state, (None, None, None, 0))
 
         def one_by_one(state: TrainState, totals: Any, resident: Any, items: Any, count: int) -> tuple[Any, Any, Any]:
             for number in range(count):

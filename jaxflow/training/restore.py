@@ -1,11 +1,14 @@
 """Reading states back: every leaf is checked against its digest, and what is damaged is never used."""
 
 import math
+from functools import partial
+from typing import Any
 
 import jax
 
 from jaxflow.console import say
 from jaxflow.errors import UserError
+from jaxflow.processes import on_main, together
 from jaxflow.training.checkpoint import Checkpoints, DamagedError, read_item, read_meta, saved_steps
 from jaxflow.training.digests import digests, named_leaves
 from jaxflow.training.state import TrainState
@@ -26,6 +29,16 @@ def restore(kept: Checkpoints, step: int, template: TrainState) -> TrainState:
       DamagedError: what is read is not what was written.
       UserError: the checkpoint is of another model, optimizer or dtype.
     """
+    # Each process reads its part; where one cannot, all look for another checkpoint.
+    saved, state = together(lambda: _read(kept, step, template))
+    for name, digest in digests(state).items():
+        if digest != saved[name][2]:
+            raise DamagedError(f"checkpoint {kept.folder / str(step)} is damaged: {name} does not match its digest")
+    return state
+
+
+def _read(kept: Checkpoints, step: int, template: TrainState) -> tuple[dict[str, Any], TrainState]:
+    """Reads a state, not verified yet, and what was written down of its leaves."""
     import orbax.checkpoint as ocp
 
     saved = read_meta(kept, step)["leaves"]
@@ -39,11 +52,7 @@ def restore(kept: Checkpoints, step: int, template: TrainState) -> TrainState:
                 "--workdir, or --overwrite to start again"
             )
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
-    state = read_item(kept, step, "state", ocp.args.StandardRestore(abstract))
-    for name, digest in digests(state).items():
-        if digest != saved[name][2]:
-            raise DamagedError(f"checkpoint {kept.folder / str(step)} is damaged: {name} does not match its digest")
-    return state
+    return saved, read_item(kept, step, "state", ocp.args.StandardRestore(abstract))
 
 
 def restore_newest(kept: Checkpoints, template: TrainState, before: float = math.inf) -> TrainState | None:
@@ -60,8 +69,8 @@ def restore_newest(kept: Checkpoints, template: TrainState, before: float = math
     Raises:
       UserError: there is no intact one, but there are or were damaged ones: a run never starts again by itself.
     """
-    damaged = sorted(path.name for path in kept.aside.glob("*"))
-    for step in reversed(saved_steps(kept.folder)):
+    steps, damaged = on_main(lambda: (saved_steps(kept.folder), sorted(path.name for path in kept.aside.glob("*"))))
+    for step in reversed(steps):
         if step >= before:
             continue
         try:
@@ -71,7 +80,7 @@ def restore_newest(kept: Checkpoints, template: TrainState, before: float = math
             if kept.read_only:
                 say(f"warning: {error}; looking for an older one")
             else:
-                _set_aside(kept, step)
+                on_main(partial(_set_aside, kept, step))
                 say(f"warning: {error}; it was moved to {kept.aside}, and an older one is looked for")
     if damaged and before == math.inf:
         raise UserError(

@@ -14,10 +14,12 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.order import permutation
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, from_json, to_json
+from jaxflow.processes import main_first, on_main, together
 from jaxflow.rundir import check_same_run, read_experiment
 from jaxflow.training import preprocess
 from jaxflow.training.checkpoint import Checkpoints, DamagedError, checkpoints, choose, read_meta, save, saved_steps
 from jaxflow.training.feed import Feed, make_feed
+from jaxflow.training.parallel import bytes_per_device
 from jaxflow.training.program import Program, assemble
 from jaxflow.training.restore import restore, restore_newest
 from jaxflow.training.state import TrainState
@@ -47,6 +49,11 @@ class Setup:
         return split.rows(permutation(len(split), self.experiment.seed, 0)[:count])["inputs"]
 
 
+def load_data(experiment: Experiment) -> Dataset:
+    """Loads an experiment's data, on process 0 first: what it downloads and decodes is there for the others."""
+    return main_first(experiment.data.load)
+
+
 def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
     """Fits preprocessing on the training split and puts program and feed together; writes nothing.
 
@@ -66,7 +73,9 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
         raise UserError(f"a transform's fit() must return plain lists, dicts and numbers ({error})") from error
     program = assemble(experiment, dataset.schema, fitted, len(split))
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
-    return Setup(experiment, dataset, program, make_feed(split, experiment, program.layout), meta)
+    layout = program.layout
+    feed = make_feed(split, experiment, layout, layout.process, layout.processes)
+    return Setup(experiment, dataset, program, feed, meta)
 
 
 def begin(kept: Checkpoints, setup: Setup) -> tuple[TrainState, int]:
@@ -90,7 +99,21 @@ def begin(kept: Checkpoints, setup: Setup) -> tuple[TrainState, int]:
             save(kept, state, setup.meta)
     else:
         say(f"resumed {kept.folder.parent} at step {int(state.step)} of {total}")
+    if setup.experiment.strategy == "fsdp":
+        devices = len(setup.program.layout.devices)
+        say(f"the state takes {bytes_per_device(state):,} bytes on each of the devices, of which there are {devices}")
     return state, int(state.step)
+
+
+def outcome(setup: Setup, state: TrainState) -> dict[str, int]:
+    """Lists what a finished run says of itself in results.json, beside its metrics and its speed."""
+    return {
+        "steps": setup.program.total_steps,
+        "checkpoint_step": int(state.step),
+        "skipped_steps": int(state.skipped),
+        "left_out_examples": sum(setup.dataset.left_out.values()),
+        "state_bytes_per_device": bytes_per_device(state),
+    }
 
 
 def resume(kept: Checkpoints, setup: Setup, before: float = math.inf) -> TrainState | None:
@@ -111,7 +134,8 @@ def resume(kept: Checkpoints, setup: Setup, before: float = math.inf) -> TrainSt
         return None
     state = restore_newest(kept, setup.program.template(), before)
     if state is not None:
-        saved, now = read_meta(kept, int(state.step)), json.loads(json.dumps(setup.meta))
+        step, now = int(state.step), json.loads(json.dumps(setup.meta))
+        saved = on_main(lambda: read_meta(kept, step))
         changed = [f"{name}: {saved.get(name)} -> {now[name]}" for name in now if saved.get(name) != now[name]]
         if changed:
             raise UserError(
@@ -171,11 +195,11 @@ def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment
       UserError: there is no such run or checkpoint.
     """
     experiment = experiment_of(workdir, experiment)
-    folder = workdir / "checkpoints"
-    if not saved_steps(folder):
+    found = on_main(lambda: saved_steps(workdir / "checkpoints"))
+    if not found:
         raise UserError(f"{workdir} has no checkpoint; train there first: launch.py train --workdir {workdir}")
     with checkpoints(workdir, experiment, read_only=True) as kept:
-        steps = saved_steps(folder)[::-1] if checkpoint == "last" else [choose(kept, checkpoint)]
+        steps = found[::-1] if checkpoint == "last" else [on_main(lambda: choose(kept, checkpoint))]
         for step in steps[:-1]:
             try:
                 return _read_checkpoint(kept, step, experiment)
@@ -185,6 +209,6 @@ def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment
 
 
 def _read_checkpoint(kept: Checkpoints, step: int, experiment: Experiment) -> Trained:
-    meta = read_meta(kept, step)
+    meta = together(lambda: read_meta(kept, step))
     program = assemble(experiment, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
     return Trained(experiment, program, restore(kept, step, program.template()), step)

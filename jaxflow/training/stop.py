@@ -1,5 +1,6 @@
 """Stopping: on a signal the loop finishes its step and saves; a step that never ends takes the process down."""
 
+import itertools
 import os
 import signal
 import sys
@@ -42,9 +43,12 @@ def stop_signals() -> Iterator[Callable[[int], bool]]:
     else:
         previous = {}  # only the main thread may handle signals
 
+    # JAX names the next number that no process has asked for; steps may be taken many at once, questions are not.
+    asked = itertools.count()
+
     def stopping(step: int) -> bool:
         if jax.process_count() > 1:
-            return multihost_utils.reached_preemption_sync_point(step)
+            return multihost_utils.reached_preemption_sync_point(next(asked))
         return bool(received)
 
     try:

@@ -8,7 +8,8 @@ import pytest
 
 import jaxflow
 from jaxflow.training import augment
-from jaxflow.training.parallel import AXIS, Layout, spread
+from jaxflow.training.parallel import AXIS, SMALL, Layout, bytes_per_device, join_halves, spread, spread_steps
+from jaxflow.training.steps import make_sums, make_update
 from tests.conftest import toy_images
 
 PROBLEM = jaxflow.Classification()
@@ -44,6 +45,67 @@ def stepped(devices, strategy="pmap", norm="none", steps=1):
 
 def arrays(tree):
     return [np.asarray(leaf) for leaf in jax.tree.leaves(tree) if not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)]
+
+
+def in_halves(devices, strategy, width=64, steps=1):
+    """Trains as a run does, with a moving average; the first kernel and its average are large enough to be divided."""
+    layout = Layout(DEVICES[:devices], strategy)
+    model, tx = jaxflow.MLP(hidden=(width,), dropout=0.3, outputs=3), optax.sgd(0.5, momentum=0.9)
+    update = make_update(tx, ema=0.9)
+    sums_of = make_sums(
+        model,
+        PROBLEM,
+        augment=lambda key, batch: augment.apply((jaxflow.Flip(), jaxflow.Crop(1)), key, batch),
+        microbatch=4,
+        axis=layout.axis,
+    )
+    one = join_halves(
+        lambda state, resident, item: sums_of(state, item),
+        lambda state, totals, sums: (update(state, sums), totals, sums.metrics),
+        layout,
+    )
+    state = jaxflow.init_state(model, tx, jax.random.key(0), jnp.zeros((1, 6, 6, 1)), ema=True)
+    state = jax.tree.map(lambda leaf: jax.device_put(leaf, layout.sharding(leaf)), state)
+    compiled = spread_steps(one, layout, state, (None, None, None, 0))
+    for _ in range(steps):
+        state, _, metrics = compiled(state, (), (), padded_batch())
+    return state, metrics
+
+
+@pytest.mark.parametrize("strategy", ["pmap", "shard_map", "fsdp"])
+@pytest.mark.parametrize("devices", [1, 2, 4])
+def test_every_strategy_takes_the_same_step(devices, strategy):
+    alone, together = in_halves(1, "pmap", steps=2), in_halves(devices, strategy, steps=2)
+    for one, many in zip(arrays(alone), arrays(together), strict=True):
+        np.testing.assert_allclose(one, many, atol=1e-6)
+    losses = [float(metrics["loss"].compute()) for _, metrics in (alone, together)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+    divided = not together[0].params["Dense_0"]["kernel"].sharding.is_fully_replicated
+    assert divided == (strategy == "fsdp" and devices > 1)
+
+
+@pytest.mark.parametrize("devices", [2, 4])
+def test_fsdp_leaves_each_device_its_share(devices):
+    whole, divided = in_halves(devices, "pmap", 8192)[0], in_halves(devices, "fsdp", 8192)[0]
+    assert bytes_per_device(divided) == pytest.approx(bytes_per_device(whole) / devices, rel=0.01)
+    held = sum(
+        leaf.addressable_shards[0].data.nbytes
+        for leaf in jax.tree.leaves((divided.params, divided.opt_state, divided.ema))
+    )
+    assert held == pytest.approx(bytes_per_device(divided), abs=100)  # the rest: step, key and counts
+
+
+def test_fsdp_divides_the_largest_axis_that_is_even():
+    layout = Layout(DEVICES, "fsdp")
+
+    def where(*shape):
+        return tuple(layout.sharding(jax.ShapeDtypeStruct(shape, jnp.float32)).spec)
+
+    assert where(64, 128) == (None, AXIS)
+    assert where(64, 129) == (AXIS,)
+    assert where(63, 129) == ()
+    assert where(SMALL - 4) == ()
+    assert where(SMALL) == (AXIS,)
 
 
 @pytest.mark.parametrize("strategy", ["pmap", "shard_map"])
@@ -93,7 +155,7 @@ def test_batched_arguments_are_divided_and_put_together_in_order(strategy):
     np.testing.assert_array_equal(doubled, np.arange(8) * 2 + 1)
 
 
-@pytest.mark.parametrize("strategy", ["pmap", "shard_map"])
+@pytest.mark.parametrize("strategy", ["pmap", "shard_map", "fsdp"])
 def test_evaluation_on_four_devices_is_that_of_one(toy, strategy):
     model = jaxflow.MLP(hidden=(4,), outputs=3)
     variables = model.init(jax.random.key(0), jnp.zeros((1, 6, 6, 1)))

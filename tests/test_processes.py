@@ -1,0 +1,260 @@
+"""Several processes on this machine, started as a user starts them: the same numbers as one, and none left behind."""
+
+import contextlib
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import jaxflow
+from jaxflow import processes
+from jaxflow.processes import _cluster, _explicit, agreed, is_main, main_first, on_main, together
+from jaxflow.training.checkpoint import saved_steps
+from jaxflow.training.setup import read_trained
+from tests.conftest import ROOT, launch
+
+TWO_DEVICES = "--xla_force_host_platform_device_count=2"
+EXPERIMENT = """
+from jaxflow import MLP, SGD, Classification, Digits, Experiment, Flip, Scale
+
+def get_config():
+    return Experiment(
+        data=Digits(), preprocess=(Scale(),), augment=(Flip(),), model=MLP(hidden=(64,), dropout=0.1),
+        problem=Classification(), optimizer=SGD(0.05), batch_size=32, microbatch=8, epochs=0.05, log_steps=1,
+    )
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the experiment and a run of two steps on one process and one device."""
+    path = tmp_path_factory.mktemp("processes")
+    (path / "toy.py").write_text(EXPERIMENT)
+    done = launch("--config", "toy.py", "--workdir", "one", cwd=path, **caches(path))
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def caches(path):
+    return {"JAXFLOW_CACHE_DIR": str(path / "cache")}
+
+
+def on_two(folder, *arguments):
+    return launch(
+        *arguments, "--config", "toy.py", "--local-processes=2", cwd=folder, XLA_FLAGS=TWO_DEVICES, **caches(folder)
+    )
+
+
+def logged(run):
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def assert_same_run(one, other, atol):
+    for left, right in zip(logged(one), logged(other), strict=True):
+        assert left.keys() == right.keys()
+        for name in left.keys() - {"examples_per_second"}:
+            assert left[name] == pytest.approx(right[name], abs=1e-5) if name != "split" else left[name] == right[name]
+    states = read_trained(one).state, read_trained(other).state
+    assert states[0].step == states[1].step
+    for left, right in zip(*(jax.tree.leaves(state.params) for state in states), strict=True):
+        np.testing.assert_allclose(left, right, atol=atol)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("strategy", "feed"), [("pmap", "auto"), ("shard_map", "host"), ("fsdp", "auto")])
+def test_two_processes_do_what_one_does(strategy, feed, folder):
+    run = folder / strategy
+    done = on_two(folder, "--workdir", strategy, f"--strategy={strategy}", f"--feed={feed}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("test: loss") == 1
+    environment = json.loads((run / "environment.json").read_text())
+    assert (environment["processes"], len(environment["devices"])) == (2, 4)
+    assert_same_run(folder / "one", run, 1e-6)
+    results = [json.loads((path / "results.json").read_text()) for path in (folder / "one", run)]
+    for split in ("validation", "test"):
+        assert results[0][split] == pytest.approx(results[1][split], abs=1e-5)
+    assert results[0]["baseline"] == results[1]["baseline"]
+    assert (results[1]["state_bytes_per_device"] < 0.6 * results[0]["state_bytes_per_device"]) == (strategy == "fsdp")
+    tables = []
+    for path in (folder / "one", run):
+        with (path / "predictions" / "test.csv").open() as file:
+            tables.append(list(csv.DictReader(file)))
+    for left, right in zip(*tables, strict=True):
+        assert [left[name] for name in ("id", "target", "prediction")] == [
+            right[name] for name in ("id", "target", "prediction")
+        ]
+        assert float(left["probability"]) == pytest.approx(float(right["probability"]), abs=2e-6)
+
+
+def alive(workdir):
+    """Lists the processes of a run that are there."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(workdir).encode() in (path / "cmdline").read_bytes():
+                found.append(int(path.name))
+    return found
+
+
+@contextlib.contextmanager
+def training(folder, run):
+    """Two processes that train for long, as far as their first checkpoints."""
+    environment = os.environ | caches(folder) | {"XLA_FLAGS": TWO_DEVICES}
+    command = [sys.executable, str(ROOT / "launch.py"), "train", "--config", "toy.py", "--workdir", str(run)]
+    command += [
+        "--epochs=60",
+        "--log_steps=10",
+        "--checkpoint_steps=10",
+        "--validate_epochs=100",
+        "--local-processes=2",
+    ]
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while max(saved_steps(run / "checkpoints"), default=0) < 20 and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=60)
+
+
+@pytest.mark.slow
+def test_a_lost_process_ends_the_run_and_it_goes_on_from_the_last_checkpoint(folder):
+    run = folder / "lost"
+    with training(folder, run) as parent:
+        children = [pid for pid in alive(run) if pid != parent.pid]
+        assert len(children) == 2
+        begun = time.monotonic()
+        os.kill(max(children), signal.SIGKILL)
+        _, errors = parent.communicate(timeout=60)
+        assert parent.returncode == 1
+        assert time.monotonic() - begun < 30
+        assert "was ended by SIGKILL, so all were; launch again to go on" in errors
+    assert alive(run) == []
+    kept = max(saved_steps(run / "checkpoints"))
+    with training(folder, run) as parent:
+        # What the parent is told, all are told, and they agree on a step.
+        while not logged(run) or logged(run)[-1]["step"] <= kept:
+            assert parent.poll() is None
+            time.sleep(0.02)
+        parent.send_signal(signal.SIGTERM)
+        _, errors = parent.communicate(timeout=60)
+        assert parent.returncode == 75, errors
+    assert alive(run) == []
+    stopped = max(saved_steps(run / "checkpoints"))
+    assert stopped > kept >= 20
+    assert [line["step"] for line in logged(run)][: kept // 10] == list(range(10, kept + 1, 10))
+    assert f"stopped at step {stopped} of" in errors
+    assert errors.count("stopped at") == 1
+
+
+@pytest.mark.slow
+def test_nothing_outlives_the_parent(folder):
+    run = folder / "orphans"
+    with training(folder, run) as parent:
+        parent.kill()
+        parent.wait()
+        deadline = time.monotonic() + 20
+        while alive(run) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert alive(run) == []
+
+
+@pytest.mark.slow
+def test_a_mistake_of_one_process_ends_all(folder):
+    text = EXPERIMENT + "import sys, jaxflow\nif '--process-id=1' in sys.argv: raise jaxflow.UserError('only here')\n"
+    (folder / "one_fails.py").write_text(text)
+    begun = time.monotonic()
+    done = launch("--config", "one_fails.py", "--local-processes", "2", "--workdir", "no", cwd=folder, **caches(folder))
+    assert done.returncode == 2
+    assert "process 1: error: one_fails.py: only here" in done.stderr
+    assert time.monotonic() - begun < 60
+    assert not (folder / "no").exists()
+
+
+@pytest.mark.slow
+def test_a_mistake_of_all_is_said_once(folder):
+    done = on_two(folder, "--batch_size=30", "--microbatch=None", "--workdir", "no")
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if "error" in line]
+    assert lines == [
+        "error: batch_size 30 is not divisible by the 4 devices; use a multiple of 4, or show JAX fewer devices"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("host:1", None, None), "--num-processes and --process-id missing"),
+        ((None, "2", None), "--coordinator and --process-id missing"),
+        (("auto", "2", None), "--process-id missing"),
+        (("host", "2", "0"), "--coordinator is host; it must be HOST:PORT"),
+        (("host:port", "2", "0"), "--coordinator is host:port"),
+        (("host:1", "many", "0"), "--num-processes is many"),
+        (("host:1", "2", "2"), "--process-id is 2; it must be in 0..1"),
+        (("host:1", "2", "-1"), "--process-id is -1"),
+    ],
+)
+def test_flags_that_do_not_fit_together(flags, message):
+    with pytest.raises(jaxflow.UserError, match=message):
+        _explicit(*flags)
+
+
+def test_flags_become_arguments():
+    assert _explicit("auto", None, None) is None
+    assert _explicit(None, None, None) is None
+    assert _explicit("host:1", "1", "0") == {}
+    assert _explicit("[::1]:80", "4", "3") == {
+        "coordinator_address": "[::1]:80",
+        "num_processes": 4,
+        "process_id": 3,
+        "cluster_detection_method": "deactivate",
+    }
+
+
+def test_a_coordinator_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(processes, "START", 0.3)
+    with pytest.raises(jaxflow.UserError, match=r"cannot reach process 0 at 127\.0\.0\.1:9 for 0\.3 s: .*refused"):
+        processes.join("127.0.0.1:9", "2", "1")
+
+
+@pytest.mark.parametrize(
+    ("environment", "cluster"),
+    [
+        ({}, None),
+        ({"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1"}, "SLURM"),
+        ({"SLURM_STEP_NUM_TASKS": "1", "SLURM_NTASKS": "4", "SLURM_PROCID": "0"}, None),  # a shell in a job of four
+        ({"OMPI_COMM_WORLD_SIZE": "2"}, "Open MPI"),
+        ({"OMPI_COMM_WORLD_SIZE": "1"}, None),
+        ({"TPU_WORKER_HOSTNAMES": "a,b"}, "TPU pod"),
+        ({"TPU_WORKER_HOSTNAMES": "localhost"}, None),
+        ({"MEGASCALE_NUM_SLICES": "2"}, "TPU pod"),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "JOB_COMPLETION_INDEX": "1"}, None),  # its jobs may be runs each
+    ],
+)
+def test_only_a_cluster_that_says_so_has_several_processes(environment, cluster):
+    assert _cluster(environment) == cluster
+
+
+def test_one_process_agrees_with_itself():
+    assert is_main()
+    assert (on_main(lambda: 1), together(lambda: 2), main_first(lambda: 3), agreed(4)) == (1, 2, 3, 4)
+    with pytest.raises(jaxflow.UserError, match="no"):
+        on_main(raising)
+
+
+def raising():
+    raise jaxflow.UserError("no")
