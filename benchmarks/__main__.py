@@ -89,7 +89,12 @@ def groups(python: str | None, gpu: bool) -> dict[str, list[Contender]]:
         Contender("bare Flax", "flax_train", ("64", "mlp")),
     ]
     for size in (1, 256):
-        measured[f"inference, batch {size}"] = [Contender("jaxflow", "inference", (str(size), "jaxflow"))]
+        # A single image is too little work to share: a second thread would only be waited for.
+        one_thread = (("PJRT_NPROC", "1"),) if size == 1 else ()
+        ours = [Contender("jaxflow", "inference", (str(size), "jaxflow"), environment=one_thread)]
+        if one_thread:
+            ours.append(Contender("jaxflow, all threads", "inference", (str(size), "jaxflow")))
+        measured[f"inference, batch {size}"] = ours
         if python:
             measured[f"inference, batch {size}"] += [
                 Contender(name, "inference", (str(size), name), python) for name in ("onnxruntime", "torch", "keras")
@@ -121,6 +126,7 @@ def main() -> None:
         "versions": environment()["versions"],
         "peers": peers.versions(Path(python)) if python else {},
         "rounds": flags.rounds,
+        "seconds": flags.seconds,
         "groups": {},
     }
     for name, contenders in groups(python, jax.default_backend() == "gpu").items():

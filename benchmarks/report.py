@@ -65,6 +65,9 @@ def write(results: Mapping[str, Any], folder: Path) -> None:
     parts = [
         "# Results",
         "",
+        f"Made by `python -m benchmarks --rounds {results['rounds']} --seconds {results['seconds']:g}`. "
+        "![speed](speed.png)",
+        "",
         f"{results['date']}, {machine['cores']} cores of {machine['processor']}, {machine['system']}. Medians of "
         f'{results["rounds"]} interleaved rounds; "jaxflow is" is the median of the rounds\' ratios.',
         "",
