@@ -26,7 +26,8 @@ def python() -> Path:
 def versions(interpreter: Path) -> dict[str, str]:
     """Asks the environment for its packages' versions; None for what it does not have."""
     code = (
-        "import importlib.metadata as m, json, sys; found = {d.name.lower(): d.version for d in m.distributions()}; "
+        "import importlib.metadata as m, json, sys\n"
+        "found = {d.name.lower().replace('_', '-'): d.version for d in m.distributions()}\n"
         "print(json.dumps({n: found.get(n) for n in sys.argv[1:]}))"
     )
     names = [requirement.partition(">")[0] for requirement in REQUIREMENTS]

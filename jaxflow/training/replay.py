@@ -1,5 +1,6 @@
 """One past step again: the state comes from a checkpoint, the batch from the step's number."""
 
+from contextlib import closing
 from pathlib import Path
 
 from jaxflow.console import track
@@ -32,10 +33,10 @@ def replay(
     program, feed = setup.program, setup.feed
     if not 1 <= step <= program.total_steps:
         raise UserError(f"step {step} is not in this run; it has steps 1 to {program.total_steps}")
-    with checkpoints(workdir, experiment, read_only=True) as kept:
+    with checkpoints(workdir, experiment, read_only=True) as kept, closing(feed):
         state = resume(kept, setup, before=step) or setup.init()
-    train_steps, totals = program.train_steps(feed, state), program.empty_metrics()
-    for number in track(range(int(state.step), step), f"replay up to step {step}"):
-        state, totals, metrics = train_steps(state, totals, feed.resident, feed.items(number, 1), 1)
+        train_steps, totals = program.train_steps(feed, state), program.empty_metrics()
+        for number in track(range(int(state.step), step), f"replay up to step {step}"):
+            state, totals, metrics = train_steps(state, totals, feed.resident, feed.items(number, 1), 1)
     logged = [line["step_loss"] for line in read_metrics(workdir) if line["step"] == step and "step_loss" in line]
     return {name: float(metric.compute()) for name, metric in metrics.items()}, logged[-1] if logged else None
