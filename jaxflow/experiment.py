@@ -73,7 +73,8 @@ class Experiment:
     max_skipped: int = field(default=10, metadata=NOT_IDENTITY)
     """Steps in a row that may be skipped since gradient or new state are not finite; then the run stops."""
     watchdog_seconds: float | None = field(default=None, metadata=NOT_IDENTITY)
-    """Longest time without a finished step before the process ends itself, resumable; None for no such limit."""
+    """Longest time without a finished step before the process ends itself, resumable; None for no such limit, or on
+    several processes half an hour."""
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "log_steps", "keep_checkpoints", "microbatch", "checkpoint_steps", "max_skipped"):

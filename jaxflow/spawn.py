@@ -133,8 +133,9 @@ def _wait(children: Sequence[subprocess.Popen]) -> dict[int, int]:
         for process, child in enumerate(children):
             if process not in ended and child.poll() is not None:
                 ended[process] = child.returncode
-                if child.returncode not in WELL:
-                    deadline = min(deadline, time.monotonic() + GRACE)
+                # Stopped processes stop together: one that is not with them hangs.
+                grace = {0: float("inf"), 75: 6 * GRACE}.get(child.returncode, GRACE)
+                deadline = min(deadline, time.monotonic() + grace)
         time.sleep(0.02)
     return ended
 

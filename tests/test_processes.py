@@ -105,7 +105,7 @@ def alive(workdir):
 
 
 @contextlib.contextmanager
-def training(folder, run):
+def training(folder, run, *flags):
     """Two processes that train for long, as far as their first checkpoints."""
     environment = os.environ | caches(folder) | {"XLA_FLAGS": TWO_DEVICES}
     command = [sys.executable, str(ROOT / "launch.py"), "train", "--config", "toy.py", "--workdir", str(run)]
@@ -115,6 +115,7 @@ def training(folder, run):
         "--checkpoint_steps=10",
         "--validate_epochs=100",
         "--local-processes=2",
+        *flags,
     ]
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -159,6 +160,28 @@ def test_a_lost_process_ends_the_run_and_it_goes_on_from_the_last_checkpoint(fol
     assert [line["step"] for line in logged(run)][: kept // 10] == list(range(10, kept + 1, 10))
     assert f"stopped at step {stopped} of" in errors
     assert errors.count("stopped at") == 1
+
+
+@pytest.mark.slow
+def test_a_stalled_process_ends_the_run_and_it_goes_on_from_the_last_checkpoint(folder):
+    run = folder / "stalled"
+    with training(folder, run, "--watchdog_seconds=15") as parent:
+        children = [pid for pid in alive(run) if pid != parent.pid]
+        begun = time.monotonic()
+        os.kill(max(children), signal.SIGSTOP)
+        _, errors = parent.communicate(timeout=120)
+        assert parent.returncode != 0
+        assert time.monotonic() - begun < 15 + 60
+        assert "no step was finished for 15 s (watchdog_seconds); launch again to go on" in errors
+    assert alive(run) == []
+    kept = max(saved_steps(run / "checkpoints"))
+    with training(folder, run) as parent:
+        while not logged(run) or logged(run)[-1]["step"] <= kept:
+            assert parent.poll() is None
+            time.sleep(0.02)
+        parent.send_signal(signal.SIGTERM)
+        assert parent.wait(timeout=60) == 75
+    assert alive(run) == []
 
 
 @pytest.mark.slow

@@ -15,6 +15,8 @@ from jax.experimental import multihost_utils
 
 # What a process says to a scheduler when it can be started again (EX_TEMPFAIL of sysexits.h).
 RESUMABLE = 75
+# Seconds without a finished step that end a process of several.
+SILENCE = 1800.0
 
 
 @contextmanager
@@ -63,14 +65,17 @@ def watchdog(seconds: float | None) -> Iterator[Callable[[], None]]:
     """Ends the process where nothing is heard of it for a while: a collective that waits for a lost peer never returns.
 
     Args:
-      seconds: the longest silence; None for no watchdog.
+      seconds: the longest silence; None for no watchdog on one process, and SILENCE on several, which wait for a lost
+        one for ever.
 
     Yields:
       What the loop calls as often as a step is known to be finished.
     """
     if seconds is None:
-        yield lambda: None
-        return
+        if jax.process_count() == 1:
+            yield lambda: None
+            return
+        seconds = SILENCE
     heard, ended = [time.monotonic()], threading.Event()
 
     def watch() -> None:
