@@ -91,7 +91,7 @@ class Checkpoints:
 def checkpoints(workdir: Path, experiment: Experiment, read_only: bool = False) -> Iterator[Checkpoints]:
     """Opens the checkpoints of a run folder, and waits for the last write when done."""
     best_metric, keep = experiment.problem.best_metric, experiment.keep_checkpoints
-    opened = Checkpoints(workdir.resolve() / "checkpoints", best_metric, keep, read_only)
+    opened = Checkpoints(workdir / "checkpoints", best_metric, keep, read_only)
     try:
         yield opened
         opened.wait()
@@ -137,7 +137,7 @@ def save(
     )
     with storage_error(kept.folder / str(step)):
         kept.folder.mkdir(parents=True, exist_ok=True)
-        kept.orbax.save(kept.folder / str(step), args=items)
+        kept.orbax.save((kept.folder / str(step)).resolve(), args=items)
     if metrics is not None:
         kept.scores[step] = metrics[kept.best_metric]
 
@@ -178,7 +178,7 @@ def read_item(kept: Checkpoints, step: int, item: str, how: Any) -> Any:
     path = kept.folder / str(step)
     try:
         # By the handler: the checkpointer itself would wait for all processes, also where only one of them reads.
-        return kept.orbax.handler.restore(epath.Path(path), args=ocp.args.Composite(**{item: how}))[item]
+        return kept.orbax.handler.restore(epath.Path(path.resolve()), args=ocp.args.Composite(**{item: how}))[item]
     except PermissionError as error:
         raise UserError(f"checkpoint {path} cannot be read: permission denied") from error
     except Exception as error:
