@@ -9,6 +9,7 @@ import functools
 import hashlib
 import inspect
 import json
+import logging
 import math
 import shutil
 import sys
@@ -96,6 +97,9 @@ def checkpoints(workdir: Path, experiment: Experiment, read_only: bool = False) 
         yield opened
         opened.wait()
         _prune(opened)
+    except BaseException:
+        _hush_closed_loops()
+        raise
     finally:
         if "orbax" in opened.__dict__:
             opened.orbax.close()
@@ -239,7 +243,8 @@ def _prune(kept: Checkpoints) -> None:
 
 
 def _hush_closed_loops() -> None:
-    """Silences reads that end after Orbax has given up and closed their event loop: the failure itself is reported."""
+    """Silences reads and writes that end after Orbax has given up on them: the failure itself is reported."""
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # "Task exception was never retrieved"
     report = sys.unraisablehook
 
     def unless_closed(unraisable: Any) -> None:
