@@ -81,7 +81,7 @@ def main(argv: list[str]) -> int:
         if not flags.help:
             fail("say what to run: --config FILE, or --workdir DIR for a run that exists")
         return 0
-    from jaxflow.errors import StoppedError, UserError
+    from jaxflow.errors import RESUMABLE, StoppedError, UserError
 
     try:
         if getattr(flags, "local_processes", None) is not None and not flags.help:
@@ -93,7 +93,7 @@ def main(argv: list[str]) -> int:
         status = 2
     except StoppedError as stopped:
         print(stopped, file=sys.stderr)
-        return 75
+        return RESUMABLE
     except KeyboardInterrupt:
         print("interrupted; launch again to go on from the last checkpoint", file=sys.stderr)
         status = 130

@@ -1,4 +1,7 @@
-"""The one exception that a user is meant to read."""
+"""The exceptions that are meant for users."""
+
+# What a process says to a scheduler when it can be started again (EX_TEMPFAIL of sysexits.h).
+RESUMABLE = 75
 
 
 class UserError(Exception):
@@ -11,5 +14,5 @@ class UserError(Exception):
 class StoppedError(Exception):
     """A run that was asked to stop and has saved all that it did: launching it again goes on from there.
 
-    launch.py exits with status 75 (EX_TEMPFAIL), which says to a scheduler: try again.
+    launch.py exits with status RESUMABLE.
     """

@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import IO
 
-from jaxflow.errors import UserError
+from jaxflow.errors import RESUMABLE, UserError
 
 # Seconds that the others have to end by themselves, and to say what happened to them, when one has failed.
 GRACE = 5.0
 # Exit statuses that are no failure: done, and stopped by a signal with all saved.
-WELL = (0, 75)
+WELL = (0, RESUMABLE)
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
@@ -33,8 +33,8 @@ def run_here(command: Sequence[str], count: str) -> int:
       count: how many processes.
 
     Returns:
-      The worst exit status: that of the first process that failed, 1 where it was ended by a signal; else 75 where one
-      was stopped, and 0.
+      The worst exit status: that of the first process that failed, 1 where it was ended by a signal; else
+      RESUMABLE where one was stopped, and 0.
 
     Raises:
       UserError: that is no number of processes.
@@ -134,7 +134,7 @@ def _wait(children: Sequence[subprocess.Popen]) -> dict[int, int]:
             if process not in ended and child.poll() is not None:
                 ended[process] = child.returncode
                 # Stopped processes stop together: one that is not with them hangs.
-                grace = {0: float("inf"), 75: 6 * GRACE}.get(child.returncode, GRACE)
+                grace = {0: float("inf"), RESUMABLE: 6 * GRACE}.get(child.returncode, GRACE)
                 deadline = min(deadline, time.monotonic() + grace)
         time.sleep(0.02)
     return ended

@@ -109,12 +109,14 @@ def test_a_run_killed_at_random_points_ends_as_the_unbroken_one(folder, unbroken
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_a_signal_saves_the_current_step_and_says_75(number, folder, unbroken):
     workdir = f"stopped-{number.name}"
-    with training(folder, workdir, "--checkpoint_steps=100000", "--validate_epochs=100") as process:
-        metrics = folder / workdir / "metrics.jsonl"
+    metrics = folder / workdir / "metrics.jsonl"
+    # A line after each step: slow enough that the signal comes long before the last one.
+    rhythm = ("--checkpoint_steps=100000", "--validate_epochs=100", "--log_steps=1")
+    with training(folder, workdir, *rhythm) as process:
         deadline = time.monotonic() + 120
-        while not (folder / workdir / "tensorboard").exists() and time.monotonic() < deadline:
+        while not (metrics.exists() and metrics.stat().st_size) and process.poll() is None:
+            assert time.monotonic() < deadline
             time.sleep(0.005)
-        time.sleep(0.4)
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 75, errors

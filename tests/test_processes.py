@@ -105,24 +105,19 @@ def alive(workdir):
 
 
 @contextlib.contextmanager
-def training(folder, run, *flags):
-    """Two processes that train for long, as far as their first checkpoints."""
+def training(folder, run, *flags, past=10):
+    """Two processes that train for long, as soon as they have a checkpoint of a step past `past`."""
     environment = os.environ | caches(folder) | {"XLA_FLAGS": TWO_DEVICES}
     command = [sys.executable, str(ROOT / "launch.py"), "train", "--config", "toy.py", "--workdir", str(run)]
-    command += [
-        "--epochs=60",
-        "--log_steps=10",
-        "--checkpoint_steps=10",
-        "--validate_epochs=100",
-        "--local-processes=2",
-        *flags,
-    ]
+    command += ["--epochs=60", "--log_steps=10", "--checkpoint_steps=10", "--validate_epochs=100"]
+    command += ["--local-processes=2", *flags]
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     try:
         deadline = time.monotonic() + 120
-        while max(saved_steps(run / "checkpoints"), default=0) < 20 and process.poll() is None:
+        while newest(run) <= past:
+            assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
         yield process
@@ -130,6 +125,27 @@ def training(folder, run, *flags):
         if process.poll() is None:
             process.kill()
         process.communicate(timeout=60)
+
+
+def newest(run):
+    return max(saved_steps(run / "checkpoints"), default=0)
+
+
+def goes_on_until_stopped(folder, run):
+    """Launches a run again, and stops it when it has gone on."""
+    assert alive(run) == []
+    kept = newest(run)
+    with training(folder, run, past=kept) as parent:
+        # What the parent is told, all are told, and they agree on a step.
+        parent.send_signal(signal.SIGTERM)
+        _, errors = parent.communicate(timeout=60)
+        assert parent.returncode == 75, errors
+    assert alive(run) == []
+    stopped = newest(run)
+    assert stopped > kept >= 20
+    assert [line["step"] for line in logged(run)][: kept // 10] == list(range(10, kept + 1, 10))
+    assert f"stopped at step {stopped} of" in errors
+    assert errors.count("stopped at") == 1
 
 
 @pytest.mark.slow
@@ -144,22 +160,7 @@ def test_a_lost_process_ends_the_run_and_it_goes_on_from_the_last_checkpoint(fol
         assert parent.returncode == 1
         assert time.monotonic() - begun < 30
         assert "was ended by SIGKILL, so all were; launch again to go on" in errors
-    assert alive(run) == []
-    kept = max(saved_steps(run / "checkpoints"))
-    with training(folder, run) as parent:
-        # What the parent is told, all are told, and they agree on a step.
-        while not logged(run) or logged(run)[-1]["step"] <= kept:
-            assert parent.poll() is None
-            time.sleep(0.02)
-        parent.send_signal(signal.SIGTERM)
-        _, errors = parent.communicate(timeout=60)
-        assert parent.returncode == 75, errors
-    assert alive(run) == []
-    stopped = max(saved_steps(run / "checkpoints"))
-    assert stopped > kept >= 20
-    assert [line["step"] for line in logged(run)][: kept // 10] == list(range(10, kept + 1, 10))
-    assert f"stopped at step {stopped} of" in errors
-    assert errors.count("stopped at") == 1
+    goes_on_until_stopped(folder, run)
 
 
 @pytest.mark.slow
@@ -173,12 +174,7 @@ def test_a_stalled_process_ends_the_run_and_it_goes_on_from_the_last_checkpoint(
         assert parent.returncode != 0
         assert time.monotonic() - begun < 15 + 60
         assert "no step was finished for 15 s (watchdog_seconds); launch again to go on" in errors
-    assert alive(run) == []
-    kept = max(saved_steps(run / "checkpoints"))
-    with training(folder, run) as parent:
-        while not logged(run) or logged(run)[-1]["step"] <= kept:
-            assert parent.poll() is None
-            time.sleep(0.02)
+    goes_on_until_stopped(folder, run)
 
 
 @pytest.mark.slow

@@ -93,24 +93,11 @@ elif WHO == "torch":
 else:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     import keras
-
-    layers = keras.layers
-    network = keras.Sequential(
-        [
-            layers.Input((32, 32, 3)),
-            layers.Rescaling(1 / 255),
-            layers.Conv2D(32, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(64, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(64, 3, activation="relu"),
-            layers.Flatten(),
-            layers.Dense(64, activation="relu"),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
     import tensorflow
 
+    from benchmarks.workers.keras_cnn import keras_cnn
+
+    network = keras.Sequential([keras_cnn(), keras.layers.Softmax()])
     compiled = tensorflow.function(network)
 
     def predict():

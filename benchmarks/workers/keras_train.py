@@ -4,24 +4,11 @@ import sys
 
 import keras
 
+from benchmarks.workers.keras_cnn import keras_cnn
 from benchmarks.workers.protocol import images, serve
 
 BATCH = int(sys.argv[1])
-layers = keras.layers
-model = keras.Sequential(
-    [
-        layers.Input((32, 32, 3)),
-        layers.Rescaling(1 / 255),
-        layers.Conv2D(32, 3, activation="relu"),
-        layers.MaxPooling2D(),
-        layers.Conv2D(64, 3, activation="relu"),
-        layers.MaxPooling2D(),
-        layers.Conv2D(64, 3, activation="relu"),
-        layers.Flatten(),
-        layers.Dense(64, activation="relu"),
-        layers.Dense(10),
-    ]
-)
+model = keras_cnn()
 model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 inputs, labels = images()
 

@@ -16,21 +16,13 @@ class Batches:
       split: the training split.
       batch_size: examples in a step, over all processes.
       seed: the run's seed.
-      process: which of the run's processes this is; it is fed its own part of every batch alone.
-      processes: how many there are; a divisor of `batch_size`.
+      own: which rows of a step's batch are this process's; all of them where there is one process.
     """
 
     split: Split
     batch_size: int
     seed: int
-    process: int = 0
-    processes: int = 1
-
-    @property
-    def own(self) -> slice:
-        """Says which rows of a step's batch are this process's: the only place where processes differ."""
-        share = self.batch_size // self.processes
-        return slice(self.process * share, (self.process + 1) * share)
+    own: slice
 
     def chosen(self, first: int, count: int) -> dict[str, np.ndarray]:
         """Lists the examples of some batches in a row.

@@ -23,7 +23,7 @@ from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.processes import is_main, on_main
 from jaxflow.rundir import storage_error
-from jaxflow.training.digests import digests, named_leaves
+from jaxflow.training.digests import digests, forms
 from jaxflow.training.state import TrainState
 
 if TYPE_CHECKING:
@@ -131,10 +131,7 @@ def save(
         return
     kept.wait()
     _prune(kept)
-    leaves = {
-        name: [str(leaf.dtype), list(leaf.shape), digest]
-        for (name, leaf), digest in zip(named_leaves(state).items(), digests(state).values())
-    }
+    leaves = {name: [*form, digest] for (name, form), digest in zip(forms(state).items(), digests(state).values())}
     described = {**meta, "leaves": leaves, "metrics": None if metrics is None else dict(metrics)}
     items = ocp.args.Composite(
         state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(described | {"digest": _text_digest(described)})
@@ -196,7 +193,7 @@ def choose(kept: Checkpoints, which: str) -> int:
 
     Args:
       kept: from `checkpoints`.
-      which: "last" (that is intact), "best" (by validation), or a step number.
+      which: "best" (by validation), or a step number.
 
     Returns:
       The step.
@@ -205,8 +202,6 @@ def choose(kept: Checkpoints, which: str) -> int:
       UserError: there is no such checkpoint.
     """
     steps = saved_steps(kept.folder)
-    if which == "last":
-        return steps[-1]
     if which == "best":
         best = _best(kept)
         if best is None:

@@ -23,7 +23,7 @@ def digests(tree: Any) -> dict[str, str]:
     Returns:
       16 hexadecimal digits by the leaf's path, such as "params/Dense_0/kernel".
     """
-    leaves = named_leaves(tree)
+    leaves = _named_leaves(tree)
     mesh = next((leaf.sharding.mesh for leaf in leaves.values() if isinstance(leaf.sharding, NamedSharding)), None)
     # On every device, so that each of several processes can read them.
     digest_all = _compiled(None if mesh is None else NamedSharding(mesh, PartitionSpec()))
@@ -31,7 +31,12 @@ def digests(tree: Any) -> dict[str, str]:
     return {name: "".join(f"{int(word):08x}" for word in pair) for name, pair in zip(leaves, pairs)}
 
 
-def named_leaves(tree: Any) -> dict[str, jax.Array]:
+def forms(tree: Any) -> dict[str, list[Any]]:
+    """Lists the dtype and the shape of every leaf by its path, as JSON holds them; the leaves may be abstract."""
+    return {name: [str(leaf.dtype), list(leaf.shape)] for name, leaf in _named_leaves(tree).items()}
+
+
+def _named_leaves(tree: Any) -> dict[str, jax.Array]:
     """Lists the leaves of a tree by path; random keys as the numbers that they are made of."""
     leaves = {}
     for path, leaf in jax.tree.leaves_with_path(tree):

@@ -43,15 +43,13 @@ class Feed:
     close: Callable[[], None] = lambda: None
 
 
-def make_feed(split: Split, experiment: Experiment, layout: Layout, process: int = 0, processes: int = 1) -> Feed:
+def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
     """Chooses the fastest way that the split fits; every way serves the same batches.
 
     Args:
       split: the training split.
       experiment: says batch size, seed, `feed` and `workers`.
-      layout: the devices.
-      process: which of the run's processes this is; each is fed its own part of every batch.
-      processes: how many there are.
+      layout: the devices, and which rows of a batch are this process's.
 
     Returns:
       The feed.
@@ -59,7 +57,7 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout, process: int
     Raises:
       UserError: `workers` are asked for and Grain is not installed.
     """
-    batches = Batches(split, experiment.batch_size, experiment.seed, process, processes)
+    batches = Batches(split, experiment.batch_size, experiment.seed, layout.own(experiment.batch_size))
     if _on_device(split, experiment, layout):
         resident = layout.replicate(split.rows(np.arange(len(split))))
 

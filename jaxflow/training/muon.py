@@ -51,7 +51,7 @@ class Muon(Optimizer):
             optax.stateless_with_tree_map(
                 lambda leaf, _: orthogonalize(leaf, self.newton_schulz_steps, self.dtype) * _shape_factor(leaf)
             ),
-            self.decay(),
+            self.decay_weights(),
         )
 
     def transformation(self, total_steps: int) -> optax.GradientTransformation:

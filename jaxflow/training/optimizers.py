@@ -35,7 +35,7 @@ class Optimizer:
             if isinstance(value, int | float) and not smallest <= value < float("inf"):
                 raise UserError(f"optimizer.{name} is {value}; it must be {smallest:g} or more")
 
-    def decay(self) -> optax.GradientTransformation:
+    def decay_weights(self) -> optax.GradientTransformation:
         """Makes the transformation that adds `weight_decay` times the weights."""
         return optax.add_decayed_weights(self.weight_decay, None if self.decay_biases else kernels)
 
@@ -45,7 +45,7 @@ class Optimizer:
         coupled = not self.decoupled and not _is_zero(self.weight_decay)
         return optax.chain(
             clip,
-            self.decay() if coupled else optax.identity(),
+            self.decay_weights() if coupled else optax.identity(),
             self.direction(),
             optax.scale_by_learning_rate(lambda step: learning_rate(self, total_steps, step)),
         )
@@ -115,7 +115,7 @@ class AdamW(Adam):
 
     def direction(self) -> optax.GradientTransformation:
         """Makes the update before the learning rate."""
-        return optax.chain(super().direction(), self.decay())
+        return optax.chain(super().direction(), self.decay_weights())
 
 
 def make_optimizer(optimizer: Any, total_steps: int) -> optax.GradientTransformation:

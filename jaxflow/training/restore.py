@@ -10,7 +10,7 @@ from jaxflow.console import say
 from jaxflow.errors import UserError
 from jaxflow.processes import on_main, together
 from jaxflow.training.checkpoint import Checkpoints, DamagedError, read_item, read_meta, saved_steps
-from jaxflow.training.digests import digests, named_leaves
+from jaxflow.training.digests import digests, forms
 from jaxflow.training.state import TrainState
 
 
@@ -42,7 +42,7 @@ def _read(kept: Checkpoints, step: int, template: TrainState) -> tuple[dict[str,
     import orbax.checkpoint as ocp
 
     saved = read_meta(kept, step)["leaves"]
-    needed = {name: [str(leaf.dtype), list(leaf.shape)] for name, leaf in named_leaves(template).items()}
+    needed = forms(template)
     for name in [*needed, *saved]:
         before, now = saved.get(name, ["absent", ""])[:2], needed.get(name, ["absent", ""])
         if before != now:

@@ -73,9 +73,7 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
         raise UserError(f"a transform's fit() must return plain lists, dicts and numbers ({error})") from error
     program = assemble(experiment, dataset.schema, fitted, len(split))
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
-    layout = program.layout
-    feed = make_feed(split, experiment, layout, layout.process, layout.processes)
-    return Setup(experiment, dataset, program, feed, meta)
+    return Setup(experiment, dataset, program, make_feed(split, experiment, program.layout), meta)
 
 
 def begin(kept: Checkpoints, setup: Setup) -> tuple[TrainState, int]:
@@ -195,17 +193,29 @@ def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment
       UserError: there is no such run or checkpoint.
     """
     experiment = experiment_of(workdir, experiment)
-    found = on_main(lambda: saved_steps(workdir / "checkpoints"))
-    if not found:
-        raise UserError(f"{workdir} has no checkpoint; train there first: launch.py train --workdir {workdir}")
     with checkpoints(workdir, experiment, read_only=True) as kept:
-        steps = found[::-1] if checkpoint == "last" else [on_main(lambda: choose(kept, checkpoint))]
-        for step in steps[:-1]:
-            try:
-                return _read_checkpoint(kept, step, experiment)
-            except DamagedError as error:
-                say(f"warning: {error}; an older one is taken")
-        return _read_checkpoint(kept, steps[-1], experiment)
+        trained = None
+        while trained is None:
+            trained = _read_intact(kept, checkpoint, experiment)
+        return trained
+
+
+def _read_intact(kept: Checkpoints, which: str, experiment: Experiment) -> Trained | None:
+    """Reads a checkpoint, or an older one where the last is damaged; None if one is gone as soon as it was found."""
+    steps = on_main(lambda: saved_steps(kept.folder)[::-1])
+    if not steps:
+        workdir = kept.folder.parent
+        raise UserError(f"{workdir} has no checkpoint; train there first: launch.py train --workdir {workdir}")
+    for step in steps if which == "last" else [on_main(lambda: choose(kept, which))]:
+        try:
+            return _read_checkpoint(kept, step, experiment)
+        except DamagedError as error:
+            if not on_main((kept.folder / str(step)).exists):
+                return None  # a run that still trains has newer ones, and removed it
+            if which != "last" or step == steps[-1]:
+                raise
+            say(f"warning: {error}; an older one is taken")
+    return None
 
 
 def _read_checkpoint(kept: Checkpoints, step: int, experiment: Experiment) -> Trained:

@@ -13,8 +13,8 @@ from types import FrameType
 import jax
 from jax.experimental import multihost_utils
 
-# What a process says to a scheduler when it can be started again (EX_TEMPFAIL of sysexits.h).
-RESUMABLE = 75
+from jaxflow.errors import RESUMABLE
+
 # Seconds without a finished step that end a process of several.
 SILENCE = 1800.0
 

@@ -13,7 +13,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxflow
 from jaxflow.errors import UserError
-from jaxflow.training import loop
+from jaxflow.training import loop, setup
 from jaxflow.training.checkpoint import checkpoints, choose, read_meta, saved_steps
 from jaxflow.training.digests import digests
 from jaxflow.training.setup import read_trained, resume, set_up
@@ -29,9 +29,9 @@ def trained(experiment, toy, tmp_path):
     return short, folder, {step: digests(read_trained(folder, str(step)).state) for step in (3, 6)}
 
 
-def resumed(setup, folder):
-    with checkpoints(folder, setup.experiment) as kept:
-        return resume(kept, setup)
+def resumed(afresh, folder):
+    with checkpoints(folder, afresh.experiment) as kept:
+        return resume(kept, afresh)
 
 
 def flip(path: Path) -> None:
@@ -57,12 +57,12 @@ def test_damage_anywhere_never_gives_wrong_weights(damage, trained, toy, tmp_pat
     experiment, folder, expected = trained
     files = sorted(path.relative_to(folder) for path in (folder / "checkpoints" / "6").rglob("*") if path.is_file())
     assert len(files) > 5
-    older, setup = 0, set_up(experiment, toy)
+    older, afresh = 0, set_up(experiment, toy)
     for number, name in enumerate(files):
         copy = tmp_path / f"copy-{number}"
         shutil.copytree(folder, copy)
         damage(copy / name)
-        state = resumed(setup, copy)
+        state = resumed(afresh, copy)
         step = int(state.step)
         assert digests(state) == expected[step], name
         assert (copy / "damaged" / "6").exists() == (step == 3)  # set aside, never deleted
@@ -92,6 +92,24 @@ def test_readers_take_the_older_one_and_move_nothing(trained):
         read_trained(folder, "6")
 
 
+def test_readers_look_again_where_a_run_removes_what_they_read(trained, monkeypatch, capsys):
+    _, folder, expected = trained
+    newest, really = folder / "checkpoints" / "6", setup.read_meta
+
+    def removed_first(kept, step):
+        if step == 6:
+            shutil.rmtree(newest)
+        return really(kept, step)
+
+    monkeypatch.setattr(setup, "read_meta", removed_first)
+    shutil.copytree(newest, folder / "kept")
+    assert digests(read_trained(folder).state) == expected[3]
+    (folder / "kept").rename(newest)
+    with pytest.raises(UserError, match="no checkpoint '6'; there are 3"):
+        read_trained(folder, "6")
+    assert "damaged" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -111,14 +129,14 @@ def test_another_program_is_refused_by_leaf_and_shape(change, message, trained, 
 
 def test_another_dtype_is_refused(trained, toy, monkeypatch):
     experiment, folder, _ = trained
-    setup = set_up(experiment, toy)
-    template = setup.program.template()
+    afresh = set_up(experiment, toy)
+    template = afresh.program.template()
     halved = template.replace(
         params=jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jnp.bfloat16), template.params)
     )
-    monkeypatch.setattr(type(setup.program), "template", lambda self: halved)
+    monkeypatch.setattr(type(afresh.program), "template", lambda self: halved)
     with pytest.raises(UserError, match=r"float32\[4\] there and bfloat16\[4\] in this program"):
-        resumed(setup, folder)
+        resumed(afresh, folder)
 
 
 def test_a_metric_that_is_not_finite_is_never_the_best(experiment, toy, tmp_path, monkeypatch):

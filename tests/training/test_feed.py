@@ -18,7 +18,7 @@ import jaxflow
 from jaxflow.data.order import indices, permutation
 from jaxflow.experiment import execute
 from jaxflow.training.feed import make_feed
-from jaxflow.training.parallel import make_layout
+from jaxflow.training.parallel import Layout, make_layout
 from tests.conftest import ROOT
 
 
@@ -81,9 +81,9 @@ def feeds():
     """Makes feeds and closes them."""
     with contextlib.ExitStack() as stack:
 
-        def make(split, experiment, *share, **changes):
+        def make(split, experiment, layout=None, **changes):
             changed = dataclasses.replace(experiment, **{"feed": "host"} | changes)
-            feed = make_feed(split, changed, make_layout("pmap"), *share)
+            feed = make_feed(split, changed, layout or make_layout("pmap"))
             stack.callback(feed.close)
             return feed
 
@@ -109,11 +109,20 @@ def test_every_way_gives_the_batches_that_arrays_in_memory_give(workers, experim
         np.testing.assert_array_equal(batch["index"], indices(step, 50, 8, experiment.seed))
 
 
+@dataclasses.dataclass(frozen=True)
+class OneOfTwo(Layout):
+    """What one of two processes sees."""
+
+    process: int = 0
+    processes: int = 2
+
+
 @pytest.mark.parametrize(("kind", "workers"), [("device", 0), ("host", 0), ("host", 1)])
 def test_each_process_of_a_run_is_fed_its_own_part(kind, workers, experiment, toy, feeds):
     split = toy.splits["train"]
     whole = feeds(split, experiment, feed=kind)
-    parts = [feeds(split, experiment, process, 2, feed=kind, workers=workers) for process in range(2)]
+    layouts = [OneOfTwo(make_layout("pmap").devices, process=process) for process in range(2)]
+    parts = [feeds(split, experiment, layout, feed=kind, workers=workers) for layout in layouts]
     for step in (5, 6, 7):
         expected, got = batch_of(whole, step), [batch_of(part, step) for part in parts]
         for name, leaf in expected.items():
@@ -210,7 +219,7 @@ class Own:
 
 
 if __name__ == "__main__":
-    make, close = by_workers(Batches(Own(), 8, 0), 1000, 2)
+    make, close = by_workers(Batches(Own(), 8, 0, slice(None)), 1000, 2)
     for step in range(4):
         make(step)
     print(*(child.pid for child in multiprocessing.active_children()), flush=True)

@@ -33,6 +33,10 @@ L2 = optax.add_decayed_weights(0.1, MASK)
         (jaxflow.SGD(0.1, momentum=0.9, nesterov=True), optax.sgd(0.1, momentum=0.9, nesterov=True)),
         (jaxflow.RMSprop(0.01), optax.rmsprop(0.01, eps=1e-7, eps_in_sqrt=False)),
         (jaxflow.RMSprop(0.01, momentum=0.9), optax.rmsprop(0.01, eps=1e-7, eps_in_sqrt=False, momentum=0.9)),
+        (
+            jaxflow.RMSprop(0.01, weight_decay=0.1),
+            optax.chain(L2, optax.rmsprop(0.01, eps=1e-7, eps_in_sqrt=False)),
+        ),
         (jaxflow.Adam(0.01), optax.adam(0.01)),
         (jaxflow.Adam(0.01, b1=0.8, b2=0.9, epsilon=1e-3), optax.adam(0.01, 0.8, 0.9, 1e-3)),
         (jaxflow.AdamW(0.01, weight_decay=0.1), optax.adamw(0.01, weight_decay=0.1, mask=MASK)),
