@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.extend.core import Jaxpr, subjaxprs
 
 from jaxflow.data.dataset import Schema
 from jaxflow.data.order import steps_in
@@ -143,7 +144,7 @@ class Program:
         if self.layout.devices[0].platform != "cpu":
             return True
         # The trace is kept by jit and used again, so looking costs nothing.
-        return self.layout.axis is None and "conv_general_dilated" not in str(step.trace(*arguments).jaxpr)
+        return self.layout.axis is None and not _uses(step.trace(*arguments).jaxpr.jaxpr, "conv_general_dilated")
 
     def eval_step(self) -> Callable[..., Any]:
         """Compiles (variables, batch) -> (metrics, predictions)."""
@@ -167,6 +168,12 @@ class Program:
         floats = jax.ShapeDtypeStruct((1,), jnp.float32)
         metrics = jax.eval_shape(self.experiment.problem.metrics, outputs, targets, floats, floats)
         return self.layout.replicate({name: type(metric).empty() for name, metric in metrics.items()})
+
+
+def _uses(jaxpr: Jaxpr, primitive: str) -> bool:
+    """Whether a program has an operation anywhere in it."""
+    here = any(equation.primitive.name == primitive for equation in jaxpr.eqns)
+    return here or any(_uses(inner, primitive) for inner in subjaxprs(jaxpr))
 
 
 def assemble(experiment: Experiment, schema: Schema, fitted: Sequence[Any], train_size: int) -> Program:

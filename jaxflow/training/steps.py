@@ -5,6 +5,7 @@ feed adds "index" and "epoch", which augmentations may look at.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -180,7 +181,7 @@ def make_update(
             new["ema"] = jax.tree.map(lambda old, new: old + (1 - ema) * (new - old), state.ema, new["params"])
         finite = _is_finite((gradient, new))
         kept = {
-            name: jax.tree.map(lambda leaf, old: jnp.where(finite, leaf, old), leaves, getattr(state, name))
+            name: jax.tree.map(partial(lax.select, finite), leaves, getattr(state, name))
             for name, leaves in new.items()
         }
         skipped = (~finite).astype(jnp.int32)
