@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     import orbax.checkpoint as ocp
 
 
+# What asyncio says to an operation whose loop Orbax has ended.
+CLOSED = "Event loop is closed"
+
+
 class DamagedError(UserError):
     """A checkpoint that is not what was written."""
 
@@ -57,6 +61,7 @@ class Checkpoints:
         """Starts what reads and writes, and removes what a killed process left half-written."""
         import orbax.checkpoint as ocp
 
+        _hush_closed_loops()
         if not self.read_only and is_main():
             for path in self.folder.glob("*.orbax-checkpoint-tmp*"):
                 shutil.rmtree(path, ignore_errors=True)
@@ -98,7 +103,7 @@ def checkpoints(workdir: Path, experiment: Experiment, read_only: bool = False) 
         opened.wait()
         _prune(opened)
     except BaseException:
-        _hush_closed_loops()
+        _hush_tasks()
         raise
     finally:
         if "orbax" in opened.__dict__:
@@ -183,7 +188,7 @@ def read_item(kept: Checkpoints, step: int, item: str, how: Any) -> Any:
     except PermissionError as error:
         raise UserError(f"checkpoint {path} cannot be read: permission denied") from error
     except Exception as error:
-        _hush_closed_loops()
+        _hush_tasks()
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise DamagedError(f"checkpoint {path} is damaged ({reason[:160]})") from error
 
@@ -239,15 +244,23 @@ def _prune(kept: Checkpoints) -> None:
 
 def _hush_closed_loops() -> None:
     """Silences reads and writes that end after Orbax has given up on them: the failure itself is reported."""
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # "Task exception was never retrieved"
-    report = sys.unraisablehook
+    if getattr(sys.unraisablehook, "__name__", "") == "unless_closed":
+        return
+    report, crash = sys.unraisablehook, sys.excepthook
 
     def unless_closed(unraisable: Any) -> None:
-        if not inspect.iscoroutine(unraisable.object) and str(unraisable.exc_value) != "Event loop is closed":
+        if not inspect.iscoroutine(unraisable.object) and str(unraisable.exc_value) != CLOSED:
             report(unraisable)
 
-    if getattr(report, "__name__", "") != unless_closed.__name__:
-        sys.unraisablehook = unless_closed
+    def crash_unless_closed(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        if str(error) != CLOSED:
+            crash(kind, error, trace)
+
+    sys.unraisablehook, sys.excepthook = unless_closed, crash_unless_closed
+
+
+def _hush_tasks() -> None:
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # "Task exception was never retrieved"
 
 
 def _text_digest(value: Mapping[str, Any]) -> str:

@@ -1,6 +1,8 @@
 """Where metrics go: metrics.jsonl, TensorBoard events, and lines and a bar for people."""
 
+import contextlib
 import json
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +11,9 @@ from typing import Any
 import jax
 import numpy as np
 from rich.progress import Progress
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from jaxflow.console import bar, console, say
 from jaxflow.errors import UserError
@@ -17,9 +21,15 @@ from jaxflow.processes import is_main
 from jaxflow.rundir import write_atomically
 from jaxflow.training.state import TrainState
 
+# Longest time that a line is kept from those who watch a run.
+FLUSH_SECONDS = 10.0
+
 
 class MetricWriter:
     """Writes numbers under the names of CLU's writers, to JSON lines and TensorBoard; of several processes, one does.
+
+    Everything is written by the caller's thread, so what goes wrong is raised where it happens. (The threads of
+    tensorboardX's SummaryWriter die of a full disk, and the writer then waits for them for ever.)
 
     Attributes:
       folder: the run folder; lines go to metrics.jsonl, events to tensorboard/.
@@ -34,8 +44,12 @@ class MetricWriter:
         kept = [json.dumps(line) + "\n" for line in read_metrics(folder) if line["step"] <= first_step]
         write_atomically(folder / "metrics.jsonl", "".join(kept))
         self._lines = (folder / "metrics.jsonl").open("a")
-        self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1)
-        self._files = [self._lines, self._events]
+        (folder / "tensorboard").mkdir(exist_ok=True)
+        # Named by the second, and so that a restart within a second does not write over it.
+        self._events = EventsWriter(str(folder / "tensorboard" / "events"), f".{os.getpid()}.{first_step}")
+        self._files, self._flushed = [self._lines, self._events], time.monotonic()
+        # TensorBoard hides what an earlier process logged from this step on.
+        self._write_event(first_step + 1, session_log=SessionLog(status=SessionLog.START))
 
     def __enter__(self) -> "MetricWriter":
         return self
@@ -49,22 +63,29 @@ class MetricWriter:
             return
         self._lines.write(json.dumps({"step": step, "split": split, **scalars}) + "\n")
         for name, value in scalars.items():
-            self._events.add_scalar(f"{split}/{name}", value, step)
+            self._write_event(step, summary=summary.scalar(f"{split}/{name}", value))
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self.flush()
 
     def write_texts(self, step: int, texts: Mapping[str, str]) -> None:
         """Writes named texts to TensorBoard."""
         for name, text in texts.items() if self._files else ():
-            self._events.add_text(name, text, step)
+            self._write_event(step, summary=summary.text(name, text))
 
     def flush(self) -> None:
         """Hands everything written so far to the operating system."""
         for file in self._files:
             file.flush()
+        self._flushed = time.monotonic()
 
     def close(self) -> None:
-        """Writes what is left and closes the files."""
-        for file in self._files:
-            file.close()
+        """Writes what is left and closes the files, each of them also where another cannot be written."""
+        with contextlib.ExitStack() as stack:
+            for file in self._files:
+                stack.callback(file.close)
+
+    def _write_event(self, step: int, **content: Any) -> None:
+        self._events.write_event(Event(step=step, wall_time=time.time(), **content))
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
