@@ -25,7 +25,7 @@ PR_SET_PDEATHSIG = 1  # of prctl(2)
 def run_here(command: Sequence[str], count: str) -> int:
     """Runs a command as `count` processes that join each other, and waits for them.
 
-    The output of process 0 is shown. Of the others only what they say on standard error is, if they fail and process 0
+    The output of process 0 is shown. Of the others only what the first to fail says on standard error is, if process 0
     has not said the same. Signals are passed on; a second one ends all. No process outlives this one.
 
     Args:
@@ -80,10 +80,9 @@ def _run(command: Sequence[str], count: int, port: int) -> int:
         return max(ended.values())
     # A process that loses another aborts: it is blamed only if there is no other to blame.
     first = min(failed, key=lambda process: ended[process] == -signal.SIGABRT)
-    if ended[first] not in (-signal.SIGKILL, -signal.SIGTERM):
-        for process in range(1, count):
-            for line in [line for line in said[process] if line not in said[0]][-30:]:
-                print(f"process {process}: {line}", end="", file=sys.stderr)
+    if first != 0 and ended[first] not in (-signal.SIGKILL, -signal.SIGTERM):
+        for line in [line for line in said[first] if line not in said[0]][-30:]:
+            print(f"process {first}: {line}", end="", file=sys.stderr)
     if ended[first] < 0:
         name = signal.Signals(-ended[first]).name
         print(f"process {first} was ended by {name}, so all were; launch again to go on", file=sys.stderr)

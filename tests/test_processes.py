@@ -20,6 +20,7 @@ from jaxflow.processes import _cluster, _explicit, agreed, is_main, main_first, 
 from jaxflow.training.checkpoint import saved_steps
 from jaxflow.training.setup import read_trained
 from tests.conftest import ROOT, launch
+from tests.test_faults import fill, small_disk
 
 TWO_DEVICES = "--xla_force_host_platform_device_count=2"
 EXPERIMENT = """
@@ -175,6 +176,20 @@ def test_a_stalled_process_ends_the_run_and_it_goes_on_from_the_last_checkpoint(
         assert time.monotonic() - begun < 15 + 60
         assert "no step was finished for 15 s (watchdog_seconds); launch again to go on" in errors
     goes_on_until_stopped(folder, run)
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_the_run_and_it_goes_on_from_the_last_checkpoint(folder):
+    with small_disk(folder / "disk", "size=24m") as disk:
+        run = disk / "run"
+        with training(folder, run) as parent:
+            filler = fill(disk)
+            _, errors = parent.communicate(timeout=90)
+            assert parent.returncode == 2
+        assert "error: disk full: cannot write" in errors
+        assert "Traceback" not in errors
+        filler.unlink()
+        goes_on_until_stopped(folder, run)
 
 
 @pytest.mark.slow

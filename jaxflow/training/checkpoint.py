@@ -5,6 +5,7 @@ holds `meta`: what is needed to use it without the data, each leaf's shape, dtyp
 Orbax is imported when the first checkpoint is written or read, not before: it takes a third of a second.
 """
 
+import contextlib
 import functools
 import hashlib
 import inspect
@@ -13,11 +14,14 @@ import logging
 import math
 import shutil
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import jax
 
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 
 # What asyncio says to an operation whose loop Orbax has ended.
 CLOSED = "Event loop is closed"
+# Seconds that a process that has failed waits for the others to end a write with it.
+PATIENCE = 5.0
 
 
 class DamagedError(UserError):
@@ -103,11 +109,27 @@ def checkpoints(workdir: Path, experiment: Experiment, read_only: bool = False) 
         opened.wait()
         _prune(opened)
     except BaseException:
-        _hush_tasks()
+        _abandon(opened)
         raise
-    finally:
-        if "orbax" in opened.__dict__:
-            opened.orbax.close()
+    if "orbax" in opened.__dict__:
+        opened.orbax.close()
+
+
+def _abandon(kept: Checkpoints) -> None:
+    """Lets the last write end after a failure, which is what is reported.
+
+    All processes take part in a write. If others have not failed they do not come, and are not waited for for long.
+    """
+    _hush_tasks()
+
+    def close() -> None:
+        with contextlib.suppress(Exception):
+            kept.orbax.close()
+
+    if "orbax" in kept.__dict__:
+        closing = threading.Thread(target=close, daemon=True)
+        closing.start()
+        closing.join(PATIENCE if jax.process_count() > 1 else None)
 
 
 def saved_steps(folder: Path) -> list[int]:
