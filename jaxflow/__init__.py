@@ -16,6 +16,9 @@ _PUBLIC = {
     "Dataset": "jaxflow.data.dataset",
     "from_arrays": "jaxflow.data.arrays",
     "indices": "jaxflow.data.order",
+    "HoldOut": "jaxflow.data.splitting",
+    "InTime": "jaxflow.data.splitting",
+    "KFold": "jaxflow.data.splitting",
     # models and problems
     "MLP": "jaxflow.models.mlp",
     "CNN": "jaxflow.models.cnn",

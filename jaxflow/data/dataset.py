@@ -20,9 +20,14 @@ class Feature:
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted: one of `names`, stored as its index."""
+    """What is to be predicted.
 
-    kind: Literal["class"]
+    Attributes:
+      kind: "class" for one of `names`, stored as its index, (examples,) int32; "number" for a number under each of
+        `names`, (examples, names) float32.
+    """
+
+    kind: Literal["class", "number"]
     names: tuple[str, ...]
 
 
@@ -117,13 +122,21 @@ def checked(dataset: Dataset) -> Dataset:
       The dataset, as it came.
 
     Raises:
-      UserError: a split is empty, or a label lies outside the classes.
+      UserError: a split is empty, a label lies outside the classes, or a target is no finite number.
     """
     classes = len(dataset.schema.target.names)
     for name, split in dataset.splits.items():
         if len(split) == 0:
             raise UserError(f"the {name} split is empty; give it examples or change the split fractions of `data`")
         targets = split.targets
+        if dataset.schema.target.kind == "number":
+            wrong = np.flatnonzero(~np.isfinite(targets).all(axis=-1))
+            if len(wrong):
+                raise UserError(
+                    f"{name} example {split.id(int(wrong[0]))} has the target {targets[wrong[0]].tolist()} "
+                    f"({len(wrong)} such); targets are finite numbers: clean them or leave these examples out"
+                )
+            continue
         wrong = np.flatnonzero((targets < 0) | (targets >= classes))
         if len(wrong):
             raise UserError(

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -49,7 +50,147 @@ def hold_out(ids: Sequence[str], count: int, seed: int) -> tuple[np.ndarray, np.
         raise UserError(
             f"{count} of {len(ids)} examples would be held out and none left; make the shares of `data` smaller"
         )
-    # SHA-256 rather than a random permutation: keyed by the id itself, it does not depend on the order of the files.
-    hashes = [hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8] for name in ids]
-    order = np.argsort(np.array([int.from_bytes(h, "big") for h in hashes], np.uint64), kind="stable")
+    order = np.argsort(_places(ids, seed), kind="stable")
     return np.sort(order[count:]), np.sort(order[:count])
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """What splits are decided by.
+
+    Attributes:
+      ids: one stable name per example.
+      groups: name of each example's group, which stays on one side; None where each is its own.
+      classes: (examples,) integer labels; None where the target is a number.
+      times: (examples,) numbers or dates; None where there are none.
+    """
+
+    ids: Sequence[str]
+    groups: Sequence[str] | None = None
+    classes: np.ndarray | None = None
+    times: np.ndarray | None = None
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """Names what is held out as one."""
+        return self.ids if self.groups is None else self.groups
+
+
+@dataclass(frozen=True)
+class HoldOut:
+    """Shares of the examples for validation and test. No example changes sides when others are added."""
+
+    validation: float = 0.1
+    """Share of the examples held out for validation; 0 for none."""
+    test: float = 0.1
+    """Share of the examples held out for the test; 0 for none."""
+    seed: int = 0
+    """Seed of the split, apart from the run's seed, so that comparing seeds does not mix splits."""
+    stratify: bool = False
+    """Whether every class gives its share to the nearest example, for small or rare classes. An example at the edge
+    may then change sides when others are added. Not with groups."""
+
+    def __post_init__(self) -> None:
+        _check_shares(self)
+
+    def assign(self, examples: Examples) -> dict[str, np.ndarray]:
+        """Splits examples.
+
+        Args:
+          examples: what is known of them.
+
+        Returns:
+          Ascending int64 indices of "train" and, where their share is not 0, "validation" and "test".
+
+        Raises:
+          UserError: a split would be empty.
+        """
+        places = _places(examples.keys, self.seed) / 2.0**64  # in [0, 1)
+        if self.stratify:
+            if examples.groups is not None:
+                raise UserError("split.stratify and groups do not go together; leave one of them out")
+            if examples.classes is None:
+                raise UserError("split.stratify needs classes, and the target is a number; leave it out")
+            places = _ranks(places, examples.classes)
+        return _named(places < self.test, places < self.test + self.validation, self)
+
+
+@dataclass(frozen=True)
+class InTime:
+    """The last examples for the test, those before them for validation: what is predicted lies after what is known."""
+
+    validation: float = 0.1
+    """Share of the examples held out for validation; 0 for none."""
+    test: float = 0.1
+    """Share of the examples held out for the test; 0 for none."""
+
+    def __post_init__(self) -> None:
+        _check_shares(self)
+
+    def assign(self, examples: Examples) -> dict[str, np.ndarray]:
+        """Splits examples by their times, as HoldOut.assign; examples of one time stay on one side."""
+        if examples.times is None:
+            raise UserError("split InTime needs times; name the data's column of times")
+        # Of all examples the share that is not before this one.
+        after = 1 - np.searchsorted(np.sort(examples.times), examples.times) / len(examples.times) - 1e-9
+        return _named(after < self.test, after < self.test + self.validation, self)
+
+
+@dataclass(frozen=True)
+class KFold:
+    """One of `folds` equal parts for the test, the next one for validation, and the others to train on."""
+
+    fold: int = 0
+    """Which part is the test, from 0."""
+    folds: int = 5
+    """How many parts there are."""
+    seed: int = 0
+    """Seed of the parts."""
+
+    def __post_init__(self) -> None:
+        if self.folds < 3 or not 0 <= self.fold < self.folds:
+            raise UserError(f"split has fold {self.fold} of {self.folds}; it takes 3 folds or more, counted from 0")
+
+    def assign(self, examples: Examples) -> dict[str, np.ndarray]:
+        """Splits examples, as HoldOut.assign; over all folds each is in the test once."""
+        part = (_places(examples.keys, self.seed) / 2.0**64 * self.folds).astype(int)
+        test = part == self.fold
+        validation = part == (self.fold + 1) % self.folds
+        return _named(test, test | validation, HoldOut())
+
+
+def _places(names: Sequence[str], seed: int) -> np.ndarray:
+    """Hashes names to uint64, evenly.
+
+    SHA-256 rather than a random permutation: keyed by the name itself, it does not depend on the order of the files.
+    """
+    hashes = [hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8] for name in names]
+    return np.array([int.from_bytes(h, "big") for h in hashes], np.uint64)
+
+
+def _ranks(places: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Turns places into ranks within each class, in (0, 1): a share of them is then exact."""
+    ranks = np.empty(len(places))
+    for label in np.unique(classes):
+        own = np.flatnonzero(classes == label)
+        ranks[own[np.argsort(places[own], kind="stable")]] = (np.arange(len(own)) + 0.5) / len(own)
+    return ranks
+
+
+def _named(test: np.ndarray, held_out: np.ndarray, shares: HoldOut | InTime) -> dict[str, np.ndarray]:
+    parts = {"train": ~held_out, "validation": held_out & ~test, "test": test}
+    indices = {name: np.flatnonzero(part) for name, part in parts.items() if getattr(shares, name, 1) > 0}
+    empty = [name for name, chosen in indices.items() if len(chosen) == 0]
+    if empty:
+        raise UserError(
+            f"of {len(test)} examples none would be in the {empty[0]} split; give more data, or change data.split"
+        )
+    return indices
+
+
+def _check_shares(split: HoldOut | InTime) -> None:
+    for name in ("validation", "test"):
+        if not 0 <= getattr(split, name) < 1:
+            raise UserError(f"split.{name} is {getattr(split, name)}; it must be a share in [0, 1)")
+    if split.validation + split.test >= 1:
+        raise UserError(f"split.validation and split.test are {split.validation + split.test:g}; nothing is left")
