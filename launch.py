@@ -11,7 +11,7 @@ USAGE = """usage: python launch.py [VERB] [--config FILE] [--workdir DIR] [--FIE
   (no verb)   train, then evaluate the test split once
   train       train, or go on where the run folder stopped
   evaluate    evaluate the test split: metrics, predictions/test.csv, report/index.html
-  predict     predict new data: --input PATH [--output FILE]
+  predict     predict new data: --input PATH [--output FILE] [--submission CLASS, for Kaggle: id,label]
   replay      compute a past step again and compare it with the log: --step N
 
   --config FILE      experiment file, for example experiments/digits_cnn.py
@@ -36,7 +36,7 @@ FLAGS = {
     "run": ("overwrite", *PROCESSES, "local-processes"),
     "train": ("overwrite", *PROCESSES, "local-processes"),
     "evaluate": ("checkpoint", *PROCESSES, "local-processes"),
-    "predict": ("checkpoint", "input", "output"),
+    "predict": ("checkpoint", "input", "output", "submission"),
     "replay": ("step",),
 }
 SWITCHES = ("overwrite", "quiet", "no-cache")
@@ -175,7 +175,8 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
     elif verb == "predict":
         if not flags.input:
             fail("predict needs --input PATH: an .npy or .npz array, an image, or a folder of images")
-        output = jaxflow.predict(workdir, flags.input, flags.output, checkpoint=flags.checkpoint, experiment=experiment)
+        asked = {"submission": flags.submission, "checkpoint": flags.checkpoint}
+        output = jaxflow.predict(workdir, flags.input, flags.output, experiment=experiment, **asked)
         say(f"predictions: {output}")
     else:
         if not (flags.step or "").isdecimal():

@@ -13,6 +13,7 @@ _PUBLIC = {
     # data
     "Tfds": "jaxflow.data.tfds",
     "Digits": "jaxflow.data.digits",
+    "ImageFolder": "jaxflow.data.image_folder",
     "Dataset": "jaxflow.data.dataset",
     "from_arrays": "jaxflow.data.arrays",
     "indices": "jaxflow.data.order",

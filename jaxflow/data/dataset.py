@@ -11,11 +11,17 @@ from jaxflow.errors import UserError
 
 @dataclass(frozen=True)
 class Feature:
-    """What one example's input is: its kind, its shape without the batch axis, and its dtype."""
+    """What one example's input is: its kind, its shape without the batch axis, and its dtype.
+
+    Attributes:
+      resize: how an image file of another size becomes one of `shape`: "stretch" resizes it to that height and width,
+        "crop" keeps its proportions and cuts off what juts out on both sides, and "none" refuses it.
+    """
 
     kind: Literal["image", "vector"]
     shape: tuple[int, ...]
     dtype: str
+    resize: Literal["none", "stretch", "crop"] = "none"
 
 
 @dataclass(frozen=True)

@@ -173,8 +173,7 @@ def allow(bad: list[str], max_corrupt: int) -> None:
     if len(bad) > max_corrupt:
         others = f" (and {len(bad) - 1} before it; max_corrupt is {max_corrupt})" if len(bad) > 1 else ""
         raise UserError(
-            f"{bad[-1]}{others}; restore the file, prepare the dataset again, or leave out up to N such examples: "
-            "--data.max_corrupt=N"
+            f"{bad[-1]}{others}; restore the file, or leave out up to N such examples: --data.max_corrupt=N"
         )
 
 

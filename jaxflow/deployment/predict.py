@@ -2,20 +2,19 @@
 
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from jaxflow.console import track
 from jaxflow.data.dataset import ArraySplit, Feature
+from jaxflow.data.images import SUFFIXES, find_images, read_images
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.rundir import write_table
 from jaxflow.training.passes import padded_batches
 from jaxflow.training.setup import read_trained
 
-IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 BATCH_SIZE = 256  # at most
 
 
@@ -24,6 +23,7 @@ def predict(
     source: str | Path,
     output: str | Path | None = None,
     *,
+    submission: str | None = None,
     checkpoint: str = "last",
     experiment: Experiment | None = None,
 ) -> Path:
@@ -33,18 +33,23 @@ def predict(
       workdir: a trained run.
       source: an .npy or .npz array of the model's input shape, an image, or a folder of images.
       output: CSV file to write; None for predictions/new/<name of source>.csv in the run folder.
+      submission: the class whose probability a Kaggle submission asks for; None where this is none.
       checkpoint: "last", "best" (by validation) or a step.
       experiment: the run's own, where paths or the like differ from its folder's.
 
     Returns:
-      The file written: id, prediction, its probability, and the probability of each class.
+      The file written: id, prediction, its probability, and the probability of each class; for a submission id, which
+      is the file's name without its suffix, and label, the probability of that class.
 
     Raises:
-      UserError: the source does not hold what the model takes.
+      UserError: the source does not hold what the model takes, or there is no such class.
     """
     workdir, source = Path(workdir), Path(source)
     trained = read_trained(workdir, checkpoint, experiment)
     schema = trained.program.schema
+    names = schema.target.names
+    if submission is not None and submission not in names:
+        raise UserError(f"--submission {submission} is no class of this model; its classes are {', '.join(names)}")
     inputs, ids = read_inputs(source, schema.inputs)
     output = Path(output) if output else workdir / "predictions" / "new" / f"{source.stem}.csv"
     step, variables = trained.program.predict_step(), trained.state.variables()
@@ -53,12 +58,15 @@ def predict(
     batch_size = min(BATCH_SIZE, 1 << (len(split) - 1).bit_length())
     batches = track(padded_batches(split, batch_size), "predict", -(-len(split) // batch_size))
     probabilities = np.concatenate([np.asarray(step(variables, batch["inputs"])) for batch in batches])[: len(split)]
-    names = schema.target.names
-    rows = (
-        [id_, names[row.argmax()], *(f"{p:.6f}" for p in (row.max(), *row))] for id_, row in zip(ids, probabilities)
-    )
+    if submission is None:
+        header = ["id", "prediction", "probability", *(f"p_{name}" for name in names)]
+        rows = [
+            [id_, names[row.argmax()], *(f"{p:.6f}" for p in (row.max(), *row))] for id_, row in zip(ids, probabilities)
+        ]
+    else:
+        header, rows = ["id", "label"], _submission(ids, probabilities[:, names.index(submission)])
     try:
-        write_table(output, ["id", "prediction", "probability", *(f"p_{name}" for name in names)], rows)
+        write_table(output, header, rows)
     except OSError as error:
         raise UserError(f"cannot write {output}: {error.strerror}; choose another --output") from error
     return output
@@ -92,14 +100,27 @@ def read_inputs(source: Path, feature: Feature) -> tuple[np.ndarray, Sequence[st
         return inputs, [str(index) for index in range(len(inputs))]
     if feature.kind != "image":
         raise UserError(f"{source} is no .npy or .npz file, and the model takes vectors of shape {feature.shape}")
-    paths = [source]
+    root, names = source.parent, [source.name]
     if source.is_dir():
-        paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in IMAGES)
-        if not paths:
-            raise UserError(f"{source} holds no images ({', '.join(sorted(IMAGES))})")
-    images = [_read_image(path, feature) for path in track(paths, "read images")]
-    root = source if source.is_dir() else source.parent
-    return np.stack(images), [str(path.relative_to(root)) for path in paths]
+        root, names = source, find_images(source)
+        if not names:
+            raise UserError(f"{source} holds no images ({', '.join(sorted(SUFFIXES))})")
+    inputs = np.empty((len(names), *feature.shape), np.uint8)
+    images = read_images([root / name for name in names], feature)
+    for row, image in enumerate(track(images, "read images", len(names))):
+        if isinstance(image, UserError):
+            raise image
+        inputs[row] = image
+    return inputs, names
+
+
+def _submission(ids: Sequence[str], probabilities: np.ndarray) -> list[list[str]]:
+    """Lists id and label as Kaggle asks for them, ascending, as numbers where all are."""
+    label_of = {PurePosixPath(id_).stem: f"{p:.9g}" for id_, p in zip(ids, probabilities)}
+    if len(label_of) < len(ids):
+        raise UserError(f"{len(ids)} inputs have only {len(label_of)} names; a submission's ids are file names: rename")
+    numbers = all(name.isdecimal() for name in label_of)
+    return [[name, label_of[name]] for name in sorted(label_of, key=int if numbers else None)]
 
 
 def _read_array(path: Path) -> np.ndarray:
@@ -113,20 +134,6 @@ def _read_array(path: Path) -> np.ndarray:
         return loaded["inputs" if "inputs" in names else names[0]]
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} cannot be read as a NumPy array: {error}") from error
-
-
-def _read_image(path: Path, feature: Feature) -> np.ndarray:
-    height, width, channels = feature.shape
-    try:
-        with Image.open(path) as image:
-            if image.size != (width, height):
-                raise UserError(f"{path} is {image.size[0]}x{image.size[1]} pixels; the model takes {width}x{height}")
-            if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
-                raise UserError(f"{path} has pixels of mode {image.mode}; the model takes 8 bits a channel")
-            pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} cannot be read as an image: {error}") from error
-    return pixels.reshape(feature.shape)
 
 
 def _shape(feature: Feature) -> str:

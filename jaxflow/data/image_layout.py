@@ -1,0 +1,154 @@
+"""Which images of a folder there are, and how their labels are written down: by folders, by names, or in a table."""
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from jaxflow.console import say
+from jaxflow.data.images import SUFFIXES, find_images
+from jaxflow.errors import UserError
+
+# Names of folders that are splits.
+OFFICIAL = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
+# The label in a file's name, and what separates it from the rest: cat.0.jpg, cat_0.jpg, cat-0.jpg, cat 0.jpg.
+LABEL = re.compile(r"([^._\s-]+)[._\s-]")
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """One image file.
+
+    Attributes:
+      path: relative to the dataset's folder, with slashes.
+      label: name of its class.
+      split: the split whose folder it lies in ("train", "validation", "test"); None where there are no such folders.
+    """
+
+    path: str
+    label: str
+    split: str | None = None
+
+
+def find_labelled(folder: Path, labels: str | None) -> list[LabelledImage]:
+    """Finds the images of a dataset and their labels. What is there and not used is said.
+
+    Args:
+      folder: a folder for each class; or train, validation and test folders of such; or files whose names begin with
+        their class.
+      labels: CSV file with the columns path and label, relative to `folder`; None where there is none.
+
+    Returns:
+      The images in ascending order of their paths.
+
+    Raises:
+      UserError: there are no images, an image has no label, or the labels say nothing.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is {'a file' if folder.exists() else 'not there'}; name a folder of images")
+    found = _from_table(folder, labels) if labels is not None else _from_names(folder, find_images(folder))
+    found.sort(key=lambda image: image.path)
+    classes = {image.label for image in found}
+    if len(classes) == 1:
+        raise UserError(
+            f"all {len(found)} images of {folder} are of one class, {min(classes)!r}; name a folder that has a folder "
+            "for each class"
+        )
+    if len(classes) == len(found):
+        raise UserError(f"each of the {len(found)} images of {folder} is a class of its own; {_WAYS}")
+    return found
+
+
+_WAYS = (
+    "a class is a folder (cat/0.jpg), the beginning of a file's name (cat.0.jpg), or in a table of path,label "
+    "(labels='labels.csv')"
+)
+
+
+def _from_names(folder: Path, names: Sequence[str]) -> list[LabelledImage]:
+    if not names:
+        raise UserError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))})")
+    by_top = defaultdict(list)
+    for name in names:
+        by_top[name.partition("/")[0] if "/" in name else ""].append(name)
+    official = {top: OFFICIAL[top.lower()] for top in by_top if top.lower() in OFFICIAL}
+    if "train" not in official.values():
+        if official and len(official) == len(by_top):
+            raise UserError(f"{folder} has {' and '.join(official)} but no train folder with images; add one")
+        return list(_labelled(folder, "", names))
+    if len(set(official.values())) < len(official):
+        raise UserError(f"{folder} has two folders for one split: {', '.join(sorted(official))}; leave one of them")
+    train = next(top for top, split in official.items() if split == "train")
+    found = list(_labelled(folder, train, by_top[train]))
+    classes = {image.label for image in found}
+    for top in sorted(by_top.keys() - {train}):
+        flat = all(name.count("/") == 1 for name in by_top[top])
+        if top not in official or (flat and not all(_label(name) in classes for name in by_top[top])):
+            where = (
+                f"in {top}/, {'which have no labels' if flat else 'which is no split'}" if top else "beside the folders"
+            )
+            say(f"not used: {len(by_top[top])} images of {folder} {where}")
+        else:
+            found += _labelled(folder, top, by_top[top])
+    return [LabelledImage(image.path, image.label, official[image.path.partition("/")[0]]) for image in found]
+
+
+def _labelled(folder: Path, below: str, names: Sequence[str]) -> Iterator[LabelledImage]:
+    """Labels images by the folder they lie in below `below`; where none lies in one, by their names."""
+    inner = {name: name.removeprefix(f"{below}/") for name in names}
+    nested = [name for name in names if "/" in inner[name]]
+    if nested:
+        if len(nested) < len(names):
+            say(f"not used: {len(names) - len(nested)} images of {folder / below} beside the class folders")
+        for name in nested:
+            yield LabelledImage(name, inner[name].partition("/")[0])
+        return
+    for name in names:
+        label = _label(name)
+        if label is None:
+            raise UserError(f"{folder / name} has no label; {_WAYS}")
+        yield LabelledImage(name, label)
+
+
+def _label(name: str) -> str | None:
+    found = LABEL.match(PurePosixPath(name).stem)
+    return found[1] if found else None
+
+
+def _from_table(folder: Path, labels: str) -> list[LabelledImage]:
+    table = folder / labels
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            lines = csv.reader(file, strict=True)
+            header = next(lines, [])
+            for column in ("path", "label"):
+                if header.count(column) != 1:
+                    raise UserError(
+                        f"{table} has {header.count(column)} columns named {column!r} (its first line is "
+                        f"{','.join(header)!r}); it takes one 'path' and one 'label'"
+                    )
+            rows = [(lines.line_num, dict(zip(header, row))) for row in lines if row]
+    except OSError as error:
+        raise UserError(f"data.labels {table} cannot be read: {error.strerror}; name a CSV of path,label") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"data.labels {table} is no CSV in UTF-8: {error}") from error
+    if not rows:
+        raise UserError(f"data.labels {table} lists no images")
+    root, seen, found = folder.resolve(), {}, []
+    for number, row in rows:
+        where, path, label = f"{table}, line {number}", PurePosixPath(row.get("path", "")), row.get("label", "").strip()
+        if path.is_absolute() or ".." in path.parts:
+            raise UserError(f"{where}: {path} leads out of {folder}; paths are relative to it")
+        if not (folder / path).is_file():
+            raise UserError(f"{where}: there is no file {folder / path}; correct the path or remove the line")
+        if not (folder / path).resolve().is_relative_to(root):
+            raise UserError(f"{where}: {path} is a link that leads out of {folder}; put the file there")
+        if not label:
+            raise UserError(f"{where}: {path} has no label; write one or remove the line")
+        if path in seen:
+            raise UserError(f"{where}: {path} is on line {seen[path]} already; remove one of them")
+        seen[path] = number
+        found.append(LabelledImage(str(path), label))
+    return found
