@@ -1,13 +1,14 @@
-"""Dogs vs. Cats: a small CNN on photographs of any size.
+"""Dogs vs. Cats on photographs of any size: a small CNN from scratch, Adam, thirty epochs.
 
-TODO
+Test accuracy 0.667 +- 0.021 over seeds 0, 1, 2 (0.679, 0.643, 0.679; guessing 0.464) with only 240 of the photographs:
+165 trained on, 56 tested. 43 to 71 seconds with start and compilation on two busy CPU cores. All 25,000 of Kaggle's are
+not measured yet.
 
     python launch.py --config experiments/dogs_vs_cats.py
-    python launch.py predict --workdir runs/dogs_vs_cats --input data/dogs-vs-cats/test1 --submission dog \
-        --output submission.csv
+    python launch.py predict --workdir runs/dogs_vs_cats --input data/dogs-vs-cats/test1 --submission dog
 """
 
-from jaxflow import CNN, Adam, Classification, Cosine, Crop, Experiment, Flip, ImageFolder, Scale
+from jaxflow import CNN, Adam, Classification, Cosine, Experiment, Flip, HoldOut, ImageFolder, Scale
 
 
 def get_config():
@@ -15,11 +16,12 @@ def get_config():
         data=ImageFolder(
             "data/dogs-vs-cats",
             size=(64, 64),
+            split=HoldOut(validation=0.1, test=0.2),
             origin="unpack train.zip and test1.zip of https://www.kaggle.com/c/dogs-vs-cats/data there",
         ),
         preprocess=(Scale(-1.0, 1.0),),
-        augment=(Flip(), Crop(4)),
-        model=CNN(widths=(32, 64, 64, 64), pools=4, hidden=(64,), padding="SAME", norm="batch", dropout=0.5),
+        augment=(Flip(),),
+        model=CNN(widths=(16, 32, 64), pools=3, hidden=(64,), padding="SAME", dropout=0.5),
         problem=Classification(),
         optimizer=Adam(learning_rate=1e-3, schedule=Cosine()),
         batch_size=32,

@@ -8,11 +8,13 @@ import sys
 import time
 
 import pytest
+from PIL import Image
 
 from tests.conftest import PREPARED, ROOT, launch
 
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.py"))
 DIGITS = str(ROOT / "experiments" / "digits_cnn.py")
+PHOTOS = str(ROOT / "experiments" / "dogs_vs_cats.py")
 TINY = ("--epochs=0.05", "--batch_size=32")  # two steps
 
 
@@ -53,10 +55,11 @@ def test_train_evaluate_predict_and_replay(tmp_path):
     assert lines[-2].split("loss ")[1] == lines[-1].split("loss ")[1]
 
 
-# What is made for a GPU, made small enough for a CPU: flags, and the examples that it then trains on.
+# What is made small enough for a test on a CPU: flags, and the examples that it then trains on.
 SMALLER = {
     "cifar_resnet": (("--model.widths", "8", "8", "--model.blocks", "1", "1", "--batch_size=32"), 45_000),
     "cifar_speedrun": (("--model.widths", "8", "8", "--model.init_examples=100", "--batch_size=32"), 50_000),
+    "dogs_vs_cats": (("--model.widths", "4", "4", "--model.pools=2", "--data.split.stratify=True"), 42),
 }
 
 
@@ -68,6 +71,12 @@ def test_every_experiment_trains_two_steps(path, tmp_path):
         if not PREPARED.exists():
             pytest.skip("no prepared TFDS data beside the checkout")
         environment["TFDS_DATA_DIR"] = str(PREPARED)
+    if "ImageFolder" in path.read_text():
+        for number in range(60):
+            image = tmp_path / "images" / ("cat", "dog")[number % 2] / f"{number}.png"
+            image.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (90, 70), (number, 2 * number, 3 * number)).save(image)
+        flags += ["--data.path=images"]
     smaller, size = SMALLER.get(path.stem, ((), 45_000 if environment else 1258))
     done = launch(*flags, *smaller, f"--epochs={2 * 32 / size}", cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
@@ -127,6 +136,7 @@ MISTAKES = {
     "workdir is a file": (["--config", DIGITS, "--workdir", "broken.py"], "is a file"),
     "workdir of others": (["--config", DIGITS, "--workdir", "."], "not empty and no run folder"),
     "no checkpoint": (["evaluate", "--workdir", "nothing"], "nothing is not a run folder"),
+    "no images": (["--config", PHOTOS], "data.path data/dogs-vs-cats is not there; unpack train.zip"),
     "no input": (["predict", "--workdir", "nothing"], "nothing is not a run folder"),
     "missing dataset": (["--config", "tfds.py", "--data.directory=nothing"], "does not exist"),
     "no dataset": (["--config", "tfds.py", "--data.directory=other"], "is not a TFDS data directory"),

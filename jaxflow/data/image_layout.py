@@ -78,8 +78,10 @@ def _from_names(folder: Path, names: Sequence[str]) -> list[LabelledImage]:
         if official and len(official) == len(by_top):
             raise UserError(f"{folder} has {' and '.join(official)} but no train folder with images; add one")
         return list(_labelled(folder, "", names))
-    if len(set(official.values())) < len(official):
-        raise UserError(f"{folder} has two folders for one split: {', '.join(sorted(official))}; leave one of them")
+    for split in official.values():
+        same = [top for top in official if official[top] == split]
+        if len(same) > 1:
+            raise UserError(f"{folder} has two folders for one split: {' and '.join(same)}; leave one of them")
     train = next(top for top, split in official.items() if split == "train")
     found = list(_labelled(folder, train, by_top[train]))
     classes = {image.label for image in found}

@@ -1,10 +1,13 @@
 import csv
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import jaxflow
+from jaxflow.console import console
+from jaxflow.deployment.predict import read_inputs
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,8 @@ def test_images_and_arrays_give_the_same(trained, tmp_path):
     [
         ("missing.npy", None, "does not exist"),
         ("broken.npy", b"not an array", "cannot be read as a NumPy array"),
-        ("broken.png", b"not an image", "cannot be read as an image"),
+        ("broken.png", b"not an image", r"broken\.png cannot be read as an image: it holds no image of a known format"),
+        ("empty.png", b"", r"empty\.png cannot be read as an image: it is empty"),
         ("shape.npy", np.zeros((2, 5, 5, 1), np.uint8), r"the model takes \(examples, 6, 6, 1\)"),
         ("dtype.npy", np.zeros((2, 6, 6, 1), np.float32), "holds float32; the model was trained on uint8"),
         ("empty.npy", np.zeros((0, 6, 6, 1), np.uint8), "has shape"),
@@ -84,3 +88,86 @@ def test_images_of_another_size_and_empty_folders(trained, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(jaxflow.UserError, match="holds no images"):
         jaxflow.predict(trained[0], tmp_path / "empty")
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """A model of photographs of any size, bright or dark ones, and their folder."""
+    root, folder = tmp_path_factory.mktemp("photographs"), tmp_path_factory.mktemp("run")
+    generator = np.random.RandomState(0)
+    for label, level in (("bright", 120), ("dark", 0)):
+        (root / label).mkdir()
+        for number in range(1, 13):
+            pixels = level + generator.randint(0, 120, (*generator.randint(6, 40, 2), 3))
+            Image.fromarray(pixels.astype(np.uint8)).save(root / label / f"{number}.png")
+    experiment = jaxflow.Experiment(
+        data=jaxflow.ImageFolder(str(root), size=(6, 8), split=jaxflow.HoldOut(0.0, 0.25, stratify=True)),
+        preprocess=(jaxflow.Scale(-1.0, 1.0),),
+        model=jaxflow.MLP(hidden=()),
+        problem=jaxflow.Classification(),
+        optimizer=jaxflow.Adam(1e-2),
+        batch_size=8,
+        epochs=20,
+    )
+    with pytest.MonkeyPatch.context() as patch:  # the fixtures of single tests come later
+        patch.setenv("JAXFLOW_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr(console, "quiet", True)
+        jaxflow.train(experiment, folder)
+        jaxflow.evaluate(folder)
+    return folder, root
+
+
+def test_files_of_any_size_are_resized_as_in_training(photographs, tmp_path):
+    folder, root = photographs
+    rows = {row["id"]: row for row in read(jaxflow.predict(folder, root, tmp_path / "new.csv"))}
+    assert len(rows) == 24
+    expected = read(folder / "predictions" / "test.csv")
+    assert len(expected) == 6
+    for row in expected:
+        assert rows[row["id"]]["prediction"] == row["prediction"]
+        assert float(rows[row["id"]]["probability"]) == pytest.approx(float(row["probability"]), abs=2e-6)
+    assert all(row["prediction"] == id_.partition("/")[0] for id_, row in rows.items())
+
+
+@pytest.mark.parametrize("resize", ["crop", "stretch"])
+def test_what_is_predicted_has_the_pixels_that_are_trained_on(resize, photographs):
+    root = photographs[1]
+    data = jaxflow.ImageFolder(str(root), size=(7, 5), channels=1, resize=resize, split=jaxflow.HoldOut(0.0, 0.0))
+    dataset = data.load()
+    inputs, ids = read_inputs(root, dataset.schema.inputs)
+    np.testing.assert_array_equal(inputs, dataset.splits["train"].inputs)
+    assert list(ids) == list(dataset.splits["train"].ids)
+
+
+def test_a_submission_holds_id_and_the_probability_of_a_class(photographs, tmp_path):
+    folder, root = photographs
+    shutil.copytree(root / "dark", tmp_path / "test1")
+    shutil.copy(root / "bright" / "1.png", tmp_path / "test1" / "100.png")
+    rows = read(jaxflow.predict(folder, tmp_path / "test1", tmp_path / "submission.csv", submission="bright"))
+    assert (tmp_path / "submission.csv").read_text().startswith("id,label\n1,")
+    assert [row["id"] for row in rows] == [*map(str, range(1, 13)), "100"]
+    assert [float(row["label"]) > 0.5 for row in rows] == [False] * 12 + [True]
+    full = {row["id"]: row for row in read(jaxflow.predict(folder, tmp_path / "test1"))}
+    assert all(
+        float(row["label"]) == pytest.approx(float(full[f"{row['id']}.png"]["p_bright"]), abs=1e-6) for row in rows
+    )
+    shutil.copy(root / "bright" / "1.png", tmp_path / "test1" / "b.png")
+    rows = read(jaxflow.predict(folder, tmp_path / "test1", tmp_path / "submission.csv", submission="bright"))
+    assert [row["id"] for row in rows] == sorted(map(str, [*range(1, 13), 100, "b"]))
+
+
+def test_submissions_that_mean_nothing(photographs, tmp_path):
+    folder, root = photographs
+    with pytest.raises(jaxflow.UserError, match=r"--submission cat is no class of this model; .* bright, dark"):
+        jaxflow.predict(folder, root, submission="cat")
+    with pytest.raises(jaxflow.UserError, match="24 inputs have only 12 names"):
+        jaxflow.predict(folder, root, tmp_path / "out.csv", submission="dark")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_an_image_that_cannot_be_read_is_named(photographs, tmp_path):
+    folder, root = photographs
+    shutil.copytree(root / "dark", tmp_path / "new")
+    (tmp_path / "new" / "5.png").write_bytes((root / "dark" / "5.png").read_bytes()[:60])
+    with pytest.raises(jaxflow.UserError, match=r"new/5\.png cannot be read as an image"):
+        jaxflow.predict(folder, tmp_path / "new")

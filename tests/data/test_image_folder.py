@@ -1,0 +1,349 @@
+"""Folders of images in every layout, whole and damaged."""
+
+import os
+import pickle
+import shutil
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxflow
+from jaxflow import HoldOut, ImageFolder, KFold, UserError
+from jaxflow.console import console
+from jaxflow.data import file_split, image_folder
+from jaxflow.data.dataset import Feature
+from jaxflow.data.images import read_image
+from jaxflow.experiment import from_json, to_json
+from tests.conftest import ROOT
+
+HALVES = HoldOut(validation=0.2, test=0.2, stratify=True)
+PHOTOS = ROOT.parent / "shared" / "data" / "cats_dogs"
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Makes image files of several sizes, no two of them alike."""
+
+    def make(*names):
+        root = tmp_path / "images"
+        root.mkdir(exist_ok=True)
+        for name in names:
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            generator = np.random.RandomState(zlib.crc32(name.encode()))
+            pixels = generator.randint(0, 256, (*generator.randint(5, 30, 2), 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(path)
+        return root
+
+    return make
+
+
+@pytest.fixture
+def said(capsys, monkeypatch):
+    monkeypatch.setattr(console, "quiet", False)
+    return lambda: capsys.readouterr().out
+
+
+def load(root, **settings):
+    return ImageFolder(str(root), **{"size": (8, 8), "split": HALVES} | settings).load()
+
+
+def labels(dataset):
+    """Lists (id, class name) of every example, by split."""
+    names = dataset.schema.target.names
+    return {
+        split_name: {split.id(i): names[target] for i, target in enumerate(split.targets)}
+        for split_name, split in dataset.splits.items()
+    }
+
+
+def everything(dataset):
+    return {id_: label for part in labels(dataset).values() for id_, label in part.items()}
+
+
+def test_a_folder_for_each_class(make, said):
+    names = [f"{label}/{i}.png" for label in ("cat", "dög house") for i in range(10)]
+    root = make(*names, "stray.png", "dög house/more/11.JPG")
+    for other in ("cat/Thumbs.db", ".hidden/1.png", "cat/.2.png", "readme.txt"):
+        (root / other).parent.mkdir(exist_ok=True)
+        (root / other).write_bytes(b"x")
+    (root / "empty").mkdir()
+    dataset = load(root)
+    found = everything(dataset)
+    assert found == {name: name.partition("/")[0] for name in [*names, "dög house/more/11.JPG"]}
+    assert dataset.schema.target.names == ("cat", "dög house")
+    assert dataset.schema.inputs == Feature("image", (8, 8, 3), "uint8", "crop")
+    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 13, "validation": 4, "test": 4}
+    split = dataset.splits["test"]
+    for i, pixels in enumerate(split.rows(np.arange(len(split)))["inputs"]):
+        np.testing.assert_array_equal(pixels, read_image(root / split.id(i), dataset.schema.inputs))
+    out = said()
+    assert f"not used: 1 images of {root} beside the class folders" in out
+    assert "21 images of 2 classes (cat 10, dög house 11)" in out
+
+
+def test_official_splits_are_kept(make):
+    names = [f"{split}/{label}/{i}.png" for split in ("train", "val", "test") for label in "ab" for i in range(3)]
+    found = labels(load(make(*names), split=HoldOut(0.5, 0.4)))
+    for split, folder in {"train": "train", "validation": "val", "test": "test"}.items():
+        assert found[split] == {n: n.split("/")[1] for n in names if n.startswith(f"{folder}/")}
+
+
+@pytest.mark.parametrize(("there", "held_out"), [("valid", "test"), ("test", "validation")])
+def test_a_missing_split_is_held_out_of_train(there, held_out, make):
+    names = [f"{split}/{label}/{i}.png" for split in ("train", there) for label in "ab" for i in range(10)]
+    found = labels(load(make(*names)))
+    own = "validation" if there == "valid" else there
+    assert set(found[own]) == {name for name in names if name.startswith(f"{there}/")}
+    assert (len(found["train"]), len(found[held_out])) == (16, 4)
+    assert all(name.startswith("train/") for part in ("train", held_out) for name in found[part])
+    whole = labels(load(make(*names), split=HoldOut(0.0, 0.0)))
+    assert set(whole) == {"train", own}
+
+
+def test_kaggle_dogs_vs_cats(make, said):
+    names = [f"train/{label}.{i}.jpg" for label in ("cat", "dog") for i in range(10)]
+    for unlabelled in ("test1", "test"):
+        root = make(*names, *(f"{unlabelled}/{i}.jpg" for i in range(1, 6)))
+        assert everything(load(root)) == {name: name[6:9] for name in names}
+        assert f"not used: 5 images of {root} in {unlabelled}/, which have no labels" in said()
+    assert everything(load(root / "train")) == {name[6:]: name[6:9] for name in names}
+
+
+def test_a_flat_test_folder_may_have_labels_in_its_names(make):
+    names = [f"{split}/{label}_{i}.png" for split in ("train", "test") for label in "ab" for i in range(5)]
+    assert set(labels(load(make(*names)))["test"]) == set(names[10:])
+
+
+def table(root, text, name="labels.csv"):
+    (root / name).write_text(text, encoding="utf-8")
+    return name
+
+
+def test_a_table_of_labels(make):
+    names = [f"ordner/é {i}.png" for i in range(10)] + [f"{i}, b.png" for i in range(10)]
+    root = make(*names, "unlisted.png")
+    expected = {name: "odd" if i % 2 else "even, really" for i, name in enumerate(names)}
+    rows = [f'7,"{label}"," {name}"'.replace('" ', '"') for name, label in expected.items()]
+    dataset = load(root, labels=table(root, "\ufeffage,label,path\n" + "\n".join(rows) + "\n\n"))
+    assert everything(dataset) == expected
+
+
+BAD_TABLES = {
+    "no label column": ("path,class\na.png,x\n", "has 0 columns named 'label'.*'path,class'"),
+    "two path columns": ("path,label,path\na.png,x,a.png\n", "has 2 columns named 'path'"),
+    "nothing in it": ("", "has 0 columns named 'path'"),
+    "no rows": ("path,label\n", "lists no images"),
+    "missing file": ("path,label\na.png,x\nnone.png,y\n", r"labels.csv, line 3: there is no file .*none.png"),
+    "no label": ("path,label\na.png,\n", "line 2: a.png has no label"),
+    "short row": ("path,label\na.png\n", "line 2: a.png has no label"),
+    "out of the folder": ("path,label\n../secret.png,x\n", "line 2: ../secret.png leads out of"),
+    "absolute": ("path,label\n/etc/passwd,x\n", "line 2: /etc/passwd leads out of"),
+    "link out": ("path,label\nlink.png,x\n", "line 2: link.png is a link that leads out"),
+    "twice": ("path,label\na.png,x\nb.png,y\n./a.png,y\n", "line 4: a.png is on line 2 already"),
+    "one class": ("path,label\na.png,x\nb.png,x\n", "are of one class, 'x'"),
+    "open quote": ('path,label\n"a.png,x\n', "is no CSV"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_a_table_that_says_nothing(name, make, tmp_path):
+    text, message = BAD_TABLES[name]
+    root = make("a.png", "b.png", "../secret.png")
+    (root / "link.png").symlink_to(tmp_path / "secret.png")
+    with pytest.raises(UserError, match=message):
+        load(root, labels=table(root, text))
+
+
+def test_a_table_that_cannot_be_read(make):
+    root = make("a.png")
+    with pytest.raises(UserError, match=r"data.labels .*nothing.csv cannot be read: No such file"):
+        load(root, labels="nothing.csv")
+    (root / "latin.csv").write_bytes("path,label\na.png,Käfer\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"latin\.csv is no CSV in UTF-8"):
+        load(root, labels="latin.csv")
+
+
+BAD_FOLDERS = {
+    "empty": ([], "holds no images"),
+    "one class": (["a/1.png", "a/2.png"], "all 2 images of .* are of one class, 'a'"),
+    "one folder too high": (["data/cat/1.png", "data/dog/2.png"], "are of one class, 'data'; name a folder"),
+    "numbered": (["1.png", "2.png"], r"1.png has no label; a class is a folder"),
+    "every one its own": (["a_1.png", "b_1.png", "c_1.png"], "each of the 3 images .* is a class of its own"),
+    "label missing": (["cat.1.png", "cat.2.png", "dog.1.png", "17.png"], "17.png has no label"),
+    "no train": (["test/a/1.png", "test/b/1.png", "val/a/1.png"], "has test and val but no train folder"),
+    "twice a split": (["train/a/1.png", "val/a/1.png", "valid/a/1.png"], "two folders for one split: val and valid;"),
+    "class of the test alone": (
+        [*(f"train/{c}/{i}.png" for c in "ab" for i in range(20)), "test/a/1.png", "test/c/1.png"],
+        "class 'c' .* has 1 readable images and none in the train split",
+    ),
+    "one of its kind": (
+        [*(f"{c}/{i}.png" for c in "ab" for i in range(20)), "c/9.png"],
+        "class 'c' .*none in the train",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FOLDERS)
+def test_a_folder_that_is_no_dataset(name, make):
+    names, message = BAD_FOLDERS[name]
+    split = HoldOut(0.0, 0.5, seed=3) if name == "one of its kind" else HALVES
+    with pytest.raises(UserError, match=message) as error:
+        load(make(*names), split=split)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_folder_says_where_to_get_it(tmp_path):
+    with pytest.raises(UserError, match="nothing is not there; name a folder of images"):
+        load(tmp_path / "nothing")
+    with pytest.raises(
+        UserError, match=r"is not there; unpack it from example\.org, or name another folder: --data.path"
+    ):
+        load(tmp_path / "nothing", origin="unpack it from example.org")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file"):
+        load(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"size": (0, 8)}, r"data.size is \(0, 8\)"),
+        ({"channels": 2}, "data.channels is 2"),
+        ({"resize": "pad"}, "data.resize is 'pad'"),
+        ({"max_corrupt": -1}, "data.max_corrupt is -1"),
+    ],
+)
+def test_settings_that_mean_nothing(settings, message):
+    with pytest.raises(UserError, match=message):
+        ImageFolder("images", **settings)
+
+
+def test_folds_do_not_go_with_official_splits(make):
+    names = [f"{split}/{label}/{i}.png" for split in ("train", "test") for label in "ab" for i in range(9)]
+    root = make(*names)
+    with pytest.raises(UserError, match=r"data.split is KFold, but .* is split by its folders \(train, test\)"):
+        load(root, split=KFold())
+    tests = [set(labels(load(root / "train", split=KFold(fold, 3, seed=1)))["test"]) for fold in range(3)]
+    assert set.union(*tests) == {name.removeprefix("train/") for name in names[:18]}
+    assert sum(map(len, tests)) == 18
+
+
+def test_links_out_of_the_folder_and_loops_are_left_alone(make, tmp_path, said):
+    names = [f"{label}/{i}.png" for label in "ab" for i in range(10)]
+    root = make(*names, "../elsewhere/1.png")
+    (root / "c").symlink_to(tmp_path / "elsewhere")
+    (root / "a" / "loop").symlink_to(root)
+    assert set(everything(load(root))) == set(names)
+    assert "not followed: symbolic links" in said()
+
+
+def equal(one, other):
+    assert one.splits.keys() == other.splits.keys()
+    for name, split in one.splits.items():
+        chosen = np.random.RandomState(1).permutation(len(split))
+        expected = other.splits[name].rows(chosen)
+        for key, leaf in split.rows(chosen).items():
+            np.testing.assert_array_equal(leaf, expected[key])
+            assert leaf.dtype == expected[key].dtype
+        np.testing.assert_array_equal(split.targets, other.splits[name].targets)
+        assert [split.id(i) for i in range(len(split))] == [other.splits[name].id(i) for i in range(len(split))]
+        assert split.nbytes == other.splits[name].nbytes
+        assert len(split.rows(np.arange(0))["inputs"]) == 0
+
+
+@pytest.mark.parametrize("settings", [{}, {"channels": 1, "resize": "stretch", "size": (5, 9)}, {"max_corrupt": 1}])
+def test_images_that_stay_on_disk_are_those_in_memory(settings, make):
+    root = make(*(f"{label}/{i}.jpg" for label in "ab" for i in range(10)))
+    if settings.get("max_corrupt"):
+        (root / "a" / "3.jpg").write_bytes(b"no image")
+    lazy, in_memory = load(root, in_memory=False, **settings), load(root, **settings)
+    equal(lazy, in_memory)
+    assert (lazy.schema, lazy.left_out) == (in_memory.schema, in_memory.left_out)
+    assert not any(isinstance(v, np.ndarray) and v.ndim == 4 for v in vars(lazy.splits["train"]).values())
+    equal(pickle.loads(pickle.dumps(lazy)), in_memory)
+
+
+def test_the_second_start_decodes_nothing_unless_something_changed(make, monkeypatch):
+    root = make(*(f"{label}/{i}.png" for label in "ab" for i in range(10)))
+    scans = []
+    real = file_split.scan
+    monkeypatch.setattr(image_folder, "scan", lambda *a, **k: scans.append(1) or real(*a, **k))
+    load(root)
+    load(root)
+    load(root, split=HoldOut(0.3, 0.3, stratify=True), max_corrupt=3)
+    assert len(scans) == 1
+    for changed in ({"size": (8, 9)}, {"channels": 1}, {"resize": "stretch"}, {"in_memory": False}):
+        load(root, **changed)
+    assert len(scans) == 5
+    shutil.copy(root / "a" / "1.png", root / "a" / "2.png")
+    os.utime(root / "a" / "2.png", ns=(1, 1))
+    load(root)
+    assert len(scans) == 6
+    (root / "b" / "0.png").rename(root / "b" / "new.png")
+    assert "b/new.png" in everything(load(root))
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_unreadable_images_are_named_counted_and_left_out(in_memory, make, said):
+    root = make(*(f"{label}/{i}.jpg" for label in "ab" for i in range(10)))
+    with pytest.raises(UserError, match="max_corrupt is -1"):
+        load(root, max_corrupt=-1)
+    before = everything(load(root))
+    (root / "a" / "1.jpg").write_bytes(b"")
+    content = (root / "b" / "2.jpg").read_bytes()
+    (root / "b" / "2.jpg").write_bytes(content[: len(content) // 2])
+    (root / "b" / "7.jpg").write_text("not a picture")
+    with pytest.raises(UserError, match=r"a/1.jpg cannot be read as an image: it is empty; .*--data.max_corrupt=N$"):
+        load(root, in_memory=in_memory)
+    with pytest.raises(UserError, match=r"b/7.jpg cannot be .* \(and 2 before it; max_corrupt is 2\)"):
+        load(root, in_memory=in_memory, max_corrupt=2)
+    dataset = load(root, in_memory=in_memory, max_corrupt=3)
+    assert dataset.left_out == {"all": 3}
+    left = {"a/1.jpg", "b/2.jpg", "b/7.jpg"}
+    assert everything(dataset) == {id_: label for id_, label in before.items() if id_ not in left}
+    assert f"left out 3 unreadable images (data.max_corrupt 3): {root}/a/1.jpg" in said()
+    with pytest.raises(UserError, match="max_corrupt is 2"):  # of the cache now
+        load(root, in_memory=in_memory, max_corrupt=2)
+
+
+def test_what_is_left_out_is_counted_by_official_split(make):
+    root = make(*(f"{split}/{label}/{i}.png" for split in ("train", "test") for label in "ab" for i in range(10)))
+    for name in ("train/a/0.png", "train/b/1.png", "test/a/5.png"):
+        (root / name).write_bytes(b"")
+    assert load(root, max_corrupt=3).left_out == {"train": 2, "test": 1}
+
+
+def test_a_file_that_breaks_later_is_named(make):
+    root = make(*(f"{label}/{i}.png" for label in "ab" for i in range(10)))
+    train = load(root, in_memory=False).splits["train"]
+    (root / train.id(2)).unlink()
+    with pytest.raises(UserError, match=f"{train.id(2)} cannot be read.*restore the file, then go on"):
+        train.rows(np.arange(4))
+
+
+def test_json_and_flags(make):
+    from jaxflow.flags import override
+
+    data = ImageFolder("a folder", size=(3, 4), split=KFold(1, 4), labels="x.csv")
+    assert from_json(to_json(data)) == data
+    schema = load(make(*(f"{label}/{i}.png" for label in "ab" for i in range(10)))).schema
+    assert from_json(to_json(schema)) == schema
+    experiment = jaxflow.Experiment(
+        data=ImageFolder("here"), model=jaxflow.MLP(), problem=jaxflow.Classification(), optimizer=jaxflow.Adam(1e-3)
+    )
+    flags = ["--data.path=there", "--data.size", "5", "6", "--data.split.test=0.3", "--data.channels=1"]
+    changed = override(experiment, flags).data
+    assert changed == ImageFolder("there", size=(5, 6), split=HoldOut(test=0.3), channels=1)
+
+
+@pytest.mark.skipif(not PHOTOS.exists(), reason="no photographs beside the checkout")
+def test_real_photographs():
+    dataset = load(PHOTOS, size=(32, 32))
+    assert dataset.schema.target.names == ("cat", "dog")
+    assert sum(len(split) for split in dataset.splits.values()) == 240
+    equal(load(PHOTOS, size=(32, 32), in_memory=False), dataset)
+    means = dataset.splits["train"].inputs.mean((0, 1, 2))
+    assert ((means > 80) & (means < 160)).all()  # of photographs
