@@ -109,8 +109,8 @@ class Dataset:
     """Named splits ("train", "validation" where there is one, "test") and their schema.
 
     Attributes:
-      left_out: how many examples of which of the source's own splits could not be read and were left out, as its
-        `max_corrupt` allows; empty if none.
+      left_out: how many examples of which of the source's own splits ("all" where it has none) could not be read and
+        were left out, as its `max_corrupt` allows; empty if none.
     """
 
     splits: Mapping[str, Split]

@@ -1,5 +1,6 @@
 """Images that lie in files: read once to know them, or whenever a batch asks for them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +21,13 @@ class FileSplit:
     Attributes:
       folder: where they are.
       feature: what they become.
-      paths: (examples,) their paths below `folder`, which are their ids.
+      ids: (examples,) their paths below `folder`, with slashes.
       targets: (examples,) int32.
     """
 
     folder: Path
     feature: Feature
-    paths: np.ndarray
+    ids: np.ndarray
     targets: np.ndarray
 
     def __len__(self) -> int:
@@ -39,7 +40,7 @@ class FileSplit:
           UserError: an image cannot be read, though it could when the dataset was loaded first.
         """
         inputs = np.empty((len(indices), *self.feature.shape), np.uint8)
-        paths = [self.folder / path for path in self.paths[indices]]
+        paths = [self.folder / path for path in self.ids[indices]]
         for row, image in enumerate(read_images(paths, self.feature)):
             if isinstance(image, UserError):
                 raise UserError(f"{image}; restore the file, then go on") from image
@@ -48,21 +49,16 @@ class FileSplit:
 
     def id(self, index: int) -> str:
         """Names the example at `index`."""
-        return str(self.paths[index])
-
-    @property
-    def ids(self) -> np.ndarray:
-        """Names all examples."""
-        return self.paths
+        return str(self.ids[index])
 
     @property
     def nbytes(self) -> int:
         """Bytes that the whole split would take in memory."""
-        return len(self) * int(np.prod(self.feature.shape)) + self.targets.nbytes
+        return len(self) * math.prod(self.feature.shape) + self.targets.nbytes
 
     def take(self, indices: np.ndarray) -> "FileSplit":
         """Makes the split of the examples at `indices`, in that order; nothing is read."""
-        return FileSplit(self.folder, self.feature, self.paths[indices], self.targets[indices])
+        return FileSplit(self.folder, self.feature, self.ids[indices], self.targets[indices])
 
 
 def scan(folder: Path, paths: Sequence[str], feature: Feature, max_corrupt: int, images: bool) -> dict[str, np.ndarray]:
@@ -80,9 +76,16 @@ def scan(folder: Path, paths: Sequence[str], feature: Feature, max_corrupt: int,
       channel) uint8, and "bad", (bad images,) text, what is wrong with the others.
 
     Raises:
-      UserError: too many images cannot be read.
+      UserError: too many images cannot be read, or they do not fit into memory.
     """
-    inputs = np.empty((len(paths) if images else 0, *feature.shape), np.uint8)
+    shape = (len(paths) if images else 0, *feature.shape)
+    try:
+        inputs = np.empty(shape, np.uint8)
+    except MemoryError as error:
+        raise UserError(
+            f"{len(paths)} images take {math.prod(shape):,} bytes, more than there is memory; leave them in files: "
+            "--data.in_memory=False"
+        ) from error
     numbers, bad = [], []
     read = read_images([folder / path for path in paths], feature)
     for number, image in enumerate(track(read, f"decode {folder.name}", len(paths))):

@@ -32,7 +32,7 @@ class ImageFolder:
     """
 
     path: str
-    """The folder."""
+    """The folder. It stands for what is in it, so another path is another run."""
     size: tuple[int, int] = (128, 128)
     """Height and width that every image is resized to, here and in `predict`."""
     channels: Literal[1, 3, 4] = 3
