@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -54,8 +55,9 @@ class ImageFolder:
     """Images that may be unreadable; they are left out, and counted. One more stops the run and names it."""
 
     def __post_init__(self) -> None:
-        if len(self.size) != 2 or min(self.size) < 1:
-            raise UserError(f"data.size is {self.size}; it is a height and a width, each 1 or more")
+        sides = self.size if isinstance(self.size, tuple) else ()
+        if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+            raise UserError(f"data.size is {self.size}; it is a height and a width in pixels, for example (128, 128)")
         if self.channels not in MODES:
             raise UserError(f"data.channels is {self.channels}; images have 1 (grey), 3 (RGB) or 4 (RGBA)")
         if self.resize not in ("stretch", "crop"):
@@ -74,7 +76,7 @@ class ImageFolder:
           UserError: the folder or its labels make no dataset, or more images are unreadable than `max_corrupt`.
         """
         folder = Path(self.path).expanduser()
-        if self.origin and not folder.exists():
+        if self.origin and not os.path.exists(folder):
             raise UserError(f"data.path {folder} is not there; {self.origin}, or name another folder: --data.path=DIR")
         found = find_labelled(folder, self.labels)
         feature = Feature("image", (*self.size, self.channels), "uint8", self.resize)

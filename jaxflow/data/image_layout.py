@@ -1,6 +1,7 @@
 """Which images of a folder there are, and how their labels are written down: by folders, by names, or in a table."""
 
 import csv
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -46,8 +47,8 @@ def find_labelled(folder: Path, labels: str | None) -> list[LabelledImage]:
     Raises:
       UserError: there are no images, an image has no label, or the labels say nothing.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder} is {'a file' if folder.exists() else 'not there'}; name a folder of images")
+    if not os.path.isdir(folder):  # unlike Path's own, never raises
+        raise UserError(f"{folder} is {'a file' if os.path.exists(folder) else 'not there'}; name a folder of images")
     found = _from_table(folder, labels) if labels is not None else _from_names(folder, find_images(folder))
     found.sort(key=lambda image: image.path)
     classes = {image.label for image in found}
@@ -143,7 +144,7 @@ def _from_table(folder: Path, labels: str) -> list[LabelledImage]:
         where, path, label = f"{table}, line {number}", PurePosixPath(row.get("path", "")), row.get("label", "").strip()
         if path.is_absolute() or ".." in path.parts:
             raise UserError(f"{where}: {path} leads out of {folder}; paths are relative to it")
-        if not (folder / path).is_file():
+        if not os.path.isfile(folder / path):
             raise UserError(f"{where}: there is no file {folder / path}; correct the path or remove the line")
         if not (folder / path).resolve().is_relative_to(root):
             raise UserError(f"{where}: {path} is a link that leads out of {folder}; put the file there")

@@ -137,6 +137,7 @@ BAD_TABLES = {
     "nothing in it": ("", "has 0 columns named 'path'"),
     "no rows": ("path,label\n", "lists no images"),
     "missing file": ("path,label\na.png,x\nnone.png,y\n", r"labels.csv, line 3: there is no file .*none.png"),
+    "endless name": (f"path,label\n{'a' * 300}.png,x\n", "line 2: there is no file"),
     "no label": ("path,label\na.png,\n", "line 2: a.png has no label"),
     "short row": ("path,label\na.png\n", "line 2: a.png has no label"),
     "out of the folder": ("path,label\n../secret.png,x\n", "line 2: ../secret.png leads out of"),
@@ -211,6 +212,8 @@ def test_a_missing_folder_says_where_to_get_it(tmp_path):
     ("settings", "message"),
     [
         ({"size": (0, 8)}, r"data.size is \(0, 8\)"),
+        ({"size": (8, 8, 3)}, "it is a height and a width"),
+        ({"size": 8}, "data.size is 8; it is a height and a width"),
         ({"channels": 2}, "data.channels is 2"),
         ({"resize": "pad"}, "data.resize is 'pad'"),
         ({"max_corrupt": -1}, "data.max_corrupt is -1"),
