@@ -17,6 +17,11 @@ OFFICIAL = {"train": "train", "val": "validation", "valid": "validation", "valid
 # The label in a file's name, and what separates it from the rest: cat.0.jpg, cat_0.jpg, cat-0.jpg, cat 0.jpg.
 LABEL = re.compile(r"([^._\s-]+)[._\s-]")
 
+WAYS = (
+    "a class is a folder (cat/0.jpg), the beginning of a file's name (cat.0.jpg), or in a table of path,label "
+    "(labels='labels.csv')"
+)
+
 
 @dataclass(frozen=True)
 class LabelledImage:
@@ -58,14 +63,8 @@ def find_labelled(folder: Path, labels: str | None) -> list[LabelledImage]:
             "for each class"
         )
     if len(classes) == len(found):
-        raise UserError(f"each of the {len(found)} images of {folder} is a class of its own; {_WAYS}")
+        raise UserError(f"each of the {len(found)} images of {folder} is a class of its own; {WAYS}")
     return found
-
-
-_WAYS = (
-    "a class is a folder (cat/0.jpg), the beginning of a file's name (cat.0.jpg), or in a table of path,label "
-    "(labels='labels.csv')"
-)
 
 
 def _from_names(folder: Path, names: Sequence[str]) -> list[LabelledImage]:
@@ -88,13 +87,10 @@ def _from_names(folder: Path, names: Sequence[str]) -> list[LabelledImage]:
     classes = {image.label for image in found}
     for top in sorted(by_top.keys() - {train}):
         flat = all(name.count("/") == 1 for name in by_top[top])
-        if top not in official or (flat and not all(_label(name) in classes for name in by_top[top])):
-            where = (
-                f"in {top}/, {'which have no labels' if flat else 'which is no split'}" if top else "beside the folders"
-            )
-            say(f"not used: {len(by_top[top])} images of {folder} {where}")
-        else:
+        if top in official and not (flat and any(_label(name) not in classes for name in by_top[top])):
             found += _labelled(folder, top, by_top[top])
+        else:
+            say(f"not used: {len(by_top[top])} images in {folder / top}, which is no split with labels")
     return [LabelledImage(image.path, image.label, official[image.path.partition("/")[0]]) for image in found]
 
 
@@ -111,7 +107,7 @@ def _labelled(folder: Path, below: str, names: Sequence[str]) -> Iterator[Labell
     for name in names:
         label = _label(name)
         if label is None:
-            raise UserError(f"{folder / name} has no label; {_WAYS}")
+            raise UserError(f"{folder / name} has no label; {WAYS}")
         yield LabelledImage(name, label)
 
 

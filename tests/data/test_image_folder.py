@@ -108,7 +108,7 @@ def test_kaggle_dogs_vs_cats(make, said):
     for unlabelled in ("test1", "test"):
         root = make(*names, *(f"{unlabelled}/{i}.jpg" for i in range(1, 6)))
         assert everything(load(root)) == {name: name[6:9] for name in names}
-        assert f"not used: 5 images of {root} in {unlabelled}/, which have no labels" in said()
+        assert f"not used: 5 images in {root / unlabelled}, which is no split with labels" in said()
     assert everything(load(root / "train")) == {name[6:]: name[6:9] for name in names}
 
 
