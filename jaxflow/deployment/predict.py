@@ -9,6 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from jaxflow.console import track
 from jaxflow.data.dataset import ArraySplit, Feature
+from jaxflow.data.table import encode_table
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.rundir import write_table
@@ -31,7 +32,7 @@ def predict(
 
     Args:
       workdir: a trained run.
-      source: an .npy or .npz array of the model's input shape, an image, or a folder of images.
+      source: an .npy or .npz array of the model's input shape, an image, a folder of images, or a table.
       output: CSV file to write; None for predictions/new/<name of source>.csv in the run folder.
       checkpoint: "last", "best" (by validation) or a step.
       experiment: the run's own, where paths or the like differ from its folder's.
@@ -45,7 +46,10 @@ def predict(
     workdir, source = Path(workdir), Path(source)
     trained = read_trained(workdir, checkpoint, experiment)
     schema = trained.program.schema
-    inputs, ids = read_inputs(source, schema.inputs)
+    if trained.encoding is not None and source.suffix not in (".npy", ".npz"):
+        inputs, ids = encode_table(trained.encoding, source)
+    else:
+        inputs, ids = read_inputs(source, schema.inputs)
     output = Path(output) if output else workdir / "predictions" / "new" / f"{source.stem}.csv"
     step, variables = trained.program.predict_step(), trained.state.variables()
     split = ArraySplit(inputs, np.zeros(len(inputs), np.int32), ids)
