@@ -127,7 +127,7 @@ def parse(name: str, values: np.ndarray, kind: Kind, form: str = "") -> np.ndarr
     """
     if kind not in ("number", "date"):
         return np.array([None if value is None else str(value) for value in values], object)
-    parsed = np.full(len(values), np.nan if kind == "number" else np.datetime64("NaT"), _DTYPES[kind])
+    parsed = np.full(len(values), np.nan if kind == "number" else np.datetime64("NaT", "s"), _DTYPES[kind])
     for row, value in enumerate(values):
         if value is None:
             continue
