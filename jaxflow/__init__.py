@@ -53,6 +53,7 @@ _PUBLIC = {
     "make_predict_step": "jaxflow.training.steps",
     "evaluate_split": "jaxflow.training.passes",
     # verbs
+    "explore": "jaxflow.evaluation.explore",
     "train": "jaxflow.training.loop",
     "replay": "jaxflow.training.replay",
     "evaluate": "jaxflow.evaluation.evaluate",

@@ -61,6 +61,7 @@ class Number:
             "shift": float(shift),
             "width": float(width) or 1.0,  # what does not vary becomes 0
             "indicator": bool(self.indicator and np.isnan(values).any()),
+            "missing": float(np.isnan(values).mean()),
         }
 
 
@@ -99,6 +100,7 @@ class Category:
             "kind": self.encode,
             "categories": kept,
             "other": self.encode == "onehot" and len(kept) < len(names),
+            "missing": _missing(values),
         }
 
 
@@ -119,7 +121,14 @@ class Date:
         seconds = _seconds(values)
         days = Number(self.name).fit(seconds / 86_400)
         turns = [period for period in PERIODS if len(np.unique(np.round(_phase(seconds, period), 9))) > 1]
-        return {"name": self.name, "kind": "date", "days": days, "turns": turns, "format": self.format}
+        return {
+            "name": self.name,
+            "kind": "date",
+            "days": days,
+            "turns": turns,
+            "format": self.format,
+            "missing": days["missing"],
+        }
 
 
 # Seconds of the circles that a date has a place on.
@@ -164,6 +173,7 @@ def fit_target_encoding(
         "categories": [str(name) for name in encoders[0].categories_[0]],
         "means": [encoder.encodings_[0].tolist() for encoder in encoders],
         "mean": [float(encoder.target_mean_) for encoder in encoders],
+        "missing": _missing(values),
     }
     return fitted, encoded
 
@@ -225,6 +235,10 @@ def names_of(fitted: dict[str, Any]) -> list[str]:
 def _mode(values: np.ndarray) -> float:
     found, counts = np.unique(values, return_counts=True)
     return found[counts.argmax()]
+
+
+def _missing(values: np.ndarray) -> float:
+    return float(np.mean([value is None for value in values]))
 
 
 def _named(values: np.ndarray) -> np.ndarray:
