@@ -9,6 +9,7 @@ from pathlib import Path
 USAGE = """usage: python launch.py [VERB] [--config FILE] [--workdir DIR] [--FIELD=VALUE ...]
 
   (no verb)   train, then evaluate the test split once
+  explore     describe the data before anything is trained: data.json, report/data.html
   train       train, or go on where the run folder stopped
   evaluate    evaluate the test split: metrics, predictions/test.csv, report/index.html
   predict     predict new data: --input PATH [--output FILE] [--submission CLASS, for Kaggle: id,label]
@@ -34,6 +35,7 @@ exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal a
 PROCESSES = ("coordinator", "num-processes", "process-id")
 FLAGS = {
     "run": ("overwrite", *PROCESSES, "local-processes"),
+    "explore": (),
     "train": ("overwrite", *PROCESSES, "local-processes"),
     "evaluate": ("checkpoint", *PROCESSES, "local-processes"),
     "predict": ("checkpoint", "input", "output", "submission"),
@@ -169,6 +171,9 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
         else:
             say(f"look at: {workdir}/report/index.html")
             say(f"next: python launch.py predict --workdir {workdir} --input IMAGE_OR_NPY")
+    elif verb == "explore":
+        jaxflow.explore(experiment, workdir)
+        say(f"look at: {workdir}/report/data.html")
     elif verb == "evaluate":
         summarize(jaxflow.evaluate(workdir, experiment=experiment, checkpoint=flags.checkpoint), verb)
         say(f"look at: {workdir}/report/index.html")

@@ -17,6 +17,10 @@ _PUBLIC = {
     "Dataset": "jaxflow.data.dataset",
     "from_arrays": "jaxflow.data.arrays",
     "indices": "jaxflow.data.order",
+    "Table": "jaxflow.data.table",
+    "Number": "jaxflow.data.columns",
+    "Category": "jaxflow.data.columns",
+    "Date": "jaxflow.data.columns",
     "HoldOut": "jaxflow.data.splitting",
     "InTime": "jaxflow.data.splitting",
     "KFold": "jaxflow.data.splitting",
@@ -50,6 +54,7 @@ _PUBLIC = {
     "make_predict_step": "jaxflow.training.steps",
     "evaluate_split": "jaxflow.training.passes",
     # verbs
+    "explore": "jaxflow.evaluation.explore",
     "train": "jaxflow.training.loop",
     "replay": "jaxflow.training.replay",
     "evaluate": "jaxflow.evaluation.evaluate",

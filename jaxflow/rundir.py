@@ -31,7 +31,10 @@ WRITTEN = (
     "tensorboard",
     "report",
     "predictions",
+    "data.json",
 )
+# What exploring writes, before there is a run.
+EXPLORED = {".lock", "report", "data.json"}
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "clu", "tensorflow-datasets", "numpy", "jaxflow")
 
 
@@ -249,7 +252,7 @@ def _refuse_strangers(workdir: Path) -> None:
             if not os.access(path, os.W_OK | os.X_OK):
                 raise UserError(f"cannot write to {path}: permission denied; choose another --workdir")
             break
-    if workdir.is_dir() and not (workdir / "experiment.json").exists() and set(os.listdir(workdir)) - {".lock"}:
+    if workdir.is_dir() and not (workdir / "experiment.json").exists() and set(os.listdir(workdir)) - EXPLORED:
         raise UserError(f"{workdir} is not empty and no run folder; choose another --workdir")
 
 

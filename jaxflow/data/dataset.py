@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -109,13 +109,16 @@ class Dataset:
     """Named splits ("train", "validation" where there is one, "test") and their schema.
 
     Attributes:
-      left_out: how many examples of which of the source's own splits ("all" where it has none) could not be read and
-        were left out, as its `max_corrupt` allows; empty if none.
+      left_out: how many examples were left out, by the source's own split ("all" where it has none) or by the reason;
+        empty if none.
+      encoding: what the source fitted to the training split to make inputs of what lies on disk, as JSON holds it; None
+        where it fitted nothing. It travels with the state, so that new data becomes inputs in the same way.
     """
 
     splits: Mapping[str, Split]
     schema: Schema
     left_out: Mapping[str, int] = field(default_factory=dict)
+    encoding: Mapping[str, Any] | None = None
 
 
 def checked(dataset: Dataset) -> Dataset:

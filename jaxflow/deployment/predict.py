@@ -9,6 +9,7 @@ import numpy as np
 from jaxflow.console import track
 from jaxflow.data.dataset import ArraySplit, Feature
 from jaxflow.data.images import SUFFIXES, find_images, read_images
+from jaxflow.data.table import encode_table
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.rundir import write_table
@@ -31,7 +32,7 @@ def predict(
 
     Args:
       workdir: a trained run.
-      source: an .npy or .npz array of the model's input shape, an image, or a folder of images.
+      source: an .npy or .npz array of the model's input shape, an image, a folder of images, or a table.
       output: CSV file to write; None for predictions/new/<name of source>.csv in the run folder.
       submission: the class whose probability a Kaggle submission asks for; None where this is none.
       checkpoint: "last", "best" (by validation) or a step.
@@ -50,7 +51,10 @@ def predict(
     names = schema.target.names
     if submission is not None and submission not in names:
         raise UserError(f"--submission {submission} is no class of this model; its classes are {', '.join(names)}")
-    inputs, ids = read_inputs(source, schema.inputs)
+    if trained.encoding is not None and source.suffix not in (".npy", ".npz"):
+        inputs, ids = encode_table(trained.encoding, source)
+    else:
+        inputs, ids = read_inputs(source, schema.inputs)
     output = Path(output) if output else workdir / "predictions" / "new" / f"{source.stem}.csv"
     step, variables = trained.program.predict_step(), trained.state.variables()
     split = ArraySplit(inputs, np.zeros(len(inputs), np.int32), ids)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
         )
     fitted = preprocess.fit(experiment.preprocess, split)
     meta = {"schema": to_json(dataset.schema), "fitted": fitted, "train_size": len(split)}
+    meta |= {} if dataset.encoding is None else {"encoding": dataset.encoding}
     try:
         json.dumps(meta)
     except TypeError as error:
@@ -149,12 +151,14 @@ class Trained:
 
     Attributes:
       step: which checkpoint it is.
+      encoding: as `Dataset.encoding` of the data it was trained on.
     """
 
     experiment: Experiment
     program: Program
     state: TrainState
     step: int
+    encoding: Mapping[str, Any] | None
 
 
 def experiment_of(workdir: Path, experiment: Experiment | None = None) -> Experiment:
@@ -221,4 +225,5 @@ def _read_intact(kept: Checkpoints, which: str, experiment: Experiment) -> Train
 def _read_checkpoint(kept: Checkpoints, step: int, experiment: Experiment) -> Trained:
     meta = together(lambda: read_meta(kept, step))
     program = assemble(experiment, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
-    return Trained(experiment, program, restore(kept, step, program.template()), step)
+    state = restore(kept, step, program.template())
+    return Trained(experiment, program, state, step, meta.get("encoding"))

@@ -33,7 +33,7 @@ def learning_curve(lines: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_ylabel(name)
         axes.grid(alpha=0.3)
         axes.legend()
-    _save(figure, path)
+    save(figure, path)
 
 
 def misclassified(
@@ -67,10 +67,9 @@ def misclassified(
     for position, index in enumerate(shown, 1):
         axes = figure.add_subplot(rows, columns, position)
         image = image_of(index)
-        axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray" if image.shape[-1] == 1 else None)
+        show_image(axes, image)
         axes.set_title(f"{names[predicted[index]]} {sureness[index]:.2f}\ntrue: {names[targets[index]]}", fontsize=8)
-        axes.set_axis_off()
-    _save(figure, path)
+    save(figure, path)
     return len(wrong)
 
 
@@ -100,9 +99,20 @@ def confusion(targets: np.ndarray, predicted: np.ndarray, names: Sequence[str], 
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    _save(figure, path)
+    save(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def show_image(axes: Any, image: np.ndarray) -> None:
+    """Shows a (height, width, channel) image without axes; one channel is grey."""
+    if image.shape[-1] in (3, 4):
+        axes.imshow(image)
+    else:
+        full = 255 if image.dtype == np.uint8 else 1
+        axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=full)
+    axes.set_axis_off()
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG, and its folder where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)

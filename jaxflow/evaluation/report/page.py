@@ -34,14 +34,21 @@ def write_page(
         for name, row in table.items()
     )
     head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
-    pictures = "".join(
-        f"<h2>{html.escape(caption)}</h2><img alt='{html.escape(caption)}' "
-        f"src='data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}'>"
-        for caption, file in figures
-    )
-    path.write_text(
+    pictures = "".join(embed(caption, file) for caption, file in figures)
+    experiment = f"<h2>Experiment</h2><pre>{html.escape(str(details))}</pre>"
+    path.write_text(frame(title, f"<table><tr><th></th>{head}</tr>{cells}</table>{pictures}{experiment}"))
+
+
+def frame(title: str, body: str) -> str:
+    """Makes a whole page of a body of HTML."""
+    return (
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title>"
-        f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>"
-        f"<table><tr><th></th>{head}</tr>{cells}</table>{pictures}"
-        f"<h2>Experiment</h2><pre>{html.escape(str(details))}</pre></html>\n"
+        f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>{body}</html>\n"
     )
+
+
+def embed(caption: str, file: Path) -> str:
+    """Puts a PNG file into a page, under its caption."""
+    picture = base64.b64encode(file.read_bytes()).decode()
+    caption = html.escape(caption)
+    return f"<h2>{caption}</h2><img alt='{caption}' src='data:image/png;base64,{picture}'>"

@@ -1,0 +1,134 @@
+"""Figures of a dataset: what is to be predicted, examples, distributions, what augmentations make of examples."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from jaxflow.data.dataset import Dataset
+from jaxflow.data.describe import Sample, feature_names
+from jaxflow.evaluation.report.figures import save, show_image
+
+MOST_FEATURES = 24
+
+
+def targets(dataset: Dataset, path: Path) -> None:
+    """Draws the share of each class, or the distribution of numbers, in each split.
+
+    Args:
+      dataset: the dataset.
+      path: PNG file to write.
+    """
+    names = dataset.schema.target.names
+    if dataset.schema.target.kind == "number":
+        figure = Figure(figsize=(4.5 * len(names), 3.2), layout="constrained")
+        for position, name in enumerate(names):
+            axes = figure.add_subplot(1, len(names), position + 1)
+            for split, part in dataset.splits.items():
+                axes.hist(part.targets[:, position], bins=40, density=True, histtype="step", label=split)
+            axes.set_xlabel(name)
+            axes.legend()
+        save(figure, path)
+        return
+    figure = Figure(figsize=(max(5, 0.45 * len(names) + 2), 3.4), layout="constrained")
+    axes, width = figure.add_subplot(), 0.8 / len(dataset.splits)
+    for number, (split, part) in enumerate(dataset.splits.items()):
+        shares = np.bincount(part.targets, minlength=len(names)) / len(part)
+        axes.bar(np.arange(len(names)) + number * width, shares, width, label=split)
+    if len(names) <= 40:
+        axes.set_xticks(np.arange(len(names)) + 0.4 - width / 2, names, rotation=45 if len(names) > 5 else 0)
+    axes.set_ylabel("share of the split")
+    axes.legend()
+    save(figure, path)
+
+
+def contact_sheet(dataset: Dataset, sample: Sample, path: Path, columns: int = 8, most: int = 12) -> None:
+    """Draws some training images, a row for each class where there are classes.
+
+    Args:
+      dataset: images.
+      sample: of the training split.
+      path: PNG file to write.
+      columns: images in a row.
+      most: rows.
+    """
+    names = dataset.schema.target.names[:most]
+    if dataset.schema.target.kind == "class":
+        rows = [(name, np.flatnonzero(sample.targets == label)[:columns]) for label, name in enumerate(names)]
+    else:
+        rows = [("", part) for part in np.array_split(np.arange(min(4 * columns, len(sample.inputs))), 4)]
+    figure = Figure(figsize=(1.1 * columns, 1.15 * len(rows)), layout="constrained")
+    for row, (name, chosen) in enumerate(rows):
+        for column, index in enumerate(chosen):
+            axes = figure.add_subplot(len(rows), columns, row * columns + column + 1)
+            show_image(axes, sample.inputs[index])
+            if column == 0:
+                axes.set_title(name, fontsize=8, loc="left")
+    save(figure, path)
+
+
+def distributions(dataset: Dataset, samples: Mapping[str, Sample], path: Path) -> None:
+    """Draws the distribution of each feature of vectors, or of each channel of images, in each split.
+
+    Args:
+      dataset: the dataset.
+      samples: by split.
+      path: PNG file to write.
+    """
+    image = dataset.schema.inputs.kind == "image"
+    channels = dataset.schema.inputs.shape[-1]
+    names = [f"channel {i}" for i in range(channels)] if image else feature_names(dataset)
+    shown = min(len(names), MOST_FEATURES)
+    columns = min(4, shown)
+    rows = -(-shown // columns)
+    figure = Figure(figsize=(2.6 * columns, 2.0 * rows), layout="constrained")
+    for index in range(shown):
+        axes = figure.add_subplot(rows, columns, index + 1)
+        values = [sample.inputs[..., index].ravel() for sample in samples.values()]
+        edges = np.histogram_bin_edges(np.concatenate(values), bins=30)
+        for split, part in zip(samples, values):
+            axes.hist(part, bins=edges, density=True, histtype="step", label=split)
+        axes.set_title(names[index], fontsize=8)
+        axes.tick_params(labelsize=6)
+        axes.set_yticks([])
+    figure.axes[0].legend(fontsize=6)
+    save(figure, path)
+
+
+def correlation(dataset: Dataset, sample: Sample, path: Path) -> None:
+    """Draws how strongly features of vectors go with each other.
+
+    Args:
+      dataset: vectors.
+      sample: of the training split.
+      path: PNG file to write.
+    """
+    varied = np.flatnonzero(sample.inputs.std(0) > 0)[:MOST_FEATURES]
+    names = [feature_names(dataset)[index] for index in varied]
+    figure = Figure(figsize=(0.3 * len(names) + 3, 0.3 * len(names) + 2.4), layout="constrained")
+    axes = figure.add_subplot()
+    values = np.atleast_2d(np.corrcoef(sample.inputs[:, varied].T.astype(np.float64)))
+    picture = axes.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    figure.colorbar(picture)
+    save(figure, path)
+
+
+def before_and_after(rows: Sequence[tuple[str, np.ndarray]], path: Path) -> None:
+    """Draws the same images as they are and as augmentations make them.
+
+    Args:
+      rows: a name and (images, height, width, channel) float images in each row; 0 to 1 is shown.
+      path: PNG file to write.
+    """
+    columns = len(rows[0][1])
+    figure = Figure(figsize=(1.2 * columns, 1.35 * len(rows)), layout="constrained")
+    for row, (name, images) in enumerate(rows):
+        for column, image in enumerate(images):
+            axes = figure.add_subplot(len(rows), columns, row * columns + column + 1)
+            show_image(axes, np.clip(image, 0, 1))
+            if column == 0:
+                axes.set_title(name, fontsize=8, loc="left")
+    save(figure, path)

@@ -1,0 +1,74 @@
+"""The page that shows what a dataset holds."""
+
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxflow.data.findings import Finding
+from jaxflow.evaluation.report.page import embed, frame
+
+COLOURS = {"leak": "#c0392b", "problem": "#c77700", "note": "#2c6fbb"}
+
+
+def write_data_page(
+    path: Path,
+    title: str,
+    numbers: Mapping[str, Any],
+    findings: Sequence[Finding],
+    figures: Sequence[tuple[str, Path]],
+) -> None:
+    """Writes the page, with its figures inside.
+
+    Args:
+      path: HTML file to write.
+      title: heading.
+      numbers: from `describe`.
+      findings: from `look`.
+      figures: captions and PNG files.
+    """
+    splits = numbers["splits"]
+    inputs = numbers["inputs"]
+    shape = " x ".join(map(str, inputs["shape"]))
+    low, high = inputs["range"]
+    about = (
+        f"<p>{html.escape(inputs['kind'])} inputs, {shape}, {html.escape(inputs['dtype'])}, from {low:g} to {high:g}. "
+        + ", ".join(f"{html.escape(name)} {split['examples']:,}" for name, split in splits.items())
+        + " examples.</p>"
+    )
+    if numbers["sampled"]:
+        parts = ", ".join(f"{count:,} of {name}" for name, count in numbers["sampled"].items())
+        about += f"<p>Statistics are of a sample: {html.escape(parts)}. Duplicates were looked for among all.</p>"
+    for reason, count in numbers["left_out"].items():
+        about += f"<p>{count:,} left out: {html.escape(reason)}.</p>"
+    body = f"{about}<h2>Findings</h2>{_findings(findings)}" + "".join(embed(*figure) for figure in figures)
+    if "columns" in numbers:
+        body += f"<h2>Columns, and the share of training rows where each is missing</h2>{_table(numbers['columns'])}"
+    if "features" in numbers:
+        body += f"<h2>Features of the training split</h2>{_table(numbers['features'])}"
+    path.write_text(frame(title, body))
+
+
+def _findings(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "<p>Nothing odd was found.</p>"
+    items = ""
+    for finding in findings:
+        ids = "".join(f"<li>{html.escape(name)}</li>" for name in finding.ids)
+        more = f"<details><summary>examples</summary><ul>{ids}</ul></details>" if ids else ""
+        items += (
+            f"<li><b style='color:{COLOURS[finding.weight]}'>{finding.weight}</b> {html.escape(finding.what)}: "
+            f"{html.escape(finding.advice)}.{more}</li>"
+        )
+    return f"<ul>{items}</ul>"
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in rows[0])
+    cells = "".join(
+        "<tr>"
+        + "".join(f"<td>{html.escape(v) if isinstance(v, str) else format(v, '.4g')}</td>" for v in row.values())
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><tr>{head}</tr>{cells}</table>"

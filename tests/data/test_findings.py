@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+import jaxflow
+from jaxflow.data.describe import describe, take_sample
+from jaxflow.data.findings import look
+from tests.conftest import toy_images
+from tests.data.test_duplicates import compressed, scenes
+
+
+def found(splits, classes=None):
+    dataset = jaxflow.from_arrays(splits, classes)
+    return look(dataset, {name: take_sample(split) for name, split in dataset.splits.items()})
+
+
+def clean(size, seed):
+    images = scenes(size)
+    return images, np.arange(size) % 2
+
+
+def test_of_clean_data_nothing_grave_is_said():
+    findings = found({"train": clean(60, 0), "test": clean(20, 1)})
+    assert [finding.what for finding in findings if finding.weight != "note"] == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "weight", "what", "ids"),
+    [
+        ("leak", "leak", "1 inputs are in more than one split", "train_5 = test_2"),
+        ("double", "problem", "the inputs of 1 examples equal another one's", "train_5 = train_7"),
+        ("torn", "problem", "1 inputs are there with different targets", "train_5 = train_8"),
+        ("near", "problem", "1 images look like one of another split", "train_5 = test_2"),
+        ("blank", "problem", "1 images show nothing", "test_2"),
+        ("imbalance", "problem", "class 1 has 56 training examples, class 0 4", None),
+        ("absent", "problem", "the test split has no example of 1", None),
+    ],
+)
+def test_what_is_wrong_is_found_and_named(damage, weight, what, ids):
+    (images, labels), (test, test_labels) = clean(60, 0), clean(20, 1)
+    if damage == "leak":
+        test[2] = images[5]
+    if damage == "double":
+        images[7] = images[5]
+    if damage == "torn":
+        images[8] = images[5]
+    if damage == "near":
+        test[2] = compressed(images[5], 50)
+    if damage == "blank":
+        test[2] = 90
+    if damage == "imbalance":
+        labels = (np.arange(60) > 3).astype(int)
+    if damage == "absent":
+        test_labels = test_labels * 0
+    finding = next(f for f in found({"train": (images, labels), "test": (test, test_labels)}) if f.what == what)
+    assert finding.weight == weight
+    assert finding.advice
+    assert ids is None or ids in finding.ids
+
+
+def test_a_feature_that_tells_the_target_is_a_leak_and_twins_are_named():
+    random = np.random.RandomState(0)
+    labels = random.randint(0, 2, 400)
+    inputs = random.normal(size=(400, 4))
+    inputs[:, 1] = labels + random.normal(size=400) * 0.05
+    inputs[:, 3] = inputs[:, 2] * 2 + random.normal(size=400) * 0.01
+    inputs[7, 0] = 1000
+    findings = {finding.what.partition(" (")[0]: finding.weight for finding in found({"train": (inputs, labels)})}
+    assert findings["feature 1 all but tells the target"] == "leak"
+    assert findings["feature 2 and feature 3 say the same"] == "note"
+    assert findings["1 values of feature 0 lie more than ten quartile ranges from its median"] == "note"
+
+
+def test_wrong_labels_are_suspects():
+    images, labels = toy_images(300, side=9)
+    flipped = [3, 50, 120]
+    wrong = labels.copy()
+    wrong[flipped] = (labels[flipped] + 1) % 3
+    suspects = next(f for f in found({"train": (images, wrong)}) if "surprise" in f.what)
+    named = {int(text.partition(":")[0].removeprefix("train_")) for text in suspects.ids}
+    assert set(flipped) <= named
+    assert len(named) <= 6
+
+
+def test_numbers_are_numpys():
+    random = np.random.RandomState(0)
+    inputs, labels = random.normal(size=(30_000, 2)).astype(np.float32), random.randint(0, 3, 30_000)
+    dataset = jaxflow.from_arrays({"train": (inputs, labels)})
+    samples = {"train": take_sample(dataset.splits["train"])}
+    numbers = describe(dataset, samples)
+    assert numbers["splits"]["train"] == {
+        "examples": 30_000,
+        "classes": {str(i): int((labels == i).sum()) for i in range(3)},
+    }
+    assert numbers["sampled"] == {"train": 10_000}
+    chosen = samples["train"].indices
+    assert len(set(chosen.tolist())) == 10_000
+    assert numbers["features"][1]["std"] == pytest.approx(inputs[chosen, 1].std(), rel=1e-5)

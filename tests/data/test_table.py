@@ -1,0 +1,253 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+import jaxflow
+from jaxflow import Category, Date, HoldOut, InTime, KFold, Number, Table
+from jaxflow.data.table import encode_table
+from jaxflow.errors import UserError
+from tests.conftest import ROOT
+
+TITANIC = ROOT.parent / "shared" / "data" / "titanic.csv"
+
+
+def rows(count=200, seed=0):
+    """A table whose target hangs on its columns: numbers, a category, a boolean, dates; some of it missing."""
+    random = np.random.RandomState(seed)
+    lines = []
+    for index in range(count):
+        size, colour = random.rand() * 10, random.choice(["red", "green", "blue"])
+        known = "" if random.rand() < 0.1 else f"{size:.2f}"
+        day = np.datetime64("2024-01-01") + np.timedelta64(random.randint(0, 300), "D")
+        lines.append([f"p{index}", known, colour, random.choice(["true", "no"]), str(day), int(size > 5)])
+    return lines
+
+
+HEADER = ["who", "size", "colour", "new", "day", "big"]
+
+
+def write(path, lines, header=HEADER):
+    path.write_text("\n".join(",".join(map(str, line)) for line in [header, *lines]) + "\n")
+    return str(path)
+
+
+@pytest.fixture
+def table(tmp_path):
+    return Table(write(tmp_path / "toy.csv", rows()), target="big", id="who")
+
+
+def test_a_table_becomes_typed_features(table):
+    dataset = table.load()
+    assert dataset.encoding["features"] == [
+        "size", "size: missing", "colour = blue", "colour = green", "colour = red", "new", "day",
+        "day: sine of year", "day: cosine of year", "day: sine of week", "day: cosine of week",
+    ]  # fmt: skip
+    assert dataset.schema.target == jaxflow.data.dataset.Target("class", ("0", "1"))
+    train = dataset.splits["train"]
+    np.testing.assert_allclose(train.inputs[:, 0].mean(), 0, atol=1e-6)
+    np.testing.assert_allclose(train.inputs[:, 0].std(), 1, rtol=1e-5)
+    lines = {line[0]: line for line in rows()}
+    for split in dataset.splits.values():
+        for index, target in enumerate(split.targets):
+            line = lines[split.id(index)]
+            assert target == line[-1]
+            assert split.inputs[index, 2:5].tolist() == [float(line[2] == c) for c in ("blue", "green", "red")]
+            assert split.inputs[index, 1] == (line[1] == "")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"category": Category(encode="target")}, {"number": Number(clip=0.05, scale="robust")}],
+)
+def test_nothing_of_validation_and_test_reaches_what_is_fitted(change, table, tmp_path):
+    before = dataclasses.replace(table, **change).load()
+    held_out = {split.id(i) for name, split in before.splits.items() if name != "train" for i in range(len(split))}
+    assert len(held_out) > 20
+    lines = [
+        line if line[0] not in held_out else [line[0], 1e6, "purple", "yes", "1970-01-01", 1 - line[-1]]
+        for line in rows()
+    ]
+    after = dataclasses.replace(table, path=write(tmp_path / "leak.csv", lines), **change).load()
+    assert json.dumps(after.encoding) == json.dumps(before.encoding)
+    np.testing.assert_array_equal(after.splits["train"].inputs, before.splits["train"].inputs)
+    assert not np.array_equal(after.splits["test"].inputs, before.splits["test"].inputs)
+
+
+def test_added_rows_move_no_old_one_and_order_does_not_matter(table, tmp_path):
+    before = table.load()
+    lines = rows(300)[::-1]
+    lines[100:] = rows()[::-1]  # the first 200 are drawn alike
+    after = dataclasses.replace(table, path=write(tmp_path / "more.csv", lines)).load()
+    for name, split in before.splits.items():
+        now = {after.splits[name].id(i) for i in range(len(after.splits[name]))}
+        assert {split.id(i) for i in range(len(split))} <= now
+
+
+def test_rows_without_names_are_named_by_what_they_hold(tmp_path):
+    lines = [line[1:] for line in rows()]
+    first = Table(write(tmp_path / "a.csv", lines, HEADER[1:]), "big").load()
+    second = Table(write(tmp_path / "b.csv", lines[::-1], HEADER[1:]), "big").load()
+    for name, split in first.splits.items():
+        assert sorted(split.ids) == sorted(second.splits[name].ids)
+    twice = Table(write(tmp_path / "c.csv", lines * 2, HEADER[1:]), "big")
+    assert sum(map(len, twice.load().splits.values())) == 400
+    cleaned = dataclasses.replace(twice, duplicates="drop").load()
+    assert cleaned.left_out == {"equal to an earlier row": 200}
+
+
+def test_new_rows_are_encoded_as_the_old_ones(table, tmp_path):
+    dataset = table.load()
+    inputs, ids = encode_table(json.loads(json.dumps(dataset.encoding)), Path(table.path))
+    for split in dataset.splits.values():
+        for index in range(len(split)):
+            np.testing.assert_array_equal(inputs[ids.index(split.id(index))], split.inputs[index])
+    new = write(tmp_path / "new.csv", [["x", "3", "purple", "yes", "2031-05-05"]], HEADER[:-1])
+    inputs, ids = encode_table(dataset.encoding, Path(new))
+    assert ids == ["x"]
+    np.testing.assert_array_equal(inputs[0, 2:5], 0)  # a colour that training never saw
+    with pytest.raises(UserError, match="has no column day; the model takes what it was trained on"):
+        encode_table(dataset.encoding, Path(write(tmp_path / "less.csv", [[1] * 4], HEADER[:4])))
+
+
+def test_parquet_is_csv(table, tmp_path):
+    lines = rows()
+    columns = dict(zip(HEADER, map(list, zip(*lines))))
+    columns["size"] = [None if value == "" else float(value) for value in columns["size"]]
+    columns["new"] = [value == "true" for value in columns["new"]]
+    columns["day"] = np.array(columns["day"], "datetime64[s]")
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "toy.parquet")
+    ours, reference = dataclasses.replace(table, path=str(tmp_path / "toy.parquet")).load(), table.load()
+    for name, split in reference.splits.items():
+        np.testing.assert_array_equal(ours.splits[name].inputs, split.inputs)
+        np.testing.assert_array_equal(ours.splits[name].targets, split.targets)
+
+
+def test_numbers_can_be_the_target(table):
+    dataset = dataclasses.replace(table, target="size", drop=("who",)).load()
+    assert dataset.schema.target.kind == "number"
+    assert dataset.left_out == {"no size": sum(line[1] == "" for line in rows())}
+    sizes = {line[0]: line[1] for line in rows()}
+    test = dataset.splits["test"]
+    assert test.targets.shape == (len(test), 1)
+    for index in range(len(test)):
+        assert test.targets[index, 0] == np.float32(sizes[test.id(index)])
+    few = dataclasses.replace(table, task="number").load()
+    assert few.schema.target.kind == "number"
+
+
+def test_splits_by_group_time_class_and_fold(table):
+    def sides(changed):
+        return {name: set(split.ids) for name, split in changed.load().splits.items()}
+
+    lines = {line[0]: line for line in rows()}
+    groups = sides(dataclasses.replace(table, group="day", split=HoldOut(0.3, 0.3)))
+    days = [{lines[id_][4] for id_ in ids} for ids in groups.values()]
+    assert sum(map(len, days)) == len(set.union(*days))
+    times = sides(dataclasses.replace(table, time="day", split=InTime(0.2, 0.2)))
+    ranges = [[lines[id_][4] for id_ in times[name]] for name in ("train", "validation", "test")]
+    assert max(ranges[0]) < min(ranges[1])
+    assert max(ranges[1]) < min(ranges[2])
+    folds = [sides(dataclasses.replace(table, split=KFold(fold, 4)))["test"] for fold in range(4)]
+    assert sum(map(len, folds)) == 200
+    assert set.union(*folds) == set(lines)
+    strata = sides(dataclasses.replace(table, split=HoldOut(0.1, 0.2, stratify=True)))
+    big = sum(line[-1] for line in rows())
+    assert abs(sum(lines[id_][-1] for id_ in strata["test"]) - 0.2 * big) <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2\n3\n", r"cannot be read as a table: CSV parse error: Row #3: Expected 2 columns, got 1"),
+        ("a,b\n1,2\n3,4,5\n", r"Row #3: Expected 2 columns, got 3"),
+        ("a,b\n\xff\xfe,2\n", "save it as UTF-8"),
+        ("a,a\n1,2\n", "two columns named 'a'; rename one"),
+        ("a,b\n", "has no rows"),
+        ("", "cannot be read as a table"),
+        ("a,b\n" + "1,\n" * 5, "every b in .* is missing"),
+        ("a,b\n" + "1,x\n" * 50, "target b has one class only, 'x'"),
+        ("b\n" + "x\ny\n" * 30, "no column left to predict b from"),
+        ("a,b\n" + "1,x\n1,y\n" * 30, "no column left to predict b from"),
+        ("a,b\n" + "".join(f"{i},{i % 2}\n" for i in range(60)) + "about 3,1\n", "'about 3' in row 61"),
+        ("a,b\n" + "".join(f"2024-01-{i % 28 + 1:02},{i % 2}\n" for i in range(60)) + "03/04/2024,1\n" * 3,
+         "column a holds .*dates.* '03/04/2024' in row 6"),
+        ("a,b\n" + "".join(f"{i},{i}.5\n" for i in range(60)) + "3,inf\n", "target b is not finite in row 61"),
+    ],
+)  # fmt: skip
+def test_bad_tables_are_one_line(text, message, tmp_path):
+    path = tmp_path / "bad table ü.csv"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=message):
+        Table(str(path), "b").load()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"path": "nowhere.csv"}, "no table at nowhere.csv"),
+        ({"target": "large"}, "data.target names 'large', but .* has the columns who, size"),
+        ({"drop": ("shape",)}, "data.drop names 'shape'"),
+        ({"columns": (Number("colour"),)}, "column colour holds numbers, but '(red|green|blue)' in row 1"),
+        ({"columns": (Date("day", format="%d.%m.%Y"),)}, "column day holds dates, but '2024-"),
+        ({"id": "colour"}, "column colour names two rows"),
+        ({"split": InTime()}, "needs times"),
+        ({"split": InTime(), "time": "colour"}, "neither dates nor numbers"),
+        ({"split": InTime(), "time": "size"}, "where some rows have none"),
+    ],
+)
+def test_settings_that_do_not_fit_are_one_line(change, message, table):
+    with pytest.raises(UserError, match=message):
+        dataclasses.replace(table, **change).load()
+
+
+def test_a_class_outside_train_is_named(tmp_path):
+    lines = rows(40)
+    dataset = Table(write(tmp_path / "a.csv", lines), "big", id="who").load()
+    lonely = dataset.splits["test"].id(0)
+    lines = [[*line[:-1], "2" if line[0] == lonely else line[-1]] for line in lines]
+    with pytest.raises(UserError, match="class '2' is in the test split and not in train"):
+        Table(write(tmp_path / "b.csv", lines), "big", id="who").load()
+
+
+def test_infinite_numbers_count_as_missing(table, tmp_path):
+    lines = [[line[0], "inf" if line[1] == "" else line[1], *line[2:]] for line in rows()]
+    ours = dataclasses.replace(table, path=write(tmp_path / "inf.csv", lines)).load()
+    np.testing.assert_array_equal(ours.splits["train"].inputs, table.load().splits["train"].inputs)
+
+
+def test_ten_thousand_categories_are_fifty_and_other(tmp_path):
+    lines = [[f"word{i % 5000}", i % 2] for i in range(15_000)]
+    dataset = Table(write(tmp_path / "many.csv", lines, ["word", "b"]), "b").load()
+    assert len(dataset.encoding["features"]) == 51
+    encoded = Table(str(tmp_path / "many.csv"), "b", category=Category(encode="target", most=5000)).load()
+    assert encoded.encoding["features"] == ["word: target"]
+
+
+def test_a_run_on_a_table_predicts_new_rows_as_it_evaluated_them(table, tmp_path):
+    experiment = jaxflow.Experiment(
+        data=table, model=jaxflow.MLP(hidden=(16,)), problem=jaxflow.Classification(), optimizer=jaxflow.Adam(1e-2),
+        batch_size=16, epochs=20,
+    )  # fmt: skip
+    jaxflow.train(experiment, tmp_path / "run")
+    results = jaxflow.evaluate(tmp_path / "run")
+    assert results["test"]["accuracy"] > results["baseline"]["accuracy"] + 0.2
+    output = jaxflow.predict(tmp_path / "run", table.path)
+    predicted = dict(line.split(",")[:2] for line in output.read_text().splitlines()[1:])
+    for line in (tmp_path / "run" / "predictions" / "test.csv").read_text().splitlines()[1:]:
+        id_, _, prediction, _ = line.split(",")
+        assert predicted[id_] == prediction
+
+
+@pytest.mark.skipif(not TITANIC.exists(), reason="needs the table in ../shared")
+def test_titanic_as_it_lies_on_disk():
+    dataset = Table(str(TITANIC), "survived", drop=("name", "ticket", "cabin")).load()
+    assert sum(map(len, dataset.splits.values())) == 891
+    assert dataset.encoding["features"] == [
+        "pclass", "sex = female", "sex = male", "age", "age: missing", "sibsp", "parch", "fare",
+        "embarked = missing", "embarked = C", "embarked = Q", "embarked = S",
+    ]  # fmt: skip

@@ -1,0 +1,45 @@
+import dataclasses
+import json
+import re
+
+import pytest
+
+import jaxflow
+from jaxflow import Table
+from tests.data.test_table import HEADER, rows, write
+
+
+def test_explore_leaves_numbers_and_a_page_that_needs_no_network(experiment, toy, tmp_path):
+    described = jaxflow.explore(experiment, tmp_path / "run", dataset=toy)
+    assert json.loads((tmp_path / "run" / "data.json").read_text()) == described
+    assert [split["examples"] for split in described["splits"].values()] == [50, 13, 11]
+    page = (tmp_path / "run" / "report" / "data.html").read_text()
+    assert page.count("data:image/png;base64,") == 4  # targets, examples, augmentations, distributions
+    assert not re.search(r"(src|href)='(?!data:)", page)
+
+
+def test_a_run_can_begin_where_its_data_was_explored(experiment, toy, tmp_path):
+    short = dataclasses.replace(experiment, epochs=0.2)
+    jaxflow.explore(short, tmp_path / "run", dataset=toy)
+    jaxflow.train(dataclasses.replace(short, seed=5), tmp_path / "run", dataset=toy)  # not the experiment explored
+    assert (tmp_path / "run" / "report" / "data.html").exists()
+    before = (tmp_path / "run" / "experiment.json").read_bytes()
+    jaxflow.explore(short, tmp_path / "run", dataset=toy)
+    assert (tmp_path / "run" / "experiment.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("target", ["big", "size"])
+def test_a_table_is_described_column_by_column(target, experiment, tmp_path):
+    table = Table(write(tmp_path / "a <table>.csv", rows(), HEADER), target, id="who")
+    described = jaxflow.explore(dataclasses.replace(experiment, data=table, augment=()), tmp_path / "run")
+    kinds = {column["name"]: column["kind"] for column in described["columns"]}
+    expected = {"size": "number", "colour": "onehot", "new": "number", "day": "date", "big": "number"}
+    del expected[target]
+    assert kinds == expected
+    if target == "big":
+        missing = {column["name"]: column["missing"] for column in described["columns"]}
+        assert 0.03 < missing["size"] < 0.2
+        assert missing["colour"] == 0
+        assert not [finding for finding in described["findings"] if finding["weight"] == "leak"]
+    page = (tmp_path / "run" / "report" / "data.html").read_text()
+    assert "colour = green" in page
