@@ -32,8 +32,8 @@ class ImageFolder:
     names begin with their class (cat.0.jpg). A table of path,label is named by `labels`.
     """
 
-    path: str
-    """The folder. It stands for what is in it, so another path is another run."""
+    path: str = field(metadata={"identity": False})
+    """The folder."""
     size: tuple[int, int] = (128, 128)
     """Height and width that every image is resized to, here and in `predict`."""
     channels: Literal[1, 3, 4] = 3

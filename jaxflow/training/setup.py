@@ -1,5 +1,6 @@
 """What training and replaying start from, and what evaluation and prediction read back."""
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -31,7 +32,8 @@ class Setup:
     """An experiment with its data, program and feed.
 
     Attributes:
-      meta: what a checkpoint carries so that it can be used without the data: schema, fitted preprocessing, size.
+      meta: what a checkpoint carries so that it can be used without the data: schema, what was fitted, the split's size
+        and which examples are in it.
     """
 
     experiment: Experiment
@@ -67,7 +69,9 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
             f"batch_size {experiment.batch_size} is larger than the training split of {len(split)} examples"
         )
     fitted = preprocess.fit(experiment.preprocess, split)
-    meta = {"schema": to_json(dataset.schema), "fitted": fitted, "train_size": len(split)}
+    # The names of the examples stand for the data: wherever it lies, a run goes on with its own.
+    names = hashlib.sha256("\n".join(split.id(index) for index in range(len(split))).encode()).hexdigest()[:16]
+    meta = {"schema": to_json(dataset.schema), "fitted": fitted, "train_size": len(split), "train_ids": names}
     meta |= {} if dataset.encoding is None else {"encoding": dataset.encoding}
     try:
         json.dumps(meta)

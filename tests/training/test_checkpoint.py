@@ -12,6 +12,7 @@ import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxflow
+from jaxflow.data.dataset import ArraySplit
 from jaxflow.errors import UserError
 from jaxflow.training import loop, setup
 from jaxflow.training.checkpoint import checkpoints, choose, read_meta, saved_steps
@@ -148,6 +149,17 @@ def test_a_metric_that_is_not_finite_is_never_the_best(experiment, toy, tmp_path
         assert choose(kept, "best") == 2
         assert saved_steps(kept.folder) == [2, 11]
         assert read_meta(kept, 2)["metrics"] == {"loss": 0.5}
+
+
+def test_other_data_of_the_same_size_is_refused(trained, toy):
+    experiment, folder, _ = trained
+    train = toy.splits["train"]
+    renamed = ArraySplit(train.inputs, train.targets, [f"other_{name}" for name in train.ids])
+    other = dataclasses.replace(toy, splits={**toy.splits, "train": renamed})
+    with pytest.raises(
+        UserError, match=r"the data changed since .* was trained \(train_ids: \w+ -> \w+\); choose another"
+    ):
+        jaxflow.train(dataclasses.replace(experiment, epochs=0.9), folder, dataset=other)
 
 
 @pytest.mark.parametrize("way", ["from the future", "from the past", "moved", "copied", "symlinked"])
