@@ -25,6 +25,7 @@ _PUBLIC = {
     "ResNet": "jaxflow.models.resnet",
     "WhitenedCNN": "jaxflow.models.whitened",
     "Classification": "jaxflow.problems.classification",
+    "Regression": "jaxflow.problems.regression",
     # training
     "Scale": "jaxflow.training.preprocess",
     "Standardize": "jaxflow.training.preprocess",

@@ -27,7 +27,7 @@ def predict(
     checkpoint: str = "last",
     experiment: Experiment | None = None,
 ) -> Path:
-    """Predicts the classes of new examples and writes them as CSV.
+    """Predicts the targets of new examples and writes them as CSV.
 
     Args:
       workdir: a trained run.
@@ -37,7 +37,8 @@ def predict(
       experiment: the run's own, where paths or the like differ from its folder's.
 
     Returns:
-      The file written: id, prediction, its probability, and the probability of each class.
+      The file written: id and what the problem says of each example, for classes the prediction, its probability and
+      that of each class, for numbers the predictions.
 
     Raises:
       UserError: the source does not hold what the model takes.
@@ -52,13 +53,9 @@ def predict(
     # A power of two: few programs to compile, and a single image does not wait for 255 rows of padding.
     batch_size = min(BATCH_SIZE, 1 << (len(split) - 1).bit_length())
     batches = track(padded_batches(split, batch_size), "predict", -(-len(split) // batch_size))
-    probabilities = np.concatenate([np.asarray(step(variables, batch["inputs"])) for batch in batches])[: len(split)]
-    names = schema.target.names
-    rows = (
-        [id_, names[row.argmax()], *(f"{p:.6f}" for p in (row.max(), *row))] for id_, row in zip(ids, probabilities)
-    )
+    predictions = np.concatenate([np.asarray(step(variables, batch["inputs"])) for batch in batches])[: len(split)]
     try:
-        write_table(output, ["id", "prediction", "probability", *(f"p_{name}" for name in names)], rows)
+        write_table(output, {"id": ids, **trained.program.experiment.problem.columns(schema, predictions)})
     except OSError as error:
         raise UserError(f"cannot write {output}: {error.strerror}; choose another --output") from error
     return output

@@ -1,5 +1,6 @@
 """What training and replaying start from, and what evaluation and prediction read back."""
 
+import dataclasses
 import json
 import math
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ class Setup:
     """An experiment with its data, program and feed.
 
     Attributes:
-      meta: what a checkpoint carries so that it can be used without the data: schema, fitted preprocessing, size.
+      meta: what a checkpoint carries so that it can be used without the data: schema, fitted preprocessing and problem,
+        size.
     """
 
     experiment: Experiment
@@ -55,7 +57,7 @@ def load_data(experiment: Experiment) -> Dataset:
 
 
 def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
-    """Fits preprocessing on the training split and puts program and feed together; writes nothing.
+    """Fits preprocessing and problem on the training split and puts program and feed together; writes nothing.
 
     Raises:
       UserError: experiment, data and devices do not fit together.
@@ -66,12 +68,18 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
             f"batch_size {experiment.batch_size} is larger than the training split of {len(split)} examples"
         )
     fitted = preprocess.fit(experiment.preprocess, split)
-    meta = {"schema": to_json(dataset.schema), "fitted": fitted, "train_size": len(split)}
+    problem = experiment.problem.fit(split.targets)
+    meta = {
+        "schema": to_json(dataset.schema),
+        "fitted": fitted,
+        "problem": to_json(problem),
+        "train_size": len(split),
+    }
     try:
         json.dumps(meta)
     except TypeError as error:
         raise UserError(f"a transform's fit() must return plain lists, dicts and numbers ({error})") from error
-    program = assemble(experiment, dataset.schema, fitted, len(split))
+    program = assemble(dataclasses.replace(experiment, problem=problem), dataset.schema, fitted, len(split))
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
     return Setup(experiment, dataset, program, make_feed(split, experiment, program.layout), meta)
 
@@ -220,5 +228,6 @@ def _read_intact(kept: Checkpoints, which: str, experiment: Experiment) -> Train
 
 def _read_checkpoint(kept: Checkpoints, step: int, experiment: Experiment) -> Trained:
     meta = together(lambda: read_meta(kept, step))
-    program = assemble(experiment, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
+    fitted = dataclasses.replace(experiment, problem=from_json(meta["problem"]))
+    program = assemble(fitted, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
     return Trained(experiment, program, restore(kept, step, program.template()), step)
