@@ -13,6 +13,9 @@ _PUBLIC = {
     # data
     "Tfds": "jaxflow.data.tfds",
     "Digits": "jaxflow.data.digits",
+    "Playground": "jaxflow.data.playground",
+    "Bundled": "jaxflow.data.bundled",
+    "Series": "jaxflow.data.series",
     "Dataset": "jaxflow.data.dataset",
     "from_arrays": "jaxflow.data.arrays",
     "indices": "jaxflow.data.order",

@@ -53,10 +53,14 @@ def test_train_evaluate_predict_and_replay(tmp_path):
     assert lines[-2].split("loss ")[1] == lines[-1].split("loss ")[1]
 
 
-# What is made for a GPU, made small enough for a CPU: flags, and the examples that it then trains on.
+# What is made for a GPU, made small enough for a CPU, and what trains on another number of examples: flags, and that
+# number.
 SMALLER = {
     "cifar_resnet": (("--model.widths", "8", "8", "--model.blocks", "1", "1", "--batch_size=32"), 45_000),
     "cifar_speedrun": (("--model.widths", "8", "8", "--model.init_examples=100", "--batch_size=32"), 50_000),
+    "daily_temperatures": ((), 2833),
+    "playground": ((), 355),
+    "playground_bumps": ((), 1389),
 }
 
 
@@ -68,6 +72,11 @@ def test_every_experiment_trains_two_steps(path, tmp_path):
         if not PREPARED.exists():
             pytest.skip("no prepared TFDS data beside the checkout")
         environment["TFDS_DATA_DIR"] = str(PREPARED)
+    if path.stem == "daily_temperatures":
+        series = PREPARED.parent / "daily_min_temperatures.csv"
+        if not series.exists():
+            pytest.skip("no daily temperatures beside the checkout")
+        flags.append(f"--data.path={series}")
     smaller, size = SMALLER.get(path.stem, ((), 45_000 if environment else 1258))
     done = launch(*flags, *smaller, f"--epochs={2 * 32 / size}", cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
@@ -142,6 +151,10 @@ MISTAKES = {
     "process": (["--config", DIGITS, "--process-id=1"], "--coordinator and --num-processes missing"),
     "alone": (["predict", "--workdir", "x", "--local-processes=2"], "belongs to (no verb) and train and evaluate, not"),
     "dropout": (["--config", DIGITS, "--model.dropout=1.5"], "dropout is 1.5; it must be in [0, 1)"),
+    "missing file": (
+        ["--config", "series.py", "--data.path=no.csv"],
+        "no file at no.csv; data.path (--data.path=FILE)",
+    ),
     "learning rate": (["--config", DIGITS, "--optimizer.learning_rate=-1"], "optimizer.learning_rate is -1.0"),
     "unknown dataset": (["--config", "tfds.py", "--data.name=cifar11"], "perhaps you meant cifar10"),
 }
@@ -153,6 +166,7 @@ def test_a_mistake_is_one_line_and_status_2(name, tmp_path):
     (tmp_path / "broken.py").write_text("def get_config(:\n")
     (tmp_path / "empty.py").write_text("")
     (tmp_path / "tfds.py").write_text((ROOT / "experiments" / "cifar_cnn.py").read_text())
+    (tmp_path / "series.py").write_text((ROOT / "experiments" / "daily_temperatures.py").read_text())
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file.txt").write_text("")
 

@@ -153,6 +153,7 @@ def _panels(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
     panels = [figure.add_subplot(rows, columns, number) for number in range(1, len(shown) + 1)]
     for axes, name in zip(panels, shown):
         axes.set_title(name)
+        axes.xaxis.set_major_locator(MaxNLocator(5))  # long numbers would run into each other
         axes.grid(alpha=0.3)
     return figure, panels
 

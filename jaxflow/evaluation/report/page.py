@@ -29,14 +29,10 @@ def write_page(
       details: text at the end, such as the experiment as JSON.
     """
     columns = list(dict.fromkeys(name for row in table.values() for name in row))
-    cells = "".join(
-        f"<tr><td>{html.escape(name)}</td>"
-        + "".join(
-            f"<td>{format_number(row[column])}</td>" if column in row else "<td>&ndash;</td>" for column in columns
-        )
-        + "</tr>"
-        for name, row in table.items()
-    )
+    cells = ""
+    for name, row in table.items():
+        numbers = [format_number(row[column]) if column in row else "&ndash;" for column in columns]
+        cells += f"<tr><td>{html.escape(name)}</td>" + "".join(f"<td>{number}</td>" for number in numbers) + "</tr>"
     head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
     pictures = "".join(
         f"<h2>{html.escape(caption)}</h2><img alt='{html.escape(caption)}' "
