@@ -114,7 +114,7 @@ class Dataset:
 
     Attributes:
       left_out: how many examples of which of the source's own splits could not be read and were left out, as its
-        `max_corrupt` allows; empty if none.
+        `max_corrupt` allows, or how many windows of a series span a gap; empty if none.
     """
 
     splits: Mapping[str, Split]

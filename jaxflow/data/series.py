@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from jaxflow.console import say
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
 from jaxflow.data.splitting import Examples, InTime
 from jaxflow.errors import UserError
+
+ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?)?)?")
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Series:
     path: str = field(metadata={"identity": False})
     """CSV file with a header line."""
     time: str
-    """Column of dates or times in ISO 8601, such as 1981-01-31; the rows may come in any order."""
+    """Column of dates or times in ISO 8601, such as 1981-01, 1981-01-31 or 1981-01-31T12:30; the rows may come in any order."""
     columns: tuple[str, ...]
     """Columns that the model sees; the first of them is the one to predict."""
     length: int = 30
@@ -114,13 +117,17 @@ def _rows(
         raise UserError(f"{path} has no column {missing[0]!r}; it has {', '.join(reader.fieldnames or ()) or 'none'}")
     for row in reader:
         where = f"{path}:{reader.line_num}"
-        try:
-            when = np.datetime64((row[time] or "").strip())
-        except ValueError:
-            when = np.datetime64("NaT")
-        if np.isnat(when):
-            raise UserError(f"{where}: column {time} holds {row[time]!r}; times are written as 1981-01-31 or so")
+        when = _time(row[time], f"{where}: column {time}")
         yield when, [_number(row[name], f"{where}: column {name}") for name in columns]
+
+
+def _time(cell: str | None, where: str) -> np.datetime64:
+    text = (cell or "").strip()
+    try:
+        # NumPy would take "now" and an offset from UTC too.
+        return np.datetime64(text if ISO_8601.fullmatch(text) else "no time")
+    except ValueError:
+        raise UserError(f"{where} holds {cell!r}; times are written as 1981-01-31 or 1981-01-31T12:30") from None
 
 
 def _number(cell: str | None, where: str) -> float:

@@ -19,7 +19,8 @@ class Regression:
     """Numbers, on whatever scale they come: the model learns them standardised, by the training split.
 
     The model's outputs, and so the loss, are in standard deviations from the mean: learning rates mean the same on
-    every scale. Predictions and the other metrics are in the data's own units.
+    every scale. Predictions and the other metrics are in the data's own units. `train` calls `fit`; a script without it
+    writes Regression().fit(train.targets), or leaves targets as they are.
     """
 
     loss: Literal["squared", "absolute", "huber"] = "squared"
