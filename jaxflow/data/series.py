@@ -29,7 +29,7 @@ class Series:
     path: str = field(metadata={"identity": False})
     """CSV file with a header line."""
     time: str
-    """Column of dates or times in ISO 8601, such as 1981-01, 1981-01-31 or 1981-01-31T12:30; the rows may come in any order."""
+    """Column of times in ISO 8601, such as 1981-01, 1981-01-31 or 1981-01-31T12:30; rows may come in any order."""
     columns: tuple[str, ...]
     """Columns that the model sees; the first of them is the one to predict."""
     length: int = 30
@@ -55,11 +55,12 @@ class Series:
                 f"{self.path} has {len(values)} rows with all values; a window takes {width} (length and horizon)"
             )
         windows = np.lib.stride_tricks.sliding_window_view(values, width, axis=0)  # (window, column, row)
-        gaps = np.concatenate([[0], np.cumsum(gaps_after(times))])  # before each row
+        breaks = gaps_after(times)
+        gaps = np.concatenate([[0], np.cumsum(breaks)])  # before each row
         whole = gaps[width - 1 :] == gaps[: len(windows)]
         if not whole.all():
-            gap = times[gaps_after(times).argmax()]
-            say(f"{np.sum(~whole)} of {len(whole)} windows span a gap in {self.path}, the first after {gap}: left out")
+            gap = f"the first after {times[breaks.argmax()]}"
+            say(f"{np.sum(~whole)} of {len(whole)} windows span a gap in {self.path}, {gap}: left out")
         splits = {}
         for name, rows in self.split.assign(Examples([str(time) for time in times], times=times)).items():
             inside = np.zeros(len(times), bool)
