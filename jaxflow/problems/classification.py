@@ -34,7 +34,7 @@ class Classification:
         """
         if schema.target.kind != "class":
             raise UserError(
-                f"problem Classification predicts classes, and the target is {len(schema.target.names)} numbers; "
+                f"problem Classification predicts classes, and the data has numbers ({', '.join(schema.target.names)}); "
                 "use problem=Regression()"
             )
         return len(schema.target.names)

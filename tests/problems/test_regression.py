@@ -110,7 +110,10 @@ def test_columns():
         (lambda: jaxflow.Regression(std=(1.0, 0.0)), r"problem.std is \(1.0, 0.0\)"),
         (lambda: jaxflow.Regression(mean=(1.0,)).outputs(schema()), "problem.mean has 1 values for 2 targets"),
         (lambda: jaxflow.Regression().outputs(schema("class")), r"one of 2 classes; use problem=Classification\(\)"),
-        (lambda: jaxflow.Classification().outputs(schema()), r"the target is 2 numbers; use problem=Regression\(\)"),
+        (
+            lambda: jaxflow.Classification().outputs(schema()),
+            r"the data has numbers \(a, b\); use problem=Regression\(\)",
+        ),
     ],
 )
 def test_problems_that_do_not_fit_are_refused(make, message):
