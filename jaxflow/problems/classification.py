@@ -33,8 +33,9 @@ class Classification:
           UserError: the target is a number.
         """
         if schema.target.kind != "class":
+            numbers = ", ".join(schema.target.names)
             raise UserError(
-                f"problem Classification predicts classes, and the data has numbers ({', '.join(schema.target.names)}); "
+                f"problem Classification predicts classes, and the data has numbers ({numbers}); "
                 "use problem=Regression()"
             )
         return len(schema.target.names)
