@@ -14,6 +14,9 @@ _PUBLIC = {
     "Tfds": "jaxflow.data.tfds",
     "Digits": "jaxflow.data.digits",
     "ImageFolder": "jaxflow.data.image_folder",
+    "Playground": "jaxflow.data.playground",
+    "Bundled": "jaxflow.data.bundled",
+    "Series": "jaxflow.data.series",
     "Dataset": "jaxflow.data.dataset",
     "from_arrays": "jaxflow.data.arrays",
     "indices": "jaxflow.data.order",
@@ -30,6 +33,7 @@ _PUBLIC = {
     "ResNet": "jaxflow.models.resnet",
     "WhitenedCNN": "jaxflow.models.whitened",
     "Classification": "jaxflow.problems.classification",
+    "Regression": "jaxflow.problems.regression",
     # training
     "Scale": "jaxflow.training.preprocess",
     "Standardize": "jaxflow.training.preprocess",

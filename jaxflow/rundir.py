@@ -11,7 +11,7 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -186,12 +186,12 @@ def storage_error(path: Path) -> Iterator[None]:
         raise
 
 
-def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Writes a CSV file, all at once."""
+def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Writes named columns of one length as a CSV file, all at once."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values()))
     write_atomically(path, table.getvalue())
 
 

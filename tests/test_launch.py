@@ -55,12 +55,17 @@ def test_train_evaluate_predict_and_replay(tmp_path):
     assert lines[-2].split("loss ")[1] == lines[-1].split("loss ")[1]
 
 
-# What is made small enough for a test on a CPU: flags, and the examples that it then trains on.
+# What is made small enough for a test on a CPU, or trains on another number of examples: flags, and that number.
 SMALLER = {
     "cifar_resnet": (("--model.widths", "8", "8", "--model.blocks", "1", "1", "--batch_size=32"), 45_000),
     "cifar_speedrun": (("--model.widths", "8", "8", "--model.init_examples=100", "--batch_size=32"), 50_000),
+    "daily_temperatures": ((), 2833),
     "dogs_vs_cats": (("--model.widths", "4", "4", "--model.pools=2", "--data.split.stratify=True"), 42),
+    "playground": ((), 355),
+    "playground_bumps": ((), 1389),
+    "titanic": ((), 623),
 }
+TABLES = {"daily_temperatures": "daily_min_temperatures.csv", "titanic": "titanic.csv"}
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
@@ -77,6 +82,11 @@ def test_every_experiment_trains_two_steps(path, tmp_path):
             image.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (90, 70), (number, 2 * number, 3 * number)).save(image)
         flags += ["--data.path=images"]
+    if path.stem in TABLES:
+        table = PREPARED.parent / TABLES[path.stem]
+        if not table.exists():
+            pytest.skip(f"no {table.name} beside the checkout")
+        flags.append(f"--data.path={table}")
     smaller, size = SMALLER.get(path.stem, ((), 45_000 if environment else 1258))
     done = launch(*flags, *smaller, f"--epochs={2 * 32 / size}", cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
@@ -90,7 +100,7 @@ def test_quiet_prints_nothing(tmp_path):
 
 def test_help(tmp_path):
     assert "evaluate the test split once" in launch("--help", cwd=tmp_path).stdout
-    for verb in ("train", "evaluate", "predict", "replay"):
+    for verb in ("explore", "train", "evaluate", "predict", "replay"):
         text = launch(verb, "--config", DIGITS, "--help", cwd=tmp_path)
         assert text.returncode == 0
         assert "--optimizer.learning_rate" in text.stdout
@@ -152,6 +162,10 @@ MISTAKES = {
     "process": (["--config", DIGITS, "--process-id=1"], "--coordinator and --num-processes missing"),
     "alone": (["predict", "--workdir", "x", "--local-processes=2"], "belongs to (no verb) and train and evaluate, not"),
     "dropout": (["--config", DIGITS, "--model.dropout=1.5"], "dropout is 1.5; it must be in [0, 1)"),
+    "missing file": (
+        ["--config", "series.py", "--data.path=no.csv"],
+        "no file at no.csv; data.path (--data.path=FILE)",
+    ),
     "learning rate": (["--config", DIGITS, "--optimizer.learning_rate=-1"], "optimizer.learning_rate is -1.0"),
     "unknown dataset": (["--config", "tfds.py", "--data.name=cifar11"], "perhaps you meant cifar10"),
 }
@@ -163,6 +177,7 @@ def test_a_mistake_is_one_line_and_status_2(name, tmp_path):
     (tmp_path / "broken.py").write_text("def get_config(:\n")
     (tmp_path / "empty.py").write_text("")
     (tmp_path / "tfds.py").write_text((ROOT / "experiments" / "cifar_cnn.py").read_text())
+    (tmp_path / "series.py").write_text((ROOT / "experiments" / "daily_temperatures.py").read_text())
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file.txt").write_text("")
 

@@ -36,6 +36,16 @@ class Target:
     kind: Literal["class", "number"]
     names: tuple[str, ...]
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example's target."""
+        return (len(self.names),) if self.kind == "number" else ()
+
+    @property
+    def dtype(self) -> str:
+        """Dtype of the targets."""
+        return "float32" if self.kind == "number" else "int32"
+
 
 @dataclass(frozen=True)
 class Schema:
@@ -51,7 +61,7 @@ class Split(Protocol):
     def __len__(self) -> int: ...
 
     def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
-        """Gathers the examples at `indices`: {"inputs": (batch, ...), "targets": (batch,)}."""
+        """Gathers the examples at `indices`: {"inputs": (batch, ...), "targets": (batch, ...)}."""
         ...
 
     def id(self, index: int) -> str:
@@ -75,7 +85,7 @@ class ArraySplit:
 
     Attributes:
       inputs: (examples, ...) array, for images uint8.
-      targets: (examples,) int32 array.
+      targets: (examples,) int32 array of classes, or (examples, names) float32 of numbers.
       ids: one stable name per example; it survives reordering and added data.
     """
 
@@ -87,7 +97,7 @@ class ArraySplit:
         return len(self.targets)
 
     def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
-        """Gathers the examples at `indices`: {"inputs": (batch, ...), "targets": (batch,)}."""
+        """Gathers the examples at `indices`: {"inputs": (batch, ...), "targets": (batch, ...)}."""
         return {"inputs": self.inputs[indices], "targets": self.targets[indices]}
 
     def id(self, index: int) -> str:

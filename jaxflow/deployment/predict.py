@@ -28,7 +28,7 @@ def predict(
     checkpoint: str = "last",
     experiment: Experiment | None = None,
 ) -> Path:
-    """Predicts the classes of new examples and writes them as CSV.
+    """Predicts the targets of new examples and writes them as CSV.
 
     Args:
       workdir: a trained run.
@@ -39,8 +39,9 @@ def predict(
       experiment: the run's own, where paths or the like differ from its folder's.
 
     Returns:
-      The file written: id, prediction, its probability, and the probability of each class; for a submission id, which
-      is the file's name without its suffix, and label, the probability of that class.
+      The file written: id and what the problem says of each example, for classes the prediction, its probability and
+      that of each class, for numbers the predictions; for a submission id, which is the file's name without its suffix,
+      and label, the probability of that class.
 
     Raises:
       UserError: the source does not hold what the model takes, or there is no such class.
@@ -48,9 +49,9 @@ def predict(
     workdir, source = Path(workdir), Path(source)
     trained = read_trained(workdir, checkpoint, experiment)
     schema = trained.program.schema
-    names = schema.target.names
+    names = schema.target.names if schema.target.kind == "class" else ()
     if submission is not None and submission not in names:
-        raise UserError(f"--submission {submission} is no class of this model; its classes are {', '.join(names)}")
+        raise UserError(f"--submission {submission} is no class of this model; it has {', '.join(names) or 'none'}")
     if trained.encoding is not None and source.suffix not in (".npy", ".npz"):
         inputs, ids = encode_table(trained.encoding, source)
     else:
@@ -61,16 +62,13 @@ def predict(
     # A power of two: few programs to compile, and a single image does not wait for 255 rows of padding.
     batch_size = min(BATCH_SIZE, 1 << (len(split) - 1).bit_length())
     batches = track(padded_batches(split, batch_size), "predict", -(-len(split) // batch_size))
-    probabilities = np.concatenate([np.asarray(step(variables, batch["inputs"])) for batch in batches])[: len(split)]
+    predictions = np.concatenate([np.asarray(step(variables, batch["inputs"])) for batch in batches])[: len(split)]
     if submission is None:
-        header = ["id", "prediction", "probability", *(f"p_{name}" for name in names)]
-        rows = [
-            [id_, names[row.argmax()], *(f"{p:.6f}" for p in (row.max(), *row))] for id_, row in zip(ids, probabilities)
-        ]
+        table = {"id": ids, **trained.program.experiment.problem.columns(schema, predictions)}
     else:
-        header, rows = ["id", "label"], _submission(ids, probabilities[:, names.index(submission)])
+        table = _submission(ids, predictions[:, names.index(submission)])
     try:
-        write_table(output, header, rows)
+        write_table(output, table)
     except OSError as error:
         raise UserError(f"cannot write {output}: {error.strerror}; choose another --output") from error
     return output
@@ -118,13 +116,14 @@ def read_inputs(source: Path, feature: Feature) -> tuple[np.ndarray, Sequence[st
     return inputs, names
 
 
-def _submission(ids: Sequence[str], probabilities: np.ndarray) -> list[list[str]]:
-    """Lists id and label as Kaggle asks for them, ascending, as numbers where all are."""
+def _submission(ids: Sequence[str], probabilities: np.ndarray) -> dict[str, list[str]]:
+    """Makes the columns that Kaggle asks for, ids ascending, as numbers where all are."""
     label_of = {PurePosixPath(id_).stem: f"{p:.9g}" for id_, p in zip(ids, probabilities)}
     if len(label_of) < len(ids):
         raise UserError(f"{len(ids)} inputs have only {len(label_of)} names; a submission's ids are file names: rename")
     numbers = all(name.isdecimal() for name in label_of)
-    return [[name, label_of[name]] for name in sorted(label_of, key=int if numbers else None)]
+    names = sorted(label_of, key=int if numbers else None)
+    return {"id": names, "label": [label_of[name] for name in names]}
 
 
 def _read_array(path: Path) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data.dataset import Dataset, Split
 from jaxflow.errors import UserError
-from jaxflow.evaluation.report import figures
 from jaxflow.evaluation.report.page import write_page
+from jaxflow.evaluation.report.pictures import draw
 from jaxflow.experiment import Experiment
 from jaxflow.processes import on_main
 from jaxflow.rundir import read_results, update_results, write_table
@@ -58,50 +58,29 @@ def _write(
 ) -> dict[str, Any]:
     """Writes what an evaluation leaves in the run folder, and gives all of the run's results."""
     test = splits["test"]
-    baseline = trained.experiment.problem.baseline(splits["train"].targets, test.targets)
+    schema, problem = trained.program.schema, trained.program.experiment.problem
+    baseline = problem.baseline(splits["train"].targets, test.targets)
     results = read_results(workdir)
     before = results.get("test_evaluations", 0)
     if before:
         say(f"the test split was evaluated {before} times before; choose models by validation, not by the test")
     new = {"test": metrics, "baseline": baseline, "test_step": trained.step, "test_evaluations": before + 1}
-    schema = trained.program.schema
+    ids = [test.id(index) for index in range(len(test))]
     try:
-        _write_predictions(workdir / "predictions" / "test.csv", test, predictions, schema)
+        table = {"id": ids, **problem.columns(schema, predictions, test.targets)}
+        write_table(workdir / "predictions" / "test.csv", table)
         _write_report(workdir, trained, results | new, test, predictions)
         return update_results(workdir, new)  # last: results that are there have their files beside them
     except OSError as error:
         raise UserError(f"cannot write to {workdir}: {error.strerror}") from error
 
 
-def _write_predictions(path: Path, split: Split, probabilities: np.ndarray, schema: Any) -> None:
-    names, best = schema.target.names, probabilities.argmax(-1)
-    rows = (
-        [split.id(row), names[target], names[best[row]], f"{probabilities[row, best[row]]:.6f}"]
-        for row, target in enumerate(split.targets)
-    )
-    write_table(path, ["id", "target", "prediction", "probability"], rows)
-
-
 def _write_report(
-    workdir: Path, trained: Trained, results: dict[str, Any], test: Split, probabilities: np.ndarray
+    workdir: Path, trained: Trained, results: dict[str, Any], test: Split, predictions: np.ndarray
 ) -> None:
     folder = workdir / "report"
-    names = trained.program.schema.target.names
-    figures.learning_curve(read_metrics(workdir), folder / "learning_curve.png")
-    figures.confusion(test.targets, probabilities.argmax(-1), names, folder / "confusion.png")
-    pictures = [
-        ("Learning curve", folder / "learning_curve.png"),
-        ("Confusion matrix of the test split", folder / "confusion.png"),
-    ]
-    if trained.program.schema.inputs.kind == "image":
-        figures.misclassified(
-            lambda index: test.rows(np.array([index]))["inputs"][0],  # a few of them: all may not fit into memory
-            test.targets,
-            probabilities,
-            names,
-            folder / "misclassified.png",
-        )
-        pictures.append(("Wrong predictions", folder / "misclassified.png"))
+    lines, names = read_metrics(workdir), list(results["test"])
+    pictures = draw(lines, names, trained.program.schema, test, predictions, folder)
     rows = {name: results[name] for name in ("validation", "test", "baseline") if name in results}
     experiment = (workdir / "experiment.json").read_text()
     write_page(folder / "index.html", f"{workdir.name}, step {trained.step}", rows, pictures, experiment)

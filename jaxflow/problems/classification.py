@@ -1,5 +1,6 @@
 """One of several classes for each example."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -7,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxflow.errors import UserError
 from jaxflow.problems.losses import softmax_cross_entropy
 from jaxflow.problems.metrics import Mean
 
@@ -20,8 +22,22 @@ class Classification:
 
     best_metric: ClassVar[str] = "loss"
 
+    def fit(self, targets: np.ndarray) -> "Classification":
+        """Takes nothing from the training split's (examples,) labels."""
+        return self
+
     def outputs(self, schema: Any) -> int:
-        """Counts the model's outputs: one logit for each class of the data's schema."""
+        """Counts the model's outputs: one logit for each class of the data's schema.
+
+        Raises:
+          UserError: the target is a number.
+        """
+        if schema.target.kind != "class":
+            numbers = ", ".join(schema.target.names)
+            raise UserError(
+                f"problem Classification predicts classes, and the data has numbers ({numbers}); "
+                "use problem=Regression()"
+            )
         return len(schema.target.names)
 
     def losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
@@ -59,3 +75,27 @@ class Classification:
         """Scores the rule that always names the most frequent class of the training split."""
         most_frequent = np.bincount(train_targets).argmax()
         return {"accuracy": float(np.mean(targets == most_frequent))}
+
+    def columns(
+        self, schema: Any, predictions: np.ndarray, targets: np.ndarray | None = None
+    ) -> Mapping[str, Sequence[Any]]:
+        """Lists predictions as the columns of a table.
+
+        Args:
+          schema: the data's.
+          predictions: (examples, classes) probabilities.
+          targets: (examples,) labels to compare them with; None where nobody knows them.
+
+        Returns:
+          Columns by name, (examples,) each: "prediction" and its "probability", with the "target" before them or, where
+          there is none, the probability "p_<name>" of each class after them.
+        """
+        names = np.array(schema.target.names)
+        best = {"prediction": names[predictions.argmax(-1)], "probability": _decimal(predictions.max(-1))}
+        if targets is not None:
+            return {"target": names[targets]} | best
+        return best | {f"p_{name}": _decimal(predictions[:, label]) for label, name in enumerate(names)}
+
+
+def _decimal(probabilities: np.ndarray) -> np.ndarray:
+    return np.char.mod("%.6f", probabilities)

@@ -22,3 +22,20 @@ def softmax_cross_entropy(logits: jax.Array, labels: jax.Array, smoothing: float
     log_probabilities = jax.nn.log_softmax(logits.astype(jnp.float32))
     label = jnp.take_along_axis(log_probabilities, labels[..., None], axis=-1)[..., 0]
     return -(1.0 - smoothing) * label - smoothing * log_probabilities.mean(axis=-1)
+
+
+def huber(residuals: jax.Array, delta: float | jax.Array) -> jax.Array:
+    """Half the square of a residual up to `delta`, and from there on a straight line: outliers pull less.
+
+    Args:
+      residuals: (...) float.
+      delta: where the line begins; may be traced.
+
+    Returns:
+      (...) losses.
+
+    Source: P. J. Huber, Robust Estimation of a Location Parameter, Annals of Mathematical Statistics 35, 1964.
+    """
+    size = jnp.abs(residuals)
+    square = jnp.minimum(size, delta)
+    return square * (size - 0.5 * square)

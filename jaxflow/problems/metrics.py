@@ -50,3 +50,12 @@ class Mean(clu.metrics.Metric):
     def compute(self) -> jax.Array:
         """Computes the mean; NaN where there were no values."""
         return self.total / self.weight
+
+
+@flax.struct.dataclass
+class RootMean(Mean):
+    """The root of a weighted mean; it merges like the mean, and the root is taken last."""
+
+    def compute(self) -> jax.Array:
+        """Computes the root of the mean; NaN where there were no values."""
+        return jnp.sqrt(super().compute())

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +150,13 @@ def last_validation(folder: Path) -> dict[str, dict[str, float]]:
 
 def format_metrics(metrics: Mapping[str, float]) -> str:
     """Writes metrics for people, the loss first."""
-    return "  ".join(f"{name} {metrics[name]:.4f}" for name in sorted(metrics, key=lambda name: (name != "loss", name)))
+    names = sorted(metrics, key=lambda name: (name != "loss", name))
+    return "  ".join(f"{name} {format_number(metrics[name])}" for name in names)
+
+
+def format_number(value: float) -> str:
+    """Writes a number with four decimals, or where these would say too little with four digits."""
+    return f"{value:.4g}" if 0 < abs(value) < 0.1 else f"{value:.4f}"
 
 
 class Stopwatch:
@@ -181,9 +187,12 @@ class Stopwatch:
 class Reporter:
     """Shows a run to a person: a bar on a terminal, plain lines elsewhere, validation lines that stay."""
 
-    def __init__(self, total_steps: int, steps_per_epoch: float, batch_size: int, first_step: int):
-        """Starts the bar at `first_step`."""
+    def __init__(
+        self, total_steps: int, steps_per_epoch: float, batch_size: int, first_step: int, names: Iterable[str]
+    ):
+        """Starts the bar at `first_step`; `names` are those of the problem's metrics, which it shows."""
         self._total, self._per_epoch, self._batch_size = total_steps, steps_per_epoch, batch_size
+        self._names = tuple(names)
         self._progress: Progress = bar("{task.fields[numbers]}")
         self._task = self._progress.add_task("train", total=total_steps, completed=first_step, numbers="")
         self._last_line = time.monotonic()
@@ -204,7 +213,7 @@ class Reporter:
 
     def training(self, step: int, metrics: Mapping[str, float]) -> None:
         """Shows the training metrics of an interval."""
-        shown = {name: metrics[name] for name in ("loss", "accuracy") if name in metrics}
+        shown = {name: metrics[name] for name in self._names}
         speed = metrics.get("examples_per_second")
         numbers = format_metrics(shown) + (f"  {speed:,.0f} examples/s" if speed else "")
         if console.is_terminal:

@@ -66,7 +66,8 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
         empty, rate = program.empty_metrics(), jax.jit(partial(learning_rate, experiment.optimizer, total))
         step, stop, pace, totals, watch = first, False, 1, empty, Stopwatch()
         train_steps = program.train_steps(feed, state) if step < total else None
-        with MetricWriter(folder, step) as writer, Reporter(total, per_epoch, experiment.batch_size, step) as report:
+        reporter = Reporter(total, per_epoch, experiment.batch_size, step, names=empty)
+        with MetricWriter(folder, step) as writer, reporter as report:
             writer.write_texts(step, {"experiment": dumps(experiment)})
             while step < total and not stop:
                 validate_at = _next_due(step, experiment.validate_epochs * per_epoch, total)

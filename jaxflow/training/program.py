@@ -33,7 +33,7 @@ class Program:
     """What an experiment computes, for data of a given schema and size.
 
     Attributes:
-      experiment: what was put together.
+      experiment: what was put together; its problem is fitted to the training targets.
       schema: what the data holds.
       layout: the devices.
       model: the network with its output width filled in.
@@ -163,7 +163,8 @@ class Program:
 
     def empty_metrics(self) -> dict[str, Any]:
         """Makes the metrics of no examples, on every device."""
-        targets = jax.ShapeDtypeStruct((1,), jnp.int32)
+        target = self.schema.target
+        targets = jax.ShapeDtypeStruct((1, *target.shape), target.dtype)
         outputs = jax.ShapeDtypeStruct((1, self.experiment.problem.outputs(self.schema)), jnp.float32)
         floats = jax.ShapeDtypeStruct((1,), jnp.float32)
         metrics = jax.eval_shape(self.experiment.problem.metrics, outputs, targets, floats, floats)
@@ -180,7 +181,7 @@ def assemble(experiment: Experiment, schema: Schema, fitted: Sequence[Any], trai
     """Puts an experiment's parts together and checks that they fit, before anything is computed.
 
     Args:
-      experiment: the experiment.
+      experiment: the experiment, its problem fitted.
       schema: what its data holds.
       fitted: what its preprocessing was fitted to.
       train_size: examples in the training split.

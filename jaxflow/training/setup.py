@@ -1,5 +1,6 @@
 """What training and replaying start from, and what evaluation and prediction read back."""
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -58,7 +59,7 @@ def load_data(experiment: Experiment) -> Dataset:
 
 
 def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
-    """Fits preprocessing on the training split and puts program and feed together; writes nothing.
+    """Fits preprocessing and problem on the training split and puts program and feed together; writes nothing.
 
     Raises:
       UserError: experiment, data and devices do not fit together.
@@ -71,13 +72,20 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
     fitted = preprocess.fit(experiment.preprocess, split)
     # The names of the examples stand for the data: wherever it lies, a run goes on with its own.
     names = hashlib.sha256("\n".join(split.id(index) for index in range(len(split))).encode()).hexdigest()[:16]
-    meta = {"schema": to_json(dataset.schema), "fitted": fitted, "train_size": len(split), "train_ids": names}
+    problem = experiment.problem.fit(split.targets)
+    meta = {
+        "schema": to_json(dataset.schema),
+        "fitted": fitted,
+        "problem": to_json(problem),
+        "train_size": len(split),
+        "train_ids": names,
+    }
     meta |= {} if dataset.encoding is None else {"encoding": dataset.encoding}
     try:
         json.dumps(meta)
     except TypeError as error:
         raise UserError(f"a transform's fit() must return plain lists, dicts and numbers ({error})") from error
-    program = assemble(experiment, dataset.schema, fitted, len(split))
+    program = assemble(dataclasses.replace(experiment, problem=problem), dataset.schema, fitted, len(split))
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
     return Setup(experiment, dataset, program, make_feed(split, experiment, program.layout), meta)
 
@@ -228,6 +236,7 @@ def _read_intact(kept: Checkpoints, which: str, experiment: Experiment) -> Train
 
 def _read_checkpoint(kept: Checkpoints, step: int, experiment: Experiment) -> Trained:
     meta = together(lambda: read_meta(kept, step))
-    program = assemble(experiment, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
+    fitted = dataclasses.replace(experiment, problem=from_json(meta["problem"]))
+    program = assemble(fitted, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
     state = restore(kept, step, program.template())
     return Trained(experiment, program, state, step, meta.get("encoding"))

@@ -46,7 +46,16 @@ def test_an_empty_split_is_named():
     ("splits", "message"),
     [
         ({"test": (np.zeros((3, 2)), np.zeros(3, int))}, "there is no train split; there are test"),
-        ({"train": (np.zeros((3, 2)), np.array([0.9, 1.7, 0]))}, "class labels are integers"),
+        (
+            {"train": (np.zeros((3, 2)), np.zeros(3, int)), "test": (np.zeros((2, 2)), np.array([0.9, 1.7]))},
+            "labels of the test split are float64; class labels are integers",
+        ),
+        ({"train": (np.zeros((3, 2)), np.zeros((3, 1), int))}, r"have shape \(3, 1\); class labels are \(examples,\)"),
+        (
+            {"train": (np.zeros((3, 2)), np.zeros((3, 2))), "test": (np.zeros((3, 2)), np.zeros(3))},
+            r"targets of the test split have shape \(3,\); there are 2 of them, so \(examples, 2\) is needed",
+        ),
+        ({"train": (np.zeros((3, 2)), np.array([0.0, np.nan, 1.0]))}, r"train_1 has the target \[nan\] \(1 such\)"),
         (
             {"train": (np.zeros((3, 2)), np.zeros(3, int)), "test": (np.zeros((3, 4)), np.zeros(3, int))},
             r"test split have shape \(4,\), those of train \(2,\)",
@@ -61,3 +70,21 @@ def test_arrays_that_do_not_fit_together(splits, message):
 def test_inputs_without_labels_are_refused():
     with pytest.raises(jaxflow.UserError, match="3 inputs but 2 labels"):
         jaxflow.from_arrays({"train": (np.zeros((3, 2)), np.zeros(2))})
+
+
+@pytest.mark.parametrize("targets", [np.array([1.5, 2.5, 0.0]), np.array([[1.5], [2.5], [0.0]], np.float32)])
+def test_floats_are_numbers(targets):
+    dataset = jaxflow.from_arrays({"train": (np.zeros((3, 2)), targets)})
+    target, made = dataset.schema.target, dataset.splits["train"].targets
+    assert (target.kind, target.names) == ("number", ("0",))
+    assert (made.shape[1:], str(made.dtype)) == (target.shape, target.dtype) == ((1,), "float32")
+    np.testing.assert_array_equal(made[:, 0], [1.5, 2.5, 0.0])
+
+
+def test_integers_are_classes_unless_they_are_named_as_numbers():
+    arrays = {"train": (np.zeros((3, 2)), np.array([0, 1, 7]))}
+    classes, numbers = jaxflow.from_arrays(arrays), jaxflow.from_arrays(arrays, numbers=("legs",))
+    assert (classes.schema.target.kind, classes.splits["train"].targets.shape) == ("class", (3,))
+    assert (numbers.schema.target.names, numbers.splits["train"].targets.tolist()) == (("legs",), [[0], [1], [7]])
+    with pytest.raises(jaxflow.UserError, match="one or the other"):
+        jaxflow.from_arrays(arrays, classes="abc", numbers=("legs",))

@@ -5,18 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+# Targets that get a panel of their own; a figure has no room for more.
+MOST_PANELS = 6
 
-def learning_curve(lines: Sequence[dict[str, Any]], path: Path) -> None:
-    """Draws loss and accuracy over the epochs, training against validation.
+
+def learning_curve(lines: Sequence[dict[str, Any]], metrics: Sequence[str], path: Path) -> None:
+    """Draws the problem's metrics over the epochs, training against validation.
 
     Args:
       lines: the lines of metrics.jsonl.
+      metrics: their names.
       path: PNG file to write.
     """
-    names = [name for name in ("loss", "accuracy") if any(name in line for line in lines)]
+    names = [name for name in metrics if any(name in line for line in lines)]
+    names.sort(key=lambda name: name != "loss")  # the loss first
     epoch_of = {line["step"]: line["epoch"] for line in lines if "epoch" in line}
     figure = Figure(figsize=(5 * max(len(names), 1), 3.6), layout="constrained")
     for position, name in enumerate(names, 1):
@@ -100,6 +106,55 @@ def confusion(targets: np.ndarray, predicted: np.ndarray, names: Sequence[str], 
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     save(figure, path)
+
+
+def predicted_against_true(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str], path: Path) -> None:
+    """Draws each example's prediction over its true number; on the line they are equal.
+
+    Args:
+      targets: (examples, names) true numbers.
+      predictions: (examples, names) predicted ones.
+      names: what the numbers are; the first MOST_PANELS are drawn.
+      path: PNG file to write.
+    """
+    figure, panels = _panels(names)
+    for axes, true, predicted in zip(panels, targets.T, predictions.T):
+        axes.scatter(true, predicted, s=8, alpha=0.5, linewidths=0)
+        axes.axline((true[0], true[0]), slope=1, color="black", linewidth=0.8)
+        axes.set_xlabel("true")
+        axes.set_ylabel("predicted")
+    save(figure, path)
+
+
+def residuals(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str], path: Path) -> None:
+    """Draws what is left of each true number when its prediction is subtracted, over the prediction.
+
+    Args:
+      targets: (examples, names) true numbers.
+      predictions: (examples, names) predicted ones.
+      names: what the numbers are; the first MOST_PANELS are drawn.
+      path: PNG file to write.
+    """
+    figure, panels = _panels(names)
+    for axes, true, predicted in zip(panels, targets.T, predictions.T):
+        axes.scatter(predicted, true - predicted, s=8, alpha=0.5, linewidths=0)
+        axes.axhline(0, color="black", linewidth=0.8)
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("true - predicted")
+    save(figure, path)
+
+
+def _panels(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
+    shown = names[:MOST_PANELS]
+    columns = min(len(shown), 3)
+    rows = -(-len(shown) // columns)
+    figure = Figure(figsize=(4.8 * columns, 4.2 * rows), layout="constrained")
+    panels = [figure.add_subplot(rows, columns, number) for number in range(1, len(shown) + 1)]
+    for axes, name in zip(panels, shown):
+        axes.set_title(name)
+        axes.xaxis.set_major_locator(MaxNLocator(5))  # long numbers would run into each other
+        axes.grid(alpha=0.3)
+    return figure, panels
 
 
 def show_image(axes: Any, image: np.ndarray) -> None:

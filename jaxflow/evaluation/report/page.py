@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxflow.training.log import format_number
+
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; } td, th { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd; }
@@ -27,12 +29,10 @@ def write_page(
       details: text at the end, such as the experiment as JSON.
     """
     columns = list(dict.fromkeys(name for row in table.values() for name in row))
-    cells = "".join(
-        f"<tr><td>{html.escape(name)}</td>"
-        + "".join(f"<td>{row[column]:.4f}</td>" if column in row else "<td>&ndash;</td>" for column in columns)
-        + "</tr>"
-        for name, row in table.items()
-    )
+    cells = ""
+    for name, row in table.items():
+        numbers = [format_number(row[column]) if column in row else "&ndash;" for column in columns]
+        cells += f"<tr><td>{html.escape(name)}</td>" + "".join(f"<td>{number}</td>" for number in numbers) + "</tr>"
     head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
     pictures = "".join(embed(caption, file) for caption, file in figures)
     experiment = f"<h2>Experiment</h2><pre>{html.escape(str(details))}</pre>"

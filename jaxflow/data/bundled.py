@@ -1,0 +1,49 @@
+"""scikit-learn's small tables, which come with the installation."""
+
+import importlib
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.splitting import Examples, HoldOut
+from jaxflow.errors import UserError
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """A table of numbers with a class or, in "diabetes", a number to predict: no network, no files.
+
+    Columns are in their own units, so `preprocess` wants a Standardize().
+
+    Source: R. A. Fisher, 1936 (iris); M. Forina et al., 1991 (wine); W. N. Street et al., 1993 (breast_cancer);
+    B. Efron et al., 2004 (diabetes).
+    """
+
+    name: Literal["iris", "wine", "breast_cancer", "diabetes"]
+    """Which table."""
+    split: HoldOut = HoldOut(0.1, 0.2)
+    """Which rows are held out."""
+
+    def __post_init__(self) -> None:
+        names = ("iris", "wine", "breast_cancer", "diabetes")
+        if self.name not in names:
+            raise UserError(f"data.name is {self.name!r}; bundled are {', '.join(names)}")
+
+    def load(self) -> Dataset:
+        """Reads the rows as (examples, columns) float32, and splits them."""
+        datasets = importlib.import_module("sklearn.datasets")  # a second to import: only when asked for
+        # scikit-learn's own scaling of diabetes looks at all rows, those held out too.
+        options = {"scaled": False} if self.name == "diabetes" else {}
+        table = getattr(datasets, f"load_{self.name}")(**options)
+        inputs = table.data.astype(np.float32)
+        if self.name == "diabetes":
+            target, targets = Target("number", ("progression",)), table.target.astype(np.float32)[:, None]
+        else:
+            target, targets = Target("class", tuple(map(str, table.target_names))), table.target.astype(np.int32)
+        everything = ArraySplit(inputs, targets, [f"{self.name}_{i:03d}" for i in range(len(inputs))])
+        classes = targets if target.kind == "class" else None
+        splits = self.split.assign(Examples(everything.ids, classes=classes))
+        schema = Schema(Feature("vector", inputs.shape[1:], "float32"), target)
+        return checked(Dataset({name: everything.take(chosen) for name, chosen in splits.items()}, schema))

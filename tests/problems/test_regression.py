@@ -1,0 +1,121 @@
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from sklearn.metrics import mean_absolute_error, root_mean_squared_error
+
+import jaxflow
+from jaxflow.data.dataset import Feature, Schema, Target
+from jaxflow.problems.losses import huber
+from jaxflow.problems.metrics import RootMean
+
+GENERATOR = np.random.RandomState(0)
+OUTPUTS, TARGETS = GENERATOR.randn(9, 2).astype(np.float32), GENERATOR.randn(9, 2).astype(np.float32) * [[3, 50]]
+TARGETS = (TARGETS + 7).astype(np.float32)
+FITTED = jaxflow.Regression().fit(TARGETS)
+
+
+def schema(kind="number", names=("a", "b")):
+    return Schema(Feature("vector", (3,), "float32"), Target(kind, names))
+
+
+@pytest.mark.parametrize("delta", [0.3, 1.0, 2.5])
+def test_huber_is_that_of_optax(delta):
+    np.testing.assert_allclose(huber(OUTPUTS, delta), optax.losses.huber_loss(OUTPUTS, delta=delta), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ("squared", lambda r: r**2),
+        ("absolute", np.abs),
+        ("huber", lambda r: np.where(abs(r) < 0.5, r**2 / 2, 0.5 * (abs(r) - 0.25))),
+    ],
+)
+def test_losses_are_means_over_standardised_outputs(loss, expected):
+    problem = dataclasses.replace(FITTED, loss=loss, delta=0.5)
+    standardised = (TARGETS - TARGETS.mean(0)) / TARGETS.std(0)
+    np.testing.assert_allclose(
+        problem.losses(OUTPUTS, TARGETS), expected(OUTPUTS - standardised).mean(-1), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_predictions_and_errors_are_in_the_datas_units():
+    weights = jnp.array([1, 1, 0, 1, 2, 1, 0, 1, 0.5])
+    predictions = FITTED.predictions(OUTPUTS)
+    np.testing.assert_allclose(predictions, OUTPUTS * TARGETS.std(0) + TARGETS.mean(0), rtol=1e-5)
+    metrics = FITTED.metrics(OUTPUTS, TARGETS, FITTED.losses(OUTPUTS, TARGETS), weights)
+    mae = mean_absolute_error(TARGETS, predictions, sample_weight=weights)
+    assert float(metrics["mae"].compute()) == pytest.approx(mae, rel=1e-5)
+    # scikit-learn's is the mean of each output's root: here it is one root, over all outputs.
+    mse = np.average((TARGETS - predictions) ** 2, axis=0, weights=weights).mean()
+    assert float(metrics["rmse"].compute()) == pytest.approx(mse**0.5, rel=1e-5)
+
+
+def test_for_one_output_rmse_is_scikit_learns():
+    problem = jaxflow.Regression()
+    outputs, targets = OUTPUTS[:, :1], TARGETS[:, :1]
+    metrics = problem.metrics(outputs, targets, problem.losses(outputs, targets), jnp.ones(9))
+    assert float(metrics["rmse"].compute()) == pytest.approx(root_mean_squared_error(targets, outputs))
+
+
+def test_metrics_merge_over_batches_and_ignore_padding():
+    def metrics(outputs, targets, weights):
+        return FITTED.metrics(outputs, targets, FITTED.losses(outputs, targets), weights)
+
+    whole = metrics(OUTPUTS, TARGETS, jnp.ones(9))
+    padded = np.concatenate([TARGETS[5:], np.full((3, 2), np.nan, np.float32)])
+    padding = np.concatenate([OUTPUTS[5:], np.zeros((3, 2), np.float32)])
+    parts = metrics(OUTPUTS[:5], TARGETS[:5], jnp.ones(5)), metrics(padding, padded, jnp.array([1.0] * 4 + [0.0] * 3))
+    for name, metric in whole.items():
+        assert float(parts[0][name].merge(parts[1][name]).compute()) == pytest.approx(float(metric.compute()))
+        assert type(metric.merge(metric)) is type(metric)
+    assert float(RootMean.empty().merge(parts[0]["rmse"]).compute()) == float(parts[0]["rmse"].compute())
+
+
+def test_targets_without_an_axis_of_outputs_are_not_spread():
+    problem = jaxflow.Regression()
+    np.testing.assert_allclose(
+        problem.losses(OUTPUTS[:, :1], TARGETS[:, 0]), (OUTPUTS[:, 0] - TARGETS[:, 0]) ** 2, rtol=1e-5
+    )
+
+
+def test_fit_takes_what_is_not_given():
+    np.testing.assert_allclose(FITTED.mean, TARGETS.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(FITTED.std, TARGETS.std(0), rtol=1e-6)
+    given = jaxflow.Regression(mean=(0.0, 0.0), std=(1.0, 2.0))
+    assert given.fit(TARGETS) == given
+    constant = jaxflow.Regression().fit(np.full((5, 1), 0.1, np.float32))
+    assert constant.std == (1.0,)
+
+
+def test_the_baseline_is_the_best_constant_for_each_metric():
+    train, test = np.array([[0.0], [1.0], [5.0]]), np.array([[2.0], [4.0]])
+    assert jaxflow.Regression().baseline(train, test) == {"rmse": pytest.approx(2**0.5), "mae": 2.0}
+
+
+def test_columns():
+    named = FITTED.columns(schema(), OUTPUTS, TARGETS)
+    assert list(named) == ["target_a", "target_b", "prediction_a", "prediction_b"]
+    np.testing.assert_array_equal(named["target_b"], TARGETS[:, 1])
+    assert list(FITTED.columns(schema(names=("a",)), OUTPUTS[:, :1])) == ["prediction"]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: jaxflow.Regression(delta=0.0), r"problem.delta is 0.0; it must be more than 0"),
+        (lambda: jaxflow.Regression(std=(1.0, 0.0)), r"problem.std is \(1.0, 0.0\)"),
+        (lambda: jaxflow.Regression(mean=(1.0,)).outputs(schema()), "problem.mean has 1 values for 2 targets"),
+        (lambda: jaxflow.Regression().outputs(schema("class")), r"one of 2 classes; use problem=Classification\(\)"),
+        (
+            lambda: jaxflow.Classification().outputs(schema()),
+            r"the data has numbers \(a, b\); use problem=Regression\(\)",
+        ),
+    ],
+)
+def test_problems_that_do_not_fit_are_refused(make, message):
+    with pytest.raises(jaxflow.UserError, match=message):
+        make()
