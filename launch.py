@@ -170,7 +170,7 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
             say(f"next: python launch.py evaluate --workdir {workdir}")
         else:
             say(f"look at: {workdir}/report/index.html")
-            say(f"next: python launch.py predict --workdir {workdir} --input IMAGE_OR_NPY")
+            say(f"next: python launch.py predict --workdir {workdir} --input PATH")
     elif verb == "explore":
         jaxflow.explore(experiment, workdir)
         say(f"look at: {workdir}/report/data.html")
@@ -179,7 +179,7 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
         say(f"look at: {workdir}/report/index.html")
     elif verb == "predict":
         if not flags.input:
-            fail("predict needs --input PATH: an .npy or .npz array, an image, or a folder of images")
+            fail("predict needs --input PATH: an .npy or .npz array, an image, a folder of images, or a table")
         asked = {"submission": flags.submission, "checkpoint": flags.checkpoint}
         output = jaxflow.predict(workdir, flags.input, flags.output, experiment=experiment, **asked)
         say(f"predictions: {output}")

@@ -1,8 +1,9 @@
 """One of several classes for each example."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -20,17 +21,25 @@ class Classification:
     label_smoothing: float = 0.0
     """Share of each label's probability that is spread evenly over all classes."""
 
+    class_weights: Literal["none", "balanced"] | tuple[float, ...] = "none"
+    """How much the loss of an example counts, by its class: alike; "balanced" in inverse proportion to the class's
+    training examples, so that every class counts as much as any other; or a number for each class."""
+
     best_metric: ClassVar[str] = "loss"
 
     def fit(self, targets: np.ndarray) -> "Classification":
-        """Takes nothing from the training split's (examples,) labels."""
-        return self
+        """Takes the weights of balanced classes from the training split's (examples,) labels."""
+        if self.class_weights != "balanced":
+            return self
+        counts = np.bincount(targets)
+        weights = len(targets) / np.count_nonzero(counts) / np.maximum(counts, 1)  # their mean over examples is 1
+        return dataclasses.replace(self, class_weights=tuple(weights.tolist()))
 
     def outputs(self, schema: Any) -> int:
         """Counts the model's outputs: one logit for each class of the data's schema.
 
         Raises:
-          UserError: the target is a number.
+          UserError: the target is a number, or `class_weights` are those of other classes.
         """
         if schema.target.kind != "class":
             numbers = ", ".join(schema.target.names)
@@ -38,7 +47,10 @@ class Classification:
                 f"problem Classification predicts classes, and the data has numbers ({numbers}); "
                 "use problem=Regression()"
             )
-        return len(schema.target.names)
+        given, count = self.class_weights, len(schema.target.names)
+        if isinstance(given, tuple) and (len(given) != count or not all(0 <= weight < np.inf for weight in given)):
+            raise UserError(f"problem.class_weights is {given}; give {count} numbers, 0 or more, one for each class")
+        return count
 
     def losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         """Computes the loss of each example.
@@ -48,9 +60,12 @@ class Classification:
           targets: (batch,) integer labels.
 
         Returns:
-          (batch,) float32 cross-entropies in nats.
+          (batch,) float32 cross-entropies in nats, times the weights of the classes.
         """
-        return softmax_cross_entropy(outputs, targets, self.label_smoothing)
+        losses = softmax_cross_entropy(outputs, targets, self.label_smoothing)
+        if not isinstance(self.class_weights, tuple):
+            return losses
+        return losses * jnp.array(self.class_weights, jnp.float32)[targets]
 
     def predictions(self, outputs: jax.Array) -> jax.Array:
         """Turns (batch, classes) logits into probabilities."""

@@ -3,8 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss
+from sklearn.utils.class_weight import compute_class_weight
 
 import jaxflow
+from jaxflow.data.dataset import Feature, Schema, Target
 from jaxflow.problems.losses import softmax_cross_entropy
 from jaxflow.problems.metrics import Mean
 
@@ -45,3 +47,23 @@ def test_the_weights_of_a_mean_are_a_prefix():
 def test_the_baseline_names_the_most_frequent_class():
     baseline = jaxflow.Classification().baseline(np.array([1, 1, 0]), np.array([1, 0, 0, 1]))
     assert baseline == {"accuracy": 0.5}
+
+
+def test_balanced_classes_count_alike():
+    labels = np.repeat([0, 1, 2], [60, 30, 10])
+    balanced = jaxflow.Classification(class_weights="balanced").fit(labels)
+    reference = compute_class_weight("balanced", classes=np.arange(3), y=labels)
+    np.testing.assert_allclose(balanced.class_weights, reference)
+    logits = jnp.asarray(np.random.RandomState(0).normal(size=(100, 3)), jnp.float32)
+    plain, weighted = jaxflow.Classification().losses(logits, labels), balanced.losses(logits, labels)
+    np.testing.assert_allclose(weighted, plain * reference[labels], rtol=1e-6)
+    per_class = [float(balanced.losses(jnp.zeros((100, 3)), labels)[labels == label].sum()) for label in range(3)]
+    np.testing.assert_allclose(per_class, per_class[0], rtol=1e-5)
+    assert balanced.fit(labels[:50]) == balanced  # what was fitted stays
+
+
+@pytest.mark.parametrize("weights", [(1.0, 2.0), (1.0, -1.0, 1.0), (1.0, float("nan"), 1.0)])
+def test_weights_that_do_not_fit_are_refused(weights):
+    schema = Schema(Feature("vector", (2,), "float32"), Target("class", ("a", "b", "c")))
+    with pytest.raises(jaxflow.UserError, match=r"problem\.class_weights is .*; give 3 numbers, 0 or more"):
+        jaxflow.Classification(class_weights=weights).outputs(schema)
