@@ -55,7 +55,7 @@ def test_train_evaluate_predict_and_replay(tmp_path):
     assert lines[-2].split("loss ")[1] == lines[-1].split("loss ")[1]
 
 
-# What is made small enough for a test on a CPU, or trains on another number of examples: flags, and that number.
+# What is made small enough for a test on a CPU, or trains on another number of examples: flags, and about that number.
 SMALLER = {
     "cifar_resnet": (("--model.widths", "8", "8", "--model.blocks", "1", "1", "--batch_size=32"), 45_000),
     "cifar_speedrun": (("--model.widths", "8", "8", "--model.init_examples=100", "--batch_size=32"), 50_000),
@@ -88,7 +88,7 @@ def test_every_experiment_trains_two_steps(path, tmp_path):
             pytest.skip(f"no {table.name} beside the checkout")
         flags.append(f"--data.path={table}")
     smaller, size = SMALLER.get(path.stem, ((), 45_000 if environment else 1258))
-    done = launch(*flags, *smaller, f"--epochs={2 * 32 / size}", cwd=tmp_path, **environment)
+    done = launch(*flags, *smaller, f"--epochs={1.5 * 32 / size}", cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "run" / "results.json").read_text())["steps"] == 2
 

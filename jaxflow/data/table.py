@@ -1,5 +1,6 @@
 """Tables: one example in a row, cleaned, split, and encoded as the training rows decide."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -210,8 +211,8 @@ def _useless(kind: Kind, distinct: int, rows: int) -> str | None:
 
 def _own_ids(name: str, raw: Mapping[str, np.ndarray]) -> list[str]:
     ids = ["" if value is None else str(value) for value in raw[name]]
-    double = next((id_ for id_ in ids if ids.count(id_) > 1), None) if len(set(ids)) < len(ids) else None
-    if double is not None:
+    double, count = Counter(ids).most_common(1)[0]
+    if count > 1:
         raise UserError(f"column {name} names two rows {double!r}; ids differ: name another column, or none")
     return ids
 
