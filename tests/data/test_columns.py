@@ -8,8 +8,8 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, Sta
 from jaxflow.data.columns import Category, Date, Number, encode, fit_target_encoding, names_of
 from jaxflow.errors import UserError
 
-RANDOM = np.random.RandomState(0)
-NUMBERS = np.where(RANDOM.rand(200) < 0.2, np.nan, RANDOM.lognormal(size=200).round(1))
+NUMBERS = np.random.RandomState(0).lognormal(size=200).round(1)
+NUMBERS[np.random.RandomState(1).rand(200) < 0.2] = np.nan
 NEW = np.array([0.0, np.nan, 1e6, -3.0])
 
 

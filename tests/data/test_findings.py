@@ -14,7 +14,7 @@ def found(splits, classes=None):
 
 
 def clean(size, seed):
-    images = scenes(size)
+    images = scenes(size, seed)
     return images, np.arange(size) % 2
 
 
@@ -44,7 +44,7 @@ def test_what_is_wrong_is_found_and_named(damage, weight, what, ids):
     if damage == "torn":
         images[8] = images[5]
     if damage == "near":
-        test[2] = compressed(images[5], 50)
+        test[2] = compressed(images[5], 75)
     if damage == "blank":
         test[2] = 90
     if damage == "imbalance":
