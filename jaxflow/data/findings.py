@@ -94,8 +94,8 @@ def _doubles(dataset: Dataset) -> list[Finding]:
         )
     if torn:
         findings.append(
-            Finding("problem", f"{len(torn)} inputs are there with different targets",
-                    "no model can have both right: correct the targets", named(torn))
+            Finding("problem" if images else "note", f"{len(torn)} inputs are there with different targets",
+                    "no model can have all right; if they are the same things, correct the targets", named(torn))
         )  # fmt: skip
     if images:
         same = {frozenset(pair) for group in groups for pair in itertools.pairwise(group)}

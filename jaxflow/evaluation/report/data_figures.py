@@ -39,7 +39,8 @@ def targets(dataset: Dataset, path: Path) -> None:
     if len(names) <= 40:
         axes.set_xticks(np.arange(len(names)) + 0.4 - width / 2, names, rotation=45 if len(names) > 5 else 0)
     axes.set_ylabel("share of the split")
-    axes.legend()
+    axes.margins(y=0.2)  # room for the legend
+    axes.legend(ncols=len(dataset.splits), loc="upper center", fontsize=8)
     save(figure, path)
 
 

@@ -29,7 +29,7 @@ def write_data_page(
     """
     splits = numbers["splits"]
     inputs = numbers["inputs"]
-    shape = " x ".join(map(str, inputs["shape"]))
+    shape = " x ".join(map(str, inputs["shape"])) + (" features" if len(inputs["shape"]) == 1 else "")
     low, high = inputs["range"]
     about = (
         f"<p>{html.escape(inputs['kind'])} inputs, {shape}, {html.escape(inputs['dtype'])}, from {low:g} to {high:g}. "
