@@ -108,6 +108,7 @@ OTHER = {
     "model.widths": (4, 8), "model.pools": 2, "model.hidden": (4,), "model.padding": "VALID", "model.norm": "none",
     "model.activation": "gelu", "model.dropout": 0.1, "model.dtype": "bfloat16", "model.outputs": 11,
     "problem.label_smoothing": 0.0,
+    "problem.class_weights": "balanced",
     "optimizer.learning_rate": 0.1, "optimizer.schedule.warmup_steps": 3, "optimizer.schedule.final": 0.5,
     "optimizer.weight_decay": 0.5, "optimizer.clip_norm": 2.0, "optimizer.b1": 0.5, "optimizer.b2": 0.5,
     "optimizer.epsilon": 1e-3,
