@@ -46,6 +46,21 @@ def toy_images(size: int, seed: int = 0, classes: int = 3, side: int = 6) -> tup
     return images.astype(np.uint8), labels
 
 
+def assert_same_splits(one: Dataset, other: Dataset) -> None:
+    """Two ways to hold a dataset give the same rows, in any order, under the same names."""
+    assert one.splits.keys() == other.splits.keys()
+    for name, split in one.splits.items():
+        chosen = np.random.RandomState(1).permutation(len(split))
+        expected = other.splits[name].rows(chosen)
+        for key, leaf in split.rows(chosen).items():
+            np.testing.assert_array_equal(leaf, expected[key])
+            assert leaf.dtype == expected[key].dtype
+        np.testing.assert_array_equal(split.targets, other.splits[name].targets)
+        assert [split.id(i) for i in range(len(split))] == [other.splits[name].id(i) for i in range(len(split))]
+        assert split.nbytes == other.splits[name].nbytes
+        assert len(split.rows(np.arange(0))["inputs"]) == 0
+
+
 @pytest.fixture
 def toy() -> Dataset:
     return jaxflow.from_arrays({"train": toy_images(50, 0), "validation": toy_images(13, 1), "test": toy_images(11, 2)})

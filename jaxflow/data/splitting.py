@@ -156,7 +156,7 @@ class KFold:
         part = (_places(examples.keys, self.seed) / 2.0**64 * self.folds).astype(int)
         test = part == self.fold
         validation = part == (self.fold + 1) % self.folds
-        return _named(test, test | validation, HoldOut())
+        return _named(test, test | validation, self)
 
 
 def _places(names: Sequence[str], seed: int) -> np.ndarray:
@@ -177,9 +177,9 @@ def _ranks(places: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def _named(test: np.ndarray, held_out: np.ndarray, shares: HoldOut | InTime) -> dict[str, np.ndarray]:
+def _named(test: np.ndarray, held_out: np.ndarray, split: HoldOut | InTime | KFold) -> dict[str, np.ndarray]:
     parts = {"train": ~held_out, "validation": held_out & ~test, "test": test}
-    indices = {name: np.flatnonzero(part) for name, part in parts.items() if getattr(shares, name, 1) > 0}
+    indices = {name: np.flatnonzero(part) for name, part in parts.items() if getattr(split, name, 1) > 0}
     empty = [name for name, chosen in indices.items() if len(chosen) == 0]
     if empty:
         raise UserError(

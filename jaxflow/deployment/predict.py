@@ -1,8 +1,9 @@
 """Predictions for new data, raw as it comes."""
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -52,10 +53,7 @@ def predict(
     names = schema.target.names if schema.target.kind == "class" else ()
     if submission is not None and submission not in names:
         raise UserError(f"--submission {submission} is no class of this model; it has {', '.join(names) or 'none'}")
-    if trained.encoding is not None and source.suffix not in (".npy", ".npz"):
-        inputs, ids = encode_table(trained.encoding, source)
-    else:
-        inputs, ids = read_inputs(source, schema.inputs)
+    inputs, ids = read_inputs(source, schema.inputs, trained.encoding)
     output = Path(output) if output else workdir / "predictions" / "new" / f"{source.stem}.csv"
     step, variables = trained.program.predict_step(), trained.state.variables()
     split = ArraySplit(inputs, np.zeros(len(inputs), np.int32), ids)
@@ -74,12 +72,15 @@ def predict(
     return output
 
 
-def read_inputs(source: Path, feature: Feature) -> tuple[np.ndarray, Sequence[str]]:
+def read_inputs(
+    source: Path, feature: Feature, encoding: Mapping[str, Any] | None = None
+) -> tuple[np.ndarray, Sequence[str]]:
     """Reads examples of the shape that a model takes.
 
     Args:
-      source: an .npy or .npz array, an image, or a folder of images.
+      source: an .npy or .npz array, an image, a folder of images, or a table.
       feature: what the model takes.
+      encoding: how rows of a table become that; None where the model was not trained on one.
 
     Returns:
       (examples, ...) array of the feature's dtype, and an id for each example.
@@ -100,6 +101,8 @@ def read_inputs(source: Path, feature: Feature) -> tuple[np.ndarray, Sequence[st
                 f"{source} holds {inputs.dtype}; the model was trained on {feature.dtype}, in the same units"
             )
         return inputs, [str(index) for index in range(len(inputs))]
+    if encoding is not None:
+        return encode_table(encoding, source)
     if feature.kind != "image":
         raise UserError(f"{source} is no .npy or .npz file, and the model takes vectors of shape {feature.shape}")
     root, names = source.parent, [source.name]

@@ -16,7 +16,7 @@ from jaxflow.data import file_split, image_folder
 from jaxflow.data.dataset import Feature
 from jaxflow.data.images import read_image
 from jaxflow.experiment import from_json, to_json
-from tests.conftest import ROOT
+from tests.conftest import ROOT, assert_same_splits
 
 HALVES = HoldOut(validation=0.2, test=0.2, stratify=True)
 PHOTOS = ROOT.parent / "shared" / "data" / "cats_dogs"
@@ -243,30 +243,16 @@ def test_links_out_of_the_folder_and_loops_are_left_alone(make, tmp_path, said):
     assert "not followed: symbolic links" in said()
 
 
-def equal(one, other):
-    assert one.splits.keys() == other.splits.keys()
-    for name, split in one.splits.items():
-        chosen = np.random.RandomState(1).permutation(len(split))
-        expected = other.splits[name].rows(chosen)
-        for key, leaf in split.rows(chosen).items():
-            np.testing.assert_array_equal(leaf, expected[key])
-            assert leaf.dtype == expected[key].dtype
-        np.testing.assert_array_equal(split.targets, other.splits[name].targets)
-        assert [split.id(i) for i in range(len(split))] == [other.splits[name].id(i) for i in range(len(split))]
-        assert split.nbytes == other.splits[name].nbytes
-        assert len(split.rows(np.arange(0))["inputs"]) == 0
-
-
 @pytest.mark.parametrize("settings", [{}, {"channels": 1, "resize": "stretch", "size": (5, 9)}, {"max_corrupt": 1}])
 def test_images_that_stay_on_disk_are_those_in_memory(settings, make):
     root = make(*(f"{label}/{i}.jpg" for label in "ab" for i in range(10)))
     if settings.get("max_corrupt"):
         (root / "a" / "3.jpg").write_bytes(b"no image")
     lazy, in_memory = load(root, in_memory=False, **settings), load(root, **settings)
-    equal(lazy, in_memory)
+    assert_same_splits(lazy, in_memory)
     assert (lazy.schema, lazy.left_out) == (in_memory.schema, in_memory.left_out)
     assert not any(isinstance(v, np.ndarray) and v.ndim == 4 for v in vars(lazy.splits["train"]).values())
-    equal(pickle.loads(pickle.dumps(lazy)), in_memory)
+    assert_same_splits(pickle.loads(pickle.dumps(lazy)), in_memory)
 
 
 def test_the_second_start_decodes_nothing_unless_something_changed(make, monkeypatch):
@@ -353,6 +339,6 @@ def test_real_photographs():
     dataset = load(PHOTOS, size=(32, 32))
     assert dataset.schema.target.names == ("cat", "dog")
     assert sum(len(split) for split in dataset.splits.values()) == 240
-    equal(load(PHOTOS, size=(32, 32), in_memory=False), dataset)
+    assert_same_splits(load(PHOTOS, size=(32, 32), in_memory=False), dataset)
     means = dataset.splits["train"].inputs.mean((0, 1, 2))
     assert ((means > 80) & (means < 160)).all()  # of photographs

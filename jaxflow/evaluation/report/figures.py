@@ -117,12 +117,9 @@ def predicted_against_true(targets: np.ndarray, predictions: np.ndarray, names: 
       names: what the numbers are; the first MOST_PANELS are drawn.
       path: PNG file to write.
     """
-    figure, panels = _panels(names)
-    for axes, true, predicted in zip(panels, targets.T, predictions.T):
-        axes.scatter(true, predicted, s=8, alpha=0.5, linewidths=0)
+    figure, panels = _scatter(names, ("true", targets), ("predicted", predictions))
+    for axes, true in zip(panels, targets.T):
         axes.axline((true[0], true[0]), slope=1, color="black", linewidth=0.8)
-        axes.set_xlabel("true")
-        axes.set_ylabel("predicted")
     save(figure, path)
 
 
@@ -135,23 +132,26 @@ def residuals(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]
       names: what the numbers are; the first MOST_PANELS are drawn.
       path: PNG file to write.
     """
-    figure, panels = _panels(names)
-    for axes, true, predicted in zip(panels, targets.T, predictions.T):
-        axes.scatter(predicted, true - predicted, s=8, alpha=0.5, linewidths=0)
+    figure, panels = _scatter(names, ("predicted", predictions), ("true - predicted", targets - predictions))
+    for axes in panels:
         axes.axhline(0, color="black", linewidth=0.8)
-        axes.set_xlabel("predicted")
-        axes.set_ylabel("true - predicted")
     save(figure, path)
 
 
-def _panels(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
+def _scatter(
+    names: Sequence[str], across: tuple[str, np.ndarray], up: tuple[str, np.ndarray]
+) -> tuple[Figure, list[Axes]]:
+    """Draws a point for each example in a panel for each name; a side is its label and (examples, names) numbers."""
     shown = names[:MOST_PANELS]
     columns = min(len(shown), 3)
     rows = -(-len(shown) // columns)
     figure = Figure(figsize=(4.8 * columns, 4.2 * rows), layout="constrained")
     panels = [figure.add_subplot(rows, columns, number) for number in range(1, len(shown) + 1)]
-    for axes, name in zip(panels, shown):
+    for axes, name, x, y in zip(panels, shown, across[1].T, up[1].T):
+        axes.scatter(x, y, s=8, alpha=0.5, linewidths=0)
         axes.set_title(name)
+        axes.set_xlabel(across[0])
+        axes.set_ylabel(up[0])
         axes.xaxis.set_major_locator(MaxNLocator(5))  # long numbers would run into each other
         axes.grid(alpha=0.3)
     return figure, panels
