@@ -112,7 +112,8 @@ OTHER = {
     "optimizer.learning_rate": 0.1, "optimizer.schedule.warmup_steps": 3, "optimizer.schedule.final": 0.5,
     "optimizer.weight_decay": 0.5, "optimizer.clip_norm": 2.0, "optimizer.b1": 0.5, "optimizer.b2": 0.5,
     "optimizer.epsilon": 1e-3,
-    "preprocess.0.epsilon": 100.0, "augment.0.probability": 0.1, "augment.1.pad": 2, "augment.1.mode": "zero",
+    "preprocess.0.epsilon": 100.0, "augment.0.probability": 0.1, "augment.0.axes": (0,),
+    "augment.1.pad": 2, "augment.1.mode": "zero",
     "views": jaxflow.Views(),
     "batch_size": 16, "epochs": 3, "seed": 1, "microbatch": 1, "ema": 0.5,
 }  # fmt: skip

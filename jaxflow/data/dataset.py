@@ -8,20 +8,30 @@ import numpy as np
 
 from jaxflow.errors import UserError
 
+# The target of a place whose class nobody knows, or that is padding: it counts nowhere.
+VOID = -1
+
 
 @dataclass(frozen=True)
 class Feature:
     """What one example's input is: its kind, its shape without the batch axis, and its dtype.
 
     Attributes:
+      kind: "image" (height, width, channel), "volume" (depth, height, width, channel), "audio" (sample,), "tokens"
+        (token,), or "vector" for everything else.
       resize: how an image file of another size becomes one of `shape`: "stretch" resizes it to that height and width,
         "crop" keeps its proportions and cuts off what juts out on both sides, and "none" refuses it.
+      rate: samples per second of audio.
+      categories: how many values tokens have (one number), or each of the last columns of a vector that holds the
+        numbers of categories.
     """
 
-    kind: Literal["image", "vector"]
+    kind: Literal["image", "volume", "audio", "tokens", "vector"]
     shape: tuple[int, ...]
     dtype: str
     resize: Literal["none", "stretch", "crop"] = "none"
+    rate: int | None = None
+    categories: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,20 +41,26 @@ class Target:
     Attributes:
       kind: "class" for one of `names`, stored as its index, (examples,) int32; "number" for a number under each of
         `names`, (examples, names) float32.
+      over: the places of an example that have a class each, (height, width) of a mask or (time,) of tokens; () where
+        the example has one. Their indices are the smallest signed integers that hold them, (examples, *over), and VOID
+        where nobody knows the class.
     """
 
     kind: Literal["class", "number"]
     names: tuple[str, ...]
+    over: tuple[int, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one example's target."""
-        return (len(self.names),) if self.kind == "number" else ()
+        return (len(self.names),) if self.kind == "number" else self.over
 
     @property
     def dtype(self) -> str:
         """Dtype of the targets."""
-        return "float32" if self.kind == "number" else "int32"
+        if self.kind == "number":
+            return "float32"
+        return np.min_scalar_type(-len(self.names)).name if self.over else "int32"
 
 
 @dataclass(frozen=True)
@@ -85,7 +101,7 @@ class ArraySplit:
 
     Attributes:
       inputs: (examples, ...) array, for images uint8.
-      targets: (examples,) int32 array of classes, or (examples, names) float32 of numbers.
+      targets: (examples, ...) array of classes or numbers, as `Target` says.
       ids: one stable name per example; it survives reordering and added data.
     """
 
@@ -156,10 +172,11 @@ def checked(dataset: Dataset) -> Dataset:
                     f"({len(wrong)} such); targets are finite numbers: clean them or leave these examples out"
                 )
             continue
-        wrong = np.flatnonzero((targets < 0) | (targets >= classes))
+        lowest = VOID if dataset.schema.target.over else 0
+        wrong = np.argwhere((targets < lowest) | (targets >= classes))
         if len(wrong):
             raise UserError(
-                f"{name} example {split.id(int(wrong[0]))} has label {targets[wrong[0]]}, outside 0..{classes - 1} "
-                f"({len(wrong)} such labels); correct the labels or name all classes"
+                f"{name} example {split.id(int(wrong[0][0]))} has label {targets[tuple(wrong[0])]}, outside "
+                f"0..{classes - 1} ({len(wrong)} such labels); correct the labels or name all classes"
             )
     return dataset

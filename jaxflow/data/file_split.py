@@ -1,7 +1,7 @@
-"""Images that lie in files: read once to know them, or whenever a batch asks for them."""
+"""Inputs that lie in files: read once to know them, or whenever a batch asks for them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,20 +9,20 @@ import numpy as np
 
 from jaxflow.console import track
 from jaxflow.data.dataset import Feature
-from jaxflow.data.images import read_images
+from jaxflow.data.files import read_files
 from jaxflow.data.records import allow
 from jaxflow.errors import UserError
 
 
 @dataclass(frozen=True, eq=False)
 class FileSplit:
-    """A split whose images stay in their files; each is read whenever it is asked for.
+    """A split whose inputs stay in their files; each is read whenever it is asked for.
 
     Attributes:
       folder: where they are.
       feature: what they become.
       ids: (examples,) their paths below `folder`, with slashes.
-      targets: (examples,) int32.
+      targets: (examples, ...).
     """
 
     folder: Path
@@ -34,17 +34,17 @@ class FileSplit:
         return len(self.targets)
 
     def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
-        """Reads the examples at `indices`: {"inputs": (batch, height, width, channel), "targets": (batch,)}.
+        """Reads the examples at `indices`: {"inputs": (batch, ...), "targets": (batch, ...)}.
 
         Raises:
-          UserError: an image cannot be read, though it could when the dataset was loaded first.
+          UserError: a file cannot be read, though it could when the dataset was loaded first.
         """
-        inputs = np.empty((len(indices), *self.feature.shape), np.uint8)
+        inputs = np.empty((len(indices), *self.feature.shape), self.feature.dtype)
         paths = [self.folder / path for path in self.ids[indices]]
-        for row, image in enumerate(read_images(paths, self.feature)):
-            if isinstance(image, UserError):
-                raise UserError(f"{image}; restore the file, then go on") from image
-            inputs[row] = image
+        for row, array in enumerate(read_files(paths, self.feature)):
+            if isinstance(array, UserError):
+                raise UserError(f"{array}; restore the file, then go on") from array
+            inputs[row] = array
         return {"inputs": inputs, "targets": self.targets[indices]}
 
     def id(self, index: int) -> str:
@@ -54,47 +54,52 @@ class FileSplit:
     @property
     def nbytes(self) -> int:
         """Bytes that the whole split would take in memory."""
-        return len(self) * math.prod(self.feature.shape) + self.targets.nbytes
+        return len(self) * math.prod(self.feature.shape) * np.dtype(self.feature.dtype).itemsize + self.targets.nbytes
 
     def take(self, indices: np.ndarray) -> "FileSplit":
         """Makes the split of the examples at `indices`, in that order; nothing is read."""
         return FileSplit(self.folder, self.feature, self.ids[indices], self.targets[indices])
 
 
-def scan(folder: Path, paths: Sequence[str], feature: Feature, max_corrupt: int, images: bool) -> dict[str, np.ndarray]:
-    """Reads every image once.
+def gather(
+    examples: Iterable[Mapping[str, np.ndarray] | UserError],
+    count: int,
+    like: Mapping[str, tuple[tuple[int, ...], str]],
+    max_corrupt: int,
+    name: str,
+) -> dict[str, np.ndarray]:
+    """Reads every example once.
 
     Args:
-      folder: where they are.
-      paths: the images, below `folder`.
-      feature: what they become.
+      examples: arrays of each by name, or what is wrong with it.
+      count: how many there are.
+      like: shape and dtype of the arrays that are kept, by name.
       max_corrupt: how many may be unreadable; they are left out.
-      images: whether the pixels are returned.
+      name: of the dataset, for the progress bar.
 
     Returns:
-      "numbers", (examples,) int64, which images can be read, with `images` their "inputs", (examples, height, width,
-      channel) uint8, and "bad", (bad images,) text, what is wrong with the others.
+      The arrays by name, (examples, ...); "numbers", (examples,) int64, which examples can be read; and "bad", (bad
+      examples,) text, what is wrong with the others.
 
     Raises:
-      UserError: too many images cannot be read, or they do not fit into memory.
+      UserError: too many examples cannot be read, or they do not fit into memory.
     """
-    shape = (len(paths) if images else 0, *feature.shape)
+    size = sum(count * math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in like.values())
     try:
-        inputs = np.empty(shape, np.uint8)
+        kept = {name: np.empty((count, *shape), dtype) for name, (shape, dtype) in like.items()}
     except MemoryError as error:
         raise UserError(
-            f"{len(paths)} images take {math.prod(shape):,} bytes, more than there is memory; leave them in files: "
+            f"{count} files take {size:,} bytes when they are read, more than there is memory; leave them in files: "
             "--data.in_memory=False"
         ) from error
     numbers, bad = [], []
-    read = read_images([folder / path for path in paths], feature)
-    for number, image in enumerate(track(read, f"decode {folder.name}", len(paths))):
-        if isinstance(image, UserError):
-            bad.append(str(image))
+    for number, example in enumerate(track(examples, f"read {name}", count)):
+        if isinstance(example, UserError):
+            bad.append(str(example))
             allow(bad, max_corrupt)
             continue
-        if images:
-            inputs[len(numbers)] = image
+        for leaf in kept:
+            kept[leaf][len(numbers)] = example[leaf]
         numbers.append(number)
-    kept = {"inputs": inputs[: len(numbers)]} if images else {}
+    kept = {leaf: array[: len(numbers)] for leaf, array in kept.items()}
     return kept | {"numbers": np.array(numbers, np.int64), "bad": np.array(bad, np.str_)}

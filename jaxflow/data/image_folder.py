@@ -1,27 +1,14 @@
-"""Folders of photographs and other image files, of any size."""
+"""Images in folders, with a class each."""
 
-import dataclasses
-import hashlib
-import os
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
-from jaxflow.console import say
-from jaxflow.data.cache import cached_arrays
-from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
-from jaxflow.data.file_split import FileSplit, scan
-from jaxflow.data.image_layout import LabelledImage, find_labelled
-from jaxflow.data.records import MODES, allow
-from jaxflow.data.splitting import Examples, HoldOut, KFold
+from jaxflow.data.dataset import Dataset, Feature
+from jaxflow.data.labelled_folder import check_there, load_labelled
+from jaxflow.data.records import MODES
+from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.errors import UserError
-
-# Counts the ways in which images have been read and resized for what the cache keeps.
-READ = 1
 
 
 @dataclass(frozen=True)
@@ -76,68 +63,8 @@ class ImageFolder:
           UserError: the folder or its labels make no dataset, or more images are unreadable than `max_corrupt`.
         """
         folder = Path(self.path).expanduser()
-        if self.origin and not os.path.exists(folder):
-            raise UserError(f"data.path {folder} is not there; {self.origin}, or name another folder: --data.path=DIR")
-        found = find_labelled(folder, self.labels)
+        check_there(folder, self.origin)
         feature = Feature("image", (*self.size, self.channels), "uint8", self.resize)
-        # The first time every image is decoded, whether it is kept or not: both ways then have the same examples.
-        arrays = cached_arrays(
-            f"{folder.resolve().name}-{_key(folder, found, feature)}" + ("" if self.in_memory else "-index"),
-            lambda: scan(folder, [image.path for image in found], feature, self.max_corrupt, images=self.in_memory),
+        return load_labelled(
+            folder, self.labels, feature, self.split, in_memory=self.in_memory, max_corrupt=self.max_corrupt
         )
-        bad = arrays["bad"].tolist()
-        allow(bad, self.max_corrupt)
-        if bad:
-            say(f"left out {len(bad)} unreadable images (data.max_corrupt {self.max_corrupt}): {bad[0]}")
-        names = tuple(sorted({image.label for image in found}))
-        number_of = {name: number for number, name in enumerate(names)}
-        good = [found[number] for number in arrays["numbers"]]
-        targets = np.array([number_of[image.label] for image in good], np.int32)
-        paths = np.array([image.path for image in good], np.str_)
-        if self.in_memory:
-            everything = ArraySplit(arrays["inputs"], targets, paths.tolist())
-        else:
-            everything = FileSplit(folder, feature, paths, targets)
-        assigned = self._assign(good, targets)
-        _check_classes(folder, names, targets, assigned["train"])
-        splits = {name: everything.take(chosen) for name, chosen in assigned.items()}
-        left_out = Counter(image.split or "all" for image in found) - Counter(image.split or "all" for image in good)
-        return checked(Dataset(splits, Schema(feature, Target("class", names)), dict(left_out)))
-
-    def _assign(self, images: Sequence[LabelledImage], targets: np.ndarray) -> dict[str, np.ndarray]:
-        """Divides the images; (examples,) indices of each split."""
-        own = {}
-        for name in ("train", "validation", "test"):
-            chosen = np.flatnonzero([image.split == name for image in images])
-            own |= {name: chosen} if len(chosen) else {}
-        ids = [image.path for image in images]
-        if not own:
-            return self.split.assign(Examples(ids, classes=targets))
-        if not isinstance(self.split, HoldOut):
-            raise UserError(
-                f"data.split is {type(self.split).__name__}, but {self.path} is split by its folders "
-                f"({', '.join(own)}); name the folder below it, or use HoldOut"
-            )
-        missing = dataclasses.replace(self.split, **{name: 0.0 for name in own if name != "train"})
-        train = own["train"]
-        held = missing.assign(Examples([ids[index] for index in train], classes=targets[train]))
-        return own | {name: train[chosen] for name, chosen in held.items()}
-
-
-def _check_classes(folder: Path, names: Sequence[str], targets: np.ndarray, train: np.ndarray) -> None:
-    counts = np.bincount(targets, minlength=len(names))
-    most = ", ".join(f"{name} {count}" for name, count in list(zip(names, counts))[:10])
-    say(f"{folder}: {len(targets)} images of {len(names)} classes ({most}{', ...' if len(names) > 10 else ''})")
-    unknown = np.setdiff1d(np.arange(len(names)), targets[train])
-    if len(unknown):
-        raise UserError(
-            f"class {names[unknown[0]]!r} of {folder} has {counts[unknown[0]]} readable images and none in the train "
-            "split; give it more, or remove it"
-        )
-
-
-def _key(folder: Path, found: Sequence[LabelledImage], feature: Feature) -> str:
-    """Names the files by path, size and time, and what they become: a changed file is decoded anew."""
-    stats = ((folder / image.path).stat() for image in found)
-    files = [(image.path, now.st_size, now.st_mtime_ns) for image, now in zip(found, stats)]
-    return hashlib.sha256(repr((READ, feature.shape, feature.resize, files)).encode()).hexdigest()[:16]

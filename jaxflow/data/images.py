@@ -1,23 +1,16 @@
 """Image files as arrays of one shape, made the same way in training, evaluation and prediction."""
 
-import os
-import stat
 import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from jaxflow.console import say
 from jaxflow.data.dataset import Feature
 from jaxflow.data.records import MODES
 from jaxflow.errors import UserError
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
-# Files that are waiting for a thread, or decoded and waiting to be taken.
-AT_ONCE = 256
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 # What turns an image upright, by its EXIF orientation.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -30,69 +23,6 @@ UPRIGHT = {
 }
 # Damaged EXIF is common in photographs from the web; it says nothing of the pixels.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
-
-
-def find_images(folder: Path) -> list[str]:
-    """Lists the image files in a folder and in the folders below it.
-
-    Hidden files and folders are no images, and neither is what has no image's suffix. Symbolic links are not followed,
-    and this is said: they may lead out of the folder, into a loop, or show one image in two splits.
-
-    Args:
-      folder: where to look.
-
-    Returns:
-      Their paths relative to `folder`, with slashes, in ascending order.
-
-    Raises:
-      UserError: a folder cannot be listed, or a name is not UTF-8.
-    """
-
-    def fail(error: OSError) -> None:
-        raise UserError(f"{error.filename} cannot be listed: {error.strerror}; give it the permissions to be read")
-
-    found, links = [], []
-    for at, folders, files in os.walk(folder, onerror=fail):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        links += [path for name in folders if os.path.islink(path := os.path.join(at, name))]
-        for name in files:
-            if name.startswith(".") or os.path.splitext(name)[1].lower() not in SUFFIXES:
-                continue
-            path = os.path.join(at, name)
-            mode = os.lstat(path).st_mode
-            if stat.S_ISREG(mode):
-                found.append(path)
-            elif stat.S_ISLNK(mode):
-                links.append(path)
-    names = sorted(Path(path).relative_to(folder).as_posix() for path in found)
-    wrong = [name for name in names if not name.isascii() and not _is_text(name)]
-    if wrong:
-        raise UserError(f"{folder} holds a file whose name is not UTF-8: {wrong[0]!a}; rename it")
-    if links:
-        say(f"not followed: symbolic links in {folder}, {len(links)} of them, the first {min(links)}")
-    return names
-
-
-def read_images(paths: Sequence[Path], feature: Feature) -> Iterator[np.ndarray | UserError]:
-    """Reads image files by several threads, in order, as `read_image` does.
-
-    Args:
-      paths: the files.
-      feature: what an image shall be.
-
-    Yields:
-      For each its pixels, (height, width, channel) uint8; or the error that says why it cannot be read.
-    """
-
-    def attempt(path: Path) -> np.ndarray | UserError:
-        try:
-            return read_image(path, feature)
-        except UserError as error:
-            return error
-
-    with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes without the interpreter's lock
-        for first in range(0, len(paths), AT_ONCE):
-            yield from pool.map(attempt, paths[first : first + AT_ONCE])
 
 
 def read_image(path: Path, feature: Feature) -> np.ndarray:
@@ -168,11 +98,3 @@ def _why(path: Path, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "it is empty" if path.stat().st_size == 0 else "it holds no image of a known format"
     return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxflow.console import track
 from jaxflow.data.dataset import ArraySplit, Feature
-from jaxflow.data.images import SUFFIXES, find_images, read_images
+from jaxflow.data.files import KINDS, find_files, none_found, read_files
 from jaxflow.data.table import encode_table
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
@@ -103,19 +103,19 @@ def read_inputs(
         return inputs, [str(index) for index in range(len(inputs))]
     if encoding is not None:
         return encode_table(encoding, source)
-    if feature.kind != "image":
+    if feature.kind not in KINDS:
         raise UserError(f"{source} is no .npy or .npz file, and the model takes vectors of shape {feature.shape}")
-    root, names = source.parent, [source.name]
+    kind, root, names = KINDS[feature.kind], source.parent, [source.name]
     if source.is_dir():
-        root, names = source, find_images(source)
+        root, names = source, find_files(source, kind)
         if not names:
-            raise UserError(f"{source} holds no images ({', '.join(sorted(SUFFIXES))})")
-    inputs = np.empty((len(names), *feature.shape), np.uint8)
-    images = read_images([root / name for name in names], feature)
-    for row, image in enumerate(track(images, "read images", len(names))):
-        if isinstance(image, UserError):
-            raise image
-        inputs[row] = image
+            raise none_found(source, kind)
+    inputs = np.empty((len(names), *feature.shape), feature.dtype)
+    arrays = read_files([root / name for name in names], feature)
+    for row, array in enumerate(track(arrays, f"read {kind.plural}", len(names))):
+        if isinstance(array, UserError):
+            raise array
+        inputs[row] = array
     return inputs, names
 
 

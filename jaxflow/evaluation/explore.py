@@ -79,7 +79,7 @@ def _augmented(
 ) -> list[tuple[str, np.ndarray]]:
     """Makes rows of images: as training sees them, and after each augmentation by itself."""
     split = dataset.splits["train"]
-    fitted = preprocess.fit(experiment.preprocess, split)
+    fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
     images = preprocess.apply(experiment.preprocess, fitted, jax.numpy.asarray(sample.inputs[:count]))
     low, high = images.min(), images.max()
     batch = {

@@ -5,6 +5,7 @@ split alone, and returns plain lists of numbers that travel with every checkpoin
 the device. What `fit` gets has a dtype and is gone through in pieces, as often as it likes: `for piece in inputs`.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxflow.data.dataset import Split
+from jaxflow.data.dataset import Feature, Split
 from jaxflow.errors import UserError
 
 # Bounds of a piece: examples, and numbers in it.
@@ -27,12 +28,14 @@ class Inputs:
 
     Attributes:
       split: the training split.
+      feature: what its raw inputs are.
       shape: (examples, ...) of what the transforms before this one give.
       dtype: of the same.
       transform: those transforms: (examples, ...) raw inputs -> inputs.
     """
 
     split: Split
+    feature: Feature
     shape: tuple[int, ...]
     dtype: np.dtype
     transform: Callable[[np.ndarray], np.ndarray] = lambda raw: raw
@@ -48,13 +51,14 @@ class Inputs:
         """Makes the inputs as they are after one more transform, which is fitted."""
         compiled, before = jax.jit(transform.__call__), self.transform
         given = jax.eval_shape(compiled, fitted, jax.ShapeDtypeStruct(self.shape, self.dtype))
-        return Inputs(self.split, given.shape, given.dtype, lambda raw: np.asarray(compiled(fitted, before(raw))))
+        return dataclasses.replace(
+            self, shape=given.shape, dtype=given.dtype, transform=lambda raw: np.asarray(compiled(fitted, before(raw)))
+        )
 
 
-def inputs_of(split: Split) -> Inputs:
+def inputs_of(split: Split, feature: Feature) -> Inputs:
     """Makes the raw inputs of a split, for `fit`."""
-    example = split.rows(np.arange(1))["inputs"]
-    return Inputs(split, (len(split), *example.shape[1:]), example.dtype)
+    return Inputs(split, feature, (len(split), *feature.shape), np.dtype(feature.dtype))
 
 
 @dataclass(frozen=True)
@@ -103,12 +107,13 @@ class Standardize:
         return (inputs.astype(jnp.float32) - mean) / jnp.maximum(std, self.epsilon)
 
 
-def fit(transforms: Sequence[Any], split: Split) -> list[Any]:
+def fit(transforms: Sequence[Any], split: Split, feature: Feature) -> list[Any]:
     """Fits transforms one after the other, each on what the ones before it give.
 
     Args:
       transforms: an experiment's `preprocess`.
       split: the training split; read in pieces, once for each transform that looks at more than the dtype.
+      feature: what its inputs are.
 
     Returns:
       One JSON-able value for each transform.
@@ -116,12 +121,12 @@ def fit(transforms: Sequence[Any], split: Split) -> list[Any]:
     Raises:
       UserError: the inputs are integers and there is no transform.
     """
-    inputs, fitted = inputs_of(split), []
+    inputs, fitted = inputs_of(split, feature), []
     for position, transform in enumerate(transforms):
         if position:
             inputs = inputs.after(transforms[position - 1], fitted[-1])
         fitted.append(transform.fit(inputs))
-    if not transforms and np.issubdtype(inputs.dtype, np.integer):
+    if not transforms and feature.kind != "tokens" and np.issubdtype(inputs.dtype, np.integer):
         raise UserError(
             f"inputs are {inputs.dtype} and nothing scales them; add preprocess=(Scale(0.0, 1.0),) to the experiment"
         )

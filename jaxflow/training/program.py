@@ -98,8 +98,9 @@ class Program:
         sums_of = make_sums(
             self.model,
             experiment.problem,
+            augment_raw=partial(augment.apply, experiment.augment, raw=True),
             transform=self.transform,
-            augment=partial(augment.apply, experiment.augment),
+            augment=partial(augment.apply, experiment.augment, raw=False),
             microbatch=experiment.microbatch,
             axis=self.layout.axis,
         )
@@ -165,8 +166,9 @@ class Program:
         """Makes the metrics of no examples, on every device."""
         target = self.schema.target
         targets = jax.ShapeDtypeStruct((1, *target.shape), target.dtype)
-        outputs = jax.ShapeDtypeStruct((1, self.experiment.problem.outputs(self.schema)), jnp.float32)
-        floats = jax.ShapeDtypeStruct((1,), jnp.float32)
+        width = self.experiment.problem.outputs(self.schema)
+        outputs = jax.ShapeDtypeStruct((1, *target.over, width), jnp.float32)
+        floats = jax.ShapeDtypeStruct((1, *target.over), jnp.float32)
         metrics = jax.eval_shape(self.experiment.problem.metrics, outputs, targets, floats, floats)
         return self.layout.replicate({name: type(metric).empty() for name, metric in metrics.items()})
 
@@ -195,8 +197,11 @@ def assemble(experiment: Experiment, schema: Schema, fitted: Sequence[Any], trai
     layout = make_layout(experiment.strategy)
     needed = experiment.problem.outputs(schema)
     model = experiment.model
-    if getattr(model, "outputs", needed) is None:
-        model = dataclasses.replace(model, outputs=needed)
+    for name, value in (("outputs", needed), ("categories", schema.inputs.categories)):
+        if getattr(model, name, value) is None:
+            model = dataclasses.replace(model, **{name: value})
+    if schema.target.over and experiment.views is not None:
+        raise UserError("views turn images and not what is predicted for each of their places; leave views=None")
     total_steps = steps_in(experiment.epochs, train_size, experiment.batch_size)
     transform = partial(preprocess.apply, experiment.preprocess, fitted)
     _check_shapes(model, transform, schema, needed)
@@ -221,4 +226,9 @@ def _check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schem
     if outputs.shape[-1] != needed:
         raise UserError(
             f"the model gives {outputs.shape[-1]} outputs, but the problem needs {needed}; leave outputs=None"
+        )
+    if outputs.shape[1:-1] != schema.target.over:
+        raise UserError(
+            f"model {type(model).__name__} gives outputs of shape {outputs.shape[1:]} for an example, but the data has "
+            f"targets of shape {schema.target.over}; use a model that answers for each of these places, or for none"
         )

@@ -69,7 +69,7 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
         raise UserError(
             f"batch_size {experiment.batch_size} is larger than the training split of {len(split)} examples"
         )
-    fitted = preprocess.fit(experiment.preprocess, split)
+    fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
     # The names of the examples stand for the data: wherever it lies, a run goes on with its own.
     names = hashlib.sha256("\n".join(split.id(index) for index in range(len(split))).encode()).hexdigest()[:16]
     problem = experiment.problem.fit(split.targets)

@@ -1,7 +1,8 @@
 """The steps: pure functions of a state and a batch, reusable without an experiment or a run folder.
 
 A batch is a dict, batch axis first: "inputs", "targets", and where some rows are padding "weights", 0 for these. A
-feed adds "index" and "epoch", which augmentations may look at.
+feed adds "index" and "epoch", which augmentations may look at. Where each place of an example has a target of its own,
+places below 0 are void and count nowhere.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +32,7 @@ class Sums:
       gradient: of the weighted sum of losses, like the parameters.
       model_state: new values of the collections that change, each times its tile's weight.
       metrics: of the examples.
-      weight: scalar float32, sum of the examples' weights.
+      weight: scalar float32, sum of the weights of the examples, or of their places.
     """
 
     gradient: Any
@@ -45,6 +46,7 @@ def make_train_step(
     problem: Any,
     tx: optax.GradientTransformation,
     *,
+    augment_raw: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
     augment: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
     microbatch: int | None = None,
@@ -57,6 +59,7 @@ def make_train_step(
       model: Linen module called as model(inputs, train).
       problem: gives losses and metrics, for example Classification().
       tx: the optimizer.
+      augment_raw: random change of a batch as it comes.
       transform: preprocessing of the inputs.
       augment: random change of a transformed batch.
       microbatch: rows of a tile; None makes the device's whole share one tile.
@@ -66,7 +69,15 @@ def make_train_step(
     Returns:
       step(state, batch) -> (state, metrics), pure and ready for jit, pmap, shard_map or scan.
     """
-    sums_of = make_sums(model, problem, transform=transform, augment=augment, microbatch=microbatch, axis=axis)
+    sums_of = make_sums(
+        model,
+        problem,
+        augment_raw=augment_raw,
+        transform=transform,
+        augment=augment,
+        microbatch=microbatch,
+        axis=axis,
+    )
     update = make_update(tx, ema=ema)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
@@ -80,6 +91,7 @@ def make_sums(
     model: nn.Module,
     problem: Any,
     *,
+    augment_raw: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
     augment: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
     microbatch: int | None = None,
@@ -94,6 +106,7 @@ def make_sums(
     Args:
       model: Linen module called as model(inputs, train).
       problem: gives losses and metrics.
+      augment_raw: random change of a batch as it comes.
       transform: preprocessing of the inputs.
       augment: random change of a transformed batch.
       microbatch: rows of a tile; None makes the device's whole share one tile.
@@ -105,8 +118,9 @@ def make_sums(
 
     def tile_sums(state: TrainState, key: jax.Array, batch: Batch) -> Sums:
         augment_key, dropout_key = jax.random.split(key)
+        batch = augment_raw(augment_key, batch)
         batch = augment(augment_key, batch | {"inputs": transform(batch["inputs"])})
-        weights = batch["weights"]
+        weights = weights_of(batch)
 
         def weighted_loss(params: Any) -> tuple[jax.Array, Any]:
             outputs, model_state = model.apply(
@@ -116,7 +130,7 @@ def make_sums(
                 rngs={"dropout": dropout_key},
                 mutable=[name for name in state.model_state if name != CONSTANTS],
             )
-            losses = problem.losses(outputs, batch["targets"])
+            losses = _mixed_losses(problem, outputs, batch)
             return (losses * weights).sum(), (outputs, losses, model_state)
 
         gradient, (outputs, losses, model_state) = jax.grad(weighted_loss, has_aux=True)(state.params)
@@ -126,7 +140,6 @@ def make_sums(
 
     def sums_of(state: TrainState, batch: Batch) -> Sums:
         rows = batch["targets"].shape[0]
-        batch = {"weights": jnp.ones(rows, jnp.float32)} | batch
         tiles = rows // (microbatch or rows)
         first = lax.axis_index(axis) * tiles if axis else 0
         key = jax.random.fold_in(state.key, state.step)
@@ -207,6 +220,30 @@ def _is_finite(tree: Any) -> jax.Array:
     return jnp.isfinite(sum(leaf.sum() for leaf in zeros.values()))
 
 
+def weights_of(batch: Batch) -> jax.Array:
+    """Says how much each loss of a batch counts.
+
+    Args:
+      batch: "targets" and, where some rows are padding, "weights".
+
+    Returns:
+      (batch,) float32, or where each place has a class of its own (batch, *places), 0 at void ones.
+    """
+    targets = batch["targets"]
+    weights = batch.get("weights", jnp.ones(targets.shape[0], jnp.float32))
+    if targets.ndim == 1 or not jnp.issubdtype(targets.dtype, jnp.integer):
+        return weights
+    return weights.reshape(-1, *(1,) * (targets.ndim - 1)) * (targets >= 0)
+
+
+def _mixed_losses(problem: Any, outputs: jax.Array, batch: Batch) -> jax.Array:
+    """Computes the losses of a batch whose inputs may be mixed with those of other examples ("other", "share")."""
+    losses = problem.losses(outputs, batch["targets"])
+    if "share" not in batch:
+        return losses
+    return batch["share"] * losses + (1 - batch["share"]) * problem.losses(outputs, batch["other"])
+
+
 def make_eval_step(
     model: nn.Module,
     problem: Any,
@@ -232,8 +269,7 @@ def make_eval_step(
     def step(variables: Any, batch: Batch) -> tuple[Metrics, jax.Array]:
         outputs, predictions = predict(variables, batch["inputs"])
         losses = problem.losses(outputs, batch["targets"])
-        weights = batch.get("weights", jnp.ones(losses.shape[:1], jnp.float32))
-        metrics = problem.metrics(outputs, batch["targets"], losses, weights)
+        metrics = problem.metrics(outputs, batch["targets"], losses, weights_of(batch))
         return (lax.psum(metrics, axis) if axis else metrics), predictions
 
     return step

@@ -12,7 +12,7 @@ from PIL import Image
 import jaxflow
 from jaxflow import HoldOut, ImageFolder, KFold, UserError
 from jaxflow.console import console
-from jaxflow.data import file_split, image_folder
+from jaxflow.data import file_split, labelled_folder
 from jaxflow.data.dataset import Feature
 from jaxflow.data.images import read_image
 from jaxflow.experiment import from_json, to_json
@@ -258,8 +258,8 @@ def test_images_that_stay_on_disk_are_those_in_memory(settings, make):
 def test_the_second_start_decodes_nothing_unless_something_changed(make, monkeypatch):
     root = make(*(f"{label}/{i}.png" for label in "ab" for i in range(10)))
     scans = []
-    real = file_split.scan
-    monkeypatch.setattr(image_folder, "scan", lambda *a, **k: scans.append(1) or real(*a, **k))
+    real = file_split.gather
+    monkeypatch.setattr(labelled_folder, "gather", lambda *a, **k: scans.append(1) or real(*a, **k))
     load(root)
     load(root)
     load(root, split=HoldOut(0.3, 0.3, stratify=True), max_corrupt=3)
@@ -315,7 +315,7 @@ def test_a_file_that_breaks_later_is_named(make):
 
 def test_images_that_do_not_fit_into_memory(make):
     root = make(*(f"{label}/{i}.png" for label in "ab" for i in range(10)))
-    with pytest.raises(UserError, match=r"20 images take 60,000,000,000,000 bytes.*--data\.in_memory=False"):
+    with pytest.raises(UserError, match=r"20 files take 60,000,000,000,000 bytes.*--data\.in_memory=False"):
         load(root, size=(10**6, 10**6))
 
 

@@ -10,7 +10,8 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 
 from jaxflow.data.dataset import Feature
-from jaxflow.data.images import find_images, read_image, read_images
+from jaxflow.data.files import KINDS, find_files, read_files
+from jaxflow.data.images import read_image
 from jaxflow.errors import UserError
 
 
@@ -211,7 +212,7 @@ def test_a_fixed_size_is_not_resized(tmp_path):
 def test_threads_keep_the_order_and_hand_out_errors(tmp_path):
     paths = [png(tmp_path / f"{i}.png", np.full((3, 3, 3), i % 256, np.uint8)) for i in range(300)]
     paths[7].write_bytes(b"")
-    read = list(read_images(paths, feature(3, 3)))
+    read = list(read_files(paths, feature(3, 3)))
     assert isinstance(read[7], UserError)
     assert [image.max() for i, image in enumerate(read) if i != 7] == [i % 256 for i in range(300) if i != 7]
 
@@ -224,7 +225,7 @@ def test_finding_images_leaves_out_what_is_none(tmp_path):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "folder.png").mkdir()
     os.mkfifo(tmp_path / "waits.png")
-    assert find_images(tmp_path) == sorted(names)
+    assert find_files(tmp_path, KINDS["image"]) == sorted(names)
 
 
 def test_links_are_not_followed(tmp_path, capsys, monkeypatch):
@@ -238,18 +239,18 @@ def test_links_are_not_followed(tmp_path, capsys, monkeypatch):
     png(inside / "a.png", noise(2, 2))
     for name, target in {"out": tmp_path / "outside", "loop": inside, "self.png": "self.png", "b.png": "a.png"}.items():
         (inside / name).symlink_to(target)
-    assert find_images(inside) == ["a.png"]
+    assert find_files(inside, KINDS["image"]) == ["a.png"]
     assert f"not followed: symbolic links in {inside}, 4 of them" in capsys.readouterr().out
 
 
 def test_folders_that_cannot_be_listed_and_names_that_are_no_text(tmp_path, monkeypatch):
     (tmp_path / os.fsdecode(b"\xff.png")).write_bytes(b"")
     with pytest.raises(UserError, match=r"name is not UTF-8: '\\udcff.png'; rename it"):
-        find_images(tmp_path)
+        find_files(tmp_path, KINDS["image"])
 
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(UserError, match="cannot be listed: Permission denied"):
-        find_images(tmp_path)
+        find_files(tmp_path, KINDS["image"])

@@ -6,6 +6,7 @@ import scipy.ndimage
 
 import jaxflow
 from jaxflow.training import augment
+from jaxflow.training.augment.geometry import turn
 
 KEY = jax.random.key(0)
 IMAGES = jnp.asarray(np.random.RandomState(0).rand(64, 5, 7, 3), jnp.float32)
@@ -85,7 +86,7 @@ def test_augmentations_of_no_strength_change_nothing(nothing):
 
 def test_turned_images_are_scipys():
     angles, factors = jnp.array([0.3, -1.2, 2.0]), jnp.array([1.0, 0.7, 1.6])
-    turned = augment.turn(IMAGES[:3], angles, factors)
+    turned = turn(IMAGES[:3], angles, factors)
     centre = (np.array(IMAGES.shape[1:3]) - 1) / 2
     for image, angle, factor, ours in zip(IMAGES, angles, factors, turned):
         back = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) / factor
@@ -98,7 +99,7 @@ def test_turned_images_are_scipys():
 
 def test_a_quarter_turn_is_anticlockwise():
     square = IMAGES[:2, :, :5]
-    turned = augment.turn(square, jnp.full(2, jnp.pi / 2), jnp.ones(2))
+    turned = turn(square, jnp.full(2, jnp.pi / 2), jnp.ones(2))
     np.testing.assert_allclose(turned, np.rot90(square, axes=(1, 2)), atol=1e-5)
 
 

@@ -4,7 +4,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 import jaxflow
-from jaxflow.data.dataset import ArraySplit
+from jaxflow.data.dataset import ArraySplit, Feature
 from jaxflow.training import preprocess
 
 IMAGES = np.random.RandomState(0).randint(0, 256, (70, 4, 4, 3)).astype(np.uint8)
@@ -14,8 +14,16 @@ def split_of(inputs):
     return ArraySplit(inputs, np.zeros(len(inputs), np.int32), [str(i) for i in range(len(inputs))])
 
 
+def feature_of(inputs):
+    return Feature("vector", inputs.shape[1:], inputs.dtype.name)
+
+
 def inputs_of(inputs):
-    return preprocess.inputs_of(split_of(inputs))
+    return preprocess.inputs_of(split_of(inputs), feature_of(inputs))
+
+
+def fit(transforms, inputs):
+    return preprocess.fit(transforms, split_of(inputs), feature_of(inputs))
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-1.0, 1.0)])
@@ -40,7 +48,7 @@ def test_a_constant_column_stays_zero():
 
 def test_transforms_are_fitted_one_after_the_other():
     transforms = (jaxflow.Scale(0.0, 1.0), jaxflow.Standardize())
-    fitted = preprocess.fit(transforms, split_of(IMAGES))
+    fitted = fit(transforms, IMAGES)
     np.testing.assert_allclose(fitted[1]["mean"], (IMAGES / 255).mean((0, 1, 2)), rtol=1e-5)
     outputs = jax.jit(lambda x: preprocess.apply(transforms, fitted, x))(IMAGES)
     np.testing.assert_allclose(np.asarray(outputs).std((0, 1, 2)), 1, rtol=1e-4)
@@ -48,7 +56,7 @@ def test_transforms_are_fitted_one_after_the_other():
 
 def test_integers_that_nothing_scales_are_refused():
     with pytest.raises(jaxflow.UserError, match="nothing scales them"):
-        preprocess.fit((), split_of(IMAGES))
+        fit((), IMAGES)
 
 
 class Watched:
@@ -68,8 +76,9 @@ class Watched:
 def test_fitting_holds_a_piece_at_a_time(monkeypatch):
     monkeypatch.setattr(preprocess, "MOST_NUMBERS", 1000)
     split = Watched(70, (5, 5, 3))  # of 75 numbers: 13 fit into a piece
-    fitted = preprocess.fit((jaxflow.Scale(), jaxflow.Standardize()), split)
-    assert split.asked == [1, 13, 13, 13, 13, 13, 5]  # Scale looks at the dtype alone
+    transforms = (jaxflow.Scale(), jaxflow.Standardize())
+    fitted = preprocess.fit(transforms, split, Feature("image", split.shape, "uint8"))
+    assert split.asked == [13, 13, 13, 13, 13, 5]  # Scale looks at the dtype alone
     monkeypatch.undo()
     whole = split.rows(np.arange(70))["inputs"]
     np.testing.assert_allclose(fitted[1]["mean"], (whole / 255).mean((0, 1, 2)), rtol=1e-5)
@@ -100,4 +109,4 @@ def old_fit(transforms, inputs):
 @pytest.mark.parametrize("transforms", [(jaxflow.Standardize(),), (jaxflow.Scale(-1.0, 1.0), jaxflow.Standardize())])
 def test_pieces_fit_to_the_bits_that_whole_splits_did(transforms, dtype):
     inputs = (np.random.RandomState(0).rand(9001, 3, 5, 2) * 255).astype(dtype)
-    assert preprocess.fit(transforms, split_of(inputs)) == old_fit(transforms, inputs)
+    assert fit(transforms, inputs) == old_fit(transforms, inputs)

@@ -1,0 +1,31 @@
+"""Augmentations: pure functions (key, batch) -> batch that run inside the training step, and nowhere else.
+
+An augmentation is a frozen dataclass that is called. It changes inputs as preprocessing gives them; one whose class
+says `raw = True` changes them as they come, before. `geometry.py` moves images and volumes with their masks,
+`appearance.py` changes how inputs look, `mixing.py` joins examples.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+Batch = dict[str, jax.Array]
+
+
+def apply(augmentations: Sequence[Any], key: jax.Array, batch: Batch, raw: bool | None = None) -> Batch:
+    """Runs augmentations in order, each with a key of its own.
+
+    Args:
+      augmentations: an experiment's `augment`.
+      key: random key.
+      batch: "inputs", "targets" and what else the augmentations look at.
+      raw: runs only those that change raw inputs, or only the others; None runs all.
+
+    Returns:
+      The batch, changed.
+    """
+    for position, augmentation in enumerate(augmentations):
+        if raw is None or getattr(augmentation, "raw", False) == raw:
+            batch = augmentation(jax.random.fold_in(key, position), batch)
+    return batch

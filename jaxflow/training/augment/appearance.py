@@ -1,0 +1,71 @@
+"""How things look: augmentations that change values where they are."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from jaxflow.training.augment import Batch
+
+
+@dataclass(frozen=True)
+class ColorJitter:
+    """Changes brightness, contrast and saturation of each image at random; 0 is black, as after Scale(0.0, 1.0)."""
+
+    brightness: float = 0.2
+    """Largest change of the factor that all pixels are multiplied by."""
+    contrast: float = 0.2
+    """Largest change of the distance from the image's mean."""
+    saturation: float = 0.2
+    """Largest change of the distance of the channels from their mean; grey images have none."""
+
+    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
+        """Changes (batch, height, width, channel) inputs."""
+        images = batch["inputs"]
+        most = jnp.array([self.brightness, self.contrast, self.saturation])[:, None, None, None, None]
+        factors = 1 + most * jax.random.uniform(key, (3, images.shape[0], 1, 1, 1), minval=-1.0, maxval=1.0)
+        brightness, contrast, saturation = factors.astype(images.dtype)
+        images = images * brightness
+        mean = images.mean((1, 2, 3), keepdims=True)
+        images = mean + (images - mean) * contrast
+        grey = images.mean(-1, keepdims=True)
+        return batch | {"inputs": grey + (images - grey) * saturation}
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """Covers a square of each image; it may hang over the edge.
+
+    Source: T. DeVries and G. Taylor, Improved Regularization of Convolutional Neural Networks with Cutout, 2017.
+    """
+
+    size: int = 8
+    """Side of the square in pixels."""
+    value: float = 0.0
+    """What it is covered with, in the units that preprocessing gives."""
+
+    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
+        """Covers parts of (batch, height, width, channel) inputs."""
+        images = batch["inputs"]
+
+        def covered(key: jax.Array, length: int) -> jax.Array:
+            first = jax.random.randint(key, (images.shape[0], 1), 0, length) - self.size // 2
+            places = jnp.arange(length)
+            return (places >= first) & (places < first + self.size)  # (batch, length)
+
+        rows, columns = (covered(k, length) for k, length in zip(jax.random.split(key), images.shape[1:3]))
+        square = rows[:, :, None, None] & columns[:, None, :, None]
+        return batch | {"inputs": jnp.where(square, jnp.asarray(self.value, images.dtype), images)}
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Adds Gaussian noise to inputs of any shape."""
+
+    deviation: float = 0.05
+    """Standard deviation, in the units that preprocessing gives."""
+
+    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
+        """Adds noise to (batch, ...) inputs."""
+        inputs = batch["inputs"]
+        return batch | {"inputs": inputs + self.deviation * jax.random.normal(key, inputs.shape, inputs.dtype)}

@@ -1,0 +1,145 @@
+"""Where things are: augmentations that move images and volumes, and masks with them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from jaxflow.data.dataset import VOID
+from jaxflow.training.augment import Batch
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Mirrors each image left to right with probability one half, or a volume along any of its axes."""
+
+    probability: float = 0.5
+    """Probability that an image is mirrored, for each axis by itself."""
+    axes: tuple[int, ...] = (1,)
+    """Axes that are mirrored: 0 is up and down of an image, 1 left and right; a volume has three."""
+
+    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
+        """Flips (batch, *places, channel) inputs, and masks."""
+        chosen = jax.random.bernoulli(key, self.probability, (len(self.axes), len(batch["inputs"])))
+
+        def flip(images: jax.Array) -> jax.Array:
+            for axis, mirrored in zip(self.axes, chosen):
+                mirrored = mirrored.reshape(-1, *(1,) * (images.ndim - 1))
+                images = jnp.where(mirrored, jnp.flip(images, axis + 1), images)
+            return images
+
+        return _move(batch, flip)
+
+
+@dataclass(frozen=True)
+class AlternatingFlip:
+    """Mirrors each image left to right in every other epoch; chance decides for each example in which.
+
+    Two epochs in a row then hold every image in both forms, where Flip would often show the same form twice. The batch
+    must say "index" and "epoch" of each example, as the batches of an experiment do.
+
+    Source: K. Jordan, 94% on CIFAR-10 in 3.29 seconds on a single GPU, 2024, section 3.6.
+    """
+
+    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
+        """Flips (batch, height, width, channel) inputs; which ones is no matter of the step's key."""
+        first = jax.vmap(lambda index: jax.random.bits(jax.random.fold_in(jax.random.key(0), index)))(batch["index"])
+        mirrored = (first + batch["epoch"].astype(jnp.uint32)) % 2 == 1
+        return _move(batch, lambda images: jnp.where(mirrored[:, None, None, None], images[:, :, ::-1], images))
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Pads each image and cuts a window of its own size out at random: a shift by up to `pad` pixels."""
+
+    pad: int = 4
+    """Pixels, or voxels, added on every side."""
+    mode: Literal["reflect", "zero"] = "reflect"
+    """What is added: the mirrored image, or zeros, which are void in a mask."""
+
+    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
+        """Shifts (batch, *places, channel) inputs, and masks."""
+        size, *places, _ = batch["inputs"].shape
+        offsets = jax.random.randint(key, (len(places), size, 1), 0, 2 * self.pad + 1)
+
+        def shift(images: jax.Array, outside: float = 0) -> jax.Array:
+            widths = ((0, 0), *((self.pad, self.pad),) * len(places), (0, 0))
+            how = {"mode": "reflect"} if self.mode == "reflect" else {"constant_values": outside}
+            images = jnp.pad(images, widths, **how)
+            for axis, (length, offset) in enumerate(zip(places, offsets), 1):
+                kept = offset + jnp.arange(length)  # (batch, length)
+                shape = [size if a == 0 else length if a == axis else 1 for a in range(images.ndim)]
+                images = jnp.take_along_axis(images, kept.reshape(shape), axis=axis)
+            return images
+
+        return _move(batch, shift, lambda masks: shift(masks, VOID))
+
+
+@dataclass(frozen=True)
+class Affine:
+    """Turns each image about its centre and zooms in or out, at random; around it is its mirror image."""
+
+    degrees: float = 15.0
+    """Largest angle, to either side."""
+    zoom: float = 0.1
+    """Largest change of size: with 0.1 by a factor from 0.9 to 1.1."""
+    axes: tuple[int, int] = (0, 1)
+    """The plane of a volume that is turned and zoomed in; an image has one."""
+
+    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
+        """Turns and zooms (batch, *places, channel) inputs, and masks, which take the class of the nearest place."""
+        angles, factors = jax.random.uniform(key, (2, len(batch["inputs"])), minval=-1.0, maxval=1.0)
+        angles, factors = angles * jnp.deg2rad(self.degrees), 1.0 + self.zoom * factors
+        axes = [axis + 1 for axis in self.axes]
+
+        def turned(images: jax.Array, nearest: bool = False) -> jax.Array:
+            planes = jnp.moveaxis(images, axes, (1, 2))
+            flat = planes.reshape(*planes.shape[:3], -1)  # (batch, height, width, rest)
+            return jnp.moveaxis(turn(flat, angles, factors, nearest).reshape(planes.shape), (1, 2), axes)
+
+        return _move(batch, turned, lambda masks: turned(masks, nearest=True))
+
+
+def turn(images: jax.Array, angles: jax.Array, factors: jax.Array, nearest: bool = False) -> jax.Array:
+    """Turns and zooms images about their centres.
+
+    Args:
+      images: (batch, height, width, channel).
+      angles: (batch,) radians, anticlockwise.
+      factors: (batch,) sizes; 2 shows everything twice as large.
+      nearest: takes the nearest pixel, for masks, in place of bilinear interpolation.
+
+    Returns:
+      Array like `images`.
+    """
+    height, width = images.shape[1:3]
+    rows, columns = jnp.arange(height) - (height - 1) / 2, jnp.arange(width) - (width - 1) / 2
+    grid = jnp.stack(jnp.meshgrid(rows, columns, indexing="ij"))  # (axis, height, width)
+
+    def one(image: jax.Array, angle: jax.Array, factor: jax.Array) -> jax.Array:
+        sine, cosine = jnp.sin(angle) / factor, jnp.cos(angle) / factor
+        back = jnp.array([[cosine, sine], [-sine, cosine]])  # where each pixel comes from
+        places = jnp.einsum("ij,jhw->ihw", back, grid, precision="highest")
+        places += jnp.array([height - 1, width - 1])[:, None, None] / 2
+
+        def channel(plane: jax.Array) -> jax.Array:
+            return jax.scipy.ndimage.map_coordinates(plane, list(places), order=0 if nearest else 1, mode="mirror")
+
+        return jax.vmap(channel, in_axes=-1, out_axes=-1)(image)
+
+    return jax.vmap(one)(images, angles, factors)
+
+
+def _move(
+    batch: Batch,
+    move: Callable[[jax.Array], jax.Array],
+    move_masks: Callable[[jax.Array], jax.Array] | None = None,
+) -> Batch:
+    """Moves inputs, (batch, *places, channel), and masks where targets are such: (batch, *places)."""
+    inputs, targets = batch["inputs"], batch.get("targets")
+    moved = {"inputs": move(inputs)}
+    if targets is not None and targets.ndim > 2 and targets.shape == inputs.shape[:-1]:
+        moved["targets"] = (move_masks or move)(targets[..., None])[..., 0]
+    return batch | moved
