@@ -52,10 +52,10 @@ def describe(dataset: Dataset, samples: Mapping[str, Sample]) -> dict[str, Any]:
         "sampled": {name: len(s.indices) for name, s in samples.items() if len(s.indices) < len(dataset.splits[name])},
         "inputs": _describe_inputs(dataset, samples["train"]),
     }
-    if dataset.encoding is not None:
+    if dataset.encoding is not None and "columns" in dataset.encoding:
         columns = dataset.encoding["columns"]
         numbers["columns"] = [{name: column[name] for name in ("name", "kind", "missing")} for column in columns]
-    if samples["train"].inputs.ndim == 2:
+    if dataset.schema.inputs.kind == "vector" and samples["train"].inputs.ndim == 2:
         numbers["features"] = _describe_features(dataset, samples["train"])
     return numbers
 
@@ -85,6 +85,12 @@ def correlations(dataset: Dataset, inputs: np.ndarray, targets: np.ndarray) -> n
     return np.abs(np.divide(x.T @ y, scale, out=np.zeros_like(scale), where=scale > 0)).max(1)
 
 
+def class_counts(dataset: Dataset, split: Split) -> np.ndarray:
+    """Counts how many examples, or known places of examples, a split has of each class; (classes,)."""
+    targets = split.targets
+    return np.bincount(targets[targets >= 0], minlength=len(dataset.schema.target.names))
+
+
 def parts(chosen: np.ndarray) -> list[np.ndarray]:
     """Cuts indices into pieces that are read at once."""
     return [chosen[first : first + AT_ONCE] for first in range(0, len(chosen), AT_ONCE)]
@@ -92,7 +98,7 @@ def parts(chosen: np.ndarray) -> list[np.ndarray]:
 
 def _describe_targets(dataset: Dataset, split: Split) -> dict[str, Any]:
     if dataset.schema.target.kind == "class":
-        counts = np.bincount(split.targets, minlength=len(dataset.schema.target.names))
+        counts = class_counts(dataset, split)
         return {"examples": len(split), "classes": dict(zip(dataset.schema.target.names, counts.tolist()))}
     columns = zip(dataset.schema.target.names, split.targets.T.astype(np.float64))
     return {"examples": len(split), "targets": {name: _summary(column) for name, column in columns}}

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxflow.console import track
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.describe import Sample, correlations, feature_names, parts
+from jaxflow.data.describe import Sample, class_counts, correlations, feature_names, parts
 from jaxflow.data.duplicates import across_splits, exact_groups, near_pairs, thumbnails
 
 # Examples that are named where there are more.
@@ -48,7 +48,7 @@ def look(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
     findings = [*_doubles(dataset), *_balance(dataset), *_suspects(dataset, samples["train"])]
     if dataset.schema.inputs.kind == "image":
         findings += _blank_images(dataset, samples)
-    elif samples["train"].inputs.ndim == 2:
+    elif dataset.schema.inputs.kind == "vector" and samples["train"].inputs.ndim == 2:
         findings += _odd_features(dataset, samples["train"])
     return sorted(findings, key=lambda finding: WEIGHTS.index(finding.weight))
 
@@ -118,7 +118,7 @@ def _balance(dataset: Dataset) -> list[Finding]:
     if dataset.schema.target.kind != "class":
         return []
     names, findings = dataset.schema.target.names, []
-    counts = {name: np.bincount(s.targets, minlength=len(names)) for name, s in dataset.splits.items()}
+    counts = {name: class_counts(dataset, split) for name, split in dataset.splits.items()}
     train = counts["train"]
     if train.max() > 10 * max(train.min(), 1):
         most, least = names[train.argmax()], names[train.argmin()]
@@ -180,7 +180,7 @@ def _odd_features(dataset: Dataset, sample: Sample) -> list[Finding]:
 
 def _suspects(dataset: Dataset, sample: Sample, most: int = 2000) -> list[Finding]:
     """Finds labels that a simple model, which did not see them, is sure are others."""
-    if dataset.schema.target.kind != "class":
+    if dataset.schema.target.kind != "class" or dataset.schema.target.over:
         return []
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_predict

@@ -60,13 +60,28 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
 def _draw(experiment: Experiment, dataset: Dataset, samples: dict[str, Sample], folder: Path) -> list[tuple[str, Path]]:
     figures = [("What is to be predicted", folder / "data_targets.png")]
     data_figures.targets(dataset, figures[-1][1])
-    if dataset.schema.inputs.kind == "image":
-        figures.append(("Examples of the training split", folder / "data_examples.png"))
-        data_figures.contact_sheet(dataset, samples["train"], figures[-1][1])
-        if experiment.augment:
-            figures.append(("Augmentations, each by itself", folder / "data_augment.png"))
-            data_figures.before_and_after(_augmented(experiment, dataset, samples["train"]), figures[-1][1])
+    by_kind = {"image": _draw_images}
+    draw = by_kind.get(dataset.schema.inputs.kind, _draw_vectors)
+    return figures + draw(experiment, dataset, samples, folder)
+
+
+def _draw_images(
+    experiment: Experiment, dataset: Dataset, samples: dict[str, Sample], folder: Path
+) -> list[tuple[str, Path]]:
+    figures = [("Examples of the training split", folder / "data_examples.png")]
+    data_figures.contact_sheet(dataset, samples["train"], figures[-1][1])
+    if experiment.augment:
+        figures.append(("Augmentations, each by itself", folder / "data_augment.png"))
+        data_figures.before_and_after(_augmented(experiment, dataset, samples["train"]), figures[-1][1])
     figures.append(("Distributions", folder / "data_distributions.png"))
+    data_figures.distributions(dataset, samples, figures[-1][1])
+    return figures
+
+
+def _draw_vectors(
+    experiment: Experiment, dataset: Dataset, samples: dict[str, Sample], folder: Path
+) -> list[tuple[str, Path]]:
+    figures = [("Distributions", folder / "data_distributions.png")]
     data_figures.distributions(dataset, samples, figures[-1][1])
     if samples["train"].inputs.ndim == 2:
         figures.append(("Correlations between features", folder / "data_correlations.png"))

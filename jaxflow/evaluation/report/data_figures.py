@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.describe import Sample, feature_names
+from jaxflow.data.describe import Sample, class_counts, feature_names
 from jaxflow.evaluation.report.figures import save, show_image
 
 MOST_FEATURES = 24
@@ -34,7 +34,8 @@ def targets(dataset: Dataset, path: Path) -> None:
     figure = Figure(figsize=(max(5, 0.45 * len(names) + 2), 3.4), layout="constrained")
     axes, width = figure.add_subplot(), 0.8 / len(dataset.splits)
     for number, (split, part) in enumerate(dataset.splits.items()):
-        shares = np.bincount(part.targets, minlength=len(names)) / len(part)
+        counts = class_counts(dataset, part)
+        shares = counts / counts.sum()
         axes.bar(np.arange(len(names)) + number * width, shares, width, label=split)
     if len(names) <= 40:
         axes.set_xticks(np.arange(len(names)) + 0.4 - width / 2, names, rotation=45 if len(names) > 5 else 0)
