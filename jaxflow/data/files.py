@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data import images
+from jaxflow.data import images, volumes
 from jaxflow.data.dataset import Feature
 from jaxflow.errors import UserError
 
@@ -26,15 +27,21 @@ class Kind:
       plural: what they are called.
       suffixes: how their names end, in lower case.
       read: (path, feature) -> array of the feature's shape and dtype; raises UserError.
+      read_mask: (path of the input, path of its mask, feature) -> (*places,) int16, resized like the input, VOID
+        outside of it; raises UserError. None where there are no masks.
     """
 
     plural: str
     suffixes: tuple[str, ...]
     read: Callable[[Path, Feature], np.ndarray]
+    read_mask: Callable[[Path, Path, Feature], np.ndarray] | None = None
 
 
 # By the kind of their feature.
-KINDS = {"image": Kind("images", images.SUFFIXES, images.read_image)}
+KINDS = {
+    "image": Kind("images", images.SUFFIXES, images.read_image, images.read_mask),
+    "volume": Kind("volumes", volumes.SUFFIXES, volumes.read_volume, volumes.read_mask),
+}
 
 
 def find_files(folder: Path, kind: Kind) -> list[str]:
@@ -95,16 +102,33 @@ def read_files(paths: Sequence[Path], feature: Feature) -> Iterator[np.ndarray |
       For each an array of the feature's shape and dtype; or the error that says why it cannot be read.
     """
     read = KINDS[feature.kind].read
+    return _read_all(lambda path: read(path, feature), paths)
 
-    def attempt(path: Path) -> np.ndarray | UserError:
+
+def read_masks(paths: Sequence[tuple[Path, Path]], feature: Feature) -> Iterator[np.ndarray | UserError]:
+    """Reads masks as `read_files` does.
+
+    Args:
+      paths: an input and its mask, each.
+      feature: what the inputs shall be.
+
+    Yields:
+      For each (*places,) int16 values as the file has them, VOID outside of it; or the error that says what is wrong.
+    """
+    read = KINDS[feature.kind].read_mask
+    return _read_all(lambda pair: read(*pair, feature), paths)
+
+
+def _read_all(read: Callable[[Any], np.ndarray], items: Sequence[Any]) -> Iterator[np.ndarray | UserError]:
+    def attempt(item: Any) -> np.ndarray | UserError:
         try:
-            return read(path, feature)
+            return read(item)
         except UserError as error:
             return error
 
     with ThreadPoolExecutor() as pool:  # decoders work without the interpreter's lock
-        for first in range(0, len(paths), AT_ONCE):
-            yield from pool.map(attempt, paths[first : first + AT_ONCE])
+        for first in range(0, len(items), AT_ONCE):
+            yield from pool.map(attempt, items[first : first + AT_ONCE])
 
 
 def _is_text(name: str) -> bool:

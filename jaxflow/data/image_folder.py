@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from jaxflow.data.dataset import Dataset, Feature
 from jaxflow.data.labelled_folder import check_there, load_labelled
@@ -42,15 +42,7 @@ class ImageFolder:
     """Images that may be unreadable; they are left out, and counted. One more stops the run and names it."""
 
     def __post_init__(self) -> None:
-        sides = self.size if isinstance(self.size, tuple) else ()
-        if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
-            raise UserError(f"data.size is {self.size}; it is a height and a width in pixels, for example (128, 128)")
-        if self.channels not in MODES:
-            raise UserError(f"data.channels is {self.channels}; images have 1 (grey), 3 (RGB) or 4 (RGBA)")
-        if self.resize not in ("stretch", "crop"):
-            raise UserError(f"data.resize is {self.resize!r}; it is 'stretch' or 'crop'")
-        if self.max_corrupt < 0:
-            raise UserError(f"data.max_corrupt is {self.max_corrupt}; it must be 0 or more")
+        check_images(self)
 
     def load(self) -> Dataset:
         """Finds the images, reads each once and splits them; an image's id is its path below the folder, with slashes.
@@ -68,3 +60,16 @@ class ImageFolder:
         return load_labelled(
             folder, self.labels, feature, self.split, in_memory=self.in_memory, max_corrupt=self.max_corrupt
         )
+
+
+def check_images(source: Any) -> None:
+    """Refuses sizes and channels that no image has."""
+    sides = source.size if isinstance(source.size, tuple) else ()
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise UserError(f"data.size is {source.size}; it is a height and a width in pixels, for example (128, 128)")
+    if source.channels not in MODES:
+        raise UserError(f"data.channels is {source.channels}; images have 1 (grey), 3 (RGB) or 4 (RGBA)")
+    if source.resize not in ("stretch", "crop"):
+        raise UserError(f"data.resize is {source.resize!r}; it is 'stretch' or 'crop'")
+    if source.max_corrupt < 0:
+        raise UserError(f"data.max_corrupt is {source.max_corrupt}; it must be 0 or more")

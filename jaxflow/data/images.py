@@ -1,7 +1,9 @@
 """Image files as arrays of one shape, made the same way in training, evaluation and prediction."""
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -10,6 +12,7 @@ from jaxflow.data.dataset import Feature
 from jaxflow.data.records import MODES
 from jaxflow.errors import UserError
 
+T = TypeVar("T")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 # What turns an image upright, by its EXIF orientation.
 UPRIGHT = {
@@ -40,21 +43,64 @@ def read_image(path: Path, feature: Feature) -> np.ndarray:
       UserError: the file holds no image, only part of one, or one far too large; or its size differs from the
         feature's, which does not resize.
     """
-    height, width, channels = feature.shape
+    mode = MODES[feature.shape[-1]]
+    image = _open(path, lambda opened: _upright(_in_mode(_in_eight_bits(opened), mode), _orientation(opened)))
+    # Bilinear over as many pixels as one pixel of the result covers: no aliasing, and no overshoot.
+    return np.array(_resize(path, image, feature, Image.Resampling.BILINEAR)).reshape(feature.shape)
+
+
+def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
+    """Reads the mask of an image: resized as the image is, each pixel taking the value of the nearest.
+
+    Args:
+      path: the image.
+      mask_path: an image of grey levels or with a palette, whose numbers are those of classes.
+      feature: what the image becomes.
+
+    Returns:
+      (height, width) int16 values.
+
+    Raises:
+      UserError: the file holds no mask, or one of another size than the image.
+    """
+    size = _open(path, lambda opened: opened.size[:: -1 if _orientation(opened) >= 5 else 1])
+    mask = _open(mask_path, lambda opened: _upright(opened.copy(), _orientation(opened)))
+    if mask.mode not in ("1", "L", "P", "I", "I;16"):
+        raise UserError(
+            f"{mask_path} has colours (mode {mask.mode}); a mask holds numbers of classes, as grey levels or a palette"
+        )
+    if mask.size != size:
+        raise UserError(
+            f"{mask_path} is {mask.width}x{mask.height} pixels and its image {path.name} {size[0]}x{size[1]}; "
+            "a mask has the size of its image"
+        )
+    levels = np.asarray(mask).astype(np.int64)
+    if levels.max() > np.iinfo(np.int16).max:
+        raise UserError(f"{mask_path} holds the value {levels.max()}; classes are numbers from 0 to 32767")
+    # As floats: Pillow resizes no other numbers above 255, and the nearest is taken as it is.
+    floats = Image.fromarray(levels.astype(np.float32))
+    return np.array(_resize(mask_path, floats, feature, Image.Resampling.NEAREST)).astype(np.int16)
+
+
+def _open(path: Path, take: Callable[[Image.Image], T]) -> T:
+    """Takes something of an image file, or says in one line why that cannot be."""
     try:
         with Image.open(path) as opened:
-            image = _upright(_in_mode(_in_eight_bits(opened), MODES[channels]), _orientation(opened))
+            return take(opened)
     except MemoryError:
         raise
     except Exception as error:  # each of Pillow's plugins raises what it likes
         raise UserError(f"{path} cannot be read as an image: {_why(path, error)}") from error
-    if image.size != (width, height):
-        if feature.resize == "none":
-            raise UserError(f"{path} is {image.width}x{image.height} pixels; the model takes {width}x{height}")
-        # Bilinear over as many pixels as one pixel of the result covers: no aliasing, and no overshoot.
-        box = _centre(image.size, (width, height)) if feature.resize == "crop" else None
-        image = image.resize((width, height), Image.Resampling.BILINEAR, box)
-    return np.array(image).reshape(feature.shape)
+
+
+def _resize(path: Path, image: Image.Image, feature: Feature, resampling: Image.Resampling) -> Image.Image:
+    height, width = feature.shape[:2]
+    if image.size == (width, height):
+        return image
+    if feature.resize == "none":
+        raise UserError(f"{path} is {image.width}x{image.height} pixels; the model takes {width}x{height}")
+    box = _centre(image.size, (width, height)) if feature.resize == "crop" else None
+    return image.resize((width, height), resampling, box)
 
 
 def _in_eight_bits(image: Image.Image) -> Image.Image:

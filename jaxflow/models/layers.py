@@ -105,12 +105,12 @@ CONV_INITS = {
 
 
 class Conv(nn.Module):
-    """A two-dimensional convolution over (batch, height, width, channel), max-pooled where asked."""
+    """A convolution over (batch, *space, channel), max-pooled where asked."""
 
     features: int
     """Output channels."""
     kernel: int = 3
-    """Height and width of the window."""
+    """Side of the window."""
     padding: Literal["VALID", "SAME"] = "VALID"
     """VALID shrinks the image by kernel - 1; SAME keeps its size."""
     strides: int = 1
@@ -126,8 +126,8 @@ class Conv(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        shape = (self.kernel, self.kernel, inputs.shape[-1], self.features)
-        kernel = self.param("kernel", CONV_INITS[self.kernel_init], shape)
+        window = (self.kernel,) * (inputs.ndim - 2)
+        kernel = self.param("kernel", CONV_INITS[self.kernel_init], (*window, inputs.shape[-1], self.features))
         outputs = ops.conv(inputs.astype(self.dtype), kernel.astype(self.dtype), self.strides, self.padding)
         if self.pool > 1:
             # Before the bias: max(x + b) = max(x) + b to the bit, and there is less to add.

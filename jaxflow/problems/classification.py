@@ -3,13 +3,14 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxflow.errors import UserError
+from jaxflow.problems.class_weights import ClassWeights, check_weights, fit_weights, weighted
 from jaxflow.problems.losses import softmax_cross_entropy
 from jaxflow.problems.metrics import Mean
 
@@ -21,7 +22,7 @@ class Classification:
     label_smoothing: float = 0.0
     """Share of each label's probability that is spread evenly over all classes."""
 
-    class_weights: Literal["none", "balanced"] | tuple[float, ...] = "none"
+    class_weights: ClassWeights = "none"
     """How much the loss of an example counts, by its class: alike; "balanced" in inverse proportion to the class's
     training examples, so that every class counts as much as any other; or a number for each class."""
 
@@ -29,11 +30,7 @@ class Classification:
 
     def fit(self, targets: np.ndarray) -> "Classification":
         """Takes the weights of balanced classes from the training split's (examples,) labels."""
-        if self.class_weights != "balanced":
-            return self
-        counts = np.bincount(targets)
-        weights = len(targets) / np.count_nonzero(counts) / np.maximum(counts, 1)  # their mean over examples is 1
-        return dataclasses.replace(self, class_weights=tuple(weights.tolist()))
+        return dataclasses.replace(self, class_weights=fit_weights(self.class_weights, targets))
 
     def outputs(self, schema: Any) -> int:
         """Counts the model's outputs: one logit for each class of the data's schema.
@@ -47,10 +44,14 @@ class Classification:
                 f"problem Classification predicts classes, and the data has numbers ({numbers}); "
                 "use problem=Regression()"
             )
-        given, count = self.class_weights, len(schema.target.names)
-        if isinstance(given, tuple) and (len(given) != count or not all(0 <= weight < np.inf for weight in given)):
-            raise UserError(f"problem.class_weights is {given}; give {count} numbers, 0 or more, one for each class")
-        return count
+        if schema.target.over:
+            wanted = "LanguageModelling" if schema.inputs.kind == "tokens" else "Segmentation"
+            raise UserError(
+                "problem Classification predicts a class for each example, and the data has one for each of its "
+                f"places; use problem={wanted}()"
+            )
+        check_weights(self.class_weights, len(schema.target.names))
+        return len(schema.target.names)
 
     def losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         """Computes the loss of each example.
@@ -63,9 +64,7 @@ class Classification:
           (batch,) float32 cross-entropies in nats, times the weights of the classes.
         """
         losses = softmax_cross_entropy(outputs, targets, self.label_smoothing)
-        if not isinstance(self.class_weights, tuple):
-            return losses
-        return losses * jnp.array(self.class_weights, jnp.float32)[targets]
+        return weighted(losses, self.class_weights, targets)
 
     def predictions(self, outputs: jax.Array) -> jax.Array:
         """Turns (batch, classes) logits into probabilities."""

@@ -59,3 +59,68 @@ class RootMean(Mean):
     def compute(self) -> jax.Array:
         """Computes the root of the mean; NaN where there were no values."""
         return jnp.sqrt(super().compute())
+
+
+@flax.struct.dataclass
+class Overlap(clu.metrics.Metric):
+    """Intersection over union of predicted and true places: the mean over the classes that are in either.
+
+    Attributes:
+      both: (classes,) float32, weight of the places that have a class and are predicted to.
+      predicted: (classes,) float32, weight of the places that are predicted to have it.
+      true: (classes,) float32, weight of the places that have it.
+
+    Source: M. Everingham et al., The Pascal Visual Object Classes Challenge, IJCV 2015, section 4.
+    """
+
+    both: jax.Array
+    predicted: jax.Array
+    true: jax.Array
+
+    @classmethod
+    def of(cls, predicted: jax.Array, true: jax.Array, weights: jax.Array, classes: int) -> "Overlap":
+        """Sums up a batch.
+
+        Args:
+          predicted: (batch, *places) integers.
+          true: (batch, *places) integers; those outside 0..classes - 1 have weight 0.
+          weights: (batch, *places) float.
+          classes: how many there are.
+
+        Returns:
+          The metric of this batch.
+        """
+        place = tuple(range(predicted.ndim))
+
+        def one(label: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+            is_predicted, is_true = predicted == label, true == label
+            return tuple(
+                jnp.where(there, weights, 0.0).sum(place, dtype=jnp.float32)
+                for there in (is_predicted & is_true, is_predicted, is_true)
+            )
+
+        return cls(*jax.vmap(one)(jnp.arange(classes)))
+
+    def merge(self, other: "Overlap") -> "Overlap":
+        """Adds two metrics up."""
+        return jax.tree.map(jnp.add, self, other)
+
+    def compute(self) -> jax.Array:
+        """Computes the mean over classes; NaN where there are no places."""
+        return self._mean(self.both, self.predicted + self.true - self.both)
+
+    def _mean(self, part: jax.Array, whole: jax.Array) -> jax.Array:
+        there = whole > 0
+        return jnp.where(there, part / jnp.where(there, whole, 1.0), 0.0).sum() / there.sum()
+
+
+@flax.struct.dataclass
+class Dice(Overlap):
+    """Twice the intersection over the sum of both: the mean over the classes that are in either.
+
+    Source: L. R. Dice, Measures of the Amount of Ecologic Association Between Species, Ecology 26, 1945.
+    """
+
+    def compute(self) -> jax.Array:
+        """Computes the mean over classes; NaN where there are no places."""
+        return self._mean(2 * self.both, self.predicted + self.true)

@@ -107,6 +107,29 @@ class Standardize:
         return (inputs.astype(jnp.float32) - mean) / jnp.maximum(std, self.epsilon)
 
 
+@dataclass(frozen=True)
+class StandardizeEach:
+    """Subtracts each example's own mean and divides by its own standard deviation, for each channel.
+
+    For scans whose units differ from file to file.
+    """
+
+    epsilon: float = 1e-6
+    """Smallest standard deviation that is divided by; a constant example becomes 0."""
+
+    def fit(self, inputs: Inputs) -> list[float]:
+        """Takes nothing from the data."""
+        return []
+
+    def __call__(self, fitted: Sequence[float], inputs: jax.Array) -> jax.Array:
+        """Standardises (batch, *places, channel) inputs to float32."""
+        inputs = inputs.astype(jnp.float32)
+        places = tuple(range(1, inputs.ndim - 1))
+        # Shifted first: squares of large numbers would leave no digits for their differences.
+        inputs = inputs - inputs.mean(places, keepdims=True)
+        return inputs / jnp.maximum(jnp.sqrt(jnp.square(inputs).mean(places, keepdims=True)), self.epsilon)
+
+
 def fit(transforms: Sequence[Any], split: Split, feature: Feature) -> list[Any]:
     """Fits transforms one after the other, each on what the ones before it give.
 

@@ -170,7 +170,7 @@ class Program:
         outputs = jax.ShapeDtypeStruct((1, *target.over, width), jnp.float32)
         floats = jax.ShapeDtypeStruct((1, *target.over), jnp.float32)
         metrics = jax.eval_shape(self.experiment.problem.metrics, outputs, targets, floats, floats)
-        return self.layout.replicate({name: type(metric).empty() for name, metric in metrics.items()})
+        return self.layout.replicate(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), metrics))
 
 
 def _uses(jaxpr: Jaxpr, primitive: str) -> bool:

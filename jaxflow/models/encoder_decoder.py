@@ -1,0 +1,61 @@
+"""A plain network that answers for each pixel or voxel."""
+
+from typing import Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxflow.models import ops
+from jaxflow.models.layers import Activation, BatchNorm, Conv, Dropout, Dtype, activation
+
+
+class EncoderDecoder(nn.Module):
+    """Convolutions at coarser and coarser resolution, and back, for images and volumes of any size.
+
+    Each level takes up what the encoder saw at its resolution by adding it, as in LinkNet.
+
+    Source: O. Ronneberger et al., U-Net, MICCAI 2015; A. Chaurasia and E. Culurciello, LinkNet, VCIP 2017.
+    """
+
+    widths: tuple[int, ...] = (16, 32, 64)
+    """Channels at each resolution; each is half as fine as the one before."""
+    convolutions: int = 2
+    """3x3 (3x3x3) convolutions at each resolution, on the way down and on the way up."""
+    norm: Literal["none", "batch"] = "batch"
+    """Normalisation after each convolution, before the activation."""
+    activation: Activation = "relu"
+    """Activation after each convolution."""
+    dropout: float = 0.0
+    """Dropout rate at the coarsest resolution."""
+    dtype: Dtype = "float32"
+    """Dtype of the arithmetic; parameters and outputs stay float32."""
+    outputs: int | None = None
+    """Outputs for each place; None takes them from the problem."""
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
+        def block(x: jax.Array, width: int) -> jax.Array:
+            for _ in range(self.convolutions):
+                x = Conv(width, padding="SAME", kernel_init="he", dtype=self.dtype)(x)
+                x = BatchNorm(dtype=self.dtype)(x, train) if self.norm == "batch" else x
+                x = activation(self.activation)(x)
+            return x
+
+        places = inputs.shape[1:-1]
+        coarsest = 2 ** (len(self.widths) - 1)
+        # Mirrored at the far edges until every resolution has whole pixels; what is predicted there is cut off.
+        filled = [(0, -size % coarsest) for size in places]
+        x = jnp.pad(inputs, [(0, 0), *filled, (0, 0)], mode="symmetric")
+        seen = []
+        for width in self.widths[:-1]:
+            seen.append(block(x, width))
+            x = ops.max_pool(seen[-1])
+        x = Dropout(self.dropout)(block(x, self.widths[-1]), train)
+        for skip in reversed(seen):
+            x = Conv(skip.shape[-1], kernel=1, dtype=self.dtype)(x)
+            for axis in range(1, x.ndim - 1):
+                x = jnp.repeat(x, 2, axis)
+            x = block(x + skip, skip.shape[-1])
+        x = Conv(self.outputs, kernel=1, dtype=self.dtype)(x)  # (batch, *places, outputs)
+        return x[(slice(None), *map(slice, places))].astype(jnp.float32)
