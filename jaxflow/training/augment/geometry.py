@@ -114,22 +114,37 @@ def turn(images: jax.Array, angles: jax.Array, factors: jax.Array, nearest: bool
     Returns:
       Array like `images`.
     """
+    sine, cosine = jnp.sin(angles) / factors, jnp.cos(angles) / factors
+    back = jnp.stack([jnp.stack([cosine, sine], -1), jnp.stack([-sine, cosine], -1)], 1)
+    return warp(images, back, jnp.zeros((len(images), 2)), nearest)
+
+
+def warp(images: jax.Array, back: jax.Array, shift: jax.Array, nearest: bool = False) -> jax.Array:
+    """Moves images by affine maps about their centres; around an image is its mirror image.
+
+    Args:
+      images: (batch, height, width, channel).
+      back: (batch, 2, 2) from places of the result, in pixels from the centre, to those of the image.
+      shift: (batch, 2) pixels that are added to these.
+      nearest: takes the nearest pixel, for masks, in place of bilinear interpolation.
+
+    Returns:
+      Array like `images`.
+    """
     height, width = images.shape[1:3]
     rows, columns = jnp.arange(height) - (height - 1) / 2, jnp.arange(width) - (width - 1) / 2
     grid = jnp.stack(jnp.meshgrid(rows, columns, indexing="ij"))  # (axis, height, width)
 
-    def one(image: jax.Array, angle: jax.Array, factor: jax.Array) -> jax.Array:
-        sine, cosine = jnp.sin(angle) / factor, jnp.cos(angle) / factor
-        back = jnp.array([[cosine, sine], [-sine, cosine]])  # where each pixel comes from
+    def one(image: jax.Array, back: jax.Array, shift: jax.Array) -> jax.Array:
         places = jnp.einsum("ij,jhw->ihw", back, grid, precision="highest")
-        places += jnp.array([height - 1, width - 1])[:, None, None] / 2
+        places += shift[:, None, None] + jnp.array([height - 1, width - 1])[:, None, None] / 2
 
         def channel(plane: jax.Array) -> jax.Array:
             return jax.scipy.ndimage.map_coordinates(plane, list(places), order=0 if nearest else 1, mode="mirror")
 
         return jax.vmap(channel, in_axes=-1, out_axes=-1)(image)
 
-    return jax.vmap(one)(images, angles, factors)
+    return jax.vmap(one)(images, back, shift)
 
 
 def _move(

@@ -1,0 +1,126 @@
+"""RandAugment: some changes of equal strength, drawn anew for each image."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from jaxflow.errors import UserError
+from jaxflow.training.augment import Batch
+from jaxflow.training.augment.geometry import warp
+
+# Strength 1 turns by this many degrees, shears by this slope, and shifts by this share of the image.
+DEGREES, SLOPE, SHIFT = 30.0, 0.3, 0.3
+# What moves comes first, then what changes values.
+MOVES = ("identity", "turn", "shear rows", "shear columns", "shift rows", "shift columns")
+CHANGES = ("brightness", "contrast", "colour", "sharpness", "posterize", "solarize", "autocontrast", "equalize")
+LEVELS = 256
+
+
+@dataclass(frozen=True)
+class RandAugment:
+    """Changes each image by `count` of fourteen operations, drawn at random with one strength for all.
+
+    For images of 0 to 1, as after Scale(0.0, 1.0). What moves in from outside is the image's mirror image, so targets
+    that are masks are refused. All operations are computed for every image and one is kept, as a device does best.
+
+    Source: E. D. Cubuk et al., RandAugment: Practical Automated Data Augmentation with a Reduced Search Space, 2020.
+    """
+
+    count: int = 2
+    """Operations on each image, one after the other."""
+    strength: float = 0.3
+    """How strong they are, from 0 (none) to 1; 0.3 is the paper's magnitude of 9 of 30."""
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise UserError(f"augment.count is {self.count}; it must be 1 or more")
+        if isinstance(self.strength, int | float) and not 0 <= self.strength <= 1:
+            raise UserError(f"augment.strength is {self.strength}; it must be in [0, 1]")
+
+    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
+        """Changes (batch, height, width, channel) inputs."""
+        if batch["targets"].shape == batch["inputs"].shape[:-1]:
+            raise UserError("RandAugment moves images and not their masks; use Flip, Crop, Affine and ColorJitter")
+        images = batch["inputs"]
+        for number in range(self.count):
+            operation_key, sign_key = jax.random.split(jax.random.fold_in(key, number))
+            chosen = jax.random.randint(operation_key, (len(images),), 0, len(MOVES) + len(CHANGES))
+            signs = jax.random.rademacher(sign_key, (len(images),), images.dtype)
+            moved = _move(images, chosen, signs * self.strength)
+            images = _change(moved, chosen - len(MOVES), signs * self.strength)
+        return batch | {"inputs": images}
+
+
+def _move(images: jax.Array, chosen: jax.Array, strength: jax.Array) -> jax.Array:
+    """Warps the images for which a move was chosen; the others come back to the bit."""
+
+    def of(name: str) -> jax.Array:
+        return jnp.where(chosen == MOVES.index(name), strength, 0.0)
+
+    height, width = images.shape[1:3]
+    sine, cosine = jnp.sin(of("turn") * jnp.deg2rad(DEGREES)), jnp.cos(of("turn") * jnp.deg2rad(DEGREES))
+    shear_rows, shear_columns = of("shear rows") * SLOPE, of("shear columns") * SLOPE
+    back = jnp.stack([jnp.stack([cosine, sine + shear_rows], -1), jnp.stack([shear_columns - sine, cosine], -1)], 1)
+    shift = jnp.stack([of("shift rows") * SHIFT * height, of("shift columns") * SHIFT * width], -1)
+    stays = (chosen == 0) | (chosen >= len(MOVES))
+    return jnp.where(stays[:, None, None, None], images, warp(images, back, shift))
+
+
+def _change(images: jax.Array, chosen: jax.Array, strength: jax.Array) -> jax.Array:
+    """Changes the values of the images for which a change was chosen; the others come back to the bit."""
+    strength, size = strength[:, None, None, None], jnp.abs(strength)[:, None, None, None]
+    grey = images.mean(-1, keepdims=True)
+
+    def away_from(other: jax.Array) -> jax.Array:
+        """Blends, as Pillow's ImageEnhance: 0 is the other image, 1 this one, and 2 as far on the other side."""
+        return other + (1 + 0.9 * strength) * (images - other)
+
+    changed: dict[str, Callable[[], jax.Array]] = {
+        "brightness": lambda: away_from(jnp.zeros_like(images)),
+        "contrast": lambda: away_from(grey.mean((1, 2), keepdims=True)),
+        "colour": lambda: away_from(grey),
+        "sharpness": lambda: away_from(_blurred(images)),
+        # From 8 bits down to 4.
+        "posterize": lambda: _steps(images, jnp.exp2(jnp.round(8 - 4 * size))),
+        "solarize": lambda: jnp.where(images < 1 - size, images, 1 - images),
+        "autocontrast": lambda: _stretched(images),
+        "equalize": lambda: _equalized(images),
+    }
+    for number, name in enumerate(CHANGES):
+        images = jnp.where((chosen == number)[:, None, None, None], jnp.clip(changed[name](), 0.0, 1.0), images)
+    return images
+
+
+def _blurred(images: jax.Array) -> jax.Array:
+    """Takes the mean of each pixel and its neighbours, its own weight five times theirs; the border stays."""
+    size = images.shape[1:3]
+    total = 4 * images[:, 1:-1, 1:-1]
+    for row in range(3):
+        for column in range(3):
+            total += images[:, row : size[0] - 2 + row, column : size[1] - 2 + column]
+    return images.at[:, 1:-1, 1:-1].set(total / 13)
+
+
+def _steps(images: jax.Array, levels: jax.Array) -> jax.Array:
+    return jnp.floor(images * (levels - 1e-3)) / levels
+
+
+def _stretched(images: jax.Array) -> jax.Array:
+    low, high = images.min((1, 2), keepdims=True), images.max((1, 2), keepdims=True)
+    return jnp.where(high > low, (images - low) / jnp.where(high > low, high - low, 1.0), images)
+
+
+def _equalized(images: jax.Array) -> jax.Array:
+    """Gives every level of a channel about the same number of pixels."""
+
+    def plane(values: jax.Array) -> jax.Array:
+        level = jnp.clip(jnp.round(values * (LEVELS - 1)), 0, LEVELS - 1).astype(jnp.int32)
+        counts = jnp.bincount(level.reshape(-1), length=LEVELS)
+        darker = jnp.cumsum(counts) - counts
+        most = darker[level.max()]  # the darkest level becomes 0, the brightest 1
+        return jnp.where(most > 0, darker[level] / jnp.maximum(most, 1), values).astype(values.dtype)
+
+    # (batch, height, width, channel) -> each plane by itself
+    return jax.vmap(jax.vmap(plane, in_axes=-1, out_axes=-1))(images)

@@ -1,0 +1,66 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxflow
+from jaxflow.training import augment
+from jaxflow.training.steps import make_sums
+
+KEY = jax.random.key(0)
+IMAGES = jnp.asarray(np.random.RandomState(0).rand(64, 6, 8, 3), jnp.float32)
+BATCH = {"inputs": IMAGES, "targets": jnp.arange(64, dtype=jnp.int32) % 5}
+
+
+def test_mixup_adds_inputs_in_the_shares_it_says():
+    mixed = jaxflow.Mixup(1.0)(KEY, BATCH)
+    share = np.asarray(mixed["share"])
+    expected = share[:, None, None, None] * IMAGES + (1 - share)[:, None, None, None] * np.roll(IMAGES, 1, 0)
+    np.testing.assert_allclose(mixed["inputs"], expected, atol=1e-6)
+    np.testing.assert_array_equal(mixed["other"], np.roll(BATCH["targets"], 1))
+    np.testing.assert_array_equal(mixed["targets"], BATCH["targets"])
+    assert share.mean() == pytest.approx(0.5, abs=0.15)  # of 64 numbers between 0 and 1
+    assert len(np.unique(share)) == 64
+    extreme = np.asarray(jaxflow.Mixup(0.01)(KEY, BATCH)["share"])
+    assert np.minimum(extreme, 1 - extreme).max() < 0.3
+
+
+def test_cutmix_shares_are_those_of_the_pixels():
+    mixed = jaxflow.CutMix()(KEY, BATCH)
+    own = np.asarray((mixed["inputs"] == IMAGES).all(-1))
+    other = np.asarray((mixed["inputs"] == jnp.roll(IMAGES, 1, 0)).all(-1))
+    assert np.all(own ^ other)
+    np.testing.assert_allclose(mixed["share"], own.mean((1, 2)), atol=1e-6)
+    for part in other:  # a rectangle
+        rows, columns = part.any(1), part.any(0)
+        assert part.sum() == rows.sum() * columns.sum()
+    assert 0.3 < mixed["share"].mean() < 0.9
+
+
+@pytest.mark.parametrize("augmentation", [jaxflow.Mixup(0.4), jaxflow.CutMix()], ids=["mixup", "cutmix"])
+def test_the_loss_is_that_of_soft_labels(augmentation):
+    """Cross-entropy is linear in the target: both targets in their shares are one soft label."""
+    model, tx = jaxflow.MLP(hidden=(8,), outputs=5), optax.sgd(1.0)
+    state = jaxflow.init_state(model, tx, jax.random.key(1), IMAGES[:1])
+    mixed = augmentation(KEY, BATCH)
+    sums = make_sums(model, jaxflow.Classification(), augment=lambda key, batch: augmentation(KEY, batch))(state, BATCH)
+
+    def soft_loss(params):
+        logits = model.apply({"params": params}, mixed["inputs"], train=False)
+        share = mixed["share"][:, None]
+        soft = share * jax.nn.one_hot(mixed["targets"], 5) + (1 - share) * jax.nn.one_hot(mixed["other"], 5)
+        return optax.softmax_cross_entropy(logits, soft).sum()
+
+    loss, gradient = jax.value_and_grad(soft_loss)(state.params)
+    assert float(sums.metrics["loss"].total) == pytest.approx(float(loss), rel=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), sums.gradient, gradient)
+
+
+def test_joining_twice_or_joining_masks_is_refused():
+    with pytest.raises(jaxflow.UserError, match="joins examples twice"):
+        augment.apply((jaxflow.Mixup(), jaxflow.CutMix()), KEY, BATCH)
+    with pytest.raises(jaxflow.UserError, match="each place has a class"):
+        jaxflow.CutMix()(KEY, BATCH | {"targets": jnp.zeros(IMAGES.shape[:-1], jnp.int8)})
+    with pytest.raises(jaxflow.UserError, match=r"augment\.alpha is 0"):
+        jaxflow.Mixup(0)
