@@ -16,7 +16,7 @@ def get_config():
     return Experiment(
         data=VolumeMasks(
             "data/hippocampus",
-            size=(40, 56, 48),
+            size=(40, 56, 44),
             volumes="images",
             masks="labels",
             names=("background", "anterior", "posterior"),

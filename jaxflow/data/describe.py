@@ -8,8 +8,8 @@ import numpy as np
 
 from jaxflow.data.dataset import Dataset, Split
 
-# Examples of each split that statistics are taken of.
-SAMPLE = 10_000
+# Examples of each split that statistics are taken of, and the bytes that they may take.
+SAMPLE, SAMPLE_BYTES = 10_000, 1 << 29
 AT_ONCE = 512
 
 
@@ -27,7 +27,8 @@ class Sample:
 
 
 def take_sample(split: Split, most: int = SAMPLE) -> Sample:
-    """Draws up to `most` examples of a split, always the same ones."""
+    """Draws up to `most` examples of a split, fewer large ones, always the same."""
+    most = min(most, max(SAMPLE_BYTES * len(split) // split.nbytes, 1))
     chosen = np.arange(len(split))
     if len(split) > most:
         chosen = np.sort(np.random.RandomState(0).permutation(len(split))[:most])
@@ -98,8 +99,9 @@ def parts(chosen: np.ndarray) -> list[np.ndarray]:
 
 def _describe_targets(dataset: Dataset, split: Split) -> dict[str, Any]:
     if dataset.schema.target.kind == "class":
-        counts = class_counts(dataset, split)
-        return {"examples": len(split), "classes": dict(zip(dataset.schema.target.names, counts.tolist()))}
+        counts = dict(zip(dataset.schema.target.names, class_counts(dataset, split).tolist()))
+        void = {"void": int(np.sum(split.targets < 0))} if dataset.schema.target.over else {}
+        return {"examples": len(split), "classes": counts | void}
     columns = zip(dataset.schema.target.names, split.targets.T.astype(np.float64))
     return {"examples": len(split), "targets": {name: _summary(column) for name, column in columns}}
 
@@ -112,7 +114,7 @@ def _describe_inputs(dataset: Dataset, sample: Sample) -> dict[str, Any]:
         "shape": list(feature.shape),
         "dtype": feature.dtype,
         "range": [float(sample.inputs.min()), float(sample.inputs.max())],
-        **({"mean": flat.mean(0, dtype=np.float64).tolist()} if feature.kind == "image" else {}),
+        **({"mean": flat.mean(0, dtype=np.float64).tolist()} if feature.kind in ("image", "volume") else {}),
     }
 
 

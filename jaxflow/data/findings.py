@@ -46,8 +46,9 @@ def look(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
       Findings, the gravest first.
     """
     findings = [*_doubles(dataset), *_balance(dataset), *_suspects(dataset, samples["train"])]
-    if dataset.schema.inputs.kind == "image":
+    if dataset.schema.inputs.kind in ("image", "volume"):
         findings += _blank_images(dataset, samples)
+        findings += _units(samples["train"]) if dataset.schema.inputs.kind == "volume" else []
     elif dataset.schema.inputs.kind == "vector" and samples["train"].inputs.ndim == 2:
         findings += _odd_features(dataset, samples["train"])
     return sorted(findings, key=lambda finding: WEIGHTS.index(finding.weight))
@@ -118,12 +119,13 @@ def _balance(dataset: Dataset) -> list[Finding]:
     if dataset.schema.target.kind != "class":
         return []
     names, findings = dataset.schema.target.names, []
+    unit = "places" if dataset.schema.target.over else "examples"
     counts = {name: class_counts(dataset, split) for name, split in dataset.splits.items()}
     train = counts["train"]
     if train.max() > 10 * max(train.min(), 1):
         most, least = names[train.argmax()], names[train.argmin()]
         findings.append(
-            Finding("problem", f"class {most} has {train.max():,} training examples, class {least} {train.min():,}",
+            Finding("problem", f"class {most} has {train.max():,} training {unit}, class {least} {train.min():,}",
                     "accuracy says little here: look at each class, and find more examples of the rare ones")
         )  # fmt: skip
     for split, count in counts.items():
@@ -137,15 +139,26 @@ def _balance(dataset: Dataset) -> list[Finding]:
 
 
 def _blank_images(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
+    flat = 2 if dataset.schema.inputs.dtype == "uint8" else 1e-6  # standard deviations
     blank = [
         dataset.splits[name].id(int(sample.indices[row]))
         for name, sample in samples.items()
-        for row in np.flatnonzero(sample.inputs.reshape(len(sample.inputs), -1).std(1) < 2)
+        for row in np.flatnonzero(sample.inputs.reshape(len(sample.inputs), -1).std(1) < flat)
     ]
     if not blank:
         return []
-    return [Finding("problem", f"{len(blank)} images show nothing", "leave them out, or find the originals",
-                    tuple(blank[:SHOWN]))]  # fmt: skip
+    what = f"{len(blank)} {dataset.schema.inputs.kind}s show nothing"
+    return [Finding("problem", what, "leave them out, or find the originals", tuple(blank[:SHOWN]))]
+
+
+def _units(sample: Sample) -> list[Finding]:
+    """Looks whether volumes are in different units."""
+    spans = np.ptp(sample.inputs.reshape(len(sample.inputs), -1), axis=1)
+    least, most = spans[spans > 0].min(initial=np.inf), spans.max()
+    if most < 10 * least:
+        return []
+    return [Finding("problem", f"the values of one volume span {most:.4g}, those of another {least:.4g}",
+                    "scans differ in their units: use preprocess=(StandardizeEach(),)")]  # fmt: skip
 
 
 def _odd_features(dataset: Dataset, sample: Sample) -> list[Finding]:

@@ -68,10 +68,11 @@ def _read(path: Path) -> np.ndarray:
             loaded = np.load(path, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return loaded
-            names = list(loaded)
-            if len(names) != 1:
-                raise UserError(f"{path} holds the arrays {', '.join(names) or 'none'}; it takes one volume")
-            return loaded[names[0]]
+            with loaded:
+                names = list(loaded)
+                if len(names) != 1:
+                    raise UserError(f"{path} holds the arrays {', '.join(names) or 'none'}; it takes one volume")
+                return loaded[names[0]]
         except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise UserError(f"{path} cannot be read as a NumPy array: {error or type(error).__name__}") from error
     try:

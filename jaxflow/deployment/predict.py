@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from jaxflow.console import track
 from jaxflow.data.dataset import ArraySplit, Feature
@@ -40,7 +41,8 @@ def predict(
       experiment: the run's own, where paths or the like differ from its folder's.
 
     Returns:
-      The file written: id and what the problem says of each example, for classes the prediction, its probability and
+      The file written; masks lie beside it, in a folder of its name, PNG files of images and .npy files of volumes. It
+      has id and what the problem says of each example, for classes the prediction, its probability and
       that of each class, for numbers the predictions; for a submission id, which is the file's name without its suffix,
       and label, the probability of that class.
 
@@ -66,6 +68,8 @@ def predict(
     else:
         table = _submission(ids, predictions[:, names.index(submission)])
     try:
+        if schema.target.over and schema.inputs.kind in ("image", "volume"):
+            _write_masks(output.with_suffix(""), ids, predictions)
         write_table(output, table)
     except OSError as error:
         raise UserError(f"cannot write {output}: {error.strerror}; choose another --output") from error
@@ -117,6 +121,18 @@ def read_inputs(
             raise array
         inputs[row] = array
     return inputs, names
+
+
+def _write_masks(folder: Path, ids: Sequence[str], masks: np.ndarray) -> None:
+    """Writes each mask under its input's name, a number of a class for each place."""
+    for name, mask in zip(ids, masks):
+        # The whole name with its suffix: a.jpg and a.png are two images.
+        path = folder / f"{name}{'.png' if mask.ndim == 2 else '.npy'}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if mask.ndim == 2:
+            Image.fromarray(mask.astype(np.uint8 if mask.dtype == np.int8 else np.int32)).save(path)
+        else:
+            np.save(path, mask)
 
 
 def _submission(ids: Sequence[str], probabilities: np.ndarray) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.describe import Sample, describe, take_sample
 from jaxflow.data.findings import look
 from jaxflow.errors import UserError
-from jaxflow.evaluation.report import data_figures
+from jaxflow.evaluation.report import data_figures, mask_figures
 from jaxflow.evaluation.report.data_page import write_data_page
 from jaxflow.experiment import Experiment
 from jaxflow.rundir import write_atomically
@@ -60,7 +60,7 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
 def _draw(experiment: Experiment, dataset: Dataset, samples: dict[str, Sample], folder: Path) -> list[tuple[str, Path]]:
     figures = [("What is to be predicted", folder / "data_targets.png")]
     data_figures.targets(dataset, figures[-1][1])
-    by_kind = {"image": _draw_images}
+    by_kind = {"image": _draw_images, "volume": _draw_images}
     draw = by_kind.get(dataset.schema.inputs.kind, _draw_vectors)
     return figures + draw(experiment, dataset, samples, folder)
 
@@ -69,7 +69,13 @@ def _draw_images(
     experiment: Experiment, dataset: Dataset, samples: dict[str, Sample], folder: Path
 ) -> list[tuple[str, Path]]:
     figures = [("Examples of the training split", folder / "data_examples.png")]
-    data_figures.contact_sheet(dataset, samples["train"], figures[-1][1])
+    train, target = samples["train"], dataset.schema.target
+    if target.over:
+        apart = np.linspace(0, len(train.inputs) - 1, mask_figures.MOST).astype(int)  # neighbours are often alike
+        masks = (train.targets[apart],)
+        mask_figures.examples(train.inputs[apart], masks, ("mask",), target.names, figures[-1][1])
+    else:
+        data_figures.contact_sheet(dataset, train, figures[-1][1])
     if experiment.augment:
         figures.append(("Augmentations, each by itself", folder / "data_augment.png"))
         data_figures.before_and_after(_augmented(experiment, dataset, samples["train"]), figures[-1][1])
@@ -103,8 +109,16 @@ def _augmented(
         "index": jax.numpy.asarray(sample.indices[:count].astype(np.int32)),
         "epoch": jax.numpy.zeros(count, jax.numpy.int32),
     }
-    rows = [("as they are", images)]
+
+    def picture(batch: dict[str, jax.Array]) -> np.ndarray:
+        volumes = batch["inputs"].ndim == 5
+        shown = mask_figures.middle(np.asarray((batch["inputs"] - low) / jax.numpy.maximum(high - low, 1e-6)), volumes)
+        if not dataset.schema.target.over:
+            return shown
+        return mask_figures.shaded(np.clip(shown, 0, 1), mask_figures.middle(np.asarray(batch["targets"]), volumes))
+
+    rows = [("as they are", picture(batch))]
     for position, augmentation in enumerate(experiment.augment):
         key = jax.random.fold_in(jax.random.key(experiment.seed), position)
-        rows.append((type(augmentation).__name__, augmentation(key, batch)["inputs"]))
-    return [(name, np.asarray((row - low) / jax.numpy.maximum(high - low, 1e-6))) for name, row in rows]
+        rows.append((type(augmentation).__name__, picture(augmentation(key, batch))))
+    return rows

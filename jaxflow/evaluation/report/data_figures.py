@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.describe import Sample, class_counts, feature_names
 from jaxflow.evaluation.report.figures import save, show_image
+from jaxflow.evaluation.report.mask_figures import pictures_of
 
 MOST_FEATURES = 24
 
@@ -64,7 +65,7 @@ def contact_sheet(dataset: Dataset, sample: Sample, path: Path, columns: int = 8
     for row, (name, chosen) in enumerate(rows):
         for column, index in enumerate(chosen):
             axes = figure.add_subplot(len(rows), columns, row * columns + column + 1)
-            show_image(axes, sample.inputs[index])
+            show_image(axes, pictures_of(sample.inputs[index : index + 1])[0])
             if column == 0:
                 axes.set_title(name, fontsize=8, loc="left")
     save(figure, path)
@@ -78,7 +79,7 @@ def distributions(dataset: Dataset, samples: Mapping[str, Sample], path: Path) -
       samples: by split.
       path: PNG file to write.
     """
-    image = dataset.schema.inputs.kind == "image"
+    image = dataset.schema.inputs.kind in ("image", "volume")
     channels = dataset.schema.inputs.shape[-1]
     names = [f"channel {i}" for i in range(channels)] if image else feature_names(dataset)
     shown = min(len(names), MOST_FEATURES)

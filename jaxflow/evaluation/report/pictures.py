@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxflow.data.dataset import Schema, Split
-from jaxflow.evaluation.report import figures
+from jaxflow.evaluation.report import figures, mask_figures
 
 
 def draw(
@@ -33,7 +33,10 @@ def draw(
     """
     learning_curve = folder / "learning_curve.png"
     figures.learning_curve(lines, metrics, learning_curve)
-    by_kind = _of_numbers if schema.target.kind == "number" else _of_classes
+    if schema.target.kind == "number":
+        by_kind = _of_numbers
+    else:
+        by_kind = _of_masks if schema.target.over else _of_classes
     return [("Learning curve", learning_curve), *by_kind(schema, test, predictions, folder)]
 
 
@@ -42,6 +45,19 @@ def _of_numbers(schema: Schema, test: Split, predictions: np.ndarray, folder: Pa
     figures.predicted_against_true(test.targets, predictions, schema.target.names, against)
     figures.residuals(test.targets, predictions, schema.target.names, residuals)
     return [("Predicted against true, test split", against), ("Residuals of the test split", residuals)]
+
+
+def _of_masks(schema: Schema, test: Split, predictions: np.ndarray, folder: Path) -> list[tuple[str, Path]]:
+    names, masks, overlaps = schema.target.names, folder / "masks.png", folder / "overlaps.png"
+    chosen = np.unique(np.linspace(0, len(test) - 1, mask_figures.MOST).astype(int))
+    rows = test.rows(chosen)
+    both = (rows["targets"], predictions[chosen])
+    mask_figures.examples(rows["inputs"], both, ("true", "predicted"), names, masks)
+    mask_figures.overlaps(test.targets, predictions, names, overlaps)
+    drawn = [("Examples of the test split", masks), ("Overlap of truth and prediction", overlaps)]
+    known = test.targets >= 0
+    figures.confusion(test.targets[known], predictions[known], names, folder / "confusion.png")
+    return [*drawn, ("Confusion matrix of the test split's pixels or voxels", folder / "confusion.png")]
 
 
 def _of_classes(schema: Schema, test: Split, probabilities: np.ndarray, folder: Path) -> list[tuple[str, Path]]:

@@ -1,0 +1,210 @@
+"""Images with masks: paired, resized alike, void where nobody knows; whole and damaged."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxflow
+from jaxflow import HoldOut, ImageMasks, KFold, UserError
+from jaxflow.data.dataset import VOID, Feature
+from jaxflow.data.images import read_image, read_mask
+from jaxflow.experiment import from_json, to_json
+from tests.conftest import ROOT, assert_same_splits
+
+ROADS = ROOT.parent / "shared" / "data" / "camvid"
+
+
+def mask_of(pixels):
+    """The class of a pixel is how bright its red is, in quarters."""
+    return pixels[..., 0] // 64
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Makes pairs; the mask of each is what its image says."""
+
+    def make(names, images="images/{}.png", masks="masks/{}.png", side=(9, 12)):
+        for number, name in enumerate(names):
+            pixels = np.random.RandomState(number).randint(0, 256, (*side, 3)).astype(np.uint8)
+            for pattern, array in ((images, pixels), (masks, mask_of(pixels))):
+                path = tmp_path / "d" / pattern.format(name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(array).save(path)
+        return tmp_path / "d"
+
+    return make
+
+
+def load(root, **settings):
+    return ImageMasks(str(root), **{"size": (9, 12), "split": HoldOut(0.2, 0.2)} | settings).load()
+
+
+TWENTY = [f"scene {i} ü" for i in range(20)]
+
+
+def test_masks_are_those_of_their_images(make):
+    dataset = load(make(TWENTY))
+    assert dataset.schema.target.names == ("0", "1", "2", "3")
+    assert dataset.schema.target.over == (9, 12)
+    for split in dataset.splits.values():
+        rows = split.rows(np.arange(len(split)))
+        np.testing.assert_array_equal(rows["targets"], mask_of(rows["inputs"]))
+        assert rows["targets"].dtype == np.int8
+
+
+@pytest.mark.parametrize("layout", ["{s}/images/{n}.png {s}/masks/{n}.png", "images/{s}/{n}.png masks/{s}/{n}.png"])
+def test_official_splits_are_kept_above_and_below(make, layout):
+    images, masks = (part.replace("{n}", "{{}}") for part in layout.split())
+    for split, names in (("train", "abcdefghijkl"), ("val", "mn"), ("test", "op")):
+        root = make(list(names), images.format(s=split), masks.format(s=split))
+    dataset = load(root)
+    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 12, "validation": 2, "test": 2}
+    for split in dataset.splits.values():
+        rows = split.rows(np.arange(len(split)))
+        np.testing.assert_array_equal(rows["targets"], mask_of(rows["inputs"]))
+    with pytest.raises(UserError, match="is split by its folders"):
+        load(root, split=KFold())
+
+
+def test_lazy_and_in_memory_are_the_same(make):
+    root = make(TWENTY, side=(20, 31))
+    for resize in ("stretch", "crop"):
+        settings = {"size": (8, 10), "resize": resize}
+        assert_same_splits(load(root, **settings, in_memory=False), load(root, **settings))
+        assert_same_splits(load(root, **settings, in_memory=False), load(root, **settings))  # from the cache
+
+
+def test_void_counts_nowhere_and_names_are_numbers(make):
+    dataset = load(make(TWENTY), void=3, names=("a", "b", "c"))
+    for split in dataset.splits.values():
+        rows = split.rows(np.arange(len(split)))
+        brightness = mask_of(rows["inputs"])
+        np.testing.assert_array_equal(rows["targets"], np.where(brightness == 3, VOID, brightness.astype(int)))
+
+
+def test_masks_of_black_and_white(make):
+    root = make(TWENTY)
+    for path in (root / "masks").iterdir():
+        Image.fromarray(np.where(np.array(Image.open(path)) > 1, 255, 0).astype(np.uint8)).save(path)
+    dataset = load(root)
+    assert dataset.schema.target.names == ("0", "255")
+    rows = dataset.splits["train"].rows(np.arange(4))
+    np.testing.assert_array_equal(rows["targets"], mask_of(rows["inputs"]) > 1)
+
+
+@pytest.mark.parametrize("resize", ["stretch", "crop"])
+def test_masks_lie_on_their_resized_images(tmp_path, resize):
+    """A bright square in the dark: resized, the mask has its edges where the image has them, to half a pixel."""
+    pixels = np.zeros((60, 90), np.uint8)
+    pixels[20:50, 30:70] = 255
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    Image.fromarray(pixels // 255).save(tmp_path / "mask.png")
+    feature = Feature("image", (24, 24, 1), "uint8", resize)
+    image = read_image(tmp_path / "image.png", feature)[..., 0].astype(float)
+    mask = read_mask(tmp_path / "image.png", tmp_path / "mask.png", feature)
+    assert set(np.unique(mask)) == {0, 1}
+    np.testing.assert_array_equal(mask[(image < 5) | (image > 250)], image[(image < 5) | (image > 250)] > 127)
+    assert abs(mask.mean() - image.mean() / 255) < 0.02
+
+
+def test_palettes_hold_numbers_and_sixteen_bits_do(tmp_path):
+    Image.new("RGB", (4, 3)).save(tmp_path / "i.png")
+    feature = Feature("image", (3, 4, 3), "uint8", "none")
+    values = np.arange(12).reshape(3, 4)
+    palette = Image.fromarray(values.astype(np.uint8))
+    palette.putpalette([7] * 768)  # every entry is one colour: only the numbers differ
+    assert palette.mode == "P"
+    palette.save(tmp_path / "p.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "i.png", tmp_path / "p.png", feature), values)
+    Image.fromarray((values * 1000).astype(np.uint16)).save(tmp_path / "s.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "i.png", tmp_path / "s.png", feature), values * 1000)
+    Image.fromarray((values * 5000).astype(np.uint16)).save(tmp_path / "s.png")
+    with pytest.raises(UserError, match="holds the value 55000; classes are numbers from 0 to 32767"):
+        read_mask(tmp_path / "i.png", tmp_path / "s.png", feature)
+
+
+def test_what_is_wrong_is_said_in_one_line(make):
+    root = make(TWENTY)
+    mask = root / "masks" / f"{TWENTY[3]}.png"
+    whole = mask.read_bytes()
+
+    def refused(match, **settings):
+        with pytest.raises(UserError, match=match) as error:
+            load(root, **settings)
+        assert "\n" not in str(error.value)
+
+    refused(r"data\.names is \('a',\)", names=("a",))
+    refused(r"data\.void is -2", void=-2)
+    refused(r"holds the value 3, and the classes are \[0, 1, 2\]", names=("a", "b", "c"))
+    refused(r"has no images in a folder 'labels'", masks="labels")
+    Image.fromarray(np.zeros((9, 12, 3), np.uint8)).save(mask)
+    refused(r"scene 3 ü\.png has colours \(mode RGB\)")
+    Image.fromarray(np.zeros((5, 12), np.uint8)).save(mask)
+    refused(r"scene 3 ü\.png is 12x5 pixels and its image scene 3 ü\.png 12x9")
+    mask.write_bytes(whole[:60])
+    refused(r"scene 3 ü\.png cannot be read")
+    assert load(root, max_corrupt=1).left_out == {"all": 1}
+    mask.unlink()
+    refused(r"images/scene 3 ü\.png has no other half in 'masks' \(1 such of 20\)")
+    shutil.copy(root / "masks" / f"{TWENTY[4]}.png", mask.with_suffix(".bmp"))
+    shutil.copy(root / "masks" / f"{TWENTY[4]}.png", mask)
+    refused("one of which is too many")
+    mask.with_suffix(".bmp").unlink()
+    for path in (root / "masks").iterdir():
+        Image.fromarray(np.ones((9, 12), np.uint8)).save(path)
+    refused("hold one class alone")
+    shutil.rmtree(root)
+    refused("is not there; name a folder of images")
+
+
+def test_a_value_that_training_never_saw_is_named(make):
+    root = make(TWENTY)
+    dataset = load(root)
+    name = dataset.splits["test"].id(0).removeprefix("images/")
+    pixels = np.array(Image.open(root / "masks" / name))
+    pixels[2, 3] = 200
+    Image.fromarray(pixels).save(root / "masks" / name)
+    with pytest.raises(UserError, match=r"holds the value 200, and the classes are \[0, 1, 2, 3\]"):
+        load(root)
+
+
+def test_it_survives_json():
+    data = ImageMasks("x", size=(3, 4), names=("a", "b"), void=255)
+    assert from_json(to_json(data)) == data
+
+
+@pytest.mark.skipif(not ROADS.is_dir(), reason="needs the shared CamVid scenes")
+def test_road_scenes_are_read_with_their_splits():
+    dataset = load(ROADS, size=(120, 160), void=11)
+    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 60, "validation": 15, "test": 20}
+    assert dataset.schema.target.names == tuple(map(str, range(11)))
+
+
+def test_a_model_learns_masks_and_predicts_them(make, tmp_path):
+    root = make([f"{i:02d}" for i in range(30)])
+    experiment = jaxflow.Experiment(
+        data=ImageMasks(str(root), size=(9, 12), split=HoldOut(0.2, 0.2)),
+        preprocess=(jaxflow.Scale(-1.0, 1.0),),
+        augment=(jaxflow.Flip(), jaxflow.Crop(1)),
+        model=jaxflow.EncoderDecoder(widths=(8, 8), convolutions=1),
+        problem=jaxflow.Segmentation(),
+        optimizer=jaxflow.Adam(1e-2),
+        batch_size=4,
+        epochs=40,
+        validate_epochs=40,
+    )
+    run = tmp_path / "run"
+    jaxflow.train(experiment, run)
+    results = jaxflow.evaluate(run)
+    assert results["test"]["accuracy"] > 0.8 > 0.5 > results["baseline"]["accuracy"]
+    assert (run / "report" / "masks.png").stat().st_size > 1000
+    output = jaxflow.predict(run, root / "images")
+    assert output.read_text().splitlines()[0] == "id,share_0,share_1,share_2,share_3"
+    masks = np.stack([np.array(Image.open(path)) for path in sorted(output.with_suffix("").glob("*.png"))])
+    true = np.stack([np.array(Image.open(path)) for path in sorted((root / "masks").iterdir())])
+    assert masks.shape == true.shape
+    assert (masks == true).mean() > 0.8
+    described = jaxflow.explore(experiment, run)
+    assert sum(described["splits"]["test"]["classes"].values()) == 9 * 12 * described["splits"]["test"]["examples"]
