@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data import images
+from jaxflow.data import audio, images
 from jaxflow.data.dataset import Feature
 from jaxflow.errors import UserError
 
@@ -34,7 +34,10 @@ class Kind:
 
 
 # By the kind of their feature.
-KINDS = {"image": Kind("images", images.SUFFIXES, images.read_image)}
+KINDS = {
+    "image": Kind("images", images.SUFFIXES, images.read_image),
+    "audio": Kind("audio files", audio.SUFFIXES, audio.read_audio),
+}
 
 
 def find_files(folder: Path, kind: Kind) -> list[str]:
