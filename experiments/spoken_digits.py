@@ -1,9 +1,21 @@
 """Spoken digits.
 
-    python launch.py --config experiments/spoken_digits.py
+python launch.py --config experiments/spoken_digits.py
 """
 
-from jaxflow import CNN, Adam, AudioFolder, Classification, Cosine, Experiment, HoldOut, LogMel, Shift, SpecAugment, Standardize
+from jaxflow import (
+    CNN,
+    Adam,
+    AudioFolder,
+    Classification,
+    Cosine,
+    Experiment,
+    HoldOut,
+    LogMel,
+    Shift,
+    SpecAugment,
+    Standardize,
+)
 
 
 def get_config():
@@ -13,7 +25,7 @@ def get_config():
             rate=8000,
             seconds=1.0,
             split=HoldOut(validation=0.1, test=0.2),
-            origin="the clips of https://github.com/Jakobovski/free-spoken-digit-dataset, a folder for each digit, go there",
+            origin="put recordings of https://github.com/Jakobovski/free-spoken-digit-dataset there",
         ),
         preprocess=(LogMel(mels=40), Standardize()),
         augment=(Shift(0.1), SpecAugment(frequency=8, time=20)),

@@ -50,7 +50,7 @@ class LogMel:
             raise UserError(f"LogMel takes waveforms, and gets {feature.kind} inputs of shape ({shape}); leave it out")
         window, hop, size = self._sizes(feature.rate)
         if hop == 0:
-            raise UserError(f"LogMel.hop is {self.hop} seconds, less than a sample at {feature.rate} Hz; make it longer")
+            raise UserError(f"LogMel.hop is {self.hop} seconds, less than a sample at {feature.rate} Hz; give more")
         if not mel_filters(feature.rate, size, self.mels).any(0).all():
             raise UserError(
                 f"LogMel has bands between the frequencies that {window} samples ({self.window} s at {feature.rate} "
