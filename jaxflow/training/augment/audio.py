@@ -78,6 +78,11 @@ class SpecAugment:
     value: float = 0.0
     """What they are covered with, in the units that preprocessing gives; after Standardize() 0 is the mean."""
 
+    def __post_init__(self) -> None:
+        for name in ("frequency", "frequency_masks", "time", "time_masks"):
+            if getattr(self, name) < 0:
+                raise UserError(f"SpecAugment.{name} is {getattr(self, name)}; it must be 0 or more")
+
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Masks (batch, frames, frequencies, channel) inputs."""
         spectrograms = batch["inputs"]
