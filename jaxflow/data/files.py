@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data import images, volumes
+from jaxflow.data import audio, images, volumes
 from jaxflow.data.dataset import Feature
 from jaxflow.errors import UserError
 
@@ -41,6 +41,7 @@ class Kind:
 KINDS = {
     "image": Kind("images", images.SUFFIXES, images.read_image, images.read_mask),
     "volume": Kind("volumes", volumes.SUFFIXES, volumes.read_volume, volumes.read_mask),
+    "audio": Kind("audio files", audio.SUFFIXES, audio.read_audio),
 }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jaxflow.data.dataset import Dataset, Feature
-from jaxflow.data.labelled_folder import check_there, load_labelled
+from jaxflow.data.labelled_folder import check_group, check_there, load_labelled
 from jaxflow.data.records import MODES
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.errors import UserError
@@ -30,6 +30,9 @@ class ImageFolder:
     split: HoldOut | KFold = HoldOut()
     """How images are held out. Where the folder has validation or test folders these are kept, and HoldOut takes only
     what is missing, out of train."""
+    group: str | None = None
+    """Regular expression that finds a group in an image's path, as its first group in parentheses: with "(scene[0-9]+)"
+    a scene7_b.jpg is of scene7. Images of one group stay on one side; None splits image by image."""
     labels: str | None = None
     """CSV file with the columns path and label, relative to the folder; None takes labels from folders or names."""
     origin: str | None = field(default=None, metadata={"identity": False})
@@ -43,6 +46,7 @@ class ImageFolder:
 
     def __post_init__(self) -> None:
         check_images(self)
+        check_group(self.group)
 
     def load(self) -> Dataset:
         """Finds the images, reads each once and splits them; an image's id is its path below the folder, with slashes.
@@ -58,7 +62,13 @@ class ImageFolder:
         check_there(folder, self.origin)
         feature = Feature("image", (*self.size, self.channels), "uint8", self.resize)
         return load_labelled(
-            folder, self.labels, feature, self.split, in_memory=self.in_memory, max_corrupt=self.max_corrupt
+            folder,
+            self.labels,
+            feature,
+            self.split,
+            group=self.group,
+            in_memory=self.in_memory,
+            max_corrupt=self.max_corrupt,
         )
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,14 @@ READ = 2
 
 
 def load_labelled(
-    folder: Path, labels: str | None, feature: Feature, split: HoldOut | KFold, *, in_memory: bool, max_corrupt: int
+    folder: Path,
+    labels: str | None,
+    feature: Feature,
+    split: HoldOut | KFold,
+    *,
+    group: str | None,
+    in_memory: bool,
+    max_corrupt: int,
 ) -> Dataset:
     """Finds the files of a folder, reads each once and splits them; an example's id is its path below the folder.
 
@@ -33,6 +41,7 @@ def load_labelled(
       labels: CSV file of path,label, relative to the folder; None where there is none.
       feature: what files become; its kind says which files are looked for.
       split: how examples are held out; official splits are kept.
+      group: regular expression whose first group names what stays on one side; None where each file is its own.
       in_memory: whether what is read is kept.
       max_corrupt: files that may be unreadable; they are left out.
 
@@ -63,11 +72,50 @@ def load_labelled(
         everything = ArraySplit(arrays["inputs"], targets, ids.tolist())
     else:
         everything = FileSplit(folder, feature, ids, targets)
-    assigned = assign(split, ids.tolist(), [file.split for file in good], folder, targets)
+    groups = None if group is None else groups_of(ids.tolist(), group, folder)
+    assigned = assign(split, ids.tolist(), [file.split for file in good], folder, targets, groups)
     _check_classes(folder, kind.plural, names, targets, assigned["train"])
     splits = {name: everything.take(chosen) for name, chosen in assigned.items()}
     left_out = Counter(file.split or "all" for file in found) - Counter(file.split or "all" for file in good)
     return checked(Dataset(splits, Schema(feature, Target("class", names)), dict(left_out)))
+
+
+def check_group(pattern: str | None) -> None:
+    """Refuses a regular expression that names no group."""
+    try:
+        groups = 1 if pattern is None else re.compile(pattern).groups
+    except re.error as error:
+        raise UserError(f"data.group {pattern!r} is no regular expression: {error}") from error
+    if groups == 0:
+        raise UserError(f"data.group {pattern!r} has no (...) around what names a group; for example '_(.+)_'")
+
+
+def groups_of(ids: Sequence[str], pattern: str, folder: Path) -> list[str]:
+    """Finds the group of each file.
+
+    Args:
+      ids: paths of the files, below the folder.
+      pattern: regular expression; it is looked for in each path, and its first group is the name.
+      folder: for messages.
+
+    Returns:
+      The names.
+
+    Raises:
+      UserError: a path does not hold it.
+    """
+    found = [re.search(pattern, id_) for id_ in ids]
+    wrong = [id_ for id_, match in zip(ids, found) if match is None or match[1] is None]
+    if wrong:
+        raise UserError(
+            f"data.group {pattern!r} finds no group in {wrong[0]!r} ({len(wrong)} of {len(ids)} files of {folder}); "
+            "correct it, or rename the files"
+        )
+    groups = [match[1] for match in found]
+    counts = Counter(groups)
+    most = ", ".join(f"{name} {count}" for name, count in counts.most_common(10))
+    say(f"{len(counts)} groups stay on one side each ({most}{', ...' if len(counts) > 10 else ''})")
+    return groups
 
 
 def assign(

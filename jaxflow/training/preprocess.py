@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -49,10 +50,10 @@ class Inputs:
 
     def after(self, transform: Any, fitted: Any) -> "Inputs":
         """Makes the inputs as they are after one more transform, which is fitted."""
-        compiled, before = jax.jit(transform.__call__), self.transform
-        given = jax.eval_shape(compiled, fitted, jax.ShapeDtypeStruct(self.shape, self.dtype))
+        compiled, before = jax.jit(partial(transform, fitted)), self.transform  # constants, as in a step
+        given = jax.eval_shape(compiled, jax.ShapeDtypeStruct(self.shape, self.dtype))
         return dataclasses.replace(
-            self, shape=given.shape, dtype=given.dtype, transform=lambda raw: np.asarray(compiled(fitted, before(raw)))
+            self, shape=given.shape, dtype=given.dtype, transform=lambda raw: np.asarray(compiled(before(raw)))
         )
 
 

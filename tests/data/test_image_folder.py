@@ -342,3 +342,14 @@ def test_real_photographs():
     assert_same_splits(load(PHOTOS, size=(32, 32), in_memory=False), dataset)
     means = dataset.splits["train"].inputs.mean((0, 1, 2))
     assert ((means > 80) & (means < 160)).all()  # of photographs
+
+
+def test_images_of_one_group_stay_on_one_side(make):
+    root = make(*[f"{label}/scene{scene}_{i}.png" for label in ("cat", "dog") for scene in range(8) for i in range(3)])
+    found = labels(load(root, group="(scene[0-9]+)", split=HoldOut(0.3, 0.3)))
+    sides = [{name.split("/")[1].split("_")[0] for name in part} for part in found.values()]
+    assert sum(map(len, sides)) == len(set.union(*sides)) == 8
+    with pytest.raises(UserError, match=r"data.group '\(scene8\)' finds no group in 'cat/scene0_0.png' \(48 of 48"):
+        load(root, group="(scene8)")
+    with pytest.raises(UserError, match="has no"):
+        load(root, group="scene")

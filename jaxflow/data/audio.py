@@ -1,0 +1,122 @@
+"""Audio files as waveforms of one rate and length, made the same way in training, evaluation and prediction."""
+
+import math
+import re
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from jaxflow.data.dataset import Feature
+from jaxflow.errors import UserError
+
+SUFFIXES = (".wav", ".flac", ".ogg")
+# Samples per second that are believed; others come from damaged headers.
+RATES = (1_000, 768_000)
+# Floats reach a little beyond full scale, which is 1, where something was mixed or decoded. Beyond this they are in
+# other units.
+LOUDEST = 10.0
+# What libsndfile says of a file that ends before its header does, and lengths that say that nobody knew the length.
+ENDS_EARLY = re.compile(r"^\s*data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+UNKNOWN = 0x7FFFF000
+# A page of Ogg has 65,307 bytes at most. The last of a stream has a mark.
+OGG_PAGE, OGG_END = 65_307, 4
+
+
+def load_soundfile() -> ModuleType:
+    """Imports soundfile.
+
+    Raises:
+      UserError: it is not installed.
+    """
+    try:
+        import soundfile
+    except (ImportError, OSError) as error:  # OSError: the library that it wraps is missing
+        raise UserError(f"audio files are read by soundfile ({error}): pip install -e '.[audio]'") from error
+    return soundfile
+
+
+def read_audio(path: Path, feature: Feature) -> np.ndarray:
+    """Reads the beginning of an audio file: the mean of its channels, resampled, with silence after its end.
+
+    Of a file that is longer than `feature` no more is read than is kept.
+
+    Args:
+      path: WAV, FLAC or Ogg Vorbis, of any rate and number of channels.
+      feature: (samples,) that the waveform shall have, and its rate.
+
+    Returns:
+      Its samples, (samples,) float32; full scale is -1 to 1, and what lies beyond is cut off there.
+
+    Raises:
+      UserError: soundfile is not installed; or the file holds no audio, none that is finite, or ends too early.
+    """
+    soundfile = load_soundfile()
+    (samples,) = feature.shape
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            if not RATES[0] <= rate <= RATES[1]:
+                raise ValueError(f"it has {rate} samples a second; it takes {RATES[0]:,} to {RATES[1]:,}")
+            _check_end(path, file)
+            needed = _needed(samples, feature.rate, rate)
+            waves = file.read(needed, "float32", always_2d=True)  # (sample, channel)
+            _check_samples(waves, min(needed, file.frames))
+    except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as audio: {_why(path, error)}") from error
+    wave = _resampled(waves.mean(1), feature.rate, rate)[:samples]
+    return np.pad(np.clip(wave, -1, 1), (0, samples - len(wave)))
+
+
+def _needed(samples: int, rate: int, own: int) -> int:
+    """Counts the samples of rate `own` that decide the first `samples` of `rate`, those that the filter sees too."""
+    up, down = _ratio(rate, own)
+    return -(-samples * down // up) + (10 * max(up, down) // up + 1 if rate != own else 0)
+
+
+def _resampled(wave: np.ndarray, rate: int, own: int) -> np.ndarray:
+    if rate == own:
+        return wave
+    from scipy.signal import resample_poly
+
+    return resample_poly(wave, *_ratio(rate, own))
+
+
+def _ratio(rate: int, own: int) -> tuple[int, int]:
+    common = math.gcd(rate, own)
+    return rate // common, own // common
+
+
+def _check_samples(waves: np.ndarray, expected: int) -> None:
+    if expected == 0:
+        raise ValueError("it holds no samples")
+    if len(waves) < expected:
+        raise ValueError(f"it is cut off: {len(waves):,} samples where there should be {expected:,}")
+    bad = np.count_nonzero(~np.isfinite(waves))
+    if bad:
+        raise ValueError(f"{bad:,} of its samples are no finite numbers")
+    peak = np.abs(waves).max()
+    if peak > LOUDEST:
+        raise ValueError(f"its samples reach {peak:.6g}, and full scale is 1; divide them, or save it as 16-bit PCM")
+
+
+def _check_end(path: Path, file: object) -> None:
+    """Raises ValueError for a file that ends before its header says, or in the middle of a stream."""
+    early = ENDS_EARLY.search(file.extra_info)
+    if early and int(early[1]) < UNKNOWN:
+        raise ValueError(f"it is cut off: {int(early[2]):,} bytes of samples where there should be {int(early[1]):,}")
+    if file.format == "OGG":
+        with path.open("rb") as raw:
+            raw.seek(max(path.stat().st_size - OGG_PAGE, 0))
+            page = raw.read().rpartition(b"OggS")[2]
+        if len(page) < 2 or not page[1] & OGG_END:  # a byte of version, one of flags
+            raise ValueError("it is cut off: its last page is not the end of the stream")
+
+
+def _why(path: Path, error: Exception) -> str:
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as denied:
+        return str(denied.strerror)
+    return "it is empty" if empty else str(getattr(error, "error_string", error)).rstrip(".")

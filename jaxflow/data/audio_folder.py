@@ -1,0 +1,77 @@
+"""Audio clips in folders, with a class each."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jaxflow.data.audio import RATES, load_soundfile
+from jaxflow.data.dataset import Dataset, Feature
+from jaxflow.data.labelled_folder import check_group, check_there, load_labelled
+from jaxflow.data.splitting import HoldOut, KFold
+from jaxflow.errors import UserError
+
+
+@dataclass(frozen=True)
+class AudioFolder:
+    """Audio files (WAV, FLAC, Ogg) of any rate, length and number of channels in a folder, brought to one of each.
+
+    Labels are found by themselves: a folder for each class, train, validation and test folders of such, or files whose
+    names begin with their class (yes.0.wav). A table of path,label is named by `labels`.
+    """
+
+    path: str = field(metadata={"identity": False})
+    """The folder."""
+    rate: int = 16_000
+    """Samples per second that every file is resampled to, here and in `predict`; channels become their mean."""
+    seconds: float = 1.0
+    """Length of a clip: the beginning of a longer file is kept, and silence comes after a shorter one."""
+    split: HoldOut | KFold = HoldOut()
+    """How clips are held out. Where the folder has validation or test folders these are kept, and HoldOut takes only
+    what is missing, out of train."""
+    group: str | None = None
+    """Regular expression that finds a group in a clip's path, as its first group in parentheses: with "_(.+)_" a
+    7_jackson_3.wav is of jackson. Clips of one group, a speaker for example, stay on one side; None splits clip by
+    clip."""
+    labels: str | None = None
+    """CSV file with the columns path and label, relative to the folder; None takes labels from folders or names."""
+    origin: str | None = field(default=None, metadata={"identity": False})
+    """Where the clips can be had, said where the folder is missing."""
+
+    in_memory: bool = field(default=True, metadata={"identity": False})
+    """Whether the waveforms are kept in memory, and in the cache. With False every batch reads and decodes its own
+    files, for datasets larger than memory; the batches are the same."""
+    max_corrupt: int = field(default=0, metadata={"identity": False})
+    """Files that may be unreadable; they are left out, and counted. One more stops the run and names it."""
+
+    def __post_init__(self) -> None:
+        if not RATES[0] <= self.rate <= RATES[1]:
+            raise UserError(f"data.rate is {self.rate}; it is {RATES[0]:,} to {RATES[1]:,} samples a second")
+        if not 1 <= self.rate * self.seconds < float("inf"):
+            raise UserError(f"data.seconds is {self.seconds}; a clip has one sample at least")
+        if self.max_corrupt < 0:
+            raise UserError(f"data.max_corrupt is {self.max_corrupt}; it must be 0 or more")
+        check_group(self.group)
+
+    def load(self) -> Dataset:
+        """Finds the files, reads each once and splits them; a clip's id is its path below the folder, with slashes.
+
+        Returns:
+          The dataset: (examples, samples) float32 from -1 to 1; `left_out` counts unreadable files by the folder's own
+          splits, or as "all" where it has none.
+
+        Raises:
+          UserError: soundfile is not installed, the folder or its labels make no dataset, or more files are unreadable
+            than `max_corrupt`.
+        """
+        load_soundfile()  # else every file would be said to be unreadable
+        folder = Path(self.path).expanduser()
+        check_there(folder, self.origin)
+        feature = Feature("audio", (round(self.rate * self.seconds),), "float32", rate=self.rate)
+        return load_labelled(
+            folder,
+            self.labels,
+            feature,
+            self.split,
+            group=self.group,
+            in_memory=self.in_memory,
+            max_corrupt=self.max_corrupt,
+        )

@@ -1,0 +1,124 @@
+"""Spectrograms of waveforms, as a transform: they are made inside the step, on the device."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxflow.errors import UserError
+from jaxflow.training.preprocess import Inputs
+
+# Slaney's mel scale: straight up to 1,000 Hz, from there on logarithmic.
+HERTZ_PER_MEL, STRAIGHT, STEP = 200 / 3, 1000.0, np.log(6.4) / 27
+
+
+@dataclass(frozen=True)
+class LogMel:
+    """Turns waveforms into log-mel spectrograms: the energy in each band of frequencies, frame by frame, in logarithms.
+
+    Bands are triangles of one area, evenly spaced on Slaney's mel scale from 0 Hz to half the rate. Frame t is centred
+    on sample t * hop, and there is silence around the clip. The numbers are those of
+    log(offset + librosa.feature.melspectrogram(...)) with the same window and hop and n_fft the next power of two.
+
+    Source: M. Slaney, Auditory Toolbox, Technical Report 1998-010, Interval Research, 1998.
+    """
+
+    mels: int = 40
+    """How many bands there are."""
+    window: float = 0.025
+    """Seconds that a frame looks at, through a Hann window."""
+    hop: float = 0.01
+    """Seconds from one frame to the next."""
+    offset: float = 1e-6
+    """What is added to energies before the logarithm: quieter ones do not count."""
+
+    def __post_init__(self) -> None:
+        for name in ("mels", "window", "hop", "offset"):
+            if not getattr(self, name) > 0:
+                raise UserError(f"LogMel.{name} is {getattr(self, name)}; it must be more than 0")
+
+    def fit(self, inputs: Inputs) -> dict[str, int]:
+        """Takes the rate of the audio: nothing depends on the samples.
+
+        Raises:
+          UserError: the inputs are no waveforms, or the window is too short for as many bands.
+        """
+        feature = inputs.feature
+        if feature.kind != "audio" or feature.rate is None or len(inputs.shape) != 2:
+            shape = ", ".join(map(str, inputs.shape[1:]))
+            raise UserError(f"LogMel takes waveforms, and gets {feature.kind} inputs of shape ({shape}); leave it out")
+        window, hop, size = self._sizes(feature.rate)
+        if hop == 0:
+            raise UserError(f"LogMel.hop is {self.hop} seconds, less than a sample at {feature.rate} Hz; give more")
+        if not mel_filters(feature.rate, size, self.mels).any(0).all():
+            raise UserError(
+                f"LogMel has bands between the frequencies that {window} samples ({self.window} s at {feature.rate} "
+                f"Hz) tell apart; use fewer than {self.mels} mels, or a longer window"
+            )
+        return {"rate": feature.rate}
+
+    def __call__(self, fitted: dict[str, int], inputs: jax.Array) -> jax.Array:
+        """Turns (batch, samples) waveforms into (batch, frames, mels, 1) float32; frames are 1 + samples // hop."""
+        window, hop, size = self._sizes(fitted["rate"])
+        energies = power_spectra(inputs.astype(jnp.float32), window, hop, size)  # (batch, frame, frequency)
+        filters = jnp.asarray(mel_filters(fitted["rate"], size, self.mels), jnp.float32)
+        mels = jnp.matmul(energies, filters, precision="highest")  # (batch, frame, mel)
+        return jnp.log(mels + self.offset)[..., None]
+
+    def _sizes(self, rate: int) -> tuple[int, int, int]:
+        """Samples of the window and of the hop, and length of the Fourier transform."""
+        window = max(round(rate * self.window), 1)
+        return window, round(rate * self.hop), 1 << (window - 1).bit_length()
+
+
+def power_spectra(waves: jax.Array, window: int, hop: int, size: int) -> jax.Array:
+    """Computes the energy of each frequency in frames centred on every `hop`-th sample.
+
+    Args:
+      waves: (batch, samples) float32; there is silence around them.
+      window: samples of the periodic Hann window.
+      hop: samples from one frame to the next.
+      size: length of the Fourier transform, `window` or more.
+
+    Returns:
+      (batch, 1 + samples // hop, 1 + size // 2) float32 squared magnitudes.
+    """
+    # The window lies in the middle of `size` samples; those around it are zeros, and only turn phases.
+    before = size // 2 - (size - window) // 2
+    padded = jnp.pad(waves, ((0, 0), (before, window)))
+    starts = np.arange(1 + waves.shape[1] // hop) * hop
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
+    frames = padded[:, starts[:, None] + np.arange(window)] * jnp.asarray(hann, jnp.float32)  # (batch, frame, sample)
+    # On CPU 3 to 4 times faster than a product with the matrix of the transform.
+    spectra = jnp.fft.rfft(frames, size)
+    return jnp.square(spectra.real) + jnp.square(spectra.imag)
+
+
+def mel_filters(rate: int, size: int, mels: int) -> np.ndarray:
+    """Makes triangular filters, evenly spaced in mel, whose areas over frequency are one.
+
+    Args:
+      rate: samples per second.
+      size: length of the Fourier transform.
+      mels: how many filters.
+
+    Returns:
+      (1 + size // 2, mels) float64 weights of the frequencies.
+    """
+    edges = _hertz(np.linspace(0, _mel(rate / 2), mels + 2))
+    low, middle, high = edges[:-2], edges[1:-1], edges[2:]
+    frequencies = np.linspace(0, rate / 2, 1 + size // 2)[:, None]
+    rising, falling = (frequencies - low) / (middle - low), (high - frequencies) / (high - middle)
+    return np.maximum(np.minimum(rising, falling), 0) * 2 / (high - low)
+
+
+def _mel(hertz: float) -> float:
+    if hertz < STRAIGHT:
+        return hertz / HERTZ_PER_MEL
+    return STRAIGHT / HERTZ_PER_MEL + np.log(hertz / STRAIGHT) / STEP
+
+
+def _hertz(mels: np.ndarray) -> np.ndarray:
+    beyond = mels - STRAIGHT / HERTZ_PER_MEL
+    return np.where(beyond < 0, mels * HERTZ_PER_MEL, STRAIGHT * np.exp(STEP * np.maximum(beyond, 0)))
