@@ -66,12 +66,4 @@ class AudioFolder:
         folder = Path(self.path).expanduser()
         check_there(folder, self.origin)
         feature = Feature("audio", (round(self.rate * self.seconds),), "float32", rate=self.rate)
-        return load_labelled(
-            folder,
-            self.labels,
-            feature,
-            self.split,
-            group=self.group,
-            in_memory=self.in_memory,
-            max_corrupt=self.max_corrupt,
-        )
+        return load_labelled(self, folder, feature)

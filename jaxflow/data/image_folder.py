@@ -61,15 +61,7 @@ class ImageFolder:
         folder = Path(self.path).expanduser()
         check_there(folder, self.origin)
         feature = Feature("image", (*self.size, self.channels), "uint8", self.resize)
-        return load_labelled(
-            folder,
-            self.labels,
-            feature,
-            self.split,
-            group=self.group,
-            in_memory=self.in_memory,
-            max_corrupt=self.max_corrupt,
-        )
+        return load_labelled(self, folder, feature)
 
 
 def check_images(source: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from jaxflow.data.dataset import Dataset, Feature
 from jaxflow.data.image_folder import check_images
-from jaxflow.data.labelled_folder import check_there
+from jaxflow.data.labelled_folder import check_group, check_there
 from jaxflow.data.masked_folder import check_masks, load_masked
 from jaxflow.data.splitting import HoldOut, KFold
 
@@ -38,6 +38,9 @@ class ImageMasks:
     split: HoldOut | KFold = HoldOut()
     """How images are held out. Where there are validation or test folders these are kept, and HoldOut takes only what
     is missing, out of train."""
+    group: str | None = None
+    """Regular expression whose first group, found in a file's path, names what stays on one side of the split, such as
+    the scene; None where each file is its own."""
     origin: str | None = field(default=None, metadata={"identity": False})
     """Where the images can be had, said where the folder is missing."""
 
@@ -50,6 +53,7 @@ class ImageMasks:
     def __post_init__(self) -> None:
         check_images(self)
         check_masks(self)
+        check_group(self.group)
 
     def load(self) -> Dataset:
         """Finds the pairs, reads each once and splits them; an example's id is its image's path below the folder.

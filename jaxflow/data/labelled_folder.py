@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,33 +18,20 @@ from jaxflow.data.file_split import FileSplit, gather
 from jaxflow.data.files import KINDS, read_files
 from jaxflow.data.folder_layout import find_labelled
 from jaxflow.data.records import allow
-from jaxflow.data.splitting import Examples, HoldOut, KFold
+from jaxflow.data.splitting import Examples, HoldOut
 from jaxflow.errors import UserError
 
 # Counts the ways in which files have been read for what the cache keeps.
 READ = 2
 
 
-def load_labelled(
-    folder: Path,
-    labels: str | None,
-    feature: Feature,
-    split: HoldOut | KFold,
-    *,
-    group: str | None,
-    in_memory: bool,
-    max_corrupt: int,
-) -> Dataset:
+def load_labelled(source: Any, folder: Path, feature: Feature) -> Dataset:
     """Finds the files of a folder, reads each once and splits them; an example's id is its path below the folder.
 
     Args:
-      folder: a folder for each class, official splits of such, or files named by class.
-      labels: CSV file of path,label, relative to the folder; None where there is none.
+      source: an ImageFolder, AudioFolder or VolumeFolder: what all have is read here.
+      folder: where it lies: a folder for each class, official splits of such, or files named by class.
       feature: what files become; its kind says which files are looked for.
-      split: how examples are held out; official splits are kept.
-      group: regular expression whose first group names what stays on one side; None where each file is its own.
-      in_memory: whether what is read is kept.
-      max_corrupt: files that may be unreadable; they are left out.
 
     Returns:
       The dataset; `left_out` counts unreadable files by the folder's own splits, or as "all" where it has none.
@@ -52,28 +40,27 @@ def load_labelled(
       UserError: the folder or its labels make no dataset, or more files are unreadable than `max_corrupt`.
     """
     kind = KINDS[feature.kind]
-    found = find_labelled(folder, kind, labels)
+    found = find_labelled(folder, kind, source.labels)
     paths = [folder / file.path for file in found]
 
     def read_once() -> dict[str, np.ndarray]:
         examples = ({"inputs": a} if isinstance(a, np.ndarray) else a for a in read_files(paths, feature))
-        like = {"inputs": (feature.shape, feature.dtype)} if in_memory else {}
-        return gather(examples, len(paths), like, max_corrupt, folder.name)
+        like = {"inputs": (feature.shape, feature.dtype)} if source.in_memory else {}
+        return gather(examples, len(paths), like, source.max_corrupt, folder.name)
 
     # The first time every file is read, whether it is kept or not: both ways then have the same examples.
-    arrays = cached_arrays(key_of(folder, [file.path for file in found], feature, in_memory), read_once)
-    say_left_out(arrays["bad"], max_corrupt, kind.plural)
+    arrays = cached_arrays(key_of(folder, [file.path for file in found], feature, source.in_memory), read_once)
+    say_left_out(arrays["bad"], source.max_corrupt, kind.plural)
     names = tuple(sorted({file.label for file in found}))
     number_of = {name: number for number, name in enumerate(names)}
     good = [found[number] for number in arrays["numbers"]]
     targets = np.array([number_of[file.label] for file in good], np.int32)
     ids = np.array([file.path for file in good], np.str_)
-    if in_memory:
+    if source.in_memory:
         everything = ArraySplit(arrays["inputs"], targets, ids.tolist())
     else:
         everything = FileSplit(folder, feature, ids, targets)
-    groups = None if group is None else groups_of(ids.tolist(), group, folder)
-    assigned = assign(split, ids.tolist(), [file.split for file in good], folder, targets, groups)
+    assigned = assign(source, ids.tolist(), [file.split for file in good], folder, targets)
     _check_classes(folder, kind.plural, names, targets, assigned["train"])
     splits = {name: everything.take(chosen) for name, chosen in assigned.items()}
     left_out = Counter(file.split or "all" for file in found) - Counter(file.split or "all" for file in good)
@@ -119,22 +106,16 @@ def groups_of(ids: Sequence[str], pattern: str, folder: Path) -> list[str]:
 
 
 def assign(
-    split: HoldOut | KFold,
-    ids: Sequence[str],
-    official: Sequence[str | None],
-    folder: Path,
-    classes: np.ndarray | None = None,
-    groups: Sequence[str] | None = None,
+    source: Any, ids: Sequence[str], official: Sequence[str | None], folder: Path, classes: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """Divides files. The folder's own splits are kept, and HoldOut takes out of train what is missing.
 
     Args:
-      split: how examples are held out.
+      source: says how by `split`, and by `group` what stays on one side.
       ids: of the files.
       official: the folder's own split of each; None where it has none.
       folder: for messages.
       classes: (files,) integer labels, for stratified splits.
-      groups: name of each file's group, which stays on one side; None where each is its own.
 
     Returns:
       (examples,) indices of each split.
@@ -146,6 +127,8 @@ def assign(
     def some(values: Sequence | None, chosen: np.ndarray) -> Sequence | None:
         return None if values is None else [values[index] for index in chosen]
 
+    split = source.split
+    groups = None if source.group is None else groups_of(ids, source.group, folder)
     own = {}
     for name in ("train", "validation", "test"):
         chosen = np.flatnonzero([file == name for file in official])

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxflow.data.dataset import Dataset, Feature
-from jaxflow.data.labelled_folder import check_there, load_labelled
+from jaxflow.data.labelled_folder import check_group, check_there, load_labelled
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.errors import UserError
 
@@ -26,6 +26,9 @@ class VolumeFolder:
     """Numbers for each voxel."""
     split: HoldOut | KFold = HoldOut()
     """How volumes are held out; official validation and test folders are kept."""
+    group: str | None = None
+    """Regular expression whose first group, found in a file's path, names what stays on one side of the split, such as
+    the patient; None where each file is its own."""
     labels: str | None = None
     """CSV file with the columns path and label, relative to the folder; None takes labels from folders or names."""
     origin: str | None = field(default=None, metadata={"identity": False})
@@ -39,6 +42,7 @@ class VolumeFolder:
 
     def __post_init__(self) -> None:
         check_volumes(self)
+        check_group(self.group)
 
     def load(self) -> Dataset:
         """Finds the volumes, reads each once and splits them; a volume's id is its path below the folder.
@@ -52,9 +56,7 @@ class VolumeFolder:
         folder = Path(self.path).expanduser()
         check_there(folder, self.origin)
         feature = Feature("volume", (*self.size, self.channels), "float32")
-        return load_labelled(
-            folder, self.labels, feature, self.split, in_memory=self.in_memory, max_corrupt=self.max_corrupt
-        )
+        return load_labelled(self, folder, feature)
 
 
 def check_volumes(source: Any) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jaxflow.data.dataset import Dataset, Feature
-from jaxflow.data.labelled_folder import check_there
+from jaxflow.data.labelled_folder import check_group, check_there
 from jaxflow.data.masked_folder import check_masks, load_masked
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.data.volume_folder import check_volumes
@@ -35,6 +35,9 @@ class VolumeMasks:
     split: HoldOut | KFold = HoldOut()
     """How volumes are held out. Where there are validation or test folders these are kept, and HoldOut takes only what
     is missing, out of train."""
+    group: str | None = None
+    """Regular expression whose first group, found in a file's path, names what stays on one side of the split, such as
+    the patient; None where each file is its own."""
     origin: str | None = field(default=None, metadata={"identity": False})
     """Where the volumes can be had, said where the folder is missing."""
 
@@ -47,6 +50,7 @@ class VolumeMasks:
     def __post_init__(self) -> None:
         check_volumes(self)
         check_masks(self)
+        check_group(self.group)
 
     def load(self) -> Dataset:
         """Finds the pairs, reads each once and splits them; an example's id is its volume's path below the folder.
