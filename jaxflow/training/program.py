@@ -202,6 +202,9 @@ def assemble(experiment: Experiment, schema: Schema, fitted: Sequence[Any], trai
             model = dataclasses.replace(model, **{name: value})
     if schema.target.over and experiment.views is not None:
         raise UserError("views turn images and not what is predicted for each of their places; leave views=None")
+    if experiment.sampling == "balanced" and (schema.target.kind != "class" or schema.target.over):
+        has = "numbers" if schema.target.kind == "number" else "a class for each place"
+        raise UserError(f"sampling 'balanced' goes by each example's class, and the data has {has}; leave it 'shuffle'")
     total_steps = steps_in(experiment.epochs, train_size, experiment.batch_size)
     transform = partial(preprocess.apply, experiment.preprocess, fitted)
     _check_shapes(model, transform, schema, needed)

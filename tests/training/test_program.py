@@ -1,8 +1,11 @@
 import jax
 import jax.numpy as jnp
+import pytest
 from jax import lax
 
-from jaxflow.training.program import _uses
+import jaxflow
+from jaxflow.data.dataset import Feature, Schema, Target
+from jaxflow.training.program import _uses, assemble
 
 
 def test_an_operation_is_found_however_deep_it_lies():
@@ -17,3 +20,16 @@ def test_an_operation_is_found_however_deep_it_lies():
     for function in (deep, jax.grad(deep)):
         assert _uses(jax.make_jaxpr(function)(inputs).jaxpr, "conv_general_dilated")
         assert not _uses(jax.make_jaxpr(function)(inputs).jaxpr, "dot_general")
+
+
+@pytest.mark.parametrize(
+    ("target", "problem", "has"),
+    [
+        (Target("number", ("price",)), jaxflow.Regression(), "numbers"),
+        (Target("class", ("a", "b"), over=(6,)), jaxflow.Classification(), "a class for each place"),
+    ],
+)
+def test_balanced_sampling_needs_a_class_for_each_example(target, problem, has):
+    experiment = jaxflow.Experiment(None, jaxflow.MLP(), problem, jaxflow.Adam(), sampling="balanced")
+    with pytest.raises(jaxflow.UserError, match=f"goes by each example's class, and the data has {has}; leave it"):
+        assemble(experiment, Schema(Feature("vector", (3,), "float32"), target), [], 50)
