@@ -5,7 +5,8 @@ import pytest
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler, TargetEncoder
 
-from jaxflow.data.columns import Category, Date, Number, encode, fit_target_encoding, names_of
+from jaxflow.data.columns import Category, Date, Number, fit_target_encoding
+from jaxflow.data.encoding import encode, names_of
 from jaxflow.errors import UserError
 
 NUMBERS = np.random.RandomState(0).lognormal(size=200).round(1)
@@ -57,6 +58,26 @@ def test_one_hot_is_scikit_learns():
         expected = reference.transform(np.array([value or "" for value in values], object)[:, None])
         np.testing.assert_array_equal(encode(fitted, values), expected)
     assert names_of(fitted) == ["x = missing", "x = 10", "x = 9", "x = a", "x = b", "x = c"]
+
+
+@pytest.mark.parametrize("encode_as", ["onehot", "ordinal", "target"])
+@pytest.mark.parametrize("impute", ["mode", "constant"])
+def test_missing_categories_are_filled_in_as_scikit_learn_does(impute, encode_as):
+    spec = Category("x", impute=impute, constant="c", encode=encode_as)
+    fill = {"mode": {"strategy": "most_frequent"}, "constant": {"strategy": "constant", "fill_value": "c"}}[impute]
+    imputer = SimpleImputer(missing_values=None, **fill).fit(WORDS[:, None])
+    filled = imputer.transform(WORDS[:, None])[:, 0]
+    assert "" not in filled
+
+    def fit(spec, values):
+        if encode_as == "target":
+            return fit_target_encoding(spec, values, np.arange(len(values)) % 3 == 0, True, 0)[0]
+        return spec.fit(values)
+
+    ours, reference = through_json(fit(spec, WORDS)), fit(Category("x", encode=encode_as), filled)
+    np.testing.assert_array_equal(encode(ours, WORDS), encode(reference, filled))
+    assert names_of(ours) == names_of(reference)
+    assert ours["missing"] == pytest.approx(1 / 9)
 
 
 @pytest.mark.parametrize("spec", [Category("x", min_count=2), Category("x", most=2)])
