@@ -11,6 +11,9 @@ import numpy as np
 from jaxflow.data.encoding import PERIODS, known_of, named, phase_of, seconds_of
 from jaxflow.errors import UserError
 
+# Categories that have a column each, unless more are asked for.
+MOST_COLUMNS = 50
+
 
 @dataclass(frozen=True)
 class Number:
@@ -70,9 +73,10 @@ class Category:
 
     name: str = ""
     """The column; empty where this says how all columns of categories are encoded."""
-    encode: Literal["onehot", "ordinal", "target"] = "onehot"
-    """One column for each category; its place in the order, in [0, 1]; or the mean of the target among its rows,
-    shrunk towards the mean of all, which suits columns of many categories."""
+    encode: Literal["onehot", "ordinal", "target", "embed"] = "onehot"
+    """One column for each category; its place in the order, in [0, 1]; the mean of the target among its rows, shrunk
+    towards the mean of all; or its number, of which a model that embeds it learns what it means. The last two suit
+    columns of many categories."""
     impute: Literal["own", "mode", "constant"] = "own"
     """What a missing category counts as: one of its own, the most frequent one, or `constant`."""
     constant: str = "missing"
@@ -80,20 +84,22 @@ class Category:
     order: tuple[str, ...] = ()
     """The categories from low to high, for "ordinal"; empty takes them as they sort."""
     min_count: int = 1
-    """Categories with fewer training rows are rare: they share one."""
-    most: int = 50
-    """How many categories are kept apart; the least frequent are rare."""
+    """Categories with fewer training rows are rare: they share one. With "embed" and 2 or more, the model learns from
+    them what a category that training never saw is like."""
+    most: int | None = None
+    """How many categories are kept apart; the least frequent are rare. None for 50 with "onehot", else for all."""
 
     def __post_init__(self) -> None:
         _check_choices(self)
-        if self.min_count < 1 or self.most < 1:
+        if self.min_count < 1 or (self.most is not None and self.most < 1):
             raise UserError(f"min_count is {self.min_count} and most is {self.most}; they must be 1 or more")
 
     def fit(self, values: np.ndarray) -> dict[str, Any]:
         """Fits to (rows,) training values, strings or None where missing; "target" has a function of its own."""
         fill = self._fill(values)
         names, counts = np.unique(named(values, fill), return_counts=True)
-        frequent = sorted(zip(-counts, names))[: self.most]
+        most = MOST_COLUMNS if self.most is None and self.encode == "onehot" else self.most
+        frequent = sorted(zip(-counts, names))[:most]
         kept = sorted(str(name) for count, name in frequent if -count >= self.min_count)
         if self.encode == "ordinal":
             strange = set(kept) - set(self.order) - {""} if self.order else ()
@@ -165,7 +171,7 @@ def fit_target_encoding(
     from sklearn.model_selection import KFold
     from sklearn.preprocessing import TargetEncoder
 
-    plain = replace(spec, encode="onehot", order=()).fit(values)
+    plain = replace(spec, encode="embed", order=()).fit(values)
     known = known_of(values, plain["categories"], plain["fill"])[:, None]  # (rows, 1)
     labels = np.unique(targets)
     # One column is enough for two classes: the other would be its mirror image.

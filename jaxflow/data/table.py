@@ -12,7 +12,7 @@ from jaxflow.console import say
 from jaxflow.data.cleaning import Outliers, kept_rows
 from jaxflow.data.columns import Category, Date, Number, fit_target_encoding
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
-from jaxflow.data.encoding import encode, names_of
+from jaxflow.data.encoding import cardinality_of, encode, names_of
 from jaxflow.data.splitting import Examples, HoldOut
 from jaxflow.data.table_files import Kind, kind_of, parse, read_table, row_ids
 from jaxflow.data.table_target import check_classes, read_targets
@@ -101,7 +101,8 @@ class Table:
         rows = sum(map(len, parts.values()))
         say(f"{self.path}: {rows:,} rows ({counts}){dropped}; {inputs.shape[1]} features of {len(specs)} columns")
         encoding |= {"missing": list(self.missing), "id": self.id}
-        schema = Schema(Feature("vector", inputs.shape[1:], "float32"), target)
+        categories = tuple(filter(None, map(cardinality_of, encoding["columns"])))
+        schema = Schema(Feature("vector", inputs.shape[1:], "float32", categories=categories), target)
         return checked(Dataset(splits, schema, left_out, encoding))
 
     def _check_names(self, raw: Mapping[str, np.ndarray]) -> None:
@@ -157,7 +158,8 @@ class Table:
             specs.append((own.get(name) or replace(default[kind], name=name), kind))
         if not specs:
             raise UserError(f"{self.path} has no column left to predict {self.target} from")
-        return specs
+        # The numbers of categories lie last, where models look for them.
+        return sorted(specs, key=lambda spec: getattr(spec[0], "encode", None) == "embed")
 
 
 def encode_table(encoding: Mapping[str, Any], path: Path) -> tuple[np.ndarray, list[str]]:
