@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from jaxflow.data.dataset import Dataset, Feature
+from jaxflow.data.images import MODES, check_size
 from jaxflow.data.labelled_folder import check_there, load_labelled
-from jaxflow.data.records import MODES
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.errors import UserError
 
@@ -42,13 +42,9 @@ class ImageFolder:
     """Images that may be unreadable; they are left out, and counted. One more stops the run and names it."""
 
     def __post_init__(self) -> None:
-        sides = self.size if isinstance(self.size, tuple) else ()
-        if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
-            raise UserError(f"data.size is {self.size}; it is a height and a width in pixels, for example (128, 128)")
+        check_size(self.size, self.resize)
         if self.channels not in MODES:
             raise UserError(f"data.channels is {self.channels}; images have 1 (grey), 3 (RGB) or 4 (RGBA)")
-        if self.resize not in ("stretch", "crop"):
-            raise UserError(f"data.resize is {self.resize!r}; it is 'stretch' or 'crop'")
         if self.max_corrupt < 0:
             raise UserError(f"data.max_corrupt is {self.max_corrupt}; it must be 0 or more")
 

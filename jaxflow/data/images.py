@@ -1,16 +1,19 @@
 """Image files as arrays of one shape, made the same way in training, evaluation and prediction."""
 
+import io
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from jaxflow.data.dataset import Feature
-from jaxflow.data.records import MODES
 from jaxflow.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+# Pillow's mode for so many channels.
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # What turns an image upright, by its EXIF orientation.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -40,17 +43,52 @@ def read_image(path: Path, feature: Feature) -> np.ndarray:
       UserError: the file holds no image, only part of one, or one far too large; or its size differs from the
         feature's, which does not resize.
     """
-    height, width, channels = feature.shape
     try:
-        with Image.open(path) as opened:
-            image = _upright(_in_mode(_in_eight_bits(opened), MODES[channels]), _orientation(opened))
+        image = _open(path, feature)
     except MemoryError:
         raise
     except Exception as error:  # each of Pillow's plugins raises what it likes
         raise UserError(f"{path} cannot be read as an image: {_why(path, error)}") from error
+    return _fit(image, feature, str(path))
+
+
+def decode_image(content: bytes, feature: Feature) -> np.ndarray:
+    """Decodes the content of an image file, as `read_image` does.
+
+    Args:
+      content: the file's bytes.
+      feature: as for `read_image`.
+
+    Returns:
+      Its pixels, (height, width, channel) uint8.
+
+    Raises:
+      Exception: what Pillow raises where the bytes are no whole image.
+      UserError: the image's size differs from the feature's, which does not resize.
+    """
+    return _fit(_open(io.BytesIO(content), feature), feature, "it")
+
+
+def check_size(size: tuple[int, int], resize: str) -> None:
+    """Checks what a source of images is told to make of them."""
+    sides = size if isinstance(size, tuple) else ()
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise UserError(f"data.size is {size}; it is a height and a width in pixels, for example (128, 128)")
+    if resize not in ("stretch", "crop"):
+        raise UserError(f"data.resize is {resize!r}; it is 'stretch' or 'crop'")
+
+
+def _open(file: Path | BinaryIO, feature: Feature) -> Image.Image:
+    with Image.open(file) as opened:
+        return _upright(_in_mode(_in_eight_bits(opened), MODES[feature.shape[-1]]), _orientation(opened))
+
+
+def _fit(image: Image.Image, feature: Feature, name: str) -> np.ndarray:
+    """Resizes an image to its feature's shape."""
+    height, width, _ = feature.shape
     if image.size != (width, height):
         if feature.resize == "none":
-            raise UserError(f"{path} is {image.width}x{image.height} pixels; the model takes {width}x{height}")
+            raise UserError(f"{name} is {image.width}x{image.height} pixels; the model takes {width}x{height}")
         # Bilinear over as many pixels as one pixel of the result covers: no aliasing, and no overshoot.
         box = _centre(image.size, (width, height)) if feature.resize == "crop" else None
         image = image.resize((width, height), Image.Resampling.BILINEAR, box)
