@@ -28,6 +28,7 @@ _PUBLIC = {
     "Number": "jaxflow.data.columns",
     "Category": "jaxflow.data.columns",
     "Date": "jaxflow.data.columns",
+    "Outliers": "jaxflow.data.cleaning",
     "HoldOut": "jaxflow.data.splitting",
     "InTime": "jaxflow.data.splitting",
     "KFold": "jaxflow.data.splitting",

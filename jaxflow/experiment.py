@@ -45,6 +45,9 @@ class Experiment:
     """Examples in a training step, over all devices."""
     epochs: float = 10
     """Passes over the training split; may be a fraction, and 0 trains nothing."""
+    sampling: Literal["shuffle", "balanced"] = "shuffle"
+    """Which examples come: each once in an epoch; or, where some classes are rare, those of every class equally often,
+    each of a class's examples once before any twice. An epoch is as many steps either way."""
     seed: int = 0
     """Decides initial parameters, order of examples, dropout and augmentation."""
     microbatch: int | None = None
@@ -89,6 +92,8 @@ class Experiment:
                 raise UserError(
                     f"{name} is a {type(value).__name__}; write a tuple, for example ({type(value).__name__}(),)"
                 )
+        if self.sampling not in ("shuffle", "balanced"):
+            raise UserError(f"sampling is {self.sampling!r}; it is 'shuffle' or 'balanced'")
         if self.workers < 0:
             raise UserError(f"workers is {self.workers}; it must be 0 or more")
         if self.workers and self.feed == "device":

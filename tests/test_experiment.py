@@ -76,6 +76,7 @@ def test_differences_name_the_field_and_both_values(experiment):
         ({"validate_epochs": 0}, "validate_epochs is 0"),
         ({"log_steps": 0}, "log_steps is 0"),
         ({"workers": -1}, "workers is -1"),
+        ({"sampling": "balance"}, "sampling is 'balance'; it is 'shuffle' or 'balanced'"),
         ({"workers": 2, "feed": "device"}, "feed 'device' needs none"),
     ],
 )
@@ -115,7 +116,7 @@ OTHER = {
     "preprocess.0.epsilon": 100.0, "augment.0.probability": 0.1, "augment.0.axes": (0,),
     "augment.1.pad": 2, "augment.1.mode": "zero",
     "views": jaxflow.Views(),
-    "batch_size": 16, "epochs": 3, "seed": 1, "microbatch": 1, "ema": 0.5,
+    "batch_size": 16, "epochs": 3, "seed": 1, "sampling": "balanced", "microbatch": 1, "ema": 0.5,
 }  # fmt: skip
 # These change only how a run is done; tests of the loop, the feed and parallel.py hold each of them.
 NOT_COMPUTED = {

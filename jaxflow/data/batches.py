@@ -1,11 +1,13 @@
 """Training batches made on the host: a pure function of the step, so that any process can make any of them."""
 
+import functools
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from jaxflow.data.dataset import Split
-from jaxflow.data.order import epochs_of, indices
+from jaxflow.data.order import Classes, balanced, by_class, epochs_of, indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,12 +19,18 @@ class Batches:
       batch_size: examples in a step, over all processes.
       seed: the run's seed.
       own: which rows of a step's batch are this process's; all of them where there is one process.
+      sampling: as `Experiment.sampling`.
     """
 
     split: Split
     batch_size: int
     seed: int
     own: slice
+    sampling: Literal["shuffle", "balanced"] = "shuffle"
+
+    @functools.cached_property
+    def _classes(self) -> Classes:
+        return by_class(self.split.targets)
 
     def chosen(self, first: int, count: int) -> dict[str, np.ndarray]:
         """Lists the examples of some batches in a row.
@@ -34,6 +42,10 @@ class Batches:
         Returns:
           Each example's "index" in the split and the "epoch" it is met in, both (count, own rows) int32.
         """
+        if self.sampling == "balanced":
+            index, epoch = balanced(first * self.batch_size, count * self.batch_size, self._classes, self.seed)
+            chosen = {"index": index, "epoch": epoch}
+            return {name: leaf.reshape(count, -1)[:, self.own] for name, leaf in chosen.items()}
         size = len(self.split)
         index = np.stack([indices(first + step, size, self.batch_size, self.seed)[self.own] for step in range(count)])
         return {"index": index, "epoch": epochs_of(first, count, size, self.batch_size)[:, self.own]}

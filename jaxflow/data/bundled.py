@@ -13,21 +13,21 @@ from jaxflow.errors import UserError
 
 @dataclass(frozen=True)
 class Bundled:
-    """A table of numbers with a class or, in "diabetes", a number to predict: no network, no files.
+    """A table of numbers with a class, in "diabetes" a number or in "linnerud" three to predict: no network, no files.
 
     Columns are in their own units, so `preprocess` wants a Standardize().
 
     Source: R. A. Fisher, 1936 (iris); M. Forina et al., 1991 (wine); W. N. Street et al., 1993 (breast_cancer);
-    B. Efron et al., 2004 (diabetes).
+    B. Efron et al., 2004 (diabetes); A. C. Linnerud, in M. Tenenhaus, 1998 (linnerud).
     """
 
-    name: Literal["iris", "wine", "breast_cancer", "diabetes"]
+    name: Literal["iris", "wine", "breast_cancer", "diabetes", "linnerud"]
     """Which table."""
     split: HoldOut = HoldOut(0.1, 0.2)
     """Which rows are held out."""
 
     def __post_init__(self) -> None:
-        names = ("iris", "wine", "breast_cancer", "diabetes")
+        names = ("iris", "wine", "breast_cancer", "diabetes", "linnerud")
         if self.name not in names:
             raise UserError(f"data.name is {self.name!r}; bundled are {', '.join(names)}")
 
@@ -38,8 +38,10 @@ class Bundled:
         options = {"scaled": False} if self.name == "diabetes" else {}
         table = getattr(datasets, f"load_{self.name}")(**options)
         inputs = table.data.astype(np.float32)
-        if self.name == "diabetes":
-            target, targets = Target("number", ("progression",)), table.target.astype(np.float32)[:, None]
+        if self.name in ("diabetes", "linnerud"):
+            names = [name.lower() for name in table.get("target_names", ["progression"])]
+            targets = table.target.astype(np.float32).reshape(len(inputs), len(names))
+            target = Target("number", tuple(names))
         else:
             target, targets = Target("class", tuple(map(str, table.target_names))), table.target.astype(np.int32)
         everything = ArraySplit(inputs, targets, [f"{self.name}_{i:03d}" for i in range(len(inputs))])

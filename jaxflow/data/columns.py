@@ -1,17 +1,18 @@
-"""Columns of a table as numbers: imputed, scaled, one-hot or target-encoded as the training rows alone decide.
+"""Columns of a table, and what is to be made of them; it is fitted to the training rows alone.
 
 What a column was fitted to is a dict that JSON holds; with it any other rows are encoded in the same way.
 """
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from jaxflow.data.encoding import PERIODS, known_of, named, phase_of, seconds_of
 from jaxflow.errors import UserError
 
-# Stands for rare and unseen categories; no text in a file holds it.
-OTHER = "\0"
+# Categories that have a column each, unless more are asked for.
+MOST_COLUMNS = 50
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Number:
     """To mean 0 and deviation 1; to [0, 1]; to median 0 and quartiles one apart; or not at all."""
 
     def __post_init__(self) -> None:
+        _check_choices(self)
         if not 0 <= self.clip < 0.5:
             raise UserError(f"clip is {self.clip}; it must be a share in [0, 0.5)")
 
@@ -71,24 +73,33 @@ class Category:
 
     name: str = ""
     """The column; empty where this says how all columns of categories are encoded."""
-    encode: Literal["onehot", "ordinal", "target"] = "onehot"
-    """One column for each category; its place in the order, in [0, 1]; or the mean of the target among its rows,
-    shrunk towards the mean of all, which suits columns of many categories."""
+    encode: Literal["onehot", "ordinal", "target", "embed"] = "onehot"
+    """One column for each category; its place in the order, in [0, 1]; the mean of the target among its rows, shrunk
+    towards the mean of all; or its number, of which a model that embeds it learns what it means. The last two suit
+    columns of many categories."""
+    impute: Literal["own", "mode", "constant"] = "own"
+    """What a missing category counts as: one of its own, the most frequent one, or `constant`."""
+    constant: str = "missing"
+    """What a missing category counts as with impute "constant"."""
     order: tuple[str, ...] = ()
     """The categories from low to high, for "ordinal"; empty takes them as they sort."""
     min_count: int = 1
-    """Categories with fewer training rows are rare: they share one."""
-    most: int = 50
-    """How many categories are kept apart; the least frequent are rare."""
+    """Categories with fewer training rows are rare: they share one. With "embed" and 2 or more, the model learns from
+    them what a category that training never saw is like."""
+    most: int | None = None
+    """How many categories are kept apart; the least frequent are rare. None for 50 with "onehot", else for all."""
 
     def __post_init__(self) -> None:
-        if self.min_count < 1 or self.most < 1:
+        _check_choices(self)
+        if self.min_count < 1 or (self.most is not None and self.most < 1):
             raise UserError(f"min_count is {self.min_count} and most is {self.most}; they must be 1 or more")
 
     def fit(self, values: np.ndarray) -> dict[str, Any]:
         """Fits to (rows,) training values, strings or None where missing; "target" has a function of its own."""
-        names, counts = np.unique(_named(values), return_counts=True)
-        frequent = sorted(zip(-counts, names))[: self.most]
+        fill = self._fill(values)
+        names, counts = np.unique(named(values, fill), return_counts=True)
+        most = MOST_COLUMNS if self.most is None and self.encode == "onehot" else self.most
+        frequent = sorted(zip(-counts, names))[:most]
         kept = sorted(str(name) for count, name in frequent if -count >= self.min_count)
         if self.encode == "ordinal":
             strange = set(kept) - set(self.order) - {""} if self.order else ()
@@ -100,8 +111,16 @@ class Category:
             "kind": self.encode,
             "categories": kept,
             "other": self.encode == "onehot" and len(kept) < len(names),
+            "fill": fill,
             "missing": _missing(values),
         }
+
+    def _fill(self, values: np.ndarray) -> str:
+        """Names what a missing category counts as; the empty text is a category of its own."""
+        if self.impute == "mode":
+            known = [str(value) for value in values if value is not None]
+            return str(_mode(np.array(known))) if known else ""
+        return self.constant if self.impute == "constant" else ""
 
 
 @dataclass(frozen=True)
@@ -118,9 +137,9 @@ class Date:
 
     def fit(self, values: np.ndarray) -> dict[str, Any]:
         """Fits to (rows,) datetime64[s] training values, NaT where missing."""
-        seconds = _seconds(values)
+        seconds = seconds_of(values)
         days = Number(self.name).fit(seconds / 86_400)
-        turns = [period for period in PERIODS if len(np.unique(np.round(_phase(seconds, period), 9))) > 1]
+        turns = [period for period in PERIODS if len(np.unique(np.round(phase_of(seconds, period), 9))) > 1]
         return {
             "name": self.name,
             "kind": "date",
@@ -129,10 +148,6 @@ class Date:
             "format": self.format,
             "missing": days["missing"],
         }
-
-
-# Seconds of the circles that a date has a place on.
-PERIODS = {"year": 31_556_952.0, "week": 604_800.0, "day": 86_400.0}
 
 
 def fit_target_encoding(
@@ -156,8 +171,8 @@ def fit_target_encoding(
     from sklearn.model_selection import KFold
     from sklearn.preprocessing import TargetEncoder
 
-    categories = Category(spec.name, "onehot", (), spec.min_count, spec.most).fit(values)["categories"]
-    known = _or_other(values, categories)[:, None]  # (rows, 1)
+    plain = replace(spec, encode="embed", order=()).fit(values)
+    known = known_of(values, plain["categories"], plain["fill"])[:, None]  # (rows, 1)
     labels = np.unique(targets)
     # One column is enough for two classes: the other would be its mirror image.
     wanted = [targets == label for label in (labels if len(labels) > 2 else labels[1:])] if classes else [targets]
@@ -173,82 +188,10 @@ def fit_target_encoding(
         "categories": [str(name) for name in encoders[0].categories_[0]],
         "means": [encoder.encodings_[0].tolist() for encoder in encoders],
         "mean": [float(encoder.target_mean_) for encoder in encoders],
-        "missing": _missing(values),
+        "fill": plain["fill"],
+        "missing": plain["missing"],
     }
     return fitted, encoded
-
-
-def encode(fitted: dict[str, Any], values: np.ndarray) -> np.ndarray:
-    """Encodes a column.
-
-    Args:
-      fitted: from a `fit`.
-      values: (rows,) values of the column's kind.
-
-    Returns:
-      (rows, columns) float32.
-    """
-    kind = fitted["kind"]
-    if kind == "number":
-        missing = np.isnan(values)
-        filled = np.where(missing, fitted["fill"], values)
-        if fitted["low"] is not None:
-            filled = filled.clip(fitted["low"], fitted["high"])
-        scaled = (filled - fitted["shift"]) / fitted["width"]
-        return np.stack([scaled, missing] if fitted["indicator"] else [scaled], -1).astype(np.float32)
-    if kind == "date":
-        seconds = _seconds(values)
-        turns = [_phase(seconds, period) * 2 * np.pi for period in fitted["turns"]]
-        circles = [np.where(np.isnan(turn), 0.0, wave(turn)) for turn in turns for wave in (np.sin, np.cos)]
-        days = encode(fitted["days"], seconds / 86_400)
-        return np.concatenate([days, *(circle[:, None] for circle in circles)], -1).astype(np.float32)
-    known = _or_other(values, fitted["categories"])
-    place = {name: index for index, name in enumerate(fitted["categories"])}
-    index = np.array([place.get(name, -1) for name in known], int)
-    if kind == "ordinal":
-        return (index / max(len(place) - 1, 1)).astype(np.float32)[:, None]
-    if kind == "target":
-        means, unseen = np.array(fitted["means"]), np.array(fitted["mean"])
-        return np.where(index >= 0, means[:, index], unseen[:, None]).T.astype(np.float32)
-    columns = len(place) + fitted["other"]
-    # A category that is none of them has the last column, or where there is none is zero in all.
-    return np.eye(columns + 1, dtype=np.float32)[np.where(index < 0, len(place), index), :columns]
-
-
-def names_of(fitted: dict[str, Any]) -> list[str]:
-    """Names the columns that `encode` makes."""
-    name, kind = fitted["name"], fitted["kind"]
-    if kind == "number":
-        return [name, *([f"{name}: missing"] if fitted["indicator"] else [])]
-    if kind == "date":
-        turns = [f"{name}: {wave} of {period}" for period in fitted["turns"] for wave in ("sine", "cosine")]
-        return [*names_of(fitted["days"]), *turns]
-    if kind == "ordinal":
-        return [name]
-    if kind == "target":
-        return [f"{name}: target" + (f" {i}" if len(fitted["mean"]) > 1 else "") for i in range(len(fitted["means"]))]
-    return [f"{name} = {category or 'missing'}" for category in fitted["categories"]] + (
-        [f"{name} = other"] if fitted["other"] else []
-    )
-
-
-def _mode(values: np.ndarray) -> float:
-    found, counts = np.unique(values, return_counts=True)
-    return found[counts.argmax()]
-
-
-def _missing(values: np.ndarray) -> float:
-    return float(np.mean([value is None for value in values]))
-
-
-def _named(values: np.ndarray) -> np.ndarray:
-    """Names what is missing by the empty text, a category like others."""
-    return np.array(["" if value is None else str(value) for value in values], dtype=object)
-
-
-def _or_other(values: np.ndarray, categories: list[str]) -> np.ndarray:
-    known = set(categories)
-    return np.array([name if name in known else OTHER for name in _named(values)], dtype=object)
 
 
 def natural_order(name: str) -> tuple[int, float, str]:
@@ -259,10 +202,18 @@ def natural_order(name: str) -> tuple[int, float, str]:
         return 1, 0.0, name
 
 
-def _seconds(values: np.ndarray) -> np.ndarray:
-    seconds = values.astype("datetime64[s]").astype(np.float64)
-    return np.where(np.isnat(values), np.nan, seconds)
+def _check_choices(spec: Any) -> None:
+    for name, hint in get_type_hints(type(spec)).items():
+        choices = get_args(hint)
+        if get_origin(hint) is Literal and getattr(spec, name) not in choices:
+            column = f" of column {spec.name}" if spec.name else ""
+            raise UserError(f"{name}{column} is {getattr(spec, name)!r}; it must be one of {', '.join(choices)}")
 
 
-def _phase(seconds: np.ndarray, period: str) -> np.ndarray:
-    return seconds / PERIODS[period] % 1
+def _mode(values: np.ndarray) -> Any:
+    found, counts = np.unique(values, return_counts=True)
+    return found[counts.argmax()]
+
+
+def _missing(values: np.ndarray) -> float:
+    return float(np.mean([value is None for value in values]))

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jaxflow.data.dataset import Dataset, Feature
+from jaxflow.data.images import MODES, check_size
 from jaxflow.data.labelled_folder import check_group, check_there, load_labelled
-from jaxflow.data.records import MODES
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.errors import UserError
 
@@ -66,12 +66,8 @@ class ImageFolder:
 
 def check_images(source: Any) -> None:
     """Refuses sizes and channels that no image has."""
-    sides = source.size if isinstance(source.size, tuple) else ()
-    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
-        raise UserError(f"data.size is {source.size}; it is a height and a width in pixels, for example (128, 128)")
+    check_size(source.size, source.resize)
     if source.channels not in MODES:
         raise UserError(f"data.channels is {source.channels}; images have 1 (grey), 3 (RGB) or 4 (RGBA)")
-    if source.resize not in ("stretch", "crop"):
-        raise UserError(f"data.resize is {source.resize!r}; it is 'stretch' or 'crop'")
     if source.max_corrupt < 0:
         raise UserError(f"data.max_corrupt is {source.max_corrupt}; it must be 0 or more")

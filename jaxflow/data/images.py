@@ -1,19 +1,21 @@
 """Image files as arrays of one shape, made the same way in training, evaluation and prediction."""
 
+import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from jaxflow.data.dataset import Feature
-from jaxflow.data.records import MODES
 from jaxflow.errors import UserError
 
 T = TypeVar("T")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+# Pillow's mode for so many channels.
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # What turns an image upright, by its EXIF orientation.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -43,10 +45,24 @@ def read_image(path: Path, feature: Feature) -> np.ndarray:
       UserError: the file holds no image, only part of one, or one far too large; or its size differs from the
         feature's, which does not resize.
     """
-    mode = MODES[feature.shape[-1]]
-    image = _open(path, lambda opened: _upright(_in_mode(_in_eight_bits(opened), mode), _orientation(opened)))
-    # Bilinear over as many pixels as one pixel of the result covers: no aliasing, and no overshoot.
-    return np.array(_resize(path, image, feature, Image.Resampling.BILINEAR)).reshape(feature.shape)
+    return _fit(_taken(path, lambda: _open(path, feature)), feature, str(path))
+
+
+def decode_image(content: bytes, feature: Feature) -> np.ndarray:
+    """Decodes the content of an image file, as `read_image` does.
+
+    Args:
+      content: the file's bytes.
+      feature: as for `read_image`.
+
+    Returns:
+      Its pixels, (height, width, channel) uint8.
+
+    Raises:
+      Exception: what Pillow raises where the bytes are no whole image.
+      UserError: the image's size differs from the feature's, which does not resize.
+    """
+    return _fit(_open(io.BytesIO(content), feature), feature, "it")
 
 
 def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
@@ -63,8 +79,7 @@ def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
     Raises:
       UserError: the file holds no mask, or one of another size than the image.
     """
-    size = _open(path, lambda opened: opened.size[:: -1 if _orientation(opened) >= 5 else 1])
-    mask = _open(mask_path, lambda opened: _upright(opened.copy(), _orientation(opened)))
+    size, mask = _taken(path, lambda: _upright_size(path)), _taken(mask_path, lambda: _open_mask(mask_path))
     if mask.mode not in ("1", "L", "P", "I", "I;16"):
         raise UserError(
             f"{mask_path} has colours (mode {mask.mode}); a mask holds numbers of classes, as grey levels or a palette"
@@ -79,26 +94,55 @@ def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
         raise UserError(f"{mask_path} holds the value {levels.max()}; classes are numbers from 0 to 32767")
     # As floats: Pillow resizes no other numbers above 255, and the nearest is taken as it is.
     floats = Image.fromarray(levels.astype(np.float32))
-    return np.array(_resize(mask_path, floats, feature, Image.Resampling.NEAREST)).astype(np.int16)
+    return np.array(_resize(floats, feature, str(mask_path), Image.Resampling.NEAREST)).astype(np.int16)
 
 
-def _open(path: Path, take: Callable[[Image.Image], T]) -> T:
+def check_size(size: tuple[int, int], resize: str) -> None:
+    """Checks what a source of images is told to make of them."""
+    sides = size if isinstance(size, tuple) else ()
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise UserError(f"data.size is {size}; it is a height and a width in pixels, for example (128, 128)")
+    if resize not in ("stretch", "crop"):
+        raise UserError(f"data.resize is {resize!r}; it is 'stretch' or 'crop'")
+
+
+def _taken(path: Path, take: Callable[[], T]) -> T:
     """Takes something of an image file, or says in one line why that cannot be."""
     try:
-        with Image.open(path) as opened:
-            return take(opened)
+        return take()
     except MemoryError:
         raise
     except Exception as error:  # each of Pillow's plugins raises what it likes
         raise UserError(f"{path} cannot be read as an image: {_why(path, error)}") from error
 
 
-def _resize(path: Path, image: Image.Image, feature: Feature, resampling: Image.Resampling) -> Image.Image:
+def _open(file: Path | BinaryIO, feature: Feature) -> Image.Image:
+    with Image.open(file) as opened:
+        return _upright(_in_mode(_in_eight_bits(opened), MODES[feature.shape[-1]]), _orientation(opened))
+
+
+def _open_mask(path: Path) -> Image.Image:
+    with Image.open(path) as opened:
+        return _upright(opened.copy(), _orientation(opened))
+
+
+def _upright_size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as opened:
+        return opened.size[:: -1 if _orientation(opened) >= 5 else 1]
+
+
+def _fit(image: Image.Image, feature: Feature, name: str) -> np.ndarray:
+    # Bilinear over as many pixels as one pixel of the result covers: no aliasing, and no overshoot.
+    return np.array(_resize(image, feature, name, Image.Resampling.BILINEAR)).reshape(feature.shape)
+
+
+def _resize(image: Image.Image, feature: Feature, name: str, resampling: Image.Resampling) -> Image.Image:
+    """Resizes an image as its feature says."""
     height, width = feature.shape[:2]
     if image.size == (width, height):
         return image
     if feature.resize == "none":
-        raise UserError(f"{path} is {image.width}x{image.height} pixels; the model takes {width}x{height}")
+        raise UserError(f"{name} is {image.width}x{image.height} pixels; the model takes {width}x{height}")
     box = _centre(image.size, (width, height)) if feature.resize == "crop" else None
     return image.resize((width, height), resampling, box)
 

@@ -1,22 +1,19 @@
 """Examples of a prepared TFDS dataset as they lie on disk: read by number, decoded, and named where they are bad."""
 
 import functools
-import io
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from jaxflow.console import track
+from jaxflow.data.dataset import Feature
+from jaxflow.data.images import decode_image
 from jaxflow.errors import UserError
 
-# Pillow's mode for so many channels; and its modes of 8 bits or fewer, which can become one of these.
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 # Examples that a scan reads at once, encoded.
 AT_ONCE = 256
 
@@ -34,14 +31,14 @@ class Records:
       split: the split's official name.
       image: name of the image feature.
       label: name of the label feature.
-      shape: (height, width, channel) of every image.
+      feature: what every image becomes.
     """
 
     prepared: Path
     split: str
     image: str
     label: str
-    shape: tuple[int, ...]
+    feature: Feature
 
     @functools.cached_property
     def _source(self) -> Any:
@@ -76,7 +73,7 @@ class Records:
                 found = reader.num_records()
                 reader.close()  # raises what went wrong before
             except Exception as error:
-                raise UserError(f"{file.filename} cannot be read: {_why(error)}; {again}") from error
+                raise UserError(f"{file.filename} cannot be read: {why(error)}; {again}") from error
             if found != file.examples_in_shard:
                 raise UserError(f"{file.filename} holds {found} examples, not {file.examples_in_shard}; {again}")
 
@@ -87,7 +84,7 @@ class Records:
           numbers: which, in the order of the files.
 
         Yields:
-          For each its image, `shape` uint8, its label, and its id; or what is wrong with it.
+          For each its image, of the feature's shape, uint8, its label, and its id; or what is wrong with it.
         """
         try:
             found = self._source.__getitems__([int(number) for number in numbers])  # from all files in parallel
@@ -97,19 +94,23 @@ class Records:
             found = [None] * len(numbers)
         yield from map(self._decoded, numbers, found)
 
+    def everything(self) -> Iterator[tuple[np.ndarray, int, str] | BadExample]:
+        """Reads all examples, some at once, in the order of the files; as `read`."""
+        for first in range(0, len(self), AT_ONCE):
+            yield from self.read(range(first, min(first + AT_ONCE, len(self))))
+
     def _decoded(self, number: int, example: dict[str, Any] | None) -> tuple[np.ndarray, int, str] | BadExample:
         name = f"{self.split}_{number}"
         try:
             example = self._source[int(number)] if example is None else example
-            found = example.get("id", name)
-            name = found.decode() if isinstance(found, bytes) else str(found)
-            return _pixels(example[self.image], self.shape), int(example[self.label]), name
+            name = name_of(example, name)
+            return decode_image(example[self.image], self.feature), int(example[self.label]), name
         except MemoryError:
             raise
         except Exception as error:  # array_record, protobuf and Pillow have each their own
             file, record = self._place(number)
             return BadExample(
-                f"{file}, record {record}: example {number} of {self.split} ({name}) cannot be read: {_why(error)}"
+                f"{file}, record {record}: example {number} of {self.split} ({name}) cannot be read: {why(error)}"
             )
 
     def _place(self, number: int) -> tuple[str, int]:
@@ -120,11 +121,11 @@ class Records:
         raise IndexError(number)
 
 
-def scan(parts: Iterable[Records], max_corrupt: int, images: bool) -> dict[str, np.ndarray]:
+def scan(parts: Iterable[Any], max_corrupt: int, images: bool) -> dict[str, np.ndarray]:
     """Reads and decodes every example of some splits once.
 
     Args:
-      parts: the splits.
+      parts: the splits, Records or what else has their `check_files` and `everything`.
       max_corrupt: how many examples, of all splits together, may be unreadable; they are left out.
       images: whether the decoded images are returned.
 
@@ -140,11 +141,10 @@ def scan(parts: Iterable[Records], max_corrupt: int, images: bool) -> dict[str, 
     for part in parts:
         part.check_files()
         size, before = len(part), len(bad)
-        inputs = np.empty((size if images else 0, *part.shape), np.uint8)
+        inputs = np.empty((size if images else 0, *part.feature.shape), np.uint8)
         numbers, targets, ids = np.empty(size, np.int64), np.empty(size, np.int32), []
-        pieces = (range(first, min(first + AT_ONCE, size)) for first in range(0, size, AT_ONCE))
-        everything = enumerate(itertools.chain.from_iterable(map(part.read, pieces)))
-        for number, example in track(everything, f"decode {part.prepared.parent.name}/{part.split}", size):
+        everything = track(part.everything(), f"decode {part.prepared.parent.name}/{part.split}", size)
+        for number, example in enumerate(everything):
             if isinstance(example, BadExample):
                 bad.append(example)
                 allow(bad, max_corrupt)
@@ -202,7 +202,7 @@ class StreamedSplit:
         Raises:
           UserError: an example cannot be read, though it could when the dataset was loaded first.
         """
-        inputs = np.empty((len(indices), *self.records.shape), np.uint8)
+        inputs = np.empty((len(indices), *self.records.feature.shape), np.uint8)
         for row, example in enumerate(self.records.read(self.numbers[indices])):
             if isinstance(example, BadExample):
                 raise UserError(f"{example}; restore the file or prepare the dataset again, then go on")
@@ -216,23 +216,20 @@ class StreamedSplit:
     @property
     def nbytes(self) -> int:
         """Bytes that the whole split would take in memory."""
-        return len(self) * int(np.prod(self.records.shape)) + self.targets.nbytes
+        return len(self) * math.prod(self.records.feature.shape) + self.targets.nbytes
 
     def take(self, indices: np.ndarray) -> "StreamedSplit":
         """Makes the split of the examples at `indices`, in that order; nothing is read."""
         return StreamedSplit(self.records, self.numbers[indices], self.targets[indices], self.ids[indices])
 
 
-def _pixels(content: bytes, shape: tuple[int, ...]) -> np.ndarray:
-    with Image.open(io.BytesIO(content)) as image:
-        if image.mode not in EIGHT_BITS:
-            raise ValueError(f"its pixels have mode {image.mode}, which is not 8 bits a channel")
-        pixels = np.asarray(image.convert(MODES[shape[-1]]))
-    pixels = pixels.reshape(*pixels.shape[:2], shape[-1])  # grey comes as (height, width)
-    if pixels.shape != shape:
-        raise ValueError(f"it is {pixels.shape[0]}x{pixels.shape[1]} pixels, not {shape[0]}x{shape[1]}")
-    return pixels
+def name_of(example: Mapping[str, Any], otherwise: str) -> str:
+    """Names an example by its feature "id", where it has one."""
+    found = example.get("id", otherwise)
+    return found.decode() if isinstance(found, bytes) else str(found)
 
 
-def _why(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+def why(error: Exception) -> str:
+    """Says in one line what was raised."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"

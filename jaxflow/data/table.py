@@ -9,14 +9,14 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.columns import Category, Date, Number, encode, fit_target_encoding, names_of, natural_order
+from jaxflow.data.cleaning import Outliers, kept_rows
+from jaxflow.data.columns import Category, Date, Number, fit_target_encoding
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.encoding import cardinality_of, encode, names_of
 from jaxflow.data.splitting import Examples, HoldOut
 from jaxflow.data.table_files import Kind, kind_of, parse, read_table, row_ids
+from jaxflow.data.table_target import check_classes, read_targets
 from jaxflow.errors import UserError
-
-# Distinct numbers up to which a target of whole numbers is taken for classes.
-MOST_CLASSES = 20
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,22 @@ class Table:
     """Who is held out: HoldOut, InTime or KFold."""
     missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
     """What stands for a missing value in a text file."""
+    required: tuple[str, ...] = ()
+    """Columns whose missing values are not filled in: rows without one are left out, and counted."""
+    most_missing: float = 1.0
+    """Share of the columns that a row may miss; rows that miss more are left out, and counted."""
     duplicates: Literal["keep", "drop"] = "keep"
     """Whether rows that equal an earlier one are left out, and counted."""
+    outliers: Outliers | None = None
+    """Which training rows are left out since a number of theirs lies far out, for example Outliers(); None for none."""
     seed: int = 0
     """Seed of the folds of target encoding."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.most_missing <= 1:
+            raise UserError(f"data.most_missing is {self.most_missing}; it must be a share in [0, 1]")
+        if self.duplicates not in ("keep", "drop"):
+            raise UserError(f"data.duplicates is {self.duplicates!r}; it is 'keep' or 'drop'")
 
     def load(self) -> Dataset:
         """Reads, cleans, splits and encodes the table.
@@ -68,74 +80,76 @@ class Table:
         raw = read_table(Path(self.path), self.missing)
         self._check_names(raw)
         ids = _own_ids(self.id, raw) if self.id else row_ids(raw)
-        kept, left_out = self._clean(raw, ids)
-        targets, target = self._targets(raw[self.target], kept)
+        kept, left_out = self._clean(raw)
+        targets, target = read_targets(self.target, self.task, raw[self.target], kept)
         classes = targets if target.kind == "class" else None
         groups = None if self.group is None else [repr(raw[self.group][row]) for row in kept]
         times = None if self.time is None else _times(self.time, raw[self.time], kept)
         parts = self.split.assign(Examples([ids[row] for row in kept], groups, classes, times))
+        if self.outliers is not None:
+            parts, outliers = self.outliers.drop(self._numbers(raw, kept, kept[parts["train"]]), parts)
+            left_out |= outliers
         if classes is not None:
-            _check_classes(classes, target.names, parts)
+            check_classes(classes, target.names, parts)
         specs = self._specs(raw, kept[parts["train"]])
         inputs, encoding = _fit_and_encode(specs, raw, kept, targets, target, parts["train"], self.seed)
-        rows = targets if classes is not None else targets.astype(np.float32)[:, None]  # (row,) -> (row, 1)
-        everything = ArraySplit(inputs, rows, [ids[row] for row in kept])
+        columns = targets if classes is not None else targets.astype(np.float32)[:, None]  # (row,) -> (row, 1)
+        everything = ArraySplit(inputs, columns, [ids[row] for row in kept])
         splits = {name: everything.take(chosen) for name, chosen in parts.items()}
         counts = "  ".join(f"{name} {len(chosen):,}" for name, chosen in parts.items())
         dropped = "".join(f"; {count:,} left out: {reason}" for reason, count in left_out.items())
-        say(f"{self.path}: {len(kept):,} rows ({counts}){dropped}; {inputs.shape[1]} features of {len(specs)} columns")
+        rows = sum(map(len, parts.values()))
+        say(f"{self.path}: {rows:,} rows ({counts}){dropped}; {inputs.shape[1]} features of {len(specs)} columns")
         encoding |= {"missing": list(self.missing), "id": self.id}
-        schema = Schema(Feature("vector", inputs.shape[1:], "float32"), target)
+        categories = tuple(filter(None, map(cardinality_of, encoding["columns"])))
+        schema = Schema(Feature("vector", inputs.shape[1:], "float32", categories=categories), target)
         return checked(Dataset(splits, schema, left_out, encoding))
 
     def _check_names(self, raw: Mapping[str, np.ndarray]) -> None:
         named = {"target": (self.target,), "drop": self.drop, "columns": tuple(spec.name for spec in self.columns)}
+        named |= {"required": self.required, "outliers.columns": self.outliers.columns if self.outliers else ()}
         named |= {key: (getattr(self, key),) for key in ("id", "group", "time") if getattr(self, key)}
         for key, names in named.items():
             for name in names:
                 if name not in raw:
                     raise UserError(f"data.{key} names {name!r}, but {self.path} has the columns {', '.join(raw)}")
-        if not set(raw) - {self.target, self.id, self.group, *self.drop}:
+        if self.target in named["columns"]:
+            raise UserError(f"data.columns names {self.target}, the target; it cannot be an input too")
+        if not self._inputs(raw):
             raise UserError(f"{self.path} has no column left to predict {self.target} from")
 
-    def _clean(self, raw: Mapping[str, np.ndarray], ids: Sequence[str]) -> tuple[np.ndarray, dict[str, int]]:
-        """Says which rows stay, and counts the others by reason."""
-        wanted = np.array([value is not None for value in raw[self.target]])
-        left_out = {f"no {self.target}": int((~wanted).sum())}
-        if self.duplicates == "drop":
-            first = np.zeros(len(ids), bool)
-            same = row_ids({name: values for name, values in raw.items() if name != self.id})
-            first[[row for row, name in enumerate(same) if "-" not in name]] = True
-            left_out["equal to an earlier row"] = int((wanted & ~first).sum())
-            wanted &= first
-        if not wanted.any():
+    def _clean(self, raw: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str, int]]:
+        required, inputs = (self.target, *self.required), self._inputs(raw)
+        if all(value is None for value in raw[self.target]):
             raise UserError(f"every {self.target} in {self.path} is missing; name another target")
-        return np.flatnonzero(wanted), {reason: count for reason, count in left_out.items() if count}
+        kept, left_out = kept_rows(raw, required, inputs, self.most_missing, self.duplicates, self.id)
+        if len(kept) == 0:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
+            raise UserError(f"no row of {self.path} is left ({reasons}); ask less of them")
+        return kept, left_out
 
-    def _targets(self, values: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, Target]:
-        numeric = self.task != "class" and kind_of(self.target, values, kept) == "number"
-        if self.task == "number" or numeric:
-            numbers = parse(self.target, values, "number")[kept]
-            if np.isnan(numbers).any():
-                raise UserError(f"target {self.target} is not finite in row {kept[np.isnan(numbers).argmax()] + 1}")
-            few = len(np.unique(numbers)) <= MOST_CLASSES and not (numbers % 1).any()
-            if self.task == "number" or not few:
-                return numbers, Target("number", (self.target,))
-        texts = [str(values[row]) for row in kept]
-        names = sorted(set(texts), key=natural_order)
-        if len(names) < 2:
-            raise UserError(f"target {self.target} has one class only, {names[0]!r}; there is nothing to predict")
-        place = {name: index for index, name in enumerate(names)}
-        return np.array([place[text] for text in texts], np.int32), Target("class", tuple(names))
+    def _inputs(self, raw: Mapping[str, np.ndarray]) -> list[str]:
+        """Names the columns that the target may be predicted from."""
+        no_input = {self.target, self.id, self.group, self.time, *self.drop} - {spec.name for spec in self.columns}
+        return [name for name in raw if name not in no_input]
+
+    def _kind(self, name: str, values: np.ndarray, train: np.ndarray) -> Kind:
+        """Says what a column holds: `columns` does, else the training rows."""
+        kinds = {Number: "number", Category: "category", Date: "date"}
+        own = [kinds[type(spec)] for spec in self.columns if spec.name == name]
+        return own[0] if own else kind_of(name, values, train)
+
+    def _numbers(self, raw: Mapping[str, np.ndarray], kept: np.ndarray, train: np.ndarray) -> dict[str, np.ndarray]:
+        """Reads the columns that are looked through for outliers."""
+        numeric = (name for name in self._inputs(raw) if self._kind(name, raw[name], train) == "number")
+        return {name: parse(name, raw[name], "number")[kept] for name in self.outliers.columns or numeric}
 
     def _specs(self, raw: Mapping[str, np.ndarray], train: np.ndarray) -> list[tuple[Any, Kind]]:
         """Says how each column that is an input is encoded, and what it holds; the training rows decide."""
         own = {spec.name: spec for spec in self.columns}
-        no_input = {self.target, self.id, self.group, self.time, *self.drop} - set(own)
         specs = []
-        for name in (name for name in raw if name not in no_input):
-            kinds = {Number: "number", Category: "category", Date: "date"}
-            kind = kinds[type(own[name])] if name in own else kind_of(name, raw[name], train)
+        for name in self._inputs(raw):
+            kind = self._kind(name, raw[name], train)
             distinct = len({raw[name][row] for row in train} - {None})
             if name not in own and (reason := _useless(kind, distinct, len(train))):
                 say(f"column {name} is left out: {reason}")
@@ -144,7 +158,8 @@ class Table:
             specs.append((own.get(name) or replace(default[kind], name=name), kind))
         if not specs:
             raise UserError(f"{self.path} has no column left to predict {self.target} from")
-        return specs
+        # The numbers of categories lie last, where models look for them.
+        return sorted(specs, key=lambda spec: getattr(spec[0], "encode", None) == "embed")
 
 
 def encode_table(encoding: Mapping[str, Any], path: Path) -> tuple[np.ndarray, list[str]]:
@@ -225,14 +240,3 @@ def _times(name: str, values: np.ndarray, kept: np.ndarray) -> np.ndarray:
     if (times != times).any():  # NaN and NaT
         raise UserError(f"data.time names {name}, where some rows have none; fill them in or leave these rows out")
     return times.astype("int64" if kind == "date" else np.float64)
-
-
-def _check_classes(classes: np.ndarray, names: Sequence[str], parts: Mapping[str, np.ndarray]) -> None:
-    known = set(classes[parts["train"]].tolist())
-    for part, chosen in parts.items():
-        unknown = set(classes[chosen].tolist()) - known
-        if unknown:
-            raise UserError(
-                f"class {names[min(unknown)]!r} is in the {part} split and not in train; give more examples of it, or "
-                "stratify: split=HoldOut(stratify=True)"
-            )

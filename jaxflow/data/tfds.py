@@ -1,4 +1,4 @@
-"""Datasets of the TensorFlow Datasets catalogue, read without TensorFlow."""
+"""Datasets of the TensorFlow Datasets catalogue, read without TensorFlow where their format allows it."""
 
 import difflib
 import hashlib
@@ -8,41 +8,54 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from jaxflow.console import say
 from jaxflow.data.cache import cached_arrays
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
-from jaxflow.data.records import MODES, Records, StreamedSplit, allow, scan
+from jaxflow.data.images import MODES, check_size
+from jaxflow.data.records import Records, StreamedSplit, allow, scan
 from jaxflow.data.splitting import count_of, hold_out
+from jaxflow.data.tfds_in_order import InOrder
 from jaxflow.errors import UserError
 
 # Counts the ways in which `scan` has decoded and laid out what the cache keeps.
-SCAN = 2
+SCAN = 3
 
 
 @dataclass(frozen=True)
 class Tfds:
-    """A dataset of images and class labels from the TFDS catalogue, its official train and test splits kept."""
+    """A dataset of images and class labels from the TFDS catalogue, its official splits kept."""
 
     name: str
-    """Catalogue name, for example "cifar10" or "mnist"."""
+    """Catalogue name, for example "cifar10", "mnist" or, with a configuration, "imagenette/160px"."""
     directory: str | None = field(default=None, metadata={"identity": False})
     """TFDS data directory, where prepared datasets lie; None takes $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
     validation: float = 0.1
     """Share of the train split held out for validation; 0 for none. A validation split of the catalogue's own
     takes precedence."""
+    test: float = 0.1
+    """Share of the train split held out for the test where the catalogue has no test split; 0 for none."""
     split_seed: int = 0
-    """Seed of the validation split, apart from the run's seed, so that comparing seeds does not mix splits."""
-
+    """Seed of these splits, apart from the run's seed, so that comparing seeds does not mix splits."""
+    size: tuple[int, int] | None = None
+    """Height and width that every image is resized to, here and in `predict`; None where all have one size already."""
+    resize: Literal["stretch", "crop"] = "crop"
+    """crop keeps the proportions and cuts off what juts out on both sides; stretch keeps everything."""
     in_memory: bool = field(default=True, metadata={"identity": False})
     """Whether the decoded images are kept in memory, and in the cache. False leaves them on disk as they are, and every
     batch reads and decodes its own: for datasets larger than memory. (Decoding goes on in --workers; a cache of decoded
-    images would be many times the dataset's size on disk.) The batches are the same."""
+    images would be many times the dataset's size on disk.) The batches are the same. Only the format array_record can
+    stay on disk; others are read once, by TensorFlow."""
     max_corrupt: int = field(default=0, metadata={"identity": False})
     """Examples that may be unreadable; they are left out, and counted. One more stops the run and names it."""
+
+    def __post_init__(self) -> None:
+        if self.max_corrupt < 0:
+            raise UserError(f"data.max_corrupt is {self.max_corrupt}; it must be 0 or more")
+        check_size((1, 1) if self.size is None else self.size, self.resize)
 
     def load(self) -> Dataset:
         """Reads the splits as uint8 images; prepares the dataset first where it is not on disk yet.
@@ -53,17 +66,22 @@ class Tfds:
         Raises:
           UserError: the dataset is not there and cannot be prepared, or more of it is unreadable than `max_corrupt`.
         """
-        if self.max_corrupt < 0:
-            raise UserError(f"data.max_corrupt is {self.max_corrupt}; it must be 0 or more")
         prepared = _find_or_prepare(self.name, self.directory)
         builder = _open(prepared)
         image, label = _supervised(builder)
-        shape = tuple(builder.info.features[image].shape)
+        feature = self._feature(builder.info.features[image].shape)
+        stored = builder.info.file_format.value
+        if stored != "array_record" and not self.in_memory:
+            raise UserError(
+                f"{prepared} is stored as {stored}, which has no random access; prepare it with "
+                "file_format='array_record', or leave data.in_memory=True"
+            )
+        source = Records if stored == "array_record" else InOrder
         names = [name for name in ("train", "validation", "test") if name in builder.info.splits]
-        parts = {name: Records(prepared, name, image, label, shape) for name in names}
+        parts = {name: source(prepared, name, image, label, feature) for name in names}
         # The first time every image is decoded, whether it is kept or not: both ways then have the same examples.
         arrays = cached_arrays(
-            f"{self.name.replace('/', '-')}-{_key(prepared)}" + ("" if self.in_memory else "-index"),
+            f"{self.name.replace('/', '-')}-{_key(prepared, feature)}" + ("" if self.in_memory else "-index"),
             lambda: scan(parts.values(), self.max_corrupt, images=self.in_memory),
         )
         bad = {name: arrays[f"{name}.bad"].tolist() for name in names if len(arrays[f"{name}.bad"])}
@@ -73,14 +91,23 @@ class Tfds:
             say(
                 f"left out {len(everything)} unreadable examples (data.max_corrupt {self.max_corrupt}): {everything[0]}"
             )
-        official = {name: _split(arrays, part, self.in_memory) for name, part in parts.items()}
-        splits = dict(official)
-        if "validation" not in official and self.validation:
-            count = count_of(self.validation, len(official["train"]), "data.validation")
-            kept, held = hold_out(official["train"].ids, count, self.split_seed)
-            splits |= {"train": official["train"].take(kept), "validation": official["train"].take(held)}
-        schema = Schema(Feature("image", shape, "uint8"), Target("class", tuple(builder.info.features[label].names)))
+        splits = {name: _split(arrays, part, self.in_memory) for name, part in parts.items()}
+        whole = len(splits["train"])
+        for name, share in {"test": self.test, "validation": self.validation}.items():
+            if name not in parts and share:
+                kept, held = hold_out(splits["train"].ids, count_of(share, whole, f"data.{name}"), self.split_seed)
+                splits |= {"train": splits["train"].take(kept), name: splits["train"].take(held)}
+        schema = Schema(feature, Target("class", tuple(builder.info.features[label].names)))
         return checked(Dataset(splits, schema, {name: len(texts) for name, texts in bad.items()}))
+
+    def _feature(self, shape: tuple[int | None, ...]) -> Feature:
+        if self.size is not None:
+            return Feature("image", (*self.size, shape[-1]), "uint8", self.resize)
+        if None in shape:
+            raise UserError(
+                f"{self.name} has images of any size; say which they become: Tfds({self.name!r}, size=(128, 128))"
+            )
+        return Feature("image", tuple(shape), "uint8")
 
 
 def _find_or_prepare(name: str, directory: str | None) -> Path:
@@ -93,6 +120,12 @@ def _find_or_prepare(name: str, directory: str | None) -> Path:
     found = _versions(root / name)
     if found:
         return found[-1]
+    configs = sorted({path.parents[1] for path in (root / name).glob("*/*/dataset_info.json")})
+    if len(configs) > 1:
+        one = configs[0].relative_to(root)
+        raise UserError(f"{root / name} holds {len(configs)} configurations; name one of them, for example {one}")
+    if configs:
+        return _versions(configs[0])[-1]
     if root.is_dir() and any(root.iterdir()) and not any(root.glob("**/dataset_info.json")):
         leftovers = {path.name for path in root.iterdir()} - {"downloads", name}
         if leftovers:
@@ -100,8 +133,7 @@ def _find_or_prepare(name: str, directory: str | None) -> Path:
                 f"{where} {root} is not a TFDS data directory: no dataset_info.json below it; "
                 f"name the folder that holds {name}/, or an empty one to prepare it in"
             )
-    _prepare(name, root)
-    return _versions(root / name)[-1]
+    return _prepare(name, root)
 
 
 def _versions(folder: Path) -> list[Path]:
@@ -109,7 +141,7 @@ def _versions(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: [int(part) for part in path.name.split(".") if part.isdigit()])
 
 
-def _prepare(name: str, root: Path) -> None:
+def _prepare(name: str, root: Path) -> Path:
     if name == "cifar10":
         from jaxflow.data import cifar10
 
@@ -123,7 +155,7 @@ def _prepare(name: str, root: Path) -> None:
             ) from error
         except OSError as error:
             raise UserError(f"cannot prepare cifar10 in {root}: {error}; choose another --data.directory") from error
-        return
+        return _versions(root / name)[-1]
     import tensorflow_datasets as tfds
 
     known = tfds.list_builders(with_community_datasets=False)
@@ -135,7 +167,9 @@ def _prepare(name: str, root: Path) -> None:
         raise UserError(
             f"{name} is not prepared in {root}, and preparing it needs TensorFlow: pip install -e '.[tensorflow]'"
         )
-    tfds.builder(name, data_dir=str(root), file_format="array_record").download_and_prepare()
+    builder = tfds.builder(name, data_dir=str(root), file_format="array_record")
+    builder.download_and_prepare()
+    return Path(builder.data_dir)
 
 
 def _open(prepared: Path) -> Any:
@@ -145,16 +179,8 @@ def _open(prepared: Path) -> Any:
         builder = tfds.builder_from_directory(str(prepared))
     except Exception as error:
         raise UserError(f"{prepared} cannot be read as a TFDS dataset: {error}") from error
-    if builder.info.file_format != tfds.core.FileFormat.ARRAY_RECORD:
-        raise UserError(
-            f"{prepared} is stored as {builder.info.file_format.value}, which has no random access; "
-            "prepare it with file_format='array_record'"
-        )
-    missing = {"train", "test"} - set(builder.info.splits)
-    if missing:
-        raise UserError(
-            f"{prepared} has no {' and no '.join(sorted(missing))} split; it has {list(builder.info.splits)}"
-        )
+    if "train" not in builder.info.splits:
+        raise UserError(f"{prepared} has no train split; it has {list(builder.info.splits)}")
     return builder
 
 
@@ -168,24 +194,21 @@ def _supervised(builder: Any) -> tuple[str, str]:
         and len(keys) == 2
         and isinstance(features[keys[0]], tfds.features.Image)
         and isinstance(features[keys[1]], tfds.features.ClassLabel)
-        and None not in features[keys[0]].shape
         and features[keys[0]].shape[-1] in MODES
         and features[keys[0]].np_dtype == np.uint8
     )
     if not usable:
-        raise UserError(
-            f"{builder.info.name} does not hold 8-bit images of one size with class labels; it holds {features}"
-        )
+        raise UserError(f"{builder.info.name} does not hold 8-bit images with class labels; it holds {features}")
     return keys
 
 
-def _key(prepared: Path) -> str:
-    """Names the prepared files by name, size and time, so that a changed file is decoded anew."""
+def _key(prepared: Path, feature: Feature) -> str:
+    """Names the prepared files by name, size and time, and what becomes of them: a changed file is decoded anew."""
     stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(prepared.iterdir())]
-    return f"{prepared.name}-{hashlib.sha256(repr((SCAN, stats)).encode()).hexdigest()[:16]}"
+    return f"{prepared.name}-{hashlib.sha256(repr((SCAN, feature, stats)).encode()).hexdigest()[:16]}"
 
 
-def _split(arrays: Mapping[str, np.ndarray], part: Records, in_memory: bool) -> ArraySplit | StreamedSplit:
+def _split(arrays: Mapping[str, np.ndarray], part: Records | InOrder, in_memory: bool) -> ArraySplit | StreamedSplit:
     targets, ids = arrays[f"{part.split}.targets"], arrays[f"{part.split}.ids"]
     if in_memory:
         return ArraySplit(arrays[f"{part.split}.inputs"], targets, ids.tolist())

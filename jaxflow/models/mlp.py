@@ -8,7 +8,10 @@ from jaxflow.models.layers import Activation, Dense, Dropout, Dtype, activation
 
 
 class MLP(nn.Module):
-    """Fully connected layers with an activation between them; any input shape is flattened."""
+    """Fully connected layers with an activation between them; any input shape is flattened.
+
+    What lies last in the inputs may be the numbers of categories; each is embedded, and joined to the others.
+    """
 
     hidden: tuple[int, ...] = (128,)
     """Width of each hidden layer."""
@@ -18,13 +21,38 @@ class MLP(nn.Module):
     """Dropout rate after each hidden layer."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
+    categories: tuple[int, ...] | None = None
+    """How many categories each of the last inputs has; None takes it from the data."""
     outputs: int | None = None
     """Output width; None takes it from the problem."""
 
     @nn.compact
     def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
         x = inputs.reshape(inputs.shape[0], -1)  # (batch, feature)
+        if self.categories:
+            x, numbers = jnp.split(x, [x.shape[1] - len(self.categories)], axis=1)
+            embedded = [Embedding(count)(column) for count, column in zip(self.categories, numbers.T)]
+            x = jnp.concatenate([x, *embedded], axis=1)
         for width in self.hidden:
             x = activation(self.activation)(Dense(width, self.dtype)(x))
             x = Dropout(self.dropout)(x, train)
         return Dense(self.outputs, self.dtype)(x).astype(jnp.float32)
+
+
+class Embedding(nn.Module):
+    """A vector for each category, learned: half as many numbers as there are categories, and 50 at most.
+
+    The vectors begin near 0, and so stay what training never met: it then says nothing.
+
+    Source: C. Guo and F. Berkhahn, Entity Embeddings of Categorical Variables, 2016; the width is fast.ai's rule.
+    """
+
+    categories: int
+    """How many there are."""
+
+    @nn.compact
+    def __call__(self, numbers: jax.Array) -> jax.Array:
+        width = min(50, (self.categories + 1) // 2)
+        table = self.param("embedding", nn.initializers.normal(0.01), (self.categories, width))
+        # A number outside the table gives NaN, which is seen, and no other category's vector.
+        return jnp.take(table, numbers.astype(jnp.int32), axis=0, mode="fill", fill_value=jnp.nan)

@@ -48,7 +48,7 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
 
     Args:
       split: the training split.
-      experiment: says batch size, seed, `feed` and `workers`.
+      experiment: says batch size, seed, `sampling`, `feed` and `workers`.
       layout: the devices, and which rows of a batch are this process's.
 
     Returns:
@@ -57,7 +57,8 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
     Raises:
       UserError: `workers` are asked for and Grain is not installed.
     """
-    batches = Batches(split, experiment.batch_size, experiment.seed, layout.own(experiment.batch_size))
+    own = layout.own(experiment.batch_size)
+    batches = Batches(split, experiment.batch_size, experiment.seed, own, experiment.sampling)
     if _on_device(split, experiment, layout):
         resident = layout.replicate(split.rows(np.arange(len(split))))
 

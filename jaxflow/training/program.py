@@ -15,7 +15,7 @@ import numpy as np
 import optax
 from jax.extend.core import Jaxpr, subjaxprs
 
-from jaxflow.data.dataset import Schema
+from jaxflow.data.dataset import Feature, Schema
 from jaxflow.data.order import steps_in
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
@@ -202,12 +202,34 @@ def assemble(experiment: Experiment, schema: Schema, fitted: Sequence[Any], trai
             model = dataclasses.replace(model, **{name: value})
     if schema.target.over and experiment.views is not None:
         raise UserError("views turn images and not what is predicted for each of their places; leave views=None")
+    _check_categories(experiment, model, schema.inputs)
+    if experiment.sampling == "balanced" and (schema.target.kind != "class" or schema.target.over):
+        has = "numbers" if schema.target.kind == "number" else "a class for each place"
+        raise UserError(f"sampling 'balanced' goes by each example's class, and the data has {has}; leave it 'shuffle'")
     total_steps = steps_in(experiment.epochs, train_size, experiment.batch_size)
     transform = partial(preprocess.apply, experiment.preprocess, fitted)
     _check_shapes(model, transform, schema, needed)
     return Program(
         experiment, schema, layout, model, make_optimizer(experiment.optimizer, total_steps), transform, total_steps
     )
+
+
+def _check_categories(experiment: Experiment, model: nn.Module, inputs: Feature) -> None:
+    """Checks that the numbers of categories reach a model that embeds them, as they are."""
+    expected = getattr(model, "categories", ())
+    if inputs.kind == "tokens" or expected == inputs.categories == ():
+        return
+    what, name = "the numbers of categories in its last columns", type(model).__name__
+    if not hasattr(model, "categories"):
+        raise UserError(f"the data has {what}; model {name} does not embed them: use MLP, or Category(encode='onehot')")
+    if expected != inputs.categories:
+        raise UserError(f"model.categories is {expected}, and the data has {inputs.categories}; leave categories=None")
+    for field in ("preprocess", "augment"):
+        for part in getattr(experiment, field)[:1]:
+            raise UserError(
+                f"the data has {what}, which {field} would change by {type(part).__name__}; a table scales its own "
+                f"numbers: leave {field}=()"
+            )
 
 
 def _check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schema, needed: int) -> None:

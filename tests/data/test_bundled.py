@@ -4,7 +4,13 @@ import sklearn.datasets
 
 import jaxflow
 
-SIZES = {"iris": (150, 4, 3), "wine": (178, 13, 3), "breast_cancer": (569, 30, 2), "diabetes": (442, 10, 1)}
+SIZES = {
+    "iris": (150, 4, 3),
+    "wine": (178, 13, 3),
+    "breast_cancer": (569, 30, 2),
+    "diabetes": (442, 10, 1),
+    "linnerud": (20, 3, 3),
+}
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -19,7 +25,12 @@ def test_tables_are_scikit_learns(name):
     test = dataset.splits["test"]
     source = [int(id_.rpartition("_")[2]) for id_ in test.ids]
     np.testing.assert_allclose(test.inputs, data[source], rtol=1e-6)
-    np.testing.assert_allclose(np.ravel(test.targets), target[source], rtol=1e-6)
+    np.testing.assert_allclose(test.targets, target[source].reshape(test.targets.shape), rtol=1e-6)
+
+
+def test_three_numbers_have_their_names():
+    assert jaxflow.Bundled("linnerud").load().schema.target.names == ("weight", "waist", "pulse")
+    assert jaxflow.Bundled("diabetes").load().schema.target.names == ("progression",)
 
 
 def test_rare_classes_can_be_stratified():

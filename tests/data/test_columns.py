@@ -5,7 +5,8 @@ import pytest
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler, TargetEncoder
 
-from jaxflow.data.columns import Category, Date, Number, encode, fit_target_encoding, names_of
+from jaxflow.data.columns import Category, Date, Number, fit_target_encoding
+from jaxflow.data.encoding import cardinality_of, encode, names_of
 from jaxflow.errors import UserError
 
 NUMBERS = np.random.RandomState(0).lognormal(size=200).round(1)
@@ -59,6 +60,26 @@ def test_one_hot_is_scikit_learns():
     assert names_of(fitted) == ["x = missing", "x = 10", "x = 9", "x = a", "x = b", "x = c"]
 
 
+@pytest.mark.parametrize("encode_as", ["onehot", "ordinal", "target"])
+@pytest.mark.parametrize("impute", ["mode", "constant"])
+def test_missing_categories_are_filled_in_as_scikit_learn_does(impute, encode_as):
+    spec = Category("x", impute=impute, constant="c", encode=encode_as)
+    fill = {"mode": {"strategy": "most_frequent"}, "constant": {"strategy": "constant", "fill_value": "c"}}[impute]
+    imputer = SimpleImputer(missing_values=None, **fill).fit(WORDS[:, None])
+    filled = imputer.transform(WORDS[:, None])[:, 0]
+    assert "" not in filled
+
+    def fit(spec, values):
+        if encode_as == "target":
+            return fit_target_encoding(spec, values, np.arange(len(values)) % 3 == 0, True, 0)[0]
+        return spec.fit(values)
+
+    ours, reference = through_json(fit(spec, WORDS)), fit(Category("x", encode=encode_as), filled)
+    np.testing.assert_array_equal(encode(ours, WORDS), encode(reference, filled))
+    assert names_of(ours) == names_of(reference)
+    assert ours["missing"] == pytest.approx(1 / 9)
+
+
 @pytest.mark.parametrize("spec", [Category("x", min_count=2), Category("x", most=2)])
 def test_rare_and_unseen_categories_share_a_column(spec):
     fitted = spec.fit(WORDS)
@@ -74,6 +95,24 @@ def test_ordinals_keep_their_order():
     np.testing.assert_allclose(encode(said, np.array(["low", "mid", "high"], object))[:, 0], [0, 0.5, 1])
     with pytest.raises(UserError, match="column x holds 'huge', which its order does not name"):
         Category("x", encode="ordinal", order=("low",)).fit(np.array(["huge", "low"], object))
+
+
+def test_embedded_categories_are_numbers_and_0_is_what_is_not_known():
+    fitted = through_json(Category("x", encode="embed", min_count=2).fit(WORDS))
+    new = np.array(["a", "b", "c", "never seen", None], object)
+    assert encode(fitted, new).tolist() == [[1], [2], [0], [0], [0]]
+    assert (cardinality_of(fitted), names_of(fitted)) == (3, ["x"])
+    everything = Category("x", encode="embed").fit(WORDS)
+    assert encode(everything, WORDS)[:, 0].tolist() == [5, 4, 5, 1, 6, 5, 4, 2, 3]
+    assert cardinality_of(everything) == 7
+    assert cardinality_of(Category("x").fit(WORDS)) is None
+
+
+@pytest.mark.parametrize("encode_as", ["onehot", "ordinal", "embed"])
+def test_fifty_columns_are_enough_unless_more_are_asked_for(encode_as):
+    words = np.array([f"w{i}" for i in range(300)], object)
+    kept = {most: len(Category("x", encode_as, most=most).fit(words)["categories"]) for most in (None, 7, 200)}
+    assert kept == {None: 50 if encode_as == "onehot" else 300, 7: 7, 200: 200}
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "continuous"])

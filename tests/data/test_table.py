@@ -228,6 +228,45 @@ def test_ten_thousand_categories_are_fifty_and_other(tmp_path):
     assert encoded.encoding["features"] == ["word: target"]
 
 
+def test_numbers_of_categories_lie_last(table):
+    embedded = (Category("colour", encode="embed"), Category("new", encode="embed"))
+    dataset = dataclasses.replace(table, columns=embedded).load()
+    assert dataset.encoding["features"][:2] == ["size", "size: missing"]
+    assert dataset.encoding["features"][-2:] == ["colour", "new"]
+    assert dataset.schema.inputs.categories == (4, 3)
+    lines = {line[0]: line for line in rows()}
+    for split in dataset.splits.values():
+        for index in range(len(split)):
+            line = lines[split.id(index)]
+            place = ["blue", "green", "red"].index(line[2]) + 1, ["no", "true"].index(line[3]) + 1
+            assert tuple(split.inputs[index, -2:]) == place
+    again, ids = encode_table(json.loads(json.dumps(dataset.encoding)), Path(table.path))
+    train = dataset.splits["train"]
+    np.testing.assert_array_equal(again[[ids.index(name) for name in train.ids]], train.inputs)
+
+
+@pytest.mark.slow
+def test_ten_thousand_categories_are_learned_and_unseen_ones_predicted(tmp_path):
+    random = np.random.RandomState(0)
+    good = random.rand(10_000) < 0.5
+    lines = [[i, f"word{i % 10_000}", round(random.randn(), 2), int(good[i % 10_000])] for i in range(60_000)]
+    header = ["who", "word", "noise", "good"]
+    data = Table(
+        write(tmp_path / "many.csv", lines, header), "good", id="who", columns=(Category("word", encode="embed"),)
+    )
+    experiment = jaxflow.Experiment(
+        data=data, model=jaxflow.MLP(hidden=(16,)), problem=jaxflow.Classification(), optimizer=jaxflow.Adam(1e-2),
+        batch_size=512, epochs=3,
+    )  # fmt: skip
+    jaxflow.train(experiment, tmp_path / "run")
+    assert jaxflow.evaluate(tmp_path / "run")["test"]["accuracy"] > 0.95
+    new = write(tmp_path / "new.csv", [[1, "never seen", 0.0], [2, "nor this", 0.0], [3, "word7", 0.0]], header[:-1])
+    lines = [line.split(",") for line in jaxflow.predict(tmp_path / "run", new).read_text().splitlines()]
+    assert lines[1][1:] == lines[2][1:]
+    assert 0.2 < float(lines[1][lines[0].index("p_1")]) < 0.8  # nothing is known of it
+    assert lines[3][1] == str(int(good[7]))
+
+
 def test_a_run_on_a_table_predicts_new_rows_as_it_evaluated_them(table, tmp_path):
     experiment = jaxflow.Experiment(
         data=table, model=jaxflow.MLP(hidden=(16,)), problem=jaxflow.Classification(), optimizer=jaxflow.Adam(1e-2),

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.data.order import indices, permutation
+from jaxflow.data.order import balanced, by_class, indices, permutation
 from jaxflow.experiment import execute
 from jaxflow.training.feed import make_feed
 from jaxflow.training.parallel import Layout, make_layout
@@ -109,6 +109,24 @@ def test_every_way_gives_the_batches_that_arrays_in_memory_give(workers, experim
         np.testing.assert_array_equal(batch["index"], indices(step, 50, 8, experiment.seed))
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_every_way_gives_the_same_balanced_batches(workers, experiment, toy, feeds):
+    split, changes = toy.splits["train"], {"sampling": "balanced"}
+    feed = feeds(split, experiment, workers=workers, **changes)
+    resident = feeds(split, experiment, feed="device", **changes)
+    for step in STEPS:
+        batch, expected = batch_of(feed, step), batch_of(resident, step)
+        for name, leaf in batch.items():
+            np.testing.assert_array_equal(leaf, expected[name])
+            assert leaf.dtype == expected[name].dtype
+        index, epoch = balanced(step * 8, 8, by_class(split.targets), experiment.seed)
+        np.testing.assert_array_equal(batch["index"], index)
+        np.testing.assert_array_equal(batch["epoch"], epoch)
+        assert np.bincount(batch["targets"]).min() >= 2  # of three classes in a batch of 8
+    many = resident.items(4, 5)  # what is sent for five steps at once
+    np.testing.assert_array_equal(many["index"][2], batch_of(feed, 6)["index"])
+
+
 @dataclasses.dataclass(frozen=True)
 class OneOfTwo(Layout):
     """What one of two processes sees."""
@@ -117,9 +135,10 @@ class OneOfTwo(Layout):
     processes: int = 2
 
 
+@pytest.mark.parametrize("sampling", ["shuffle", "balanced"])
 @pytest.mark.parametrize(("kind", "workers"), [("device", 0), ("host", 0), ("host", 1)])
-def test_each_process_of_a_run_is_fed_its_own_part(kind, workers, experiment, toy, feeds):
-    split = toy.splits["train"]
+def test_each_process_of_a_run_is_fed_its_own_part(kind, workers, sampling, experiment, toy, feeds):
+    split, experiment = toy.splits["train"], dataclasses.replace(experiment, sampling=sampling)
     whole = feeds(split, experiment, feed=kind)
     layouts = [OneOfTwo(make_layout("pmap").devices, process=process) for process in range(2)]
     parts = [feeds(split, experiment, layout, feed=kind, workers=workers) for layout in layouts]

@@ -54,7 +54,9 @@ def resumable(experiment):
     return dataclasses.replace(experiment, checkpoint_steps=3)
 
 
-def test_resumed_is_unbroken_bit_for_bit(resumable, toy, tmp_path, monkeypatch):
+@pytest.mark.parametrize("sampling", ["shuffle", "balanced"])
+def test_resumed_is_unbroken_bit_for_bit(sampling, resumable, toy, tmp_path, monkeypatch):
+    resumable = dataclasses.replace(resumable, sampling=sampling)
     jaxflow.train(resumable, tmp_path / "unbroken", dataset=toy)
     train_until(6, monkeypatch, resumable, tmp_path / "broken", dataset=toy)
     assert read_trained(tmp_path / "broken").step == 6

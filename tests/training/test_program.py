@@ -1,8 +1,11 @@
 import jax
 import jax.numpy as jnp
+import pytest
 from jax import lax
 
-from jaxflow.training.program import _uses
+import jaxflow
+from jaxflow.data.dataset import Feature, Schema, Target
+from jaxflow.training.program import _uses, assemble
 
 
 def test_an_operation_is_found_however_deep_it_lies():
@@ -17,3 +20,43 @@ def test_an_operation_is_found_however_deep_it_lies():
     for function in (deep, jax.grad(deep)):
         assert _uses(jax.make_jaxpr(function)(inputs).jaxpr, "conv_general_dilated")
         assert not _uses(jax.make_jaxpr(function)(inputs).jaxpr, "dot_general")
+
+
+@pytest.mark.parametrize(
+    ("target", "problem", "has"),
+    [
+        (Target("number", ("price",)), jaxflow.Regression(), "numbers"),
+        (Target("class", ("a", "b"), over=(6,)), jaxflow.Classification(), "a class for each place"),
+    ],
+)
+def test_balanced_sampling_needs_a_class_for_each_example(target, problem, has):
+    experiment = jaxflow.Experiment(None, jaxflow.MLP(), problem, jaxflow.Adam(), sampling="balanced")
+    with pytest.raises(jaxflow.UserError, match=f"goes by each example's class, and the data has {has}; leave it"):
+        assemble(experiment, Schema(Feature("vector", (3,), "float32"), target), [], 50)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": jaxflow.CNN()}, "model CNN does not embed them: use MLP, or Category"),
+        ({"model": jaxflow.MLP(categories=(4, 6))}, r"model.categories is \(4, 6\), and the data has \(4, 5\); leave"),
+        ({"preprocess": (jaxflow.Standardize(),)}, r"preprocess would change by Standardize; .* leave preprocess=\(\)"),
+        ({"augment": (jaxflow.Noise(),)}, r"augment would change by Noise; .* leave augment=\(\)"),
+    ],
+)
+def test_numbers_of_categories_reach_a_model_that_embeds_them_as_they_are(change, message):
+    parts = {"model": jaxflow.MLP(), "problem": jaxflow.Classification(), "optimizer": jaxflow.Adam()} | change
+    experiment = jaxflow.Experiment(None, **parts)
+    schema = Schema(Feature("vector", (7,), "float32", categories=(4, 5)), Target("class", ("a", "b")))
+    with pytest.raises(jaxflow.UserError, match=message):
+        assemble(experiment, schema, [None] * len(experiment.preprocess), 50)
+
+
+def test_models_take_their_categories_from_the_data():
+    experiment = jaxflow.Experiment(None, jaxflow.MLP(), jaxflow.Classification(), jaxflow.Adam())
+    for categories in ((), (4, 5)):
+        schema = Schema(Feature("vector", (7,), "float32", categories=categories), Target("class", ("a", "b")))
+        assert assemble(experiment, schema, [], 50).model.categories == categories
+    own = jaxflow.Experiment(None, jaxflow.MLP(categories=(3,)), jaxflow.Classification(), jaxflow.Adam())
+    with pytest.raises(jaxflow.UserError, match=r"model.categories is \(3,\), and the data has \(\); leave"):
+        assemble(own, Schema(Feature("vector", (7,), "float32"), Target("class", ("a", "b"))), [], 50)

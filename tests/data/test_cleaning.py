@@ -1,0 +1,190 @@
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxflow import Category, HoldOut, Table
+from jaxflow.data import table as table_module
+from jaxflow.data.cleaning import Outliers, kept_rows
+from jaxflow.data.describe import describe, take_sample
+from jaxflow.errors import UserError
+
+HEADER = ["who", "size", "weight", "colour", "big"]
+
+
+def rows(count=200):
+    random = np.random.RandomState(0)
+    sizes, weights = random.randn(2, count).round(2)
+    return [[f"p{i}", sizes[i], weights[i], "red" if i % 3 else "blue", int(sizes[i] > 0)] for i in range(count)]
+
+
+def write(path, lines):
+    path.write_text("\n".join(",".join(map(str, line)) for line in [HEADER, *lines]) + "\n")
+    return str(path)
+
+
+def table(path, lines, **settings):
+    return Table(write(path / "toy.csv", lines), target="big", id="who", **settings)
+
+
+def ids(dataset):
+    return {name: set(split.ids) for name, split in dataset.splits.items()}
+
+
+def test_the_quartile_rule_is_tukeys():
+    values = np.append(np.random.RandomState(0).randn(500), [9.0, -9.0, np.nan])
+    parts = {"train": np.arange(503)}
+    for beyond in (1.5, 3.0):
+        kept, left_out = Outliers(beyond=beyond).drop({"x": values}, parts)
+        low, high = np.nanquantile(values, (0.25, 0.75))
+        inside = ~((values < low - beyond * stats.iqr(values[:-1])) | (values > high + beyond * stats.iqr(values[:-1])))
+        np.testing.assert_array_equal(kept["train"], np.flatnonzero(inside))
+        assert left_out == {"outlier in x": 503 - len(kept["train"])}
+        assert 502 in kept["train"]  # a missing number is no outlier
+
+
+def test_the_quantile_rule_takes_its_share_at_either_end():
+    kept, left_out = Outliers("quantile", 0.1).drop({"x": np.arange(101.0)}, {"train": np.arange(101)})
+    np.testing.assert_array_equal(kept["train"], np.arange(10, 91))
+    assert left_out == {"outlier in x": 20}
+
+
+def test_a_column_that_is_mostly_one_number_has_no_quartiles_to_lie_beyond():
+    fares = np.append(np.zeros(90), np.arange(10.0))
+    assert Outliers().drop({"x": fares}, {"train": np.arange(100)})[1] == {}
+
+
+def test_validation_and_test_keep_their_odd_rows_and_decide_nothing(tmp_path):
+    lines = rows()
+    plain = ids(table(tmp_path, lines).load())
+    odd = {name: sorted(names)[0] for name, names in plain.items()}
+    lines = [[line[0], 1e6 if line[0] in odd.values() else line[1], *line[2:]] for line in lines]
+    before = table(tmp_path, lines, outliers=Outliers(beyond=4.0)).load()
+    assert before.left_out == {"outlier in size": 1}
+    assert ids(before) == plain | {"train": plain["train"] - {odd["train"]}}
+    assert before.splits["train"].inputs[:, 0].max() < 5  # scaled without it
+    assert before.splits["test"].inputs[:, 0].max() > 1e5
+    both = table(tmp_path, lines, outliers=Outliers(beyond=4.0, held_out=True)).load()
+    assert both.left_out == {"outlier in size": 3}
+    assert ids(both) == {name: names - {odd[name]} for name, names in plain.items()}
+    # However far out the held-out rows lie, the same training rows go.
+    held_out = plain["validation"] | plain["test"]
+    lines = [[line[0], 1e9 if line[0] in held_out else line[1], *line[2:]] for line in lines]
+    after = table(tmp_path, lines, outliers=Outliers(beyond=4.0)).load()
+    assert ids(after) == ids(before)
+    assert json.dumps(after.encoding) == json.dumps(before.encoding)
+
+
+def test_only_the_columns_that_are_named_are_looked_at(tmp_path):
+    lines = rows()
+    one, other = sorted(ids(table(tmp_path, lines).load())["train"])[:2]
+    for line in lines:
+        line[1] = -1e6 if line[0] == one else line[1]
+        line[2] = 1e6 if line[0] in (one, other) else line[2]
+    assert table(tmp_path, lines, outliers=Outliers(beyond=4.0)).load().left_out == {
+        "outlier in size": 1,
+        "outlier in weight": 1,
+    }
+    named = table(tmp_path, lines, outliers=Outliers(beyond=4.0, columns=("weight",))).load()
+    assert named.left_out == {"outlier in weight": 2}
+    # The target may be named, where it is a number.
+    priced = Table(str(tmp_path / "toy.csv"), "weight", id="who", outliers=Outliers(beyond=4.0, columns=("weight",)))
+    assert priced.load().splits["train"].targets.max() < 10
+
+
+def test_rows_go_by_the_first_reason_and_are_counted_once(tmp_path):
+    lines = rows()
+    lines[0][4] = ""  # no target
+    lines[1][3] = ""  # no colour
+    lines[2][3] = lines[2][4] = ""  # neither
+    lines[3][1] = lines[3][2] = ""  # two of three columns
+    lines[4][1] = ""  # one of three: filled in
+    lines[5:7] = [["a", *lines[6][1:]], ["b", *lines[6][1:]]]  # equal but for their names
+    path = Path(write(tmp_path / "toy.csv", lines))
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    cleaned = table(tmp_path, lines, required=("colour",), most_missing=0.5, duplicates="drop").load()
+    assert cleaned.left_out == {
+        "no big": 2,
+        "no colour": 1,
+        "more than 50% of the columns missing": 1,
+        "equal to an earlier row": 1,
+    }
+    everyone = set.union(*ids(cleaned).values())
+    assert everyone == {line[0] for line in lines} - {"p0", "p1", "p2", "p3", "b"}
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == before
+    assert table(tmp_path, lines).load().left_out == {"no big": 2}
+
+
+def test_what_is_left_out_is_said_once_and_described(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(table_module, "say", said.append)
+    lines = rows()
+    lines[0][1] = ""
+    dataset = table(tmp_path, lines, required=("size",)).load()
+    assert sum("1 left out: no size" in line for line in said) == 1
+    samples = {name: take_sample(split) for name, split in dataset.splits.items()}
+    assert describe(dataset, samples)["left_out"] == {"no size": 1}
+
+
+def test_share_of_missing_columns_against_counting():
+    random = np.random.RandomState(3)
+    raw = {name: np.where(random.rand(300) < 0.4, None, "x") for name in "abcde"}
+    for most in (0.0, 0.2, 0.5, 1.0):
+        kept, left_out = kept_rows(raw, (), "abcde", most, "keep", None)
+        counts = sum((raw[name] == None).astype(int) for name in "abcde")  # noqa: E711
+        np.testing.assert_array_equal(kept, np.flatnonzero(counts <= 5 * most))
+        assert sum(left_out.values()) == 300 - len(kept)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Outliers("sigma"), "outliers.rule is 'sigma'; it must be one of quartiles, quantile"),
+        (lambda: Outliers(beyond=0), "outliers.beyond is 0; with quartiles it must lie between 0 and inf"),
+        (lambda: Outliers("quantile"), r"outliers.beyond is 3.0; with quantile it must lie between 0 and 0\.5"),
+        (lambda: Table("a.csv", "b", most_missing=2), "data.most_missing is 2; it must be a share"),
+        (lambda: Table("a.csv", "b", duplicates="remove"), "data.duplicates is 'remove'"),
+        (
+            lambda: Category("x", impute="median"),
+            "impute of column x is 'median'; it must be one of own, mode, constant",
+        ),
+    ],
+)
+def test_settings_out_of_range_are_refused(make, message):
+    with pytest.raises(UserError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"required": ("shape",)}, "data.required names 'shape', but .* has the columns who, size"),
+        ({"outliers": Outliers(columns=("shape",))}, "data.outliers.columns names 'shape'"),
+        ({"outliers": Outliers(columns=("colour",))}, "column colour holds numbers, but '(red|blue)' in row 1"),
+        ({"outliers": Outliers(), "drop": ("size", "weight")}, "data.outliers looks at numbers, and no column holds"),
+        ({"outliers": Outliers("quantile", 0.4999)}, "every training row has an outlier"),
+        ({"columns": (Category("big"),)}, "data.columns names big, the target; it cannot be an input too"),
+    ],
+)
+def test_cleaning_that_does_not_fit_the_table_is_one_line(settings, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        table(tmp_path, rows(), **settings).load()
+
+
+def test_a_table_of_which_nothing_is_left_is_one_line(tmp_path):
+    lines = [[line[0], "", *line[2:]] for line in rows(30)]
+    with pytest.raises(UserError, match=r"no row of .* is left \(30 no size\); ask less of them"):
+        table(tmp_path, lines, required=("size",)).load()
+
+
+def test_outliers_may_not_take_a_class_away(tmp_path):
+    lines = rows()
+    last = sorted(ids(table(tmp_path, lines, split=HoldOut(0.1, 0.3)).load())["train"])[0]
+    held = sorted(ids(table(tmp_path, lines, split=HoldOut(0.1, 0.3)).load())["test"])[0]
+    lines = [[*line[:1], 1e6, *line[2:4], 2] if line[0] == last else line for line in lines]
+    lines = [[*line[:4], 2] if line[0] == held else line for line in lines]
+    with pytest.raises(UserError, match="class '2' is in the test split and not in train"):
+        table(tmp_path, lines, split=HoldOut(0.1, 0.3), outliers=Outliers()).load()
