@@ -17,6 +17,11 @@ _PUBLIC = {
     "Playground": "jaxflow.data.playground",
     "Bundled": "jaxflow.data.bundled",
     "Series": "jaxflow.data.series",
+    "Text": "jaxflow.data.text",
+    "LabelledText": "jaxflow.data.labelled_text",
+    "Characters": "jaxflow.data.tokens",
+    "Bytes": "jaxflow.data.tokens",
+    "BPE": "jaxflow.data.tokens",
     "Dataset": "jaxflow.data.dataset",
     "from_arrays": "jaxflow.data.arrays",
     "indices": "jaxflow.data.order",
@@ -32,8 +37,11 @@ _PUBLIC = {
     "CNN": "jaxflow.models.cnn",
     "ResNet": "jaxflow.models.resnet",
     "WhitenedCNN": "jaxflow.models.whitened",
+    "CausalCNN": "jaxflow.models.causal",
+    "BagOfTokens": "jaxflow.models.bag_of_tokens",
     "Classification": "jaxflow.problems.classification",
     "Regression": "jaxflow.problems.regression",
+    "LanguageModelling": "jaxflow.problems.language_modelling",
     # training
     "Scale": "jaxflow.training.preprocess",
     "Standardize": "jaxflow.training.preprocess",
@@ -44,6 +52,7 @@ _PUBLIC = {
     "ColorJitter": "jaxflow.training.augment.appearance",
     "Cutout": "jaxflow.training.augment.appearance",
     "Noise": "jaxflow.training.augment.appearance",
+    "TokenDropout": "jaxflow.training.augment.tokens",
     "Views": "jaxflow.training.views",
     "SGD": "jaxflow.training.optimizers",
     "RMSprop": "jaxflow.training.optimizers",
@@ -67,6 +76,7 @@ _PUBLIC = {
     "replay": "jaxflow.training.replay",
     "evaluate": "jaxflow.evaluation.evaluate",
     "predict": "jaxflow.deployment.predict",
+    "generate": "jaxflow.deployment.generate",
 }
 
 __all__ = sorted(_PUBLIC)

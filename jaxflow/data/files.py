@@ -25,12 +25,13 @@ class Kind:
     Attributes:
       plural: what they are called.
       suffixes: how their names end, in lower case.
-      read: (path, feature) -> array of the feature's shape and dtype; raises UserError.
+      read: (path, feature) -> array of the feature's shape and dtype; raises UserError. None where what files become is
+        fitted to all of them, as tokens are.
     """
 
     plural: str
     suffixes: tuple[str, ...]
-    read: Callable[[Path, Feature], np.ndarray]
+    read: Callable[[Path, Feature], np.ndarray] | None = None
 
 
 # By the kind of their feature.

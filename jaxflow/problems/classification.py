@@ -39,13 +39,19 @@ class Classification:
         """Counts the model's outputs: one logit for each class of the data's schema.
 
         Raises:
-          UserError: the target is a number, or `class_weights` are those of other classes.
+          UserError: the target is a number or a class for each place, or `class_weights` are those of other classes.
         """
         if schema.target.kind != "class":
             numbers = ", ".join(schema.target.names)
             raise UserError(
                 f"problem Classification predicts classes, and the data has numbers ({numbers}); "
                 "use problem=Regression()"
+            )
+        if schema.target.over:
+            other = "LanguageModelling" if schema.inputs.kind == "tokens" else "Segmentation"
+            raise UserError(
+                "problem Classification predicts one class for each example, and the data has one for each of its "
+                f"{' x '.join(map(str, schema.target.over))} places; use problem={other}()"
             )
         given, count = self.class_weights, len(schema.target.names)
         if isinstance(given, tuple) and (len(given) != count or not all(0 <= weight < np.inf for weight in given)):

@@ -59,3 +59,12 @@ class RootMean(Mean):
     def compute(self) -> jax.Array:
         """Computes the root of the mean; NaN where there were no values."""
         return jnp.sqrt(super().compute())
+
+
+@flax.struct.dataclass
+class ExpMean(Mean):
+    """e to the power of a weighted mean; it merges like the mean, and the exponential is taken last."""
+
+    def compute(self) -> jax.Array:
+        """Computes the exponential of the mean; NaN where there were no values."""
+        return jnp.exp(super().compute())
