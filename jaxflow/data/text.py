@@ -97,7 +97,7 @@ class Text:
         say(f"{path}: windows of {self.length} tokens, of which there are {len(names)} ({counts}){dropped}")
         feature = Feature("tokens", (self.length,), target.dtype, categories=(len(names),))
         left_out = {"empty documents": empty} if empty else {}
-        return Dataset(splits, Schema(feature, target), left_out, {"tokens": encoding, "column": self.column})
+        return Dataset(splits, Schema(feature, target), left_out, {"tokens": encoding})
 
     def _key(self, path: Path) -> str:
         """Names the files by path, size and time, and how they are read: a changed file is read anew."""

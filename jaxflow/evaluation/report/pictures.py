@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxflow.data.dataset import Schema, Split
-from jaxflow.evaluation.report import figures
+from jaxflow.evaluation.report import figures, text_figures
 
 
 def draw(
@@ -34,6 +34,8 @@ def draw(
     learning_curve = folder / "learning_curve.png"
     figures.learning_curve(lines, metrics, learning_curve)
     by_kind = _of_numbers if schema.target.kind == "number" else _of_classes
+    if schema.inputs.kind == "tokens" and schema.target.over:
+        by_kind = _of_next_tokens
     return [("Learning curve", learning_curve), *by_kind(schema, test, predictions, folder)]
 
 
@@ -42,6 +44,12 @@ def _of_numbers(schema: Schema, test: Split, predictions: np.ndarray, folder: Pa
     figures.predicted_against_true(test.targets, predictions, schema.target.names, against)
     figures.residuals(test.targets, predictions, schema.target.names, residuals)
     return [("Predicted against true, test split", against), ("Residuals of the test split", residuals)]
+
+
+def _of_next_tokens(schema: Schema, test: Split, predictions: np.ndarray, folder: Path) -> list[tuple[str, Path]]:
+    by_place = folder / "accuracy_by_place.png"
+    text_figures.accuracy_by_place(test.targets, predictions, by_place)
+    return [("Right next tokens by their place in the window, test split", by_place)]
 
 
 def _of_classes(schema: Schema, test: Split, probabilities: np.ndarray, folder: Path) -> list[tuple[str, Path]]:
