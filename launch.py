@@ -13,12 +13,13 @@ USAGE = """usage: python launch.py [VERB] [--config FILE] [--workdir DIR] [--FIE
   train       train, or go on where the run folder stopped
   evaluate    evaluate the test split: metrics, predictions/test.csv, report/index.html
   predict     predict new data: --input PATH [--output FILE] [--submission CLASS, for Kaggle: id,label]
+  generate    go on with a text as a language model would: --prompt TEXT [--tokens N] [--temperature T] [--draw N]
   replay      compute a past step again and compare it with the log: --step N
 
   --config FILE      experiment file, for example experiments/digits_cnn.py
   --workdir DIR      run folder; without it runs/<experiment>[-overrides]. After training it is all a verb needs
   --overwrite        start again in a folder that holds a run (train)
-  --checkpoint WHICH last, best (by validation) or a step (evaluate, predict)
+  --checkpoint WHICH last, best (by validation) or a step (evaluate, predict, generate)
   --quiet            print nothing but errors
   --no-cache         compile anew instead of taking programs from ~/.cache/jaxflow ($JAXFLOW_CACHE_DIR)
   --FIELD=VALUE      change any field of the experiment; --config FILE --help lists them all
@@ -39,6 +40,7 @@ FLAGS = {
     "train": ("overwrite", *PROCESSES, "local-processes"),
     "evaluate": ("checkpoint", *PROCESSES, "local-processes"),
     "predict": ("checkpoint", "input", "output", "submission"),
+    "generate": ("checkpoint", "prompt", "tokens", "temperature", "draw"),
     "replay": ("step",),
 }
 SWITCHES = ("overwrite", "quiet", "no-cache")
@@ -179,10 +181,18 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
         say(f"look at: {workdir}/report/index.html")
     elif verb == "predict":
         if not flags.input:
-            fail("predict needs --input PATH: an .npy or .npz array, an image, a folder of images, or a table")
+            fail("predict needs --input PATH: an .npy or .npz array, an image, a folder of images, a table or texts")
         asked = {"submission": flags.submission, "checkpoint": flags.checkpoint}
         output = jaxflow.predict(workdir, flags.input, flags.output, experiment=experiment, **asked)
         say(f"predictions: {output}")
+    elif verb == "generate":
+        if flags.prompt is None:
+            fail("generate needs --prompt TEXT, how the text begins")
+        asked = {
+            name: number(flags, name, kind) for name, kind in (("tokens", int), ("temperature", float), ("draw", int))
+        }
+        asked = {name: value for name, value in asked.items() if value is not None} | {"checkpoint": flags.checkpoint}
+        say(flags.prompt + jaxflow.generate(workdir, [flags.prompt], experiment=experiment, **asked)[0])
     else:
         if not (flags.step or "").isdecimal():
             fail("replay needs --step N, the number of a training step")
@@ -190,6 +200,14 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
         say(f"step {flags.step} again: " + "  ".join(f"{name} {value:.9g}" for name, value in metrics.items()))
         say("logged then: " + ("no line for this step" if logged is None else f"loss {logged:.9g}"))
     return 0
+
+
+def number(name: str, text: str, kind: type) -> int | float:
+    """Reads the number that a flag holds."""
+    try:
+        return kind(text)
+    except ValueError:
+        return fail(f"--{name} is {text}; it takes a number")
 
 
 def summarize(results: dict, verb: str) -> None:

@@ -21,6 +21,11 @@ _PUBLIC = {
     "Playground": "jaxflow.data.playground",
     "Bundled": "jaxflow.data.bundled",
     "Series": "jaxflow.data.series",
+    "Text": "jaxflow.data.text",
+    "LabelledText": "jaxflow.data.labelled_text",
+    "Characters": "jaxflow.data.tokens",
+    "Bytes": "jaxflow.data.tokens",
+    "BPE": "jaxflow.data.tokens",
     "Dataset": "jaxflow.data.dataset",
     "from_arrays": "jaxflow.data.arrays",
     "indices": "jaxflow.data.order",
@@ -38,9 +43,12 @@ _PUBLIC = {
     "ResNet": "jaxflow.models.resnet",
     "WhitenedCNN": "jaxflow.models.whitened",
     "EncoderDecoder": "jaxflow.models.encoder_decoder",
+    "CausalCNN": "jaxflow.models.causal",
+    "BagOfTokens": "jaxflow.models.bag_of_tokens",
     "Classification": "jaxflow.problems.classification",
     "Regression": "jaxflow.problems.regression",
     "Segmentation": "jaxflow.problems.segmentation",
+    "LanguageModelling": "jaxflow.problems.language_modelling",
     # training
     "Scale": "jaxflow.training.preprocess",
     "Standardize": "jaxflow.training.preprocess",
@@ -59,6 +67,7 @@ _PUBLIC = {
     "Shift": "jaxflow.training.augment.audio",
     "WhiteNoise": "jaxflow.training.augment.audio",
     "SpecAugment": "jaxflow.training.augment.audio",
+    "TokenDropout": "jaxflow.training.augment.tokens",
     "Views": "jaxflow.training.views",
     "SGD": "jaxflow.training.optimizers",
     "RMSprop": "jaxflow.training.optimizers",
@@ -82,6 +91,7 @@ _PUBLIC = {
     "replay": "jaxflow.training.replay",
     "evaluate": "jaxflow.evaluation.evaluate",
     "predict": "jaxflow.deployment.predict",
+    "generate": "jaxflow.deployment.generate",
 }
 
 __all__ = sorted(_PUBLIC)

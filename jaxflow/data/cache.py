@@ -20,19 +20,22 @@ def cache_folder() -> Path:
     return Path(os.environ.get("JAXFLOW_CACHE_DIR") or default)
 
 
-def cached_arrays(key: str, make: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def cached_arrays(
+    key: str, make: Callable[[], Mapping[str, np.ndarray]], mapped: bool = False
+) -> dict[str, np.ndarray]:
     """Reads arrays from the cache, or makes them and puts them there.
 
     Args:
       key: names what the arrays are made from; a changed source must change it.
       make: makes the arrays, by name.
+      mapped: whether the arrays stay on disk, mapped into memory and only to be read.
 
     Returns:
       The arrays. A cache entry that is damaged (its bytes do not match their digests) is made again, which is said;
       where the cache cannot be written the arrays are made each time.
     """
     folder = cache_folder() / "arrays" / key
-    cached = _read(folder)
+    cached = _read(folder, mapped)
     if cached is not None:
         return cached
     if os.path.lexists(folder):
@@ -40,6 +43,7 @@ def cached_arrays(key: str, make: Callable[[], Mapping[str, np.ndarray]]) -> dic
     arrays = dict(make())
     with contextlib.suppress(OSError):  # a full disk or a read-only home costs time at the next start, nothing else
         _write(folder, arrays)
+        return (_read(folder, mapped) if mapped else None) or arrays
     return arrays
 
 
@@ -47,10 +51,11 @@ def _digest(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data).hexdigest()
 
 
-def _read(folder: Path) -> dict[str, np.ndarray] | None:
+def _read(folder: Path, mapped: bool) -> dict[str, np.ndarray] | None:
     try:
         digests = json.loads((folder / "digests.json").read_text())
-        arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in digests}
+        mode = "r" if mapped else None
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False) for name in digests}
         intact = all(_digest(arrays[name]) == digest for name, digest in digests.items())
     except (OSError, ValueError, EOFError, TypeError, AttributeError):  # whatever a damaged file may hold
         return None

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxflow.data.dataset import Dataset, Split
+from jaxflow.data.describe_tokens import describe_tokens
 
 # Examples of each split that statistics are taken of, and the bytes that they may take.
 SAMPLE, SAMPLE_BYTES = 10_000, 1 << 29
@@ -58,6 +59,8 @@ def describe(dataset: Dataset, samples: Mapping[str, Sample]) -> dict[str, Any]:
         numbers["columns"] = [{name: column[name] for name in ("name", "kind", "missing")} for column in columns]
     if dataset.schema.inputs.kind == "vector" and samples["train"].inputs.ndim == 2:
         numbers["features"] = _describe_features(dataset, samples["train"])
+    if dataset.schema.inputs.kind == "tokens":
+        numbers |= describe_tokens(dataset, samples)
     return numbers
 
 
@@ -88,8 +91,11 @@ def correlations(dataset: Dataset, inputs: np.ndarray, targets: np.ndarray) -> n
 
 def class_counts(dataset: Dataset, split: Split) -> np.ndarray:
     """Counts how many examples, or known places of examples, a split has of each class; (classes,)."""
-    targets = split.targets
-    return np.bincount(targets[targets >= 0], minlength=len(dataset.schema.target.names))
+    counts = np.zeros(len(dataset.schema.target.names), np.int64)
+    for first in range(0, len(split), SAMPLE):  # some at once: those of overlapping windows are more than memory holds
+        targets = split.targets[first : first + SAMPLE]
+        counts += np.bincount(targets[targets >= 0], minlength=len(counts))
+    return counts
 
 
 def parts(chosen: np.ndarray) -> list[np.ndarray]:

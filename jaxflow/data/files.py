@@ -26,14 +26,15 @@ class Kind:
     Attributes:
       plural: what they are called.
       suffixes: how their names end, in lower case.
-      read: (path, feature) -> array of the feature's shape and dtype; raises UserError.
+      read: (path, feature) -> array of the feature's shape and dtype; raises UserError. None where what files become is
+        fitted to all of them, as tokens are.
       read_mask: (path of the input, path of its mask, feature) -> (*places,) int16, resized like the input, VOID
         outside of it; raises UserError. None where there are no masks.
     """
 
     plural: str
     suffixes: tuple[str, ...]
-    read: Callable[[Path, Feature], np.ndarray]
+    read: Callable[[Path, Feature], np.ndarray] | None = None
     read_mask: Callable[[Path, Path, Feature], np.ndarray] | None = None
 
 

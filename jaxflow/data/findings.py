@@ -10,11 +10,14 @@ import numpy as np
 from jaxflow.console import track
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.describe import Sample, class_counts, correlations, feature_names, parts
+from jaxflow.data.describe_tokens import bags, lengths, unknown_share
 from jaxflow.data.duplicates import across_splits, exact_groups, near_pairs, thumbnails
 
 # Examples that are named where there are more.
 SHOWN = 20
 MUCH_MISSING = 0.3
+MUCH_UNKNOWN = 0.01
+MUCH_CUT = 0.1
 WEIGHTS = ("leak", "problem", "note")
 
 
@@ -51,6 +54,8 @@ def look(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
         findings += _units(samples["train"]) if dataset.schema.inputs.kind == "volume" else []
     elif dataset.schema.inputs.kind == "vector" and samples["train"].inputs.ndim == 2:
         findings += _odd_features(dataset, samples["train"])
+    elif dataset.schema.inputs.kind == "tokens":
+        findings += _odd_texts(dataset, samples)
     return sorted(findings, key=lambda finding: WEIGHTS.index(finding.weight))
 
 
@@ -60,6 +65,8 @@ def _doubles(dataset: Dataset) -> list[Finding]:
     split_of = [name for name, split in splits.items() for _ in range(len(split))]
     places = [(name, index) for name, split in splits.items() for index in range(len(split))]
     images, small = dataset.schema.inputs.kind == "image", []
+    # Rows of numbers may well be equal by chance.
+    things = images or dataset.schema.inputs.kind == "tokens"
 
     def pieces() -> Iterator[np.ndarray]:
         for name, split in splits.items():
@@ -73,13 +80,15 @@ def _doubles(dataset: Dataset) -> list[Finding]:
         return tuple(" = ".join(splits[places[i][0]].id(places[i][1]) for i in group[:3]) for group in groups[:SHOWN])
 
     groups = exact_groups(pieces())
-    targets = np.concatenate([split.targets.reshape(len(split), -1) for split in splits.values()])
     leaks = across_splits(groups, split_of)
-    torn = [group for group in groups if len(np.unique(targets[list(group)], axis=0)) > 1]
+    targets = {name: split.targets for name, split in splits.items()}
+    # Texts may go on in several ways; other things are of one class.
+    torn = [g for g in groups if len({targets[places[i][0]][places[i][1]].tobytes() for i in g}) > 1]
+    torn = [] if _goes_on(dataset) else torn
     findings = []
     if leaks:
         findings.append(
-            Finding("leak" if images else "note", f"{len(leaks)} inputs are in more than one split",
+            Finding("leak" if things else "note", f"{len(leaks)} inputs are in more than one split",
                     "if they are the same things, what is tested was trained on: leave doubles out, or split by a "
                     "group that holds them together", named(leaks))
         )  # fmt: skip
@@ -87,7 +96,7 @@ def _doubles(dataset: Dataset) -> list[Finding]:
         count = sum(len(group) - 1 for group in groups)
         findings.append(
             Finding(
-                "problem" if images else "note",
+                "problem" if things else "note",
                 f"the inputs of {count} examples equal another one's",
                 "if they are the same things, leave them out: they count twice",
                 named(groups),
@@ -95,7 +104,7 @@ def _doubles(dataset: Dataset) -> list[Finding]:
         )
     if torn:
         findings.append(
-            Finding("problem" if images else "note", f"{len(torn)} inputs are there with different targets",
+            Finding("problem" if things else "note", f"{len(torn)} inputs are there with different targets",
                     "no model can have all right; if they are the same things, correct the targets", named(torn))
         )  # fmt: skip
     if images:
@@ -116,7 +125,7 @@ def _doubles(dataset: Dataset) -> list[Finding]:
 
 
 def _balance(dataset: Dataset) -> list[Finding]:
-    if dataset.schema.target.kind != "class":
+    if dataset.schema.target.kind != "class" or _goes_on(dataset):
         return []
     names, findings = dataset.schema.target.names, []
     unit = "places" if dataset.schema.target.over else "examples"
@@ -191,6 +200,30 @@ def _odd_features(dataset: Dataset, sample: Sample) -> list[Finding]:
     return findings
 
 
+def _goes_on(dataset: Dataset) -> bool:
+    """Whether the targets are the next tokens of the inputs."""
+    return dataset.schema.inputs.kind == "tokens" and bool(dataset.schema.target.over)
+
+
+def _odd_texts(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
+    findings = []
+    for name, sample in samples.items():
+        share = unknown_share(dataset, sample.inputs)
+        if share > 0:
+            findings.append(
+                Finding("problem" if share > MUCH_UNKNOWN else "note",
+                        f"{share:.2%} of the tokens of {name} are characters that the training split does not have",
+                        "use Bytes() or BPE(), which know all, or look whether the splits are of one kind")
+            )  # fmt: skip
+    if not _goes_on(dataset):
+        inputs = samples["train"].inputs
+        cut = float((lengths(inputs) == inputs.shape[1]).mean())
+        if cut > MUCH_CUT:
+            what = f"{cut:.0%} of the training texts fill all {inputs.shape[1]} tokens, and the rest of them is cut off"
+            findings.append(Finding("note", what, "give a larger data.length, or tokens that hold more: BPE()"))
+    return findings
+
+
 def _suspects(dataset: Dataset, sample: Sample, most: int = 2000) -> list[Finding]:
     """Finds labels that a simple model, which did not see them, is sure are others."""
     if dataset.schema.target.kind != "class" or dataset.schema.target.over:
@@ -203,6 +236,8 @@ def _suspects(dataset: Dataset, sample: Sample, most: int = 2000) -> list[Findin
     inputs, targets = sample.inputs[:most], sample.targets[:most]
     if dataset.schema.inputs.kind == "image":
         inputs = thumbnails(inputs)
+    if dataset.schema.inputs.kind == "tokens":
+        inputs = bags(inputs)
     counts = np.bincount(targets)
     if counts[counts > 0].min() < 5 or np.count_nonzero(counts) < 2:
         return []

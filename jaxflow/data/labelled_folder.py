@@ -61,7 +61,7 @@ def load_labelled(source: Any, folder: Path, feature: Feature) -> Dataset:
     else:
         everything = FileSplit(folder, feature, ids, targets)
     assigned = assign(source, ids.tolist(), [file.split for file in good], folder, targets)
-    _check_classes(folder, kind.plural, names, targets, assigned["train"])
+    check_classes(folder, kind.plural, names, targets, assigned["train"])
     splits = {name: everything.take(chosen) for name, chosen in assigned.items()}
     left_out = Counter(file.split or "all" for file in found) - Counter(file.split or "all" for file in good)
     return checked(Dataset(splits, Schema(feature, Target("class", names)), dict(left_out)))
@@ -167,7 +167,19 @@ def check_there(folder: Path, origin: str | None) -> None:
         raise UserError(f"data.path {folder} is not there; {origin}, or name another folder: --data.path=DIR")
 
 
-def _check_classes(folder: Path, plural: str, names: Sequence[str], targets: np.ndarray, train: np.ndarray) -> None:
+def check_classes(folder: Path, plural: str, names: Sequence[str], targets: np.ndarray, train: np.ndarray) -> None:
+    """Says how many examples each class has, and refuses classes without one in the train split.
+
+    Args:
+      folder: what the examples come from, and
+      plural: what they are called; both for messages.
+      names: of the classes.
+      targets: (examples,) labels.
+      train: indices of the train split.
+
+    Raises:
+      UserError: a class is not in the train split.
+    """
     counts = np.bincount(targets, minlength=len(names))
     most = ", ".join(f"{name} {count}" for name, count in list(zip(names, counts))[:10])
     say(f"{folder}: {len(targets)} {plural} of {len(names)} classes ({most}{', ...' if len(names) > 10 else ''})")

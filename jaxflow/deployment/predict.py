@@ -11,6 +11,7 @@ from PIL import Image
 from jaxflow.console import track
 from jaxflow.data.dataset import ArraySplit, Feature
 from jaxflow.data.files import KINDS, find_files, none_found, read_files
+from jaxflow.data.labelled_text import encode_texts
 from jaxflow.data.table import encode_table
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
@@ -34,7 +35,7 @@ def predict(
 
     Args:
       workdir: a trained run.
-      source: an .npy or .npz array of the model's input shape, an image, a folder of images, or a table.
+      source: an .npy or .npz array of the model's input shape, an image, a folder of images, a table, or texts.
       output: CSV file to write; None for predictions/new/<name of source>.csv in the run folder.
       submission: the class whose probability a Kaggle submission asks for; None where this is none.
       checkpoint: "last", "best" (by validation) or a step.
@@ -82,9 +83,9 @@ def read_inputs(
     """Reads examples of the shape that a model takes.
 
     Args:
-      source: an .npy or .npz array, an image, a folder of images, or a table.
+      source: an .npy or .npz array, an image, a folder of images, a table, or texts.
       feature: what the model takes.
-      encoding: how rows of a table become that; None where the model was not trained on one.
+      encoding: how rows of a table or texts become that; None where the model was not trained on one.
 
     Returns:
       (examples, ...) array of the feature's dtype, and an id for each example.
@@ -105,6 +106,13 @@ def read_inputs(
                 f"{source} holds {inputs.dtype}; the model was trained on {feature.dtype}, in the same units"
             )
         return inputs, [str(index) for index in range(len(inputs))]
+    if feature.kind == "tokens" and encoding is not None:
+        if "text" not in encoding:
+            raise UserError(
+                f"{source} is no .npy array of tokens, and a language model goes on with text: launch.py generate "
+                "--workdir DIR --prompt TEXT"
+            )
+        return encode_texts(encoding, source, feature)
     if encoding is not None:
         return encode_table(encoding, source)
     if feature.kind not in KINDS:

@@ -13,7 +13,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.describe import Sample, describe, take_sample
 from jaxflow.data.findings import look
 from jaxflow.errors import UserError
-from jaxflow.evaluation.report import data_figures, mask_figures
+from jaxflow.evaluation.report import data_figures, mask_figures, text_figures
 from jaxflow.evaluation.report.data_page import write_data_page
 from jaxflow.experiment import Experiment
 from jaxflow.rundir import write_atomically
@@ -58,9 +58,11 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
 
 
 def _draw(experiment: Experiment, dataset: Dataset, samples: dict[str, Sample], folder: Path) -> list[tuple[str, Path]]:
-    figures = [("What is to be predicted", folder / "data_targets.png")]
-    data_figures.targets(dataset, figures[-1][1])
-    by_kind = {"image": _draw_images, "volume": _draw_images}
+    figures = []
+    if not (dataset.schema.inputs.kind == "tokens" and dataset.schema.target.over):  # tokens, which are drawn below
+        figures.append(("What is to be predicted", folder / "data_targets.png"))
+        data_figures.targets(dataset, figures[-1][1])
+    by_kind = {"image": _draw_images, "volume": _draw_images, "tokens": _draw_texts}
     draw = by_kind.get(dataset.schema.inputs.kind, _draw_vectors)
     return figures + draw(experiment, dataset, samples, folder)
 
@@ -92,6 +94,16 @@ def _draw_vectors(
     if samples["train"].inputs.ndim == 2:
         figures.append(("Correlations between features", folder / "data_correlations.png"))
         data_figures.correlation(dataset, samples["train"], figures[-1][1])
+    return figures
+
+
+def _draw_texts(
+    experiment: Experiment, dataset: Dataset, samples: dict[str, Sample], folder: Path
+) -> list[tuple[str, Path]]:
+    figures = [("The most frequent tokens of the training split", folder / "data_tokens.png")]
+    text_figures.frequent_tokens(dataset, samples, figures[-1][1])
+    figures.append(("Tokens of an example", folder / "data_lengths.png"))
+    text_figures.text_lengths(samples, figures[-1][1])
     return figures
 
 

@@ -165,3 +165,19 @@ class BatchNorm(nn.Module):
             use_scale=self.scale != "none",
             scale_init=nn.initializers.zeros if self.scale == "zeros" else nn.initializers.ones,
         )(inputs)
+
+
+class Embedding(nn.Module):
+    """A vector for each token."""
+
+    tokens: int
+    """How many tokens there are."""
+    features: int
+    """Length of a vector."""
+    dtype: Dtype = "float32"
+    """Dtype of the outputs; parameters stay float32."""
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        table = self.param("table", nn.initializers.normal(1.0), (self.tokens, self.features))
+        return table.astype(self.dtype)[inputs.astype(jnp.int32)]

@@ -36,7 +36,7 @@ class Classification:
         """Counts the model's outputs: one logit for each class of the data's schema.
 
         Raises:
-          UserError: the target is a number, or `class_weights` are those of other classes.
+          UserError: the target is a number or a class for each place, or `class_weights` are those of other classes.
         """
         if schema.target.kind != "class":
             numbers = ", ".join(schema.target.names)
@@ -45,10 +45,10 @@ class Classification:
                 "use problem=Regression()"
             )
         if schema.target.over:
-            wanted = "LanguageModelling" if schema.inputs.kind == "tokens" else "Segmentation"
+            other = "LanguageModelling" if schema.inputs.kind == "tokens" else "Segmentation"
             raise UserError(
-                "problem Classification predicts a class for each example, and the data has one for each of its "
-                f"places; use problem={wanted}()"
+                "problem Classification predicts one class for each example, and the data has one for each of its "
+                f"{' x '.join(map(str, schema.target.over))} places; use problem={other}()"
             )
         check_weights(self.class_weights, len(schema.target.names))
         return len(schema.target.names)

@@ -62,6 +62,15 @@ class RootMean(Mean):
 
 
 @flax.struct.dataclass
+class ExpMean(Mean):
+    """e to the power of a weighted mean; it merges like the mean, and the exponential is taken last."""
+
+    def compute(self) -> jax.Array:
+        """Computes the exponential of the mean; NaN where there were no values."""
+        return jnp.exp(super().compute())
+
+
+@flax.struct.dataclass
 class Overlap(clu.metrics.Metric):
     """Intersection over union of predicted and true places: the mean over the classes that are in either.
 

@@ -29,7 +29,8 @@ def write_data_page(
     """
     splits = numbers["splits"]
     inputs = numbers["inputs"]
-    shape = " x ".join(map(str, inputs["shape"])) + (" features" if len(inputs["shape"]) == 1 else "")
+    unit = " tokens" if inputs["kind"] == "tokens" else " features"
+    shape = " x ".join(map(str, inputs["shape"])) + (unit if len(inputs["shape"]) == 1 else "")
     low, high = inputs["range"]
     about = (
         f"<p>{html.escape(inputs['kind'])} inputs, {shape}, {html.escape(inputs['dtype'])}, from {low:g} to {high:g}. "
@@ -46,7 +47,17 @@ def write_data_page(
         body += f"<h2>Columns, and the share of training rows where each is missing</h2>{_table(numbers['columns'])}"
     if "features" in numbers:
         body += f"<h2>Features of the training split</h2>{_table(numbers['features'])}"
+    if "texts" in numbers:
+        body += f"<h2>Texts of the training split</h2>{_texts(numbers['texts'])}"
     path.write_text(frame(title, body))
+
+
+def _texts(texts: Sequence[Mapping[str, str]]) -> str:
+    titles = [": ".join(text[key] for key in ("id", "class") if key in text) for text in texts]
+    return "".join(
+        f"<p>{html.escape(title)}</p><pre style='white-space: pre-wrap'>{html.escape(text['text'])}</pre>"
+        for title, text in zip(titles, texts)
+    )
 
 
 def _findings(findings: Sequence[Finding]) -> str:

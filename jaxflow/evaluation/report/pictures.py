@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxflow.data.dataset import Schema, Split
-from jaxflow.evaluation.report import figures, mask_figures
+from jaxflow.evaluation.report import figures, mask_figures, text_figures
 
 
 def draw(
@@ -35,8 +35,10 @@ def draw(
     figures.learning_curve(lines, metrics, learning_curve)
     if schema.target.kind == "number":
         by_kind = _of_numbers
+    elif not schema.target.over:
+        by_kind = _of_classes
     else:
-        by_kind = _of_masks if schema.target.over else _of_classes
+        by_kind = _of_next_tokens if schema.inputs.kind == "tokens" else _of_masks
     return [("Learning curve", learning_curve), *by_kind(schema, test, predictions, folder)]
 
 
@@ -58,6 +60,12 @@ def _of_masks(schema: Schema, test: Split, predictions: np.ndarray, folder: Path
     known = test.targets >= 0
     figures.confusion(test.targets[known], predictions[known], names, folder / "confusion.png")
     return [*drawn, ("Confusion matrix of the test split's pixels or voxels", folder / "confusion.png")]
+
+
+def _of_next_tokens(schema: Schema, test: Split, predictions: np.ndarray, folder: Path) -> list[tuple[str, Path]]:
+    by_place = folder / "accuracy_by_place.png"
+    text_figures.accuracy_by_place(test.targets, predictions, by_place)
+    return [("Right next tokens by their place in the window, test split", by_place)]
 
 
 def _of_classes(schema: Schema, test: Split, probabilities: np.ndarray, folder: Path) -> list[tuple[str, Path]]:

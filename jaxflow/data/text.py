@@ -1,0 +1,187 @@
+"""Text that a model learns to go on with: windows of tokens, and the tokens that follow."""
+
+import dataclasses
+import hashlib
+import io
+import itertools
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
+from pathlib import Path
+from typing import IO, Literal
+
+import numpy as np
+
+from jaxflow.console import say
+from jaxflow.data.cache import cache_folder, cached_arrays
+from jaxflow.data.dataset import Dataset, Feature, Schema, Target
+from jaxflow.data.splitting import Examples, HoldOut, InTime, KFold
+from jaxflow.data.text_files import Documents, find_documents, text_paths
+from jaxflow.data.tokens import BPE, Bytes, Characters, encode, vocabulary
+from jaxflow.data.windows import WindowSplit, lay_out
+from jaxflow.errors import UserError
+
+# Counts the ways in which tokens have been laid out for what the cache keeps.
+LAID = 1
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text file, a folder of .txt files, or a table with a text in each row, cut into windows of tokens.
+
+    One text is split in order, the last part for the test, and no window spans two splits. Several are split by their
+    names. The tokenizer is fitted to the training split alone.
+    """
+
+    path: str = field(metadata={"identity": False})
+    """The text file, the folder, or the .csv, .tsv or .jsonl file."""
+    tokens: Characters | Bytes | BPE = Characters()
+    """What is a token."""
+    length: int = 128
+    """Tokens that the model sees at once."""
+    stride: int | None = None
+    """Tokens from the start of one window to the start of the next; None for `length`, so that each token is predicted
+    once. With fewer, windows overlap."""
+    documents: Literal["pack", "pad"] = "pack"
+    """pack lays all documents end to end, with an end token between them, and cuts windows out of that; pad gives each
+    document windows of its own, filled up with void places."""
+    column: str = "text"
+    """Column of a table that holds the texts."""
+    split: HoldOut | InTime | KFold | None = None
+    """Which share is held out; None for InTime() of one text and HoldOut() of several."""
+    origin: str | None = field(default=None, metadata={"identity": False})
+    """Where the text can be had, said where it is missing."""
+    in_memory: bool = field(default=True, metadata={"identity": False})
+    """Whether the tokens are kept in memory. With False they are read from the cache's disk window by window, for texts
+    larger than memory; the batches are the same."""
+
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise UserError(f"data.length is {self.length}; it must be 1 or more")
+        if self.stride is not None and not 1 <= self.stride <= self.length:
+            raise UserError(f"data.stride is {self.stride}; it must be in 1..{self.length}, or tokens are left out")
+        if self.documents not in ("pack", "pad"):
+            raise UserError(f"data.documents is {self.documents!r}; it is 'pack' or 'pad'")
+
+    def load(self) -> Dataset:
+        """Reads, splits and tokenizes the texts; a window is named by its document and its place in it.
+
+        Returns:
+          The dataset: inputs (examples, length) and the next tokens, VOID past the end of a document; `encoding` holds
+          the fitted tokenizer, and `left_out` counts empty documents.
+
+        Raises:
+          UserError: there is no text, or not what it must be; file and line are named.
+        """
+        path = Path(self.path).expanduser()
+        if self.origin and not path.exists():
+            raise UserError(f"data.path {path} is not there; {self.origin}, or name another text: --data.path=PATH")
+        arrays = cached_arrays(self._key(path), lambda: self._tokenized(path), mapped=not self.in_memory)
+        on_disk = [isinstance(array, np.memmap) for name, array in arrays.items() if name.endswith(".tokens")]
+        if not self.in_memory and not all(on_disk):
+            raise UserError(f"data.in_memory=False keeps tokens in {cache_folder()}, which cannot be written")
+        encoding = json.loads(str(arrays["encoding"][0]))
+        names = tuple(vocabulary(encoding))
+        splits, target = {}, Target("class", names, over=(self.length,))
+        for name in SPLITS:
+            if f"{name}.tokens" in arrays:
+                starts, of, firsts = (np.array(arrays[f"{name}.{key}"]) for key in ("starts", "names", "firsts"))
+                splits[name] = WindowSplit(arrays[f"{name}.tokens"], starts, self.length, of, firsts)
+        empty = int(arrays["empty"][0])
+        counts = "  ".join(f"{name} {len(split):,}" for name, split in splits.items())
+        dropped = f"; {empty:,} empty documents left out" if empty else ""
+        say(f"{path}: windows of {self.length} tokens, of which there are {len(names)} ({counts}){dropped}")
+        feature = Feature("tokens", (self.length,), target.dtype, categories=(len(names),))
+        left_out = {"empty documents": empty} if empty else {}
+        return Dataset(splits, Schema(feature, target), left_out, {"tokens": encoding})
+
+    def _key(self, path: Path) -> str:
+        """Names the files by path, size and time, and how they are read: a changed file is read anew."""
+        stats = ((file.relative_to(path), file.stat()) for file in text_paths(path))
+        files = [(str(name), now.st_size, now.st_mtime_ns) for name, now in stats]
+        how = dataclasses.replace(self, path="", origin=None, in_memory=True)
+        return f"{path.resolve().name}-{hashlib.sha256(repr((LAID, how, files)).encode()).hexdigest()[:16]}"
+
+    def _tokenized(self, path: Path) -> dict[str, np.ndarray]:
+        """Makes what the cache keeps: the tokenizer, and of each split what a WindowSplit is made of."""
+        documents = find_documents(path, self.column)
+        parts = _divide(self.split, documents)
+        encoding = self.tokens.fit(piece for _, piece in parts["train"]())
+        dtype = Target("class", tuple(vocabulary(encoding)), over=(self.length,)).dtype
+        how = {"ends": len(documents.names) > 1, "pack": self.documents == "pack"}
+        arrays = {"encoding": np.array([json.dumps(encoding)]), "empty": np.array([documents.empty])}
+        for split, read in parts.items():
+            named = (
+                (name, (encode(encoding, text) for _, text in pieces))
+                for name, pieces in itertools.groupby(read(), key=itemgetter(0))
+            )
+            file = _new_file(self.in_memory)
+            laid = lay_out(named, file, dtype, self.length, self.stride or self.length, **how)
+            if not len(laid["starts"]):
+                raise UserError(f"the {split} split of {path} is empty; give more text, or change data.split")
+            arrays |= {f"{split}.{key}": array for key, array in laid.items()}
+            arrays[f"{split}.tokens"] = _read_back(file, dtype)
+        return arrays
+
+
+def _divide(
+    split: HoldOut | InTime | KFold | None, documents: Documents
+) -> dict[str, Callable[[], Iterator[tuple[str, str]]]]:
+    """Decides who is held out.
+
+    Args:
+      split: an experiment's.
+      documents: the texts.
+
+    Returns:
+      For each split a function that reads its texts: (name of the document, a piece of it), in order.
+
+    Raises:
+      UserError: a split would be empty, or one text is to be split by names.
+    """
+    names = documents.names
+    if len(names) > 1:
+
+        def own(chosen: set[int]) -> Iterator[tuple[str, str]]:
+            return ((names[number], piece) for number, piece in documents.read() if number in chosen)
+
+        parts = (split or HoldOut()).assign(Examples(documents.keys, times=np.arange(len(names))))
+        return {part: partial(own, set(parts[part].tolist())) for part in SPLITS if part in parts}
+    if not isinstance(split, InTime | None):
+        raise UserError(
+            f"data.split is {type(split).__name__}, and {names[0]} is one text, which is split in order; use "
+            "InTime(validation, test)"
+        )
+    split, size = split or InTime(), int(documents.sizes[0])
+    ends = [int(size * (1 - split.test - split.validation)), int(size * (1 - split.test)), size]
+
+    def cut(part: str, first: int, last: int) -> Iterator[tuple[str, str]]:
+        at = 0
+        for _, piece in documents.read():
+            begin, at = at, at + len(piece)
+            if max(first, begin) < min(last, at):
+                yield f"{names[0]} {part}", piece[max(first - begin, 0) : last - begin]
+
+    places = zip(SPLITS, [0, *ends], ends)
+    return {part: partial(cut, part, *place) for part, *place in places if getattr(split, part, 1) > 0}
+
+
+def _read_back(file: IO[bytes], dtype: str) -> np.ndarray:
+    if isinstance(file, io.BytesIO):
+        return np.frombuffer(file.getvalue(), dtype)
+    file.flush()
+    return np.memmap(file, dtype, mode="r")
+
+
+def _new_file(in_memory: bool) -> IO[bytes]:
+    if in_memory:
+        return io.BytesIO()
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=cache_folder())
+    except OSError as error:
+        raise UserError(f"data.in_memory=False keeps tokens in {cache_folder()}, which cannot be written") from error

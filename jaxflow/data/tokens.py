@@ -1,0 +1,168 @@
+"""Text as tokens: characters, bytes, or pieces of words, fitted to the training text alone.
+
+A tokenizer is a dataclass with `fit(texts) -> encoding`. An encoding is a dict that JSON holds; with it `encode` makes
+token numbers of any text, `decode` makes text of them, and `vocabulary` names them. Token END ends a document and fills
+up what is too short; no text is encoded as it.
+"""
+
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jaxflow.errors import UserError
+
+END = 0
+# Of characters only: those that the training text does not hold.
+UNKNOWN = 1
+
+
+@dataclass(frozen=True)
+class Characters:
+    """Every character of the training text is a token; one that is not in it becomes the unknown token."""
+
+    def fit(self, texts: Iterable[str]) -> dict[str, Any]:
+        """Takes the distinct characters of the training texts, in the order of Unicode."""
+        found: set[str] = set()
+        for text in texts:
+            found.update(text)
+        return {"kind": "characters", "characters": "".join(sorted(found))}
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """Every byte of the text's UTF-8 is a token: 257 with the end, whatever the language."""
+
+    def fit(self, texts: Iterable[str]) -> dict[str, Any]:
+        """Looks at nothing: there are as many bytes everywhere."""
+        return {"kind": "bytes"}
+
+
+@dataclass(frozen=True)
+class BPE:
+    """Byte-level byte-pair encoding: the most frequent pairs of the training text become tokens, again and again.
+
+    Words are not joined, and no text is unknown, since all bytes are tokens too. Needs `pip install -e '.[text]'`.
+
+    Source: R. Sennrich et al., Neural Machine Translation of Rare Words with Subword Units, ACL 2016; of bytes:
+    A. Radford et al., Language Models are Unsupervised Multitask Learners, 2019.
+    """
+
+    size: int = 1024
+    """Number of tokens, at most: the end, 256 bytes, and joined pairs."""
+
+    def __post_init__(self) -> None:
+        if self.size < 257:
+            raise UserError(f"tokens.size is {self.size}; BPE has 257 tokens before any pair is joined: give more")
+
+    def fit(self, texts: Iterable[str]) -> dict[str, Any]:
+        """Finds the pairs to join, "left right" on a line each, in the order in which they are joined."""
+        tokenizer, letters = _make_tokenizer(""), list(map(chr, _byte_of()))
+        trainer = _library().trainers.BpeTrainer(
+            vocab_size=self.size - 1, initial_alphabet=letters, show_progress=False
+        )
+        tokenizer.train_from_iterator(texts, trainer)
+        merges = json.loads(tokenizer.to_str())["model"]["merges"]
+        return {"kind": "bpe", "merges": "\n".join(" ".join(pair) for pair in merges)}
+
+
+def encode(encoding: Mapping[str, Any], text: str) -> np.ndarray:
+    """Turns text into tokens.
+
+    Args:
+      encoding: from `fit`.
+      text: any text.
+
+    Returns:
+      (tokens,) int32; END is not among them.
+
+    Raises:
+      UserError: the package that it takes is not installed.
+    """
+    if encoding["kind"] == "bytes":
+        return np.frombuffer(text.encode(), np.uint8).astype(np.int32) + 1
+    if encoding["kind"] == "bpe":
+        return np.array(_tokenizer(encoding["merges"]).encode(text).ids, np.int32) + 1
+    known = np.frombuffer(encoding["characters"].encode("utf-32-le"), "<u4")
+    codes = np.frombuffer(text.encode("utf-32-le"), "<u4")
+    places = np.searchsorted(known, codes)
+    there = np.append(known, np.uint32(0xFFFFFFFF))[places] == codes  # past the last is no character
+    return np.where(there, places + UNKNOWN + 1, UNKNOWN).astype(np.int32)
+
+
+def decode(encoding: Mapping[str, Any], ids: Iterable[int]) -> str:
+    """Turns tokens into text.
+
+    Args:
+      encoding: from `fit`.
+      ids: tokens; END becomes nothing.
+
+    Returns:
+      The text; unknown characters, and bytes that are no UTF-8, become U+FFFD.
+    """
+    meaning = _meanings(encoding)
+    return b"".join(meaning[token] for token in ids).decode(errors="replace")
+
+
+def vocabulary(encoding: Mapping[str, Any]) -> list[str]:
+    """Names all tokens: by their text, or where they are a part of a character by their bytes."""
+    names = ["<end>", *map(_name, _meanings(encoding)[1:])]
+    if encoding["kind"] == "characters":
+        names[UNKNOWN] = "<unknown>"
+    return names
+
+
+def _name(meaning: bytes) -> str:
+    try:
+        return meaning.decode()
+    except UnicodeDecodeError:
+        return "".join(f"\\x{byte:02x}" for byte in meaning)
+
+
+def _meanings(encoding: Mapping[str, Any]) -> list[bytes]:
+    """Lists what each token stands for, in UTF-8."""
+    if encoding["kind"] == "characters":
+        return [b"", "\N{REPLACEMENT CHARACTER}".encode(), *(c.encode() for c in encoding["characters"])]
+    if encoding["kind"] == "bytes":
+        return [b"", *(bytes([byte]) for byte in range(256))]
+    byte_of = _byte_of()
+    return [b"", *(bytes(byte_of[ord(letter)] for letter in token) for token in _tokens(encoding["merges"]))]
+
+
+@functools.cache
+def _byte_of() -> dict[int, int]:
+    """Maps the letters that GPT-2's byte-level BPE writes bytes with to the bytes: all of them can be seen."""
+    seen = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    hidden = sorted(set(range(256)) - set(seen))
+    return dict(zip(seen, seen)) | {256 + number: byte for number, byte in enumerate(hidden)}
+
+
+def _tokens(merges: str) -> list[str]:
+    """Lists BPE's tokens but END: bytes first, then what pairs are joined to."""
+    joined = (pair.replace(" ", "") for pair in merges.splitlines())
+    return list(dict.fromkeys([*map(chr, _byte_of()), *joined]))  # two pairs may make the same token
+
+
+@functools.lru_cache(maxsize=8)
+def _tokenizer(merges: str) -> Any:
+    return _make_tokenizer(merges)
+
+
+def _make_tokenizer(merges: str) -> Any:
+    library = _library()
+    numbers = {token: number for number, token in enumerate(_tokens(merges))}
+    pairs = [tuple(pair.split(" ")) for pair in merges.splitlines()]
+    tokenizer = library.Tokenizer(library.models.BPE(vocab=numbers, merges=pairs))
+    tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return tokenizer
+
+
+def _library() -> Any:
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise UserError("tokens=BPE() takes the package tokenizers: pip install -e '.[text]'") from error
+    return tokenizers

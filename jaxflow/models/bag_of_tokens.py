@@ -1,0 +1,40 @@
+"""A classifier that looks at which tokens there are, and not at their order."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxflow.models.layers import Activation, Dense, Dropout, Dtype, Embedding, activation
+
+
+class BagOfTokens(nn.Module):
+    """The mean of the tokens' vectors, then fully connected layers. Token 0 is padding and counts nowhere.
+
+    Source: A. Joulin et al., Bag of Tricks for Efficient Text Classification, 2016.
+    """
+
+    width: int = 64
+    """Length of a token's vector."""
+    hidden: tuple[int, ...] = ()
+    """Width of each fully connected layer before the output."""
+    activation: Activation = "relu"
+    """Activation after each hidden layer."""
+    dropout: float = 0.0
+    """Dropout rate before each fully connected layer, the output included."""
+    dtype: Dtype = "float32"
+    """Dtype of the arithmetic; parameters and outputs stay float32."""
+    categories: tuple[int, ...] | None = None
+    """How many tokens there are, one number; None takes it from the data."""
+    outputs: int | None = None
+    """Output width; None takes it from the problem."""
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
+        vectors = Embedding(self.categories[0], self.width, self.dtype)(inputs)  # (batch, time, width)
+        there = (inputs != 0)[..., None].astype(self.dtype)
+        x = (vectors * there).sum(axis=1) / jnp.maximum(there.sum(axis=1), 1)  # (batch, width)
+        for width in self.hidden:
+            x = Dropout(self.dropout)(x, train)
+            x = activation(self.activation)(Dense(width, self.dtype)(x))
+        x = Dropout(self.dropout)(x, train)
+        return Dense(self.outputs, self.dtype)(x).astype(jnp.float32)

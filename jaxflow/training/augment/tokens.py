@@ -1,0 +1,26 @@
+"""Augmentations of tokens."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from jaxflow.training.augment import Batch
+
+
+@dataclass(frozen=True)
+class TokenDropout:
+    """Blanks tokens at random: they become token 0, the end, which BagOfTokens leaves out of its mean. Targets stay.
+
+    Source: M. Iyyer et al., Deep Unordered Composition Rivals Syntactic Methods for Text Classification, ACL 2015, for
+    bags of words; Z. Xie et al., Data Noising as Smoothing in Neural Network Language Models, ICLR 2017, "blanking".
+    """
+
+    probability: float = 0.1
+    """Probability that a token is blanked."""
+
+    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
+        """Blanks tokens of (batch, time) integer inputs."""
+        tokens = batch["inputs"]
+        blank = jax.random.bernoulli(key, self.probability, tokens.shape)
+        return batch | {"inputs": jnp.where(blank, jnp.zeros((), tokens.dtype), tokens)}
