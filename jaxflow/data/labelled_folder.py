@@ -18,7 +18,7 @@ from jaxflow.data.file_split import FileSplit, gather
 from jaxflow.data.files import KINDS, read_files
 from jaxflow.data.folder_layout import find_labelled
 from jaxflow.data.records import allow
-from jaxflow.data.splitting import Examples, HoldOut
+from jaxflow.data.splitting import Examples, HoldOut, KFold
 from jaxflow.errors import UserError
 
 # Counts the ways in which files have been read for what the cache keeps.
@@ -60,7 +60,7 @@ def load_labelled(source: Any, folder: Path, feature: Feature) -> Dataset:
         everything = ArraySplit(arrays["inputs"], targets, ids.tolist())
     else:
         everything = FileSplit(folder, feature, ids, targets)
-    assigned = assign(source, ids.tolist(), [file.split for file in good], folder, targets)
+    assigned = assign(source.split, ids.tolist(), [file.split for file in good], folder, targets, source.group)
     check_classes(folder, kind.plural, names, targets, assigned["train"])
     splits = {name: everything.take(chosen) for name, chosen in assigned.items()}
     left_out = Counter(file.split or "all" for file in found) - Counter(file.split or "all" for file in good)
@@ -106,16 +106,22 @@ def groups_of(ids: Sequence[str], pattern: str, folder: Path) -> list[str]:
 
 
 def assign(
-    source: Any, ids: Sequence[str], official: Sequence[str | None], folder: Path, classes: np.ndarray | None = None
+    split: HoldOut | KFold,
+    ids: Sequence[str],
+    official: Sequence[str | None],
+    folder: Path,
+    classes: np.ndarray | None = None,
+    group: str | None = None,
 ) -> dict[str, np.ndarray]:
     """Divides files. The folder's own splits are kept, and HoldOut takes out of train what is missing.
 
     Args:
-      source: says how by `split`, and by `group` what stays on one side.
+      split: how.
       ids: of the files.
       official: the folder's own split of each; None where it has none.
       folder: for messages.
       classes: (files,) integer labels, for stratified splits.
+      group: regular expression whose first group names what stays on one side; None where each file is its own.
 
     Returns:
       (examples,) indices of each split.
@@ -127,8 +133,7 @@ def assign(
     def some(values: Sequence | None, chosen: np.ndarray) -> Sequence | None:
         return None if values is None else [values[index] for index in chosen]
 
-    split = source.split
-    groups = None if source.group is None else groups_of(ids, source.group, folder)
+    groups = None if group is None else groups_of(ids, group, folder)
     own = {}
     for name in ("train", "validation", "test"):
         chosen = np.flatnonzero([file == name for file in official])

@@ -61,7 +61,7 @@ def load_masked(source: Any, folder: Path, inputs: str, feature: Feature) -> Dat
     say_left_out(arrays["bad"], source.max_corrupt, kind.plural)
     good = [found[number] for number in arrays["numbers"]]
     ids = [pair.input for pair in good]
-    assigned = assign(source, ids, [pair.split for pair in good], folder)
+    assigned = assign(source.split, ids, [pair.split for pair in good], folder, group=source.group)
     values = np.unique(arrays["masks"][assigned["train"]])
     values = values[(values >= 0) & (values != (VOID if void is None else void))]
     target = Target("class", _names(folder, names, values), places)
