@@ -5,7 +5,8 @@ from pathlib import Path
 
 from jaxflow.data.audio import RATES, load_soundfile
 from jaxflow.data.dataset import Dataset, Feature
-from jaxflow.data.labelled_folder import check_group, check_there, load_labelled
+from jaxflow.data.folder_assign import check_group
+from jaxflow.data.labelled_folder import check_there, load_labelled
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.errors import UserError
 
@@ -33,6 +34,9 @@ class AudioFolder:
     clip."""
     labels: str | None = None
     """CSV file with the columns path and label, relative to the folder; None takes labels from folders or names."""
+    drop_duplicates: bool = False
+    """Whether of clips whose files hold the same bytes one is kept; that of the test where there
+    is one. The others are counted."""
     origin: str | None = field(default=None, metadata={"identity": False})
     """Where the clips can be had, said where the folder is missing."""
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jaxflow.data.dataset import Dataset, Feature
+from jaxflow.data.folder_assign import check_group
 from jaxflow.data.images import MODES, check_size
-from jaxflow.data.labelled_folder import check_group, check_there, load_labelled
+from jaxflow.data.labelled_folder import check_there, load_labelled
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.errors import UserError
 
@@ -35,6 +36,9 @@ class ImageFolder:
     a scene7_b.jpg is of scene7. Images of one group stay on one side; None splits image by image."""
     labels: str | None = None
     """CSV file with the columns path and label, relative to the folder; None takes labels from folders or names."""
+    drop_duplicates: bool = False
+    """Whether of images whose files hold the same bytes one is kept; that of the test where there
+    is one. The others are counted."""
     origin: str | None = field(default=None, metadata={"identity": False})
     """Where the images can be had, said where the folder is missing."""
 

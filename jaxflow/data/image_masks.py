@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from jaxflow.data.dataset import Dataset, Feature
+from jaxflow.data.folder_assign import check_group
 from jaxflow.data.image_folder import check_images
-from jaxflow.data.labelled_folder import check_group, check_there
+from jaxflow.data.labelled_folder import check_there
 from jaxflow.data.masked_folder import check_masks, load_masked
 from jaxflow.data.splitting import HoldOut, KFold
 
@@ -41,6 +42,9 @@ class ImageMasks:
     group: str | None = None
     """Regular expression whose first group, found in a file's path, names what stays on one side of the split, such as
     the scene; None where each file is its own."""
+    drop_duplicates: bool = False
+    """Whether of pairs whose files hold the same bytes one is kept; that of the test where there
+    is one. The others are counted."""
     origin: str | None = field(default=None, metadata={"identity": False})
     """Where the images can be had, said where the folder is missing."""
 

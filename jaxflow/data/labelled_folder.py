@@ -1,9 +1,6 @@
 """Files with a class each, from a folder: found, read once, split."""
 
-import dataclasses
-import hashlib
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +11,12 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data.cache import cached_arrays
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.equal_files import equals, left, stat_digest
 from jaxflow.data.file_split import FileSplit, gather
 from jaxflow.data.files import KINDS, read_files
+from jaxflow.data.folder_assign import assign
 from jaxflow.data.folder_layout import find_labelled
 from jaxflow.data.records import allow
-from jaxflow.data.splitting import Examples, HoldOut, KFold
 from jaxflow.errors import UserError
 
 # Counts the ways in which files have been read for what the cache keeps.
@@ -41,6 +39,16 @@ def load_labelled(source: Any, folder: Path, feature: Feature) -> Dataset:
     """
     kind = KINDS[feature.kind]
     found = find_labelled(folder, kind, source.labels)
+    doubles = 0
+    if source.drop_duplicates:
+        stands_for = equals(folder, [(file.path,) for file in found], [file.split for file in found])
+        for file, kept in zip(found, (found[index] for index in stands_for)):
+            if file.label != kept.label:
+                raise UserError(
+                    f"{folder / file.path} and {kept.path} hold the same bytes, and are of {file.label!r} and "
+                    f"{kept.label!r}; correct one of the labels, or remove both"
+                )
+        found, doubles = left(found, stands_for)
     paths = [folder / file.path for file in found]
 
     def read_once() -> dict[str, np.ndarray]:
@@ -64,91 +72,8 @@ def load_labelled(source: Any, folder: Path, feature: Feature) -> Dataset:
     check_classes(folder, kind.plural, names, targets, assigned["train"])
     splits = {name: everything.take(chosen) for name, chosen in assigned.items()}
     left_out = Counter(file.split or "all" for file in found) - Counter(file.split or "all" for file in good)
+    left_out |= {"duplicates": doubles} if doubles else {}
     return checked(Dataset(splits, Schema(feature, Target("class", names)), dict(left_out)))
-
-
-def check_group(pattern: str | None) -> None:
-    """Refuses a regular expression that names no group."""
-    try:
-        groups = 1 if pattern is None else re.compile(pattern).groups
-    except re.error as error:
-        raise UserError(f"data.group {pattern!r} is no regular expression: {error}") from error
-    if groups == 0:
-        raise UserError(f"data.group {pattern!r} has no (...) around what names a group; for example '_(.+)_'")
-
-
-def groups_of(ids: Sequence[str], pattern: str, folder: Path) -> list[str]:
-    """Finds the group of each file.
-
-    Args:
-      ids: paths of the files, below the folder.
-      pattern: regular expression; it is looked for in each path, and its first group is the name.
-      folder: for messages.
-
-    Returns:
-      The names.
-
-    Raises:
-      UserError: a path does not hold it.
-    """
-    found = [re.search(pattern, id_) for id_ in ids]
-    wrong = [id_ for id_, match in zip(ids, found) if match is None or match[1] is None]
-    if wrong:
-        raise UserError(
-            f"data.group {pattern!r} finds no group in {wrong[0]!r} ({len(wrong)} of {len(ids)} files of {folder}); "
-            "correct it, or rename the files"
-        )
-    groups = [match[1] for match in found]
-    counts = Counter(groups)
-    most = ", ".join(f"{name} {count}" for name, count in counts.most_common(10))
-    say(f"{len(counts)} groups stay on one side each ({most}{', ...' if len(counts) > 10 else ''})")
-    return groups
-
-
-def assign(
-    split: HoldOut | KFold,
-    ids: Sequence[str],
-    official: Sequence[str | None],
-    folder: Path,
-    classes: np.ndarray | None = None,
-    group: str | None = None,
-) -> dict[str, np.ndarray]:
-    """Divides files. The folder's own splits are kept, and HoldOut takes out of train what is missing.
-
-    Args:
-      split: how.
-      ids: of the files.
-      official: the folder's own split of each; None where it has none.
-      folder: for messages.
-      classes: (files,) integer labels, for stratified splits.
-      group: regular expression whose first group names what stays on one side; None where each file is its own.
-
-    Returns:
-      (examples,) indices of each split.
-
-    Raises:
-      UserError: a split would be empty, or the folder's own splits and `split` do not go together.
-    """
-
-    def some(values: Sequence | None, chosen: np.ndarray) -> Sequence | None:
-        return None if values is None else [values[index] for index in chosen]
-
-    groups = None if group is None else groups_of(ids, group, folder)
-    own = {}
-    for name in ("train", "validation", "test"):
-        chosen = np.flatnonzero([file == name for file in official])
-        own |= {name: chosen} if len(chosen) else {}
-    if not own:
-        return split.assign(Examples(ids, groups, classes))
-    if not isinstance(split, HoldOut):
-        raise UserError(
-            f"data.split is {type(split).__name__}, but {folder} is split by its folders "
-            f"({', '.join(own)}); name the folder below it, or use HoldOut"
-        )
-    missing = dataclasses.replace(split, **{name: 0.0 for name in own if name != "train"})
-    train = own["train"]
-    within = Examples(some(ids, train), some(groups, train), None if classes is None else classes[train])
-    return own | {name: train[chosen] for name, chosen in missing.assign(within).items()}
 
 
 def say_left_out(bad: np.ndarray, max_corrupt: int, plural: str) -> None:
@@ -160,9 +85,7 @@ def say_left_out(bad: np.ndarray, max_corrupt: int, plural: str) -> None:
 
 def key_of(folder: Path, paths: Sequence[str], feature: Feature, in_memory: bool) -> str:
     """Names files by path, size and time, and what they become: a changed file is read anew."""
-    stats = ((folder / path).stat() for path in paths)
-    files = [(path, now.st_size, now.st_mtime_ns) for path, now in zip(paths, stats)]
-    digest = hashlib.sha256(repr((READ, feature, files)).encode()).hexdigest()[:16]
+    digest = stat_digest(folder, (READ, feature), paths)
     return f"{folder.resolve().name}-{digest}" + ("" if in_memory else "-index")
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
 from jaxflow.data.files import find_files, none_found
+from jaxflow.data.folder_assign import assign
 from jaxflow.data.folder_layout import find_labelled
-from jaxflow.data.labelled_folder import assign, check_classes, check_there
+from jaxflow.data.labelled_folder import check_classes, check_there
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.data.text_files import TABLES, TEXTS, digest_of, numbered, read_rows, read_text
 from jaxflow.data.tokens import BPE, END, Bytes, Characters, encode, vocabulary

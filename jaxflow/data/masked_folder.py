@@ -11,10 +11,12 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data.cache import cached_arrays
 from jaxflow.data.dataset import VOID, ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.equal_files import equals, left
 from jaxflow.data.file_split import FileSplit, gather
 from jaxflow.data.files import KINDS, Kind, find_files, read_files, read_masks
+from jaxflow.data.folder_assign import assign
 from jaxflow.data.folder_layout import OFFICIAL
-from jaxflow.data.labelled_folder import assign, key_of, say_left_out
+from jaxflow.data.labelled_folder import key_of, say_left_out
 from jaxflow.errors import UserError
 
 
@@ -50,6 +52,11 @@ def load_masked(source: Any, folder: Path, inputs: str, feature: Feature) -> Dat
     """
     kind = KINDS[feature.kind]
     found = find_pairs(folder, kind, inputs, source.masks)
+    doubles = 0
+    if source.drop_duplicates:
+        found, doubles = left(
+            found, equals(folder, [(pair.input, pair.mask) for pair in found], [pair.split for pair in found])
+        )
     places, names, void = feature.shape[:-1], source.names, source.void
 
     def read_once() -> dict[str, np.ndarray]:
@@ -75,6 +82,7 @@ def load_masked(source: Any, folder: Path, inputs: str, feature: Feature) -> Dat
         everything = FileSplit(folder, feature, np.array(ids, np.str_), targets)
     splits = {name: everything.take(chosen) for name, chosen in assigned.items()}
     left_out = Counter(pair.split or "all" for pair in found) - Counter(pair.split or "all" for pair in good)
+    left_out |= {"duplicates": doubles} if doubles else {}
     return checked(Dataset(splits, Schema(feature, target), dict(left_out)))
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jaxflow.data.dataset import Dataset, Feature
-from jaxflow.data.labelled_folder import check_group, check_there
+from jaxflow.data.folder_assign import check_group
+from jaxflow.data.labelled_folder import check_there
 from jaxflow.data.masked_folder import check_masks, load_masked
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.data.volume_folder import check_volumes
@@ -38,6 +39,9 @@ class VolumeMasks:
     group: str | None = None
     """Regular expression whose first group, found in a file's path, names what stays on one side of the split, such as
     the patient; None where each file is its own."""
+    drop_duplicates: bool = False
+    """Whether of pairs whose files hold the same bytes one is kept; that of the test where there
+    is one. The others are counted."""
     origin: str | None = field(default=None, metadata={"identity": False})
     """Where the volumes can be had, said where the folder is missing."""
 

@@ -353,3 +353,23 @@ def test_images_of_one_group_stay_on_one_side(make):
         load(root, group="(scene8)")
     with pytest.raises(UserError, match="has no"):
         load(root, group="scene")
+
+
+def test_equal_files_are_one_example(make):
+    """Of equal files that of the test stays, so that nothing is tested that was trained on."""
+    names = [f"{split}/{label}/{i}.png" for split in ("train", "val", "test") for label in "ab" for i in range(8)]
+    root = make(*names)
+    shutil.copy(root / "test/a/3.png", root / "train/a/copy.png")
+    shutil.copy(root / "train/b/5.png", root / "train/b/copy.png")
+    before = load(root)
+    assert len(before.splits["train"]) == 18
+    for in_memory in (True, False):
+        dataset = load(root, drop_duplicates=True, in_memory=in_memory)
+        assert dataset.left_out == {"duplicates": 2}
+        ids = {split.id(i) for split in dataset.splits.values() for i in range(len(split))}
+        assert ids == set(names)
+    shutil.copy(root / "test/a/3.png", root / "train/b/other.png")
+    with pytest.raises(
+        UserError, match=r"train/b/other\.png and test/a/3\.png hold the same bytes, and are of 'b' and 'a'"
+    ):
+        load(root, drop_duplicates=True)

@@ -125,6 +125,16 @@ def test_palettes_hold_numbers_and_sixteen_bits_do(tmp_path):
         read_mask(tmp_path / "i.png", tmp_path / "s.png", feature)
 
 
+def test_equal_pairs_are_one_and_groups_stay_together(make):
+    root = make(TWENTY)
+    for folder in ("images", "masks"):
+        shutil.copy(root / folder / f"{TWENTY[2]}.png", root / folder / "z copy.png")
+    assert len(load(root, drop_duplicates=True).splits["train"]) == len(load(root).splits["train"]) - 1
+    dataset = load(root, drop_duplicates=True, group=r"(\d) ü")
+    sides = [{split.id(i)[-7] for i in range(len(split))} for split in dataset.splits.values()]
+    assert sum(map(len, sides)) == 10 == len(set.union(*sides))
+
+
 def test_what_is_wrong_is_said_in_one_line(make):
     root = make(TWENTY)
     mask = root / "masks" / f"{TWENTY[3]}.png"

@@ -1,0 +1,97 @@
+"""Which split each file of a folder goes to: the folder's own, or what is held out of train."""
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxflow.console import say
+from jaxflow.data.splitting import Examples, HoldOut, KFold
+from jaxflow.errors import UserError
+
+
+def check_group(pattern: str | None) -> None:
+    """Refuses a regular expression that names no group."""
+    try:
+        groups = 1 if pattern is None else re.compile(pattern).groups
+    except re.error as error:
+        raise UserError(f"data.group {pattern!r} is no regular expression: {error}") from error
+    if groups == 0:
+        raise UserError(f"data.group {pattern!r} has no (...) around what names a group; for example '_(.+)_'")
+
+
+def groups_of(ids: Sequence[str], pattern: str, folder: Path) -> list[str]:
+    """Finds the group of each file.
+
+    Args:
+      ids: paths of the files, below the folder.
+      pattern: regular expression; it is looked for in each path, and its first group is the name.
+      folder: for messages.
+
+    Returns:
+      The names.
+
+    Raises:
+      UserError: a path does not hold it.
+    """
+    found = [re.search(pattern, id_) for id_ in ids]
+    wrong = [id_ for id_, match in zip(ids, found) if match is None or match[1] is None]
+    if wrong:
+        raise UserError(
+            f"data.group {pattern!r} finds no group in {wrong[0]!r} ({len(wrong)} of {len(ids)} files of {folder}); "
+            "correct it, or rename the files"
+        )
+    groups = [match[1] for match in found]
+    counts = Counter(groups)
+    most = ", ".join(f"{name} {count}" for name, count in counts.most_common(10))
+    say(f"{len(counts)} groups stay on one side each ({most}{', ...' if len(counts) > 10 else ''})")
+    return groups
+
+
+def assign(
+    split: HoldOut | KFold,
+    ids: Sequence[str],
+    official: Sequence[str | None],
+    folder: Path,
+    classes: np.ndarray | None = None,
+    group: str | None = None,
+) -> dict[str, np.ndarray]:
+    """Divides files. The folder's own splits are kept, and HoldOut takes out of train what is missing.
+
+    Args:
+      split: how.
+      ids: of the files.
+      official: the folder's own split of each; None where it has none.
+      folder: for messages.
+      classes: (files,) integer labels, for stratified splits.
+      group: regular expression whose first group names what stays on one side; None where each file is its own.
+
+    Returns:
+      (examples,) indices of each split.
+
+    Raises:
+      UserError: a split would be empty, or the folder's own splits and `split` do not go together.
+    """
+
+    def some(values: Sequence | None, chosen: np.ndarray) -> Sequence | None:
+        return None if values is None else [values[index] for index in chosen]
+
+    groups = None if group is None else groups_of(ids, group, folder)
+    own = {}
+    for name in ("train", "validation", "test"):
+        chosen = np.flatnonzero([file == name for file in official])
+        own |= {name: chosen} if len(chosen) else {}
+    if not own:
+        return split.assign(Examples(ids, groups, classes))
+    if not isinstance(split, HoldOut):
+        raise UserError(
+            f"data.split is {type(split).__name__}, but {folder} is split by its folders "
+            f"({', '.join(own)}); name the folder below it, or use HoldOut"
+        )
+    missing = dataclasses.replace(split, **{name: 0.0 for name in own if name != "train"})
+    train = own["train"]
+    within = Examples(some(ids, train), some(groups, train), None if classes is None else classes[train])
+    return own | {name: train[chosen] for name, chosen in missing.assign(within).items()}
