@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from jaxflow.data.dataset import Dataset, Split
+from jaxflow.data.waveforms import measure
 
-# Examples of each split that statistics are taken of.
-SAMPLE = 10_000
+# Examples of each split that statistics are taken of, and bytes that they may take.
+SAMPLE, MOST_BYTES = 10_000, 1 << 30
 AT_ONCE = 512
 
 
@@ -27,7 +28,8 @@ class Sample:
 
 
 def take_sample(split: Split, most: int = SAMPLE) -> Sample:
-    """Draws up to `most` examples of a split, always the same ones."""
+    """Draws up to `most` examples of a split, as many as fit, always the same ones."""
+    most = max(min(most, MOST_BYTES * len(split) // max(split.nbytes, 1)), 1)
     chosen = np.arange(len(split))
     if len(split) > most:
         chosen = np.sort(np.random.RandomState(0).permutation(len(split))[:most])
@@ -113,7 +115,12 @@ def _describe_inputs(dataset: Dataset, sample: Sample) -> dict[str, Any]:
         "dtype": feature.dtype,
         "range": [float(sample.inputs.min()), float(sample.inputs.max())],
         **({"mean": flat.mean(0, dtype=np.float64).tolist()} if feature.kind == "image" else {}),
+        **({"rate": feature.rate, **_describe_clips(sample, feature.rate)} if feature.kind == "audio" else {}),
     }
+
+
+def _describe_clips(sample: Sample, rate: int) -> dict[str, Any]:
+    return {name: _summary(numbers) for name, numbers in measure(sample.inputs, rate).items()}
 
 
 def _describe_features(dataset: Dataset, sample: Sample) -> list[dict[str, Any]]:

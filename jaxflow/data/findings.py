@@ -11,10 +11,13 @@ from jaxflow.console import track
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.describe import Sample, class_counts, correlations, feature_names, parts
 from jaxflow.data.duplicates import across_splits, exact_groups, near_pairs, thumbnails
+from jaxflow.data.waveforms import measure, pictures
 
 # Examples that are named where there are more.
 SHOWN = 20
 MUCH_MISSING = 0.3
+# Peak of a clip in which nothing is to be heard (-60 decibels), and share of samples at full scale of a spoilt one.
+SILENT, CLIPPED = 1e-3, 1e-3
 WEIGHTS = ("leak", "problem", "note")
 
 
@@ -48,6 +51,8 @@ def look(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
     findings = [*_doubles(dataset), *_balance(dataset), *_suspects(dataset, samples["train"])]
     if dataset.schema.inputs.kind == "image":
         findings += _blank_images(dataset, samples)
+    elif dataset.schema.inputs.kind == "audio":
+        findings += _odd_clips(dataset, samples)
     elif dataset.schema.inputs.kind == "vector" and samples["train"].inputs.ndim == 2:
         findings += _odd_features(dataset, samples["train"])
     return sorted(findings, key=lambda finding: WEIGHTS.index(finding.weight))
@@ -59,6 +64,7 @@ def _doubles(dataset: Dataset) -> list[Finding]:
     split_of = [name for name, split in splits.items() for _ in range(len(split))]
     places = [(name, index) for name, split in splits.items() for index in range(len(split))]
     images, small = dataset.schema.inputs.kind == "image", []
+    recorded = dataset.schema.inputs.kind in ("image", "audio")  # no two recordings are equal by chance
 
     def pieces() -> Iterator[np.ndarray]:
         for name, split in splits.items():
@@ -78,7 +84,7 @@ def _doubles(dataset: Dataset) -> list[Finding]:
     findings = []
     if leaks:
         findings.append(
-            Finding("leak" if images else "note", f"{len(leaks)} inputs are in more than one split",
+            Finding("leak" if recorded else "note", f"{len(leaks)} inputs are in more than one split",
                     "if they are the same things, what is tested was trained on: leave doubles out, or split by a "
                     "group that holds them together", named(leaks))
         )  # fmt: skip
@@ -86,7 +92,7 @@ def _doubles(dataset: Dataset) -> list[Finding]:
         count = sum(len(group) - 1 for group in groups)
         findings.append(
             Finding(
-                "problem" if images else "note",
+                "problem" if recorded else "note",
                 f"the inputs of {count} examples equal another one's",
                 "if they are the same things, leave them out: they count twice",
                 named(groups),
@@ -94,7 +100,7 @@ def _doubles(dataset: Dataset) -> list[Finding]:
         )
     if torn:
         findings.append(
-            Finding("problem" if images else "note", f"{len(torn)} inputs are there with different targets",
+            Finding("problem" if recorded else "note", f"{len(torn)} inputs are there with different targets",
                     "no model can have all right; if they are the same things, correct the targets", named(torn))
         )  # fmt: skip
     if images:
@@ -148,6 +154,23 @@ def _blank_images(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Findi
                     tuple(blank[:SHOWN]))]  # fmt: skip
 
 
+def _odd_clips(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
+    silent, clipped = [], []
+    for name, sample in samples.items():
+        measured = measure(sample.inputs, dataset.schema.inputs.rate)
+        for ids, odd in ((silent, measured["peak"] < SILENT), (clipped, measured["clipped"] > CLIPPED)):
+            ids += [dataset.splits[name].id(int(index)) for index in sample.indices[odd]]
+    findings = []
+    if silent:
+        findings.append(Finding("problem", f"{len(silent)} clips are silent", "leave them out, or find the originals",
+                                tuple(silent[:SHOWN])))  # fmt: skip
+    if clipped:
+        what = f"{len(clipped)} clips are at full scale for more than {CLIPPED:.1%} of their samples"
+        findings.append(Finding("note", what, "they were recorded too loud, and are distorted: listen to them",
+                                tuple(clipped[:SHOWN])))  # fmt: skip
+    return findings
+
+
 def _odd_features(dataset: Dataset, sample: Sample) -> list[Finding]:
     inputs, names = sample.inputs.astype(np.float64), feature_names(dataset)
     findings = []
@@ -190,6 +213,9 @@ def _suspects(dataset: Dataset, sample: Sample, most: int = 2000) -> list[Findin
     inputs, targets = sample.inputs[:most], sample.targets[:most]
     if dataset.schema.inputs.kind == "image":
         inputs = thumbnails(inputs)
+    elif dataset.schema.inputs.kind == "audio":
+        pieces = [inputs[part] for part in parts(np.arange(len(inputs)))]
+        inputs = np.concatenate([thumbnails(pictures(piece)) for piece in pieces])
     counts = np.bincount(targets)
     if counts[counts > 0].min() < 5 or np.count_nonzero(counts) < 2:
         return []

@@ -13,14 +13,14 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.describe import Sample, describe, take_sample
 from jaxflow.data.findings import look
 from jaxflow.errors import UserError
-from jaxflow.evaluation.report import data_figures
+from jaxflow.evaluation.report import audio_figures, data_figures
 from jaxflow.evaluation.report.data_page import write_data_page
 from jaxflow.experiment import Experiment
 from jaxflow.rundir import write_atomically
-from jaxflow.training import preprocess
+from jaxflow.training import augment, preprocess
 from jaxflow.training.setup import load_data
 
-# Images that augmentations are shown on.
+# Examples that augmentations are shown on.
 SHOWN = 6
 
 
@@ -60,7 +60,7 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
 def _draw(experiment: Experiment, dataset: Dataset, samples: dict[str, Sample], folder: Path) -> list[tuple[str, Path]]:
     figures = [("What is to be predicted", folder / "data_targets.png")]
     data_figures.targets(dataset, figures[-1][1])
-    by_kind = {"image": _draw_images}
+    by_kind = {"image": _draw_images, "audio": _draw_audio}
     draw = by_kind.get(dataset.schema.inputs.kind, _draw_vectors)
     return figures + draw(experiment, dataset, samples, folder)
 
@@ -72,9 +72,23 @@ def _draw_images(
     data_figures.contact_sheet(dataset, samples["train"], figures[-1][1])
     if experiment.augment:
         figures.append(("Augmentations, each by itself", folder / "data_augment.png"))
-        data_figures.before_and_after(_augmented(experiment, dataset, samples["train"]), figures[-1][1])
+        rows = _augmented(experiment, dataset, samples["train"])
+        data_figures.before_and_after([(name, seen) for name, _, seen in rows], figures[-1][1])
     figures.append(("Distributions", folder / "data_distributions.png"))
     data_figures.distributions(dataset, samples, figures[-1][1])
+    return figures
+
+
+def _draw_audio(
+    experiment: Experiment, dataset: Dataset, samples: dict[str, Sample], folder: Path
+) -> list[tuple[str, Path]]:
+    figures = [("Examples of the training split", folder / "data_examples.png")]
+    audio_figures.examples(dataset, samples["train"], figures[-1][1])
+    if experiment.augment:
+        figures.append(("Augmentations, each by itself", folder / "data_augment.png"))
+        audio_figures.before_and_after(_augmented(experiment, dataset, samples["train"]), figures[-1][1])
+    figures.append(("Length and loudness", folder / "data_loudness.png"))
+    audio_figures.loudness(dataset, samples, figures[-1][1])
     return figures
 
 
@@ -90,21 +104,23 @@ def _draw_vectors(
 
 
 def _augmented(
-    experiment: Experiment, dataset: Dataset, sample: Sample, count: int = 6
-) -> list[tuple[str, np.ndarray]]:
-    """Makes rows of images: as training sees them, and after each augmentation by itself."""
+    experiment: Experiment, dataset: Dataset, sample: Sample, count: int = SHOWN
+) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Makes rows of examples, raw and as the model sees them: as they are, and after each augmentation by itself."""
     split = dataset.splits["train"]
     fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
-    images = preprocess.apply(experiment.preprocess, fitted, jax.numpy.asarray(sample.inputs[:count]))
-    low, high = images.min(), images.max()
-    batch = {
-        "inputs": images,
+    raw = {
+        "inputs": jax.numpy.asarray(sample.inputs[:count]),
         "targets": jax.numpy.asarray(sample.targets[:count]),
         "index": jax.numpy.asarray(sample.indices[:count].astype(np.int32)),
-        "epoch": jax.numpy.zeros(count, jax.numpy.int32),
+        "epoch": jax.numpy.zeros(len(sample.inputs[:count]), jax.numpy.int32),
     }
-    rows = [("as they are", images)]
-    for position, augmentation in enumerate(experiment.augment):
+    rows = []
+    for position, chain in enumerate([(), *((augmentation,) for augmentation in experiment.augment)]):
         key = jax.random.fold_in(jax.random.key(experiment.seed), position)
-        rows.append((type(augmentation).__name__, augmentation(key, batch)["inputs"]))
-    return [(name, np.asarray((row - low) / jax.numpy.maximum(high - low, 1e-6))) for name, row in rows]
+        changed = augment.apply(chain, key, raw, raw=True)
+        seen = preprocess.apply(experiment.preprocess, fitted, changed["inputs"])
+        seen = augment.apply(chain, key, changed | {"inputs": seen}, raw=False)
+        name = type(chain[0]).__name__ if chain else "as they are"
+        rows.append((name, np.asarray(changed["inputs"]), np.asarray(seen["inputs"])))
+    return rows

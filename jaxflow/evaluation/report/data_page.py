@@ -29,7 +29,8 @@ def write_data_page(
     """
     splits = numbers["splits"]
     inputs = numbers["inputs"]
-    shape = " x ".join(map(str, inputs["shape"])) + (" features" if len(inputs["shape"]) == 1 else "")
+    unit = f" samples, {inputs['rate']} a second" if inputs["kind"] == "audio" else " features"
+    shape = " x ".join(map(str, inputs["shape"])) + (unit if len(inputs["shape"]) == 1 else "")
     low, high = inputs["range"]
     about = (
         f"<p>{html.escape(inputs['kind'])} inputs, {shape}, {html.escape(inputs['dtype'])}, from {low:g} to {high:g}. "
