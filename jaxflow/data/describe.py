@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxflow.data.dataset import Dataset, Split
 from jaxflow.data.describe_tokens import describe_tokens
+from jaxflow.data.waveforms import measure
 
 # Examples of each split that statistics are taken of, and the bytes that they may take.
 SAMPLE, SAMPLE_BYTES = 10_000, 1 << 29
@@ -29,7 +30,7 @@ class Sample:
 
 def take_sample(split: Split, most: int = SAMPLE) -> Sample:
     """Draws up to `most` examples of a split, fewer large ones, always the same."""
-    most = min(most, max(SAMPLE_BYTES * len(split) // split.nbytes, 1))
+    most = min(most, max(SAMPLE_BYTES * len(split) // max(split.nbytes, 1), 1))
     chosen = np.arange(len(split))
     if len(split) > most:
         chosen = np.sort(np.random.RandomState(0).permutation(len(split))[:most])
@@ -121,7 +122,12 @@ def _describe_inputs(dataset: Dataset, sample: Sample) -> dict[str, Any]:
         "dtype": feature.dtype,
         "range": [float(sample.inputs.min()), float(sample.inputs.max())],
         **({"mean": flat.mean(0, dtype=np.float64).tolist()} if feature.kind in ("image", "volume") else {}),
+        **({"rate": feature.rate, **_describe_clips(sample, feature.rate)} if feature.kind == "audio" else {}),
     }
+
+
+def _describe_clips(sample: Sample, rate: int) -> dict[str, Any]:
+    return {name: _summary(numbers) for name, numbers in measure(sample.inputs, rate).items()}
 
 
 def _describe_features(dataset: Dataset, sample: Sample) -> list[dict[str, Any]]:

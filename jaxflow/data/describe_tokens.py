@@ -91,3 +91,8 @@ def bags(inputs: np.ndarray, most: int = 300) -> np.ndarray:
     counted = np.zeros((len(inputs), most + 1), np.float32)
     np.add.at(counted, (np.arange(len(inputs))[:, None], place[inputs]), 1)
     return counted[:, : len(kept)]
+
+
+def goes_on(dataset: Dataset) -> bool:
+    """Whether the targets are the next tokens of the inputs."""
+    return dataset.schema.inputs.kind == "tokens" and bool(dataset.schema.target.over)

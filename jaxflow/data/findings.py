@@ -2,40 +2,19 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from jaxflow.console import track
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.describe import Sample, class_counts, correlations, feature_names, parts
-from jaxflow.data.describe_tokens import bags, lengths, unknown_share
+from jaxflow.data.describe import Sample, class_counts, parts
+from jaxflow.data.describe_tokens import bags, goes_on
 from jaxflow.data.duplicates import across_splits, exact_groups, near_pairs, thumbnails
+from jaxflow.data.finding import SHOWN, Finding
+from jaxflow.data.odd_inputs import odd_inputs
+from jaxflow.data.waveforms import pictures
 
-# Examples that are named where there are more.
-SHOWN = 20
-MUCH_MISSING = 0.3
-MUCH_UNKNOWN = 0.01
-MUCH_CUT = 0.1
 WEIGHTS = ("leak", "problem", "note")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that a person should look at.
-
-    Attributes:
-      weight: "leak" makes results wrong; "problem" costs quality; "note" is good to know.
-      what: what was found, with numbers.
-      advice: what to do.
-      ids: some of the examples.
-    """
-
-    weight: Literal["leak", "problem", "note"]
-    what: str
-    advice: str
-    ids: tuple[str, ...] = ()
 
 
 def look(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
@@ -49,13 +28,7 @@ def look(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
       Findings, the gravest first.
     """
     findings = [*_doubles(dataset), *_balance(dataset), *_suspects(dataset, samples["train"])]
-    if dataset.schema.inputs.kind in ("image", "volume"):
-        findings += _blank_images(dataset, samples)
-        findings += _units(samples["train"]) if dataset.schema.inputs.kind == "volume" else []
-    elif dataset.schema.inputs.kind == "vector" and samples["train"].inputs.ndim == 2:
-        findings += _odd_features(dataset, samples["train"])
-    elif dataset.schema.inputs.kind == "tokens":
-        findings += _odd_texts(dataset, samples)
+    findings += odd_inputs(dataset, samples)
     return sorted(findings, key=lambda finding: WEIGHTS.index(finding.weight))
 
 
@@ -66,7 +39,7 @@ def _doubles(dataset: Dataset) -> list[Finding]:
     places = [(name, index) for name, split in splits.items() for index in range(len(split))]
     images, small = dataset.schema.inputs.kind == "image", []
     # Rows of numbers may well be equal by chance.
-    things = images or dataset.schema.inputs.kind == "tokens"
+    things = dataset.schema.inputs.kind != "vector"
 
     def pieces() -> Iterator[np.ndarray]:
         for name, split in splits.items():
@@ -84,7 +57,7 @@ def _doubles(dataset: Dataset) -> list[Finding]:
     targets = {name: split.targets for name, split in splits.items()}
     # Texts may go on in several ways; other things are of one class.
     torn = [g for g in groups if len({targets[places[i][0]][places[i][1]].tobytes() for i in g}) > 1]
-    torn = [] if _goes_on(dataset) else torn
+    torn = [] if goes_on(dataset) else torn
     findings = []
     if leaks:
         findings.append(
@@ -125,7 +98,7 @@ def _doubles(dataset: Dataset) -> list[Finding]:
 
 
 def _balance(dataset: Dataset) -> list[Finding]:
-    if dataset.schema.target.kind != "class" or _goes_on(dataset):
+    if dataset.schema.target.kind != "class" or goes_on(dataset):
         return []
     names, findings = dataset.schema.target.names, []
     unit = "places" if dataset.schema.target.over else "examples"
@@ -147,83 +120,6 @@ def _balance(dataset: Dataset) -> list[Finding]:
     return findings
 
 
-def _blank_images(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
-    flat = 2 if dataset.schema.inputs.dtype == "uint8" else 1e-6  # standard deviations
-    blank = [
-        dataset.splits[name].id(int(sample.indices[row]))
-        for name, sample in samples.items()
-        for row in np.flatnonzero(sample.inputs.reshape(len(sample.inputs), -1).std(1) < flat)
-    ]
-    if not blank:
-        return []
-    what = f"{len(blank)} {dataset.schema.inputs.kind}s show nothing"
-    return [Finding("problem", what, "leave them out, or find the originals", tuple(blank[:SHOWN]))]
-
-
-def _units(sample: Sample) -> list[Finding]:
-    """Looks whether volumes are in different units."""
-    spans = np.ptp(sample.inputs.reshape(len(sample.inputs), -1), axis=1)
-    least, most = spans[spans > 0].min(initial=np.inf), spans.max()
-    if most < 10 * least:
-        return []
-    return [Finding("problem", f"the values of one volume span {most:.4g}, those of another {least:.4g}",
-                    "scans differ in their units: use preprocess=(StandardizeEach(),)")]  # fmt: skip
-
-
-def _odd_features(dataset: Dataset, sample: Sample) -> list[Finding]:
-    inputs, names = sample.inputs.astype(np.float64), feature_names(dataset)
-    findings = []
-    for name, strength in zip(names, correlations(dataset, inputs, sample.targets)):
-        if strength > 0.95:
-            what = f"{name} all but tells the target (correlation {strength:.3f})"
-            findings.append(Finding("leak", what, "ask whether it is known before the target is; if not, drop it"))
-    low, middle, high = np.quantile(inputs, (0.25, 0.5, 0.75), axis=0)
-    far = (np.abs(inputs - middle) > 10 * (high - low)) & (high > low)
-    for name, count in zip(names, far.sum(0)):
-        if count:
-            what = f"{count} values of {name} lie more than ten quartile ranges from its median"
-            findings.append(Finding("note", what, "look whether they are mistakes; Number(clip=0.01) bounds them"))
-    for column in (dataset.encoding or {}).get("columns", ()):
-        if column["missing"] > MUCH_MISSING:
-            what = f"{column['name']} is missing in {column['missing']:.0%} of the training rows"
-            findings.append(Finding("note", what, "ask why; where it says something, Number(indicator=True) keeps it"))
-    # Columns that differ from their median in a few rows only go together by chance.
-    varied = np.flatnonzero((inputs != middle).sum(0) >= 10)
-    pairs = np.corrcoef(inputs[:, varied].T) if len(varied) > 1 else np.ones((1, 1))
-    for one, other in zip(*np.where(np.triu(np.abs(pairs), 1) > 0.98)):
-        first, second = names[varied[one]], names[varied[other]]
-        if (
-            first.partition(" = ")[0] != second.partition(" = ")[0]
-        ):  # the columns of one category make up for each other
-            what = f"{first} and {second} say the same (correlation {pairs[one, other]:.3f})"
-            findings.append(Finding("note", what, "one of them is enough"))
-    return findings
-
-
-def _goes_on(dataset: Dataset) -> bool:
-    """Whether the targets are the next tokens of the inputs."""
-    return dataset.schema.inputs.kind == "tokens" and bool(dataset.schema.target.over)
-
-
-def _odd_texts(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
-    findings = []
-    for name, sample in samples.items():
-        share = unknown_share(dataset, sample.inputs)
-        if share > 0:
-            findings.append(
-                Finding("problem" if share > MUCH_UNKNOWN else "note",
-                        f"{share:.2%} of the tokens of {name} are characters that the training split does not have",
-                        "use Bytes() or BPE(), which know all, or look whether the splits are of one kind")
-            )  # fmt: skip
-    if not _goes_on(dataset):
-        inputs = samples["train"].inputs
-        cut = float((lengths(inputs) == inputs.shape[1]).mean())
-        if cut > MUCH_CUT:
-            what = f"{cut:.0%} of the training texts fill all {inputs.shape[1]} tokens, and the rest of them is cut off"
-            findings.append(Finding("note", what, "give a larger data.length, or tokens that hold more: BPE()"))
-    return findings
-
-
 def _suspects(dataset: Dataset, sample: Sample, most: int = 2000) -> list[Finding]:
     """Finds labels that a simple model, which did not see them, is sure are others."""
     if dataset.schema.target.kind != "class" or dataset.schema.target.over:
@@ -236,8 +132,13 @@ def _suspects(dataset: Dataset, sample: Sample, most: int = 2000) -> list[Findin
     inputs, targets = sample.inputs[:most], sample.targets[:most]
     if dataset.schema.inputs.kind == "image":
         inputs = thumbnails(inputs)
-    if dataset.schema.inputs.kind == "tokens":
+    elif dataset.schema.inputs.kind == "volume":
+        inputs = thumbnails(inputs[:, inputs.shape[1] // 2])  # the slice in the middle
+    elif dataset.schema.inputs.kind == "tokens":
         inputs = bags(inputs)
+    elif dataset.schema.inputs.kind == "audio":
+        pieces = [inputs[part] for part in parts(np.arange(len(inputs)))]
+        inputs = np.concatenate([thumbnails(pictures(piece)) for piece in pieces])
     counts = np.bincount(targets)
     if counts[counts > 0].min() < 5 or np.count_nonzero(counts) < 2:
         return []

@@ -35,7 +35,7 @@ def predict(
 
     Args:
       workdir: a trained run.
-      source: an .npy or .npz array of the model's input shape, an image, a folder of images, a table, or texts.
+      source: an .npy or .npz array of the model's input shape, a file of its kind, a folder of such, a table, or texts.
       output: CSV file to write; None for predictions/new/<name of source>.csv in the run folder.
       submission: the class whose probability a Kaggle submission asks for; None where this is none.
       checkpoint: "last", "best" (by validation) or a step.
@@ -83,7 +83,8 @@ def read_inputs(
     """Reads examples of the shape that a model takes.
 
     Args:
-      source: an .npy or .npz array, an image, a folder of images, a table, or texts.
+      source: an .npy or .npz array, a file of the model's kind (image, volume, audio), a folder of such, a table, or
+        texts.
       feature: what the model takes.
       encoding: how rows of a table or texts become that; None where the model was not trained on one.
 

@@ -5,23 +5,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
-
 from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.describe import Sample, describe, take_sample
+from jaxflow.data.describe import describe, take_sample
 from jaxflow.data.findings import look
 from jaxflow.errors import UserError
-from jaxflow.evaluation.report import data_figures, mask_figures, text_figures
+from jaxflow.evaluation.augmented import augmented
 from jaxflow.evaluation.report.data_page import write_data_page
+from jaxflow.evaluation.report.data_pictures import draw_data
 from jaxflow.experiment import Experiment
 from jaxflow.rundir import write_atomically
-from jaxflow.training import preprocess
 from jaxflow.training.setup import load_data
-
-# Images that augmentations are shown on.
-SHOWN = 6
 
 
 def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | None = None) -> dict[str, Any]:
@@ -47,7 +41,8 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
     try:
         report = workdir / "report"
         report.mkdir(parents=True, exist_ok=True)
-        figures = _draw(experiment, dataset, samples, report)
+        rows = augmented(experiment, dataset, samples["train"]) if experiment.augment else []
+        figures = draw_data(dataset, samples, rows, report)
         write_data_page(report / "data.html", f"{workdir.name}: data", numbers, findings, figures)
         write_atomically(workdir / "data.json", json.dumps(described, indent=2) + "\n")
     except OSError as error:
@@ -55,82 +50,3 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
     for finding in findings:
         say(f"{finding.weight}: {finding.what}: {finding.advice}")
     return described
-
-
-def _draw(experiment: Experiment, dataset: Dataset, samples: dict[str, Sample], folder: Path) -> list[tuple[str, Path]]:
-    figures = []
-    if not (dataset.schema.inputs.kind == "tokens" and dataset.schema.target.over):  # tokens, which are drawn below
-        figures.append(("What is to be predicted", folder / "data_targets.png"))
-        data_figures.targets(dataset, figures[-1][1])
-    by_kind = {"image": _draw_images, "volume": _draw_images, "tokens": _draw_texts}
-    draw = by_kind.get(dataset.schema.inputs.kind, _draw_vectors)
-    return figures + draw(experiment, dataset, samples, folder)
-
-
-def _draw_images(
-    experiment: Experiment, dataset: Dataset, samples: dict[str, Sample], folder: Path
-) -> list[tuple[str, Path]]:
-    figures = [("Examples of the training split", folder / "data_examples.png")]
-    train, target = samples["train"], dataset.schema.target
-    if target.over:
-        apart = np.linspace(0, len(train.inputs) - 1, mask_figures.MOST).astype(int)  # neighbours are often alike
-        masks = (train.targets[apart],)
-        mask_figures.examples(train.inputs[apart], masks, ("mask",), target.names, figures[-1][1])
-    else:
-        data_figures.contact_sheet(dataset, train, figures[-1][1])
-    if experiment.augment:
-        figures.append(("Augmentations, each by itself", folder / "data_augment.png"))
-        data_figures.before_and_after(_augmented(experiment, dataset, samples["train"]), figures[-1][1])
-    figures.append(("Distributions", folder / "data_distributions.png"))
-    data_figures.distributions(dataset, samples, figures[-1][1])
-    return figures
-
-
-def _draw_vectors(
-    experiment: Experiment, dataset: Dataset, samples: dict[str, Sample], folder: Path
-) -> list[tuple[str, Path]]:
-    figures = [("Distributions", folder / "data_distributions.png")]
-    data_figures.distributions(dataset, samples, figures[-1][1])
-    if samples["train"].inputs.ndim == 2:
-        figures.append(("Correlations between features", folder / "data_correlations.png"))
-        data_figures.correlation(dataset, samples["train"], figures[-1][1])
-    return figures
-
-
-def _draw_texts(
-    experiment: Experiment, dataset: Dataset, samples: dict[str, Sample], folder: Path
-) -> list[tuple[str, Path]]:
-    figures = [("The most frequent tokens of the training split", folder / "data_tokens.png")]
-    text_figures.frequent_tokens(dataset, samples, figures[-1][1])
-    figures.append(("Tokens of an example", folder / "data_lengths.png"))
-    text_figures.text_lengths(samples, figures[-1][1])
-    return figures
-
-
-def _augmented(
-    experiment: Experiment, dataset: Dataset, sample: Sample, count: int = 6
-) -> list[tuple[str, np.ndarray]]:
-    """Makes rows of images: as training sees them, and after each augmentation by itself."""
-    split = dataset.splits["train"]
-    fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
-    images = preprocess.apply(experiment.preprocess, fitted, jax.numpy.asarray(sample.inputs[:count]))
-    low, high = images.min(), images.max()
-    batch = {
-        "inputs": images,
-        "targets": jax.numpy.asarray(sample.targets[:count]),
-        "index": jax.numpy.asarray(sample.indices[:count].astype(np.int32)),
-        "epoch": jax.numpy.zeros(count, jax.numpy.int32),
-    }
-
-    def picture(batch: dict[str, jax.Array]) -> np.ndarray:
-        volumes = batch["inputs"].ndim == 5
-        shown = mask_figures.middle(np.asarray((batch["inputs"] - low) / jax.numpy.maximum(high - low, 1e-6)), volumes)
-        if not dataset.schema.target.over:
-            return shown
-        return mask_figures.shaded(np.clip(shown, 0, 1), mask_figures.middle(np.asarray(batch["targets"]), volumes))
-
-    rows = [("as they are", picture(batch))]
-    for position, augmentation in enumerate(experiment.augment):
-        key = jax.random.fold_in(jax.random.key(experiment.seed), position)
-        rows.append((type(augmentation).__name__, picture(augmentation(key, batch))))
-    return rows

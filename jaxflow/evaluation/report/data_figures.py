@@ -123,15 +123,16 @@ def before_and_after(rows: Sequence[tuple[str, np.ndarray]], path: Path) -> None
     """Draws the same images as they are and as augmentations make them.
 
     Args:
-      rows: a name and (images, height, width, channel) float images in each row; 0 to 1 is shown.
+      rows: a name and (images, height, width, channel) float images in each row; the range of the first is shown.
       path: PNG file to write.
     """
+    low, high = rows[0][1].min(), rows[0][1].max()
     columns = len(rows[0][1])
     figure = Figure(figsize=(1.2 * columns, 1.35 * len(rows)), layout="constrained")
     for row, (name, images) in enumerate(rows):
         for column, image in enumerate(images):
             axes = figure.add_subplot(len(rows), columns, row * columns + column + 1)
-            show_image(axes, np.clip(image, 0, 1))
+            show_image(axes, np.clip((image - low) / max(high - low, 1e-6), 0, 1))
             if column == 0:
                 axes.set_title(name, fontsize=8, loc="left")
     save(figure, path)

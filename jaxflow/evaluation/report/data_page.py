@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxflow.data.findings import Finding
+from jaxflow.data.finding import Finding
 from jaxflow.evaluation.report.page import embed, frame
 
 COLOURS = {"leak": "#c0392b", "problem": "#c77700", "note": "#2c6fbb"}
@@ -29,7 +29,8 @@ def write_data_page(
     """
     splits = numbers["splits"]
     inputs = numbers["inputs"]
-    unit = " tokens" if inputs["kind"] == "tokens" else " features"
+    units = {"tokens": " tokens", "audio": f" samples, {inputs.get('rate')} a second"}
+    unit = units.get(inputs["kind"], " features")
     shape = " x ".join(map(str, inputs["shape"])) + (unit if len(inputs["shape"]) == 1 else "")
     low, high = inputs["range"]
     about = (

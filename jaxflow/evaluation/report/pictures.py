@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaxflow.data.dataset import Schema, Split
+from jaxflow.data.waveforms import pictures
 from jaxflow.evaluation.report import figures, mask_figures, text_figures
 
 
@@ -72,9 +73,10 @@ def _of_classes(schema: Schema, test: Split, probabilities: np.ndarray, folder: 
     names, confusion, misclassified = schema.target.names, folder / "confusion.png", folder / "misclassified.png"
     figures.confusion(test.targets, probabilities.argmax(-1), names, confusion)
     drawn = [("Confusion matrix of the test split", confusion)]
-    if schema.inputs.kind == "image":
+    shown = {"image": lambda images: images, "audio": pictures}.get(schema.inputs.kind)
+    if shown is not None:
         figures.misclassified(
-            lambda index: test.rows(np.array([index]))["inputs"][0],  # a few of them: all may not fit into memory
+            lambda index: shown(test.rows(np.array([index]))["inputs"])[0],  # a few: all may not fit into memory
             test.targets,
             probabilities,
             names,

@@ -1,0 +1,92 @@
+"""Figures of audio: waveforms over their spectrograms, how long and loud clips are, what augmentations make of them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from jaxflow.data.dataset import Dataset
+from jaxflow.data.describe import Sample
+from jaxflow.data.waveforms import decibels, measure, pictures
+from jaxflow.evaluation.report.figures import save
+
+
+def examples(dataset: Dataset, sample: Sample, path: Path, columns: int = 5, most: int = 12) -> None:
+    """Draws some training clips, a row for each class where there are classes.
+
+    Args:
+      dataset: audio.
+      sample: of the training split.
+      path: PNG file to write.
+      columns: clips in a row.
+      most: rows.
+    """
+    if dataset.schema.target.kind == "class":
+        names = dataset.schema.target.names[:most]
+        rows = [(name, np.flatnonzero(sample.targets == label)[:columns]) for label, name in enumerate(names)]
+    else:
+        rows = [("", part) for part in np.array_split(np.arange(min(3 * columns, len(sample.inputs))), 3)]
+    waves = [(name, sample.inputs[chosen]) for name, chosen in rows if len(chosen)]
+    _rows([(name, clips, pictures(clips)[..., 0]) for name, clips in waves], columns, path)
+
+
+def before_and_after(rows: Sequence[tuple[str, np.ndarray, np.ndarray]], path: Path) -> None:
+    """Draws the same clips as they are and as augmentations make them.
+
+    Args:
+      rows: a name, (clips, samples) waveforms, and what preprocessing makes of them: spectrograms, (clips, frames,
+        bands, 1), or anything else, which is not drawn.
+      path: PNG file to write.
+    """
+    # (clip, frame, band, 1) -> (clip, band, frame), the highest first
+    drawn = [
+        (name, waves, made[:, :, ::-1, 0].swapaxes(1, 2) if made.ndim == 4 else None) for name, waves, made in rows
+    ]
+    _rows(drawn, len(rows[0][1]), path)
+
+
+def loudness(dataset: Dataset, samples: Mapping[str, Sample], path: Path) -> None:
+    """Draws how long and how loud the clips of each split are.
+
+    Args:
+      dataset: audio.
+      samples: by split.
+      path: PNG file to write.
+    """
+    figure = Figure(figsize=(10.5, 2.8), layout="constrained")
+    measured = {name: measure(sample.inputs, dataset.schema.inputs.rate) for name, sample in samples.items()}
+    panels = {"seconds": "seconds to the last sound", "peak": "peak, decibels", "rms": "root mean square, decibels"}
+    for position, (name, label) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(1, len(panels), position)
+        values = [numbers[name] if name == "seconds" else decibels(numbers[name]) for numbers in measured.values()]
+        edges = np.histogram_bin_edges(np.concatenate(values), bins=30)
+        for split, part in zip(measured, values):
+            axes.hist(part, bins=edges, density=True, histtype="step", label=split)
+        axes.set_xlabel(label, fontsize=8)
+        axes.tick_params(labelsize=7)
+        axes.set_yticks([])
+    figure.axes[0].legend(fontsize=7)
+    save(figure, path)
+
+
+def _rows(rows: Sequence[tuple[str, np.ndarray, np.ndarray | None]], columns: int, path: Path) -> None:
+    """Draws rows of clips: a name, (clips, samples) waveforms and (clips, frequencies, frames) pictures below them."""
+    figure = Figure(figsize=(1.9 * columns, 1.35 * len(rows)))
+    first = rows[0][2]
+    # Silence would take most of the colours.
+    limits = (0, 1) if first is None else (np.quantile(first, 0.1), first.max())
+    for part, (name, waves, made) in zip(np.atleast_1d(figure.subfigures(len(rows), 1)), rows):
+        grid = part.add_gridspec(3, columns, left=0.01, right=0.99, top=0.84, bottom=0.02, wspace=0.05, hspace=0.0)
+        for column, wave in enumerate(waves):
+            axes = part.add_subplot(grid[0 if made is not None else slice(None), column])
+            axes.plot(wave, linewidth=0.4)
+            axes.set_xlim(0, len(wave))
+            axes.set_ylim(-1, 1)
+            axes.set_axis_off()
+            if made is not None:
+                axes = part.add_subplot(grid[1:, column])
+                axes.imshow(made[column], aspect="auto", vmin=limits[0], vmax=limits[1])
+                axes.set_axis_off()
+        part.axes[0].set_title(name, fontsize=8, loc="left", pad=2)
+    save(figure, path)
