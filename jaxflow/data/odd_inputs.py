@@ -1,4 +1,4 @@
-"""What is odd about inputs, by their kind: empty pictures, silent clips, unknown characters, features that say too much."""
+"""What is odd about inputs, by their kind: blank pictures, silent clips, unknown characters, telling features."""
 
 from collections.abc import Mapping
 
