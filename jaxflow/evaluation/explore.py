@@ -11,6 +11,7 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.describe import Sample, describe, take_sample
+from jaxflow.data.describe_tokens import lengths
 from jaxflow.data.findings import look
 from jaxflow.errors import UserError
 from jaxflow.evaluation.report import data_figures, text_figures
@@ -96,8 +97,9 @@ def _draw_texts(
 ) -> list[tuple[str, Path]]:
     figures = [("The most frequent tokens of the training split", folder / "data_tokens.png")]
     text_figures.frequent_tokens(dataset, samples, figures[-1][1])
-    figures.append(("Tokens of an example", folder / "data_lengths.png"))
-    text_figures.text_lengths(samples, figures[-1][1])
+    if len(np.unique(lengths(samples["train"].inputs))) > 2:  # windows are whole, but for the last
+        figures.append(("Tokens of an example", folder / "data_lengths.png"))
+        text_figures.text_lengths(samples, figures[-1][1])
     return figures
 
 
