@@ -63,9 +63,14 @@ SMALLER = {
     "dogs_vs_cats": (("--model.widths", "4", "4", "--model.pools=2", "--data.split.stratify=True"), 42),
     "playground": ((), 355),
     "playground_bumps": ((), 1389),
+    "shakespeare": ((), 7843),
     "titanic": ((), 623),
 }
-TABLES = {"daily_temperatures": "daily_min_temperatures.csv", "titanic": "titanic.csv"}
+TABLES = {
+    "daily_temperatures": "daily_min_temperatures.csv",
+    "shakespeare": "tinyshakespeare.txt",
+    "titanic": "titanic.csv",
+}
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
@@ -100,7 +105,7 @@ def test_quiet_prints_nothing(tmp_path):
 
 def test_help(tmp_path):
     assert "evaluate the test split once" in launch("--help", cwd=tmp_path).stdout
-    for verb in ("explore", "train", "evaluate", "predict", "replay"):
+    for verb in ("explore", "train", "evaluate", "predict", "generate", "replay"):
         text = launch(verb, "--config", DIGITS, "--help", cwd=tmp_path)
         assert text.returncode == 0
         assert "--optimizer.learning_rate" in text.stdout

@@ -126,11 +126,11 @@ def encode_texts(encoding: Mapping[str, Any], path: Path, feature: Feature) -> t
         names = find_files(path, TEXTS)
         if not names:
             raise none_found(path, TEXTS)
-        return fill(encoding, ("".join(read_text(path / name)) for name in names), feature), names
+        return fill(encoding["tokens"], ("".join(read_text(path / name)) for name in names), feature), names
     if path.suffix.lower() in TABLES:
         texts = [text for _, (text,) in read_rows(path, (encoding["text"],))]
     else:
         texts = "".join(read_text(path)).splitlines()
     if not texts:
         raise UserError(f"{path} holds no text")
-    return fill(encoding, texts, feature), list(map(str, range(len(texts))))
+    return fill(encoding["tokens"], texts, feature), list(map(str, range(len(texts))))

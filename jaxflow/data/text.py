@@ -119,12 +119,12 @@ class Text:
                 (name, (encode(encoding, text) for _, text in pieces))
                 for name, pieces in itertools.groupby(read(), key=itemgetter(0))
             )
-            file = _new_file(self.in_memory)
-            laid = lay_out(named, file, dtype, self.length, self.stride or self.length, **how)
-            if not len(laid["starts"]):
-                raise UserError(f"the {split} split of {path} is empty; give more text, or change data.split")
-            arrays |= {f"{split}.{key}": array for key, array in laid.items()}
-            arrays[f"{split}.tokens"] = _read_back(file, dtype)
+            with _new_file(self.in_memory) as file:
+                laid = lay_out(named, file, dtype, self.length, self.stride or self.length, **how)
+                if not len(laid["starts"]):
+                    raise UserError(f"the {split} split of {path} is empty; give more text, or change data.split")
+                arrays |= {f"{split}.{key}": array for key, array in laid.items()}
+                arrays[f"{split}.tokens"] = _read_back(file, dtype)
         return arrays
 
 
@@ -174,7 +174,7 @@ def _read_back(file: IO[bytes], dtype: str) -> np.ndarray:
     if isinstance(file, io.BytesIO):
         return np.frombuffer(file.getvalue(), dtype)
     file.flush()
-    return np.memmap(file, dtype, mode="r")
+    return np.memmap(file, dtype, mode="r")  # outlives the file
 
 
 def _new_file(in_memory: bool) -> IO[bytes]:

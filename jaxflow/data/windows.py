@@ -47,8 +47,8 @@ class WindowSplit:
     def id(self, index: int) -> str:
         """Names a window by the document that it starts in and how many tokens into it."""
         start = self.starts[index]
-        document = max(np.searchsorted(self.firsts, start, side="right") - 1, 0)
-        return f"{self.names[document]}{start - self.firsts[document]:+d}"
+        document = np.searchsorted(self.firsts, start, side="right") - 1
+        return f"{self.names[document]}+{start - self.firsts[document]}"
 
     @property
     def targets(self) -> np.ndarray:
@@ -118,10 +118,10 @@ def lay_out(
         covered = size
 
     for name, pieces in documents:
-        if ends and size == covered:
-            write([END])
         names.append(name)
         firsts.append(size)
+        if ends and size == covered:
+            write([END])
         for piece in pieces:
             write(piece)
         if ends:

@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.describe import Sample
+from jaxflow.data.describe_tokens import lengths
 from jaxflow.evaluation.augmented import Augmented
 from jaxflow.evaluation.report import audio_figures, data_figures, mask_figures, series_figures, text_figures
 
@@ -73,8 +74,9 @@ def _audio(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augme
 def _texts(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Drawn:
     drawn = [("The most frequent tokens of the training split", folder / "data_tokens.png")]
     text_figures.frequent_tokens(dataset, samples, drawn[-1][1])
-    drawn.append(("Tokens of an example", folder / "data_lengths.png"))
-    text_figures.text_lengths(samples, drawn[-1][1])
+    if len(np.unique(lengths(samples["train"].inputs))) > 2:  # windows are whole, but for the last
+        drawn.append(("Tokens of an example", folder / "data_lengths.png"))
+        text_figures.text_lengths(samples, drawn[-1][1])
     return drawn
 
 

@@ -31,7 +31,8 @@ def frequent_tokens(dataset: Dataset, samples: Mapping[str, Sample], path: Path)
         shares = count[shown] / max(count.sum(), 1)
         axes.bar(np.arange(len(shown)) + number * width, shares, width, label=split)
     labels = [repr(names[token])[1:-1].replace("$", r"\$").replace(" ", "␣") for token in shown]
-    axes.set_xticks(np.arange(len(shown)) + 0.4 - width / 2, labels, rotation=90, fontsize=8)
+    turned = 90 if max(map(len, labels)) > 3 else 0
+    axes.set_xticks(np.arange(len(shown)) + 0.4 - width / 2, labels, rotation=turned, fontsize=8)
     axes.set_ylabel("share of the split's tokens")
     axes.legend(fontsize=8)
     save(figure, path)
