@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from tests.conftest import PREPARED, ROOT, launch
@@ -43,8 +45,6 @@ def test_train_evaluate_predict_and_replay(tmp_path):
     assert evaluated.returncode == 0, evaluated.stderr
     assert "evaluated 1 times before" in evaluated.stdout
 
-    import numpy as np
-
     np.save(tmp_path / "new.npy", np.zeros((3, 8, 8, 1), np.uint8))
     predicted = launch("predict", "--workdir", "run", "--input", "new.npy", "--output", "new.csv", cwd=tmp_path)
     assert predicted.returncode == 0, predicted.stderr
@@ -64,6 +64,7 @@ SMALLER = {
     "playground": ((), 355),
     "playground_bumps": ((), 1389),
     "shakespeare": ((), 7843),
+    "spoken_digits": (("--model.widths", "4", "4", "--model.pools=2", "--data.split.stratify=True"), 42),
     "titanic": ((), 623),
 }
 TABLES = {
@@ -87,6 +88,12 @@ def test_every_experiment_trains_two_steps(path, tmp_path):
             image.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (90, 70), (number, 2 * number, 3 * number)).save(image)
         flags += ["--data.path=images"]
+    if "AudioFolder" in path.read_text():
+        for number in range(60):
+            clip = tmp_path / "clips" / ("no", "yes")[number % 2] / f"{number}.wav"
+            clip.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(clip, np.random.RandomState(number).uniform(-1, 1, 4000), 8000)
+        flags += ["--data.path=clips"]
     if path.stem in TABLES:
         table = PREPARED.parent / TABLES[path.stem]
         if not table.exists():

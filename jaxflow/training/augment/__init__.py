@@ -2,7 +2,7 @@
 
 An augmentation is a frozen dataclass that is called. It changes inputs as preprocessing gives them; one whose class
 says `raw = True` changes them as they come, before. `geometry.py` moves images and volumes with their masks,
-`appearance.py` changes how inputs look, `mixing.py` joins examples.
+`appearance.py` changes how inputs look, `audio.py` changes waveforms and spectrograms, `mixing.py` joins examples.
 """
 
 from collections.abc import Sequence
