@@ -3,7 +3,6 @@
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data import audio, images, volumes
 from jaxflow.data.dataset import Feature
+from jaxflow.data.threads import in_threads
 from jaxflow.errors import UserError
 
 # Files that are waiting for a thread, or read and waiting to be taken.
@@ -128,9 +128,8 @@ def _read_all(read: Callable[[Any], np.ndarray], items: Sequence[Any]) -> Iterat
         except UserError as error:
             return error
 
-    with ThreadPoolExecutor() as pool:  # decoders work without the interpreter's lock
-        for first in range(0, len(items), AT_ONCE):
-            yield from pool.map(attempt, items[first : first + AT_ONCE])
+    for first in range(0, len(items), AT_ONCE):
+        yield from in_threads(attempt, items[first : first + AT_ONCE])
 
 
 def _is_text(name: str) -> bool:
