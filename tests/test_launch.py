@@ -57,18 +57,22 @@ def test_train_evaluate_predict_and_replay(tmp_path):
 
 # What is made small enough for a test on a CPU, or trains on another number of examples: flags, and about that number.
 SMALLER = {
+    "camvid": (("--model.widths", "4", "4", "--batch_size=32"), 60),
     "cifar_resnet": (("--model.widths", "8", "8", "--model.blocks", "1", "1", "--batch_size=32"), 45_000),
     "cifar_speedrun": (("--model.widths", "8", "8", "--model.init_examples=100", "--batch_size=32"), 50_000),
     "daily_temperatures": ((), 2833),
     "dogs_vs_cats": (("--model.widths", "4", "4", "--model.pools=2", "--data.split.stratify=True"), 42),
+    "hippocampus": (("--model.widths", "4", "4", "--batch_size=8"), 52),  # 13 in batches of 8
     "playground": ((), 355),
     "playground_bumps": ((), 1389),
     "shakespeare": ((), 7843),
     "spoken_digits": (("--model.widths", "4", "4", "--model.pools=2", "--data.split.stratify=True"), 42),
     "titanic": ((), 623),
 }
-TABLES = {
+SHARED = {
+    "camvid": "camvid",
     "daily_temperatures": "daily_min_temperatures.csv",
+    "hippocampus": "hippocampus",
     "shakespeare": "tinyshakespeare.txt",
     "titanic": "titanic.csv",
 }
@@ -94,11 +98,11 @@ def test_every_experiment_trains_two_steps(path, tmp_path):
             clip.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(clip, np.random.RandomState(number).uniform(-1, 1, 4000), 8000)
         flags += ["--data.path=clips"]
-    if path.stem in TABLES:
-        table = PREPARED.parent / TABLES[path.stem]
-        if not table.exists():
-            pytest.skip(f"no {table.name} beside the checkout")
-        flags.append(f"--data.path={table}")
+    if path.stem in SHARED:
+        data = PREPARED.parent / SHARED[path.stem]
+        if not data.exists():
+            pytest.skip(f"no {data.name} beside the checkout")
+        flags.append(f"--data.path={data}")
     smaller, size = SMALLER.get(path.stem, ((), 45_000 if environment else 1258))
     done = launch(*flags, *smaller, f"--epochs={1.5 * 32 / size}", cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
