@@ -1,6 +1,12 @@
-"""Spoken digits.
+"""Spoken digits of the Free Spoken Digit Dataset, 500 clips by two speakers: log-mel spectrograms and a small CNN.
 
-python launch.py --config experiments/spoken_digits.py
+Test accuracy 0.973 +- 0.007 over five splits (seeds 0 to 4; 0.963, 0.979, 0.971, 0.972, 0.981; guessing 0.12 at most).
+A speaker who was never heard is another task: trained on one, it has 0.411 of george's digits right and 0.455 of
+jackson's, means of three seeds (--data.group='_(.+)_' --data.split.validation=0 --data.split.test=0.5, split seeds 7 and
+5). 37 to 43 seconds of processor time with start and compilation, 89 to 152 seconds on two cores that others used.
+
+    python launch.py --config experiments/spoken_digits.py
+    python launch.py predict --workdir runs/spoken_digits --input clip.wav
 """
 
 from jaxflow import (

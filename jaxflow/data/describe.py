@@ -10,7 +10,7 @@ from jaxflow.data.dataset import Dataset, Split
 from jaxflow.data.waveforms import measure
 
 # Examples of each split that statistics are taken of, and bytes that they may take.
-SAMPLE, MOST_BYTES = 10_000, 1 << 30
+SAMPLE, MOST_BYTES = 10_000, 1 << 29
 AT_ONCE = 512
 
 
