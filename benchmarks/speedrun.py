@@ -27,7 +27,7 @@ from jaxflow.experiment import Experiment, load
 from jaxflow.flags import override
 from jaxflow.rundir import environment
 from jaxflow.training.feed import make_feed
-from jaxflow.training.passes import evaluate_split, evaluation_batch_size
+from jaxflow.training.passes import evaluate_split
 from jaxflow.training.setup import set_up
 
 
@@ -45,7 +45,7 @@ def measure(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> I
     """
     setup = set_up(experiment, dataset)
     program, test = setup.program, dataset.splits["test"]
-    rows = evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
+    rows = program.evaluation_batch_size(test)
     init_step, eval_step = program.init_step(), program.eval_step()
     train_steps = program.train_steps(setup.feed, setup.init())
 

@@ -1,6 +1,13 @@
-"""Spoken digits.
+"""Spoken digits: log-mel spectrograms and a small CNN, on 500 clips by two speakers of the Free Spoken Digit Dataset.
 
-python launch.py --config experiments/spoken_digits.py
+Test accuracy 0.973 +- 0.007 over five splits (seeds 0 to 4; 0.963, 0.979, 0.971, 0.972, 0.981; guessing 0.12 at most).
+A speaker who was never heard is another task: trained on one, it has 0.411 of george's digits right and 0.455 of
+jackson's, means of seeds 0, 1, 2 (--data.group='_(.+)_' --data.split.validation=0 --data.split.test=0.5, and
+--data.split.seed=7 for george, 5 for jackson). 37 to 43 seconds of processor time with start and compilation; 89 to 152
+seconds on two CPU cores that were busy with other work.
+
+    python launch.py --config experiments/spoken_digits.py
+    python launch.py predict --workdir runs/spoken_digits --input clip.wav
 """
 
 from jaxflow import (
@@ -23,7 +30,6 @@ def get_config():
         data=AudioFolder(
             "data/spoken_digits",
             rate=8000,
-            seconds=1.0,
             split=HoldOut(validation=0.1, test=0.2),
             origin="put recordings of https://github.com/Jakobovski/free-spoken-digit-dataset there",
         ),

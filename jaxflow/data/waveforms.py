@@ -2,8 +2,8 @@
 
 import numpy as np
 
-# Samples that a frame of a picture looks at.
-FRAME = 256
+# Samples that a frame of a picture looks at, and from one frame to the next.
+FRAME, HOP = 256, 64
 # Decibels from white to black.
 DEPTH = 80.0
 
@@ -26,7 +26,7 @@ def measure(waves: np.ndarray, rate: int) -> dict[str, np.ndarray]:
     return {
         "seconds": lengths / rate,
         "peak": sizes.max(1),
-        "rms": np.sqrt(np.square(sizes, dtype=np.float64).sum(1) / heard),
+        "rms": np.sqrt(np.einsum("es,es->e", waves, waves, dtype=np.float64) / heard),
         "clipped": (sizes > 0.999).sum(1) / heard,
     }
 
@@ -48,10 +48,10 @@ def pictures(waves: np.ndarray) -> np.ndarray:
     """
     from scipy.signal import ShortTimeFFT
 
-    transform = ShortTimeFFT(np.hanning(FRAME), FRAME // 2, fs=1, scale_to="magnitude")
+    transform = ShortTimeFFT(np.hanning(FRAME), HOP, fs=1, scale_to="magnitude")
     samples = waves.shape[1]
     padded = np.pad(waves.astype(np.float32), ((0, 0), (0, max(FRAME - samples, 0))))
-    spectra = transform.stft(padded, p0=0, p1=-(-samples // (FRAME // 2)))
+    spectra = transform.stft(padded, p0=0, p1=-(-samples // HOP))
     amplitudes = np.abs(spectra)  # (example, frequency, frame)
     loudest = np.maximum(amplitudes.max((1, 2), keepdims=True), 1e-20)  # of a silent clip nothing is to be seen
     levels = np.clip(1 + decibels(amplitudes / loudest) / DEPTH, 0, 1)

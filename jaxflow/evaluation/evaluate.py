@@ -15,7 +15,7 @@ from jaxflow.experiment import Experiment
 from jaxflow.processes import on_main
 from jaxflow.rundir import read_results, update_results, write_table
 from jaxflow.training.log import read_metrics
-from jaxflow.training.passes import evaluate_split, evaluation_batch_size
+from jaxflow.training.passes import evaluate_split
 from jaxflow.training.setup import Trained, load_data, read_trained
 
 
@@ -46,7 +46,7 @@ def evaluate(
     if "test" not in splits:
         raise UserError(f"the data of {workdir} has no test split; it has {', '.join(splits)}")
     layout = trained.program.layout
-    batch_size = evaluation_batch_size(trained.experiment.batch_size, len(layout.devices))
+    batch_size = trained.program.evaluation_batch_size(splits["test"])
     metrics, predictions = evaluate_split(
         trained.program.eval_step(), trained.state.variables(), splits["test"], batch_size, layout
     )

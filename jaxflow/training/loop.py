@@ -15,7 +15,7 @@ from jaxflow.processes import agreed, on_main
 from jaxflow.rundir import open_run, storage_error, update_results
 from jaxflow.training.checkpoint import checkpoints, save
 from jaxflow.training.log import MetricWriter, Reporter, Stopwatch, check_skipped, last_validation, read_totals
-from jaxflow.training.passes import evaluate_split, evaluation_batch_size
+from jaxflow.training.passes import evaluate_split
 from jaxflow.training.restore import restore
 from jaxflow.training.schedules import learning_rate
 from jaxflow.training.setup import Setup, begin, load_data, outcome, set_up
@@ -55,7 +55,7 @@ def train(
 def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
     experiment, program, feed, splits = setup.experiment, setup.program, setup.feed, setup.dataset.splits
     total, per_epoch = program.total_steps, len(splits["train"]) / experiment.batch_size
-    measure, rows = program.eval_step(), evaluation_batch_size(experiment.batch_size, len(program.layout.devices))
+    measure, rows = program.eval_step(), program.evaluation_batch_size(splits.get("validation", splits["train"]))
     with (
         stop_signals() as stopping,
         watchdog(experiment.watchdog_seconds) as beat,

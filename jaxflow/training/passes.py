@@ -38,11 +38,6 @@ def pad(batch: dict[str, np.ndarray], batch_size: int) -> dict[str, np.ndarray]:
     return batch if rows == batch_size else jax.tree.map(fill, batch)
 
 
-def evaluation_batch_size(train_batch_size: int, devices: int) -> int:
-    """Chooses the batch of an evaluation: without gradients to keep, 256 rows are no burden and waste no dispatch."""
-    return -(-max(train_batch_size, 256) // devices) * devices
-
-
 def evaluate_split(
     eval_step: Callable[..., Any], variables: Any, split: Split, batch_size: int, layout: Layout | None = None
 ) -> tuple[dict[str, float], np.ndarray]:

@@ -1,6 +1,7 @@
 """An experiment's parts put together for its data: model, optimizer and compiled steps."""
 
 import dataclasses
+import math
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from jaxflow.training.parallel import Layout, join_halves, make_layout, spread, 
 from jaxflow.training.state import TrainState, init_state
 from jaxflow.training.steps import Sums, make_eval_step, make_predict_step, make_sums, make_update
 from jaxflow.training.views import as_it_is
+
+# Inputs and outputs of an evaluation's batch, in numbers: what an encoder keeps of them may be a hundred times as much.
+MOST_NUMBERS = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,15 @@ class Program:
 
     def _views(self) -> Callable[..., Any]:
         return as_it_is if self.experiment.views is None else self.experiment.views
+
+    def evaluation_batch_size(self, split: Split) -> int:
+        """Chooses the rows of an evaluation's batches: without gradients to keep, 256 are no burden, but of volumes."""
+        target = self.schema.target
+        outputs = math.prod(target.over) * self.experiment.problem.outputs(self.schema)
+        fitting = MOST_NUMBERS // (math.prod(self.schema.inputs.shape) + outputs)
+        rows = min(max(self.experiment.batch_size, min(256, fitting)), len(split))
+        devices = len(self.layout.devices)
+        return -(-rows // devices) * devices
 
     def empty_metrics(self) -> dict[str, Any]:
         """Makes the metrics of no examples, on every device."""

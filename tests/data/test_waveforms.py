@@ -24,7 +24,7 @@ def test_decibels_of_full_scale():
 def test_a_tone_is_a_line_at_its_height(samples):
     tone = np.sin(2 * np.pi * 32 / 256 * np.arange(samples), dtype=np.float32)
     loud, quiet, silent = pictures(np.stack([tone, 0.01 * tone, 0 * tone]))
-    assert loud.shape == (129, -(-samples // 128), 1)
+    assert loud.shape == (129, -(-samples // 64), 1)
     assert loud.max() == 1
     assert loud[:, 0].argmax() in (95, 96, 97)  # of 129, the 32nd from below
     np.testing.assert_allclose(quiet, loud, atol=1e-5)
