@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from jax.extend.core import Jaxpr, subjaxprs
 
-from jaxflow.data.dataset import Feature, Schema
+from jaxflow.data.dataset import Feature, Schema, Split
 from jaxflow.data.order import steps_in
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
