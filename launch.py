@@ -188,11 +188,11 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
     elif verb == "generate":
         if flags.prompt is None:
             fail("generate needs --prompt TEXT, how the text begins")
-        asked = {
-            name: number(flags, name, kind) for name, kind in (("tokens", int), ("temperature", float), ("draw", int))
-        }
-        asked = {name: value for name, value in asked.items() if value is not None} | {"checkpoint": flags.checkpoint}
-        say(flags.prompt + jaxflow.generate(workdir, [flags.prompt], experiment=experiment, **asked)[0])
+        kinds = {"tokens": int, "temperature": float, "draw": int}
+        asked = {name: getattr(flags, name) for name in kinds if getattr(flags, name) is not None}
+        asked = {name: number(name, text, kinds[name]) for name, text in asked.items()}
+        asked |= {"checkpoint": flags.checkpoint, "experiment": experiment}
+        say(flags.prompt + jaxflow.generate(workdir, [flags.prompt], **asked)[0])
     else:
         if not (flags.step or "").isdecimal():
             fail("replay needs --step N, the number of a training step")

@@ -16,6 +16,7 @@ from tests.conftest import PREPARED, ROOT, launch
 
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.py"))
 DIGITS = str(ROOT / "experiments" / "digits_cnn.py")
+PLAYS = str(ROOT / "experiments" / "shakespeare.py")
 PHOTOS = str(ROOT / "experiments" / "dogs_vs_cats.py")
 TINY = ("--epochs=0.05", "--batch_size=32")  # two steps
 
@@ -164,6 +165,12 @@ MISTAKES = {
     "no checkpoint": (["evaluate", "--workdir", "nothing"], "nothing is not a run folder"),
     "no images": (["--config", PHOTOS], "data.path data/dogs-vs-cats is not there; unpack train.zip"),
     "no input": (["predict", "--workdir", "nothing"], "nothing is not a run folder"),
+    "no prompt": (["generate", "--config", DIGITS, "--workdir", "nothing"], "generate needs --prompt TEXT"),
+    "no number": (
+        ["generate", "--config", DIGITS, "--prompt=a", "--tokens=many"],
+        "--tokens is many; it takes a number",
+    ),
+    "no text": (["--config", PLAYS], "data.path tinyshakespeare.txt is not there; get"),
     "missing dataset": (["--config", "tfds.py", "--data.directory=nothing"], "does not exist"),
     "no dataset": (["--config", "tfds.py", "--data.directory=other"], "is not a TFDS data directory"),
     "flag without value": (["--config"], "expected one argument"),

@@ -30,7 +30,7 @@ class BagOfTokens(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
-        vectors = Embedding(self.categories[0], self.width, self.dtype)(inputs)  # (batch, time, width)
+        vectors = Embedding(self.categories, self.width, self.dtype)(inputs)  # (batch, time, width)
         there = (inputs != 0)[..., None].astype(self.dtype)
         x = (vectors * there).sum(axis=1) / jnp.maximum(there.sum(axis=1), 1)  # (batch, width)
         for width in self.hidden:

@@ -82,7 +82,7 @@ class CausalCNN(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
-        x = Embedding(self.categories[0], self.width, self.dtype)(inputs)  # (batch, time, width)
+        x = Embedding(self.categories, self.width, self.dtype)(inputs)  # (batch, time, width)
         for dilation in self.dilations:
             x = GatedBlock(self.kernel, dilation, self.dropout, self.dtype)(x, train)
         x = nn.LayerNorm(dtype=self.dtype)(x)

@@ -170,8 +170,8 @@ class BatchNorm(nn.Module):
 class Embedding(nn.Module):
     """A vector for each token."""
 
-    tokens: int
-    """How many tokens there are."""
+    categories: tuple[int, ...] | None
+    """How many tokens there are, one number."""
     features: int
     """Length of a vector."""
     dtype: Dtype = "float32"
@@ -179,5 +179,9 @@ class Embedding(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        table = self.param("table", nn.initializers.normal(1.0), (self.tokens, self.features))
+        if len(self.categories or ()) != 1 or not jnp.issubdtype(inputs.dtype, jnp.integer):
+            raise ValueError(
+                "it takes tokens, as Text and LabelledText give them, and says how many in categories=(N,)"
+            )
+        table = self.param("table", nn.initializers.normal(1.0), (*self.categories, self.features))
         return table.astype(self.dtype)[inputs.astype(jnp.int32)]

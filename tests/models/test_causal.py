@@ -1,5 +1,7 @@
 """Models of tokens: what they may look at, and what they may not."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 import jaxflow
 from jaxflow.models.causal import causal_conv
+from jaxflow.training.setup import set_up
 
 TOKENS = jnp.asarray(np.random.RandomState(0).randint(0, 9, (3, 20)), jnp.int8)
 
@@ -81,3 +84,19 @@ def test_a_bag_of_tokens_is_the_mean_of_their_vectors():
     table, head = variables["params"]["Embedding_0"]["table"], variables["params"]["Dense_0"]
     means = np.stack([(2 * table[3] + table[8]) / 3, table[1]])
     np.testing.assert_allclose(model.apply(variables, tokens), means @ head["kernel"] + head["bias"], atol=1e-6)
+
+
+@pytest.mark.parametrize("model", [jaxflow.CausalCNN(width=4), jaxflow.BagOfTokens(width=4)])
+def test_models_of_tokens_refuse_other_inputs(model, experiment):
+    images = jaxflow.Digits().load()
+    other = dataclasses.replace(experiment, model=model, augment=())
+    with pytest.raises(jaxflow.UserError, match=r"fails on inputs of shape .*: ValueError: it takes tokens, as Text"):
+        set_up(other, images)
+
+
+def test_a_model_that_answers_once_is_no_language_model(tmp_path):
+    (tmp_path / "a.txt").write_text("to be or not " * 50)
+    data = jaxflow.Text(str(tmp_path / "a.txt"), length=16)
+    run = jaxflow.Experiment(data, jaxflow.BagOfTokens(), jaxflow.LanguageModelling(), jaxflow.Adam(), batch_size=8)
+    with pytest.raises(jaxflow.UserError, match=r"gives outputs of shape .* targets of shape \(16,\); use a model"):
+        set_up(run, data.load())
