@@ -14,6 +14,7 @@ from benchmarks import peers, report
 from benchmarks.contender import Contender, memory_over_steps, take_turns
 from benchmarks.photographs import photographs
 from benchmarks.startup import first_steps
+from benchmarks.stream import stream_memory
 from jaxflow.console import say
 from jaxflow.rundir import environment
 
@@ -156,6 +157,10 @@ def main() -> None:
         say("memory")
         results["memory"] = memory_over_steps(Contender("jaxflow", "jaxflow_train", ("32", "0", "1", "32")), 32, 1000)
         say(f"  {report.memory_line(results['memory'])}")
+    if flags.only in "memory of a stream":
+        say("memory of a stream")
+        results["memory of a stream"] = stream_memory()
+        say(f"  {report.stream_line(results['memory of a stream'])}")
     if flags.only in "first step":
         say("first step")
         results["first step"] = first_steps(python, flags.rounds)
