@@ -30,12 +30,12 @@ def test_a_causal_convolution_is_its_sum(window, dilation):
 @pytest.mark.parametrize(("dilations", "kernel"), [((1, 2, 4), 2), ((1, 3), 3), ((2,), 2), ((), 2)])
 def test_an_output_depends_on_its_place_and_those_before_as_far_as_stated(dilations, kernel):
     model = jaxflow.CausalCNN(width=8, dilations=dilations, kernel=kernel, categories=(9,), outputs=9)
-    variables = model.init(jax.random.key(0), TOKENS)
-    before = model.apply(variables, TOKENS)
+    variables, apply = jax.jit(model.init)(jax.random.key(0), TOKENS), jax.jit(model.apply)
+    before = apply(variables, TOKENS)
     assert before.shape == (3, 20, 9)
     for changed in (0, 4, 11):
         other = TOKENS.at[:, changed].set((TOKENS[:, changed] + 1) % 9)
-        differs = np.abs(model.apply(variables, other) - before).max(axis=(0, 2)) > 0
+        differs = np.abs(apply(variables, other) - before).max(axis=(0, 2)) > 0
         reached = np.flatnonzero(differs)
         assert reached.min() == changed
         last = changed + model.receptive_field - 1
@@ -69,7 +69,7 @@ def test_half_precision_computes_and_gives_float32():
 def test_padding_changes_nothing_to_a_bag_of_tokens(hidden):
     model = jaxflow.BagOfTokens(width=8, hidden=hidden, categories=(9,), outputs=4)
     tokens = jnp.maximum(TOKENS, 1)
-    variables = model.init(jax.random.key(0), tokens)
+    variables = jax.jit(model.init)(jax.random.key(0), tokens)
     expected = model.apply(variables, tokens)
     padded = jnp.pad(tokens, ((0, 0), (0, 13)))
     np.testing.assert_allclose(model.apply(variables, padded), expected, rtol=1e-5, atol=1e-6)
