@@ -12,7 +12,9 @@ import jax
 
 from benchmarks import peers, report
 from benchmarks.contender import Contender, memory_over_steps, take_turns
+from benchmarks.photographs import photographs
 from benchmarks.startup import first_steps
+from benchmarks.stream import stream_memory
 from jaxflow.console import say
 from jaxflow.rundir import environment
 
@@ -51,6 +53,22 @@ def gpu_training(python: str | None) -> dict[str, list[Contender]]:
             entrants.append(Contender("PyTorch compile", "torch_train", ("512", "bfloat16", model), python))
         measured[f"GPU training, {title}, bfloat16, batch 512"] = entrants
     return measured
+
+
+def reading(python: str | None) -> dict[str, list[Contender]]:
+    """Lists who reads photographs from files, by threads of its own process or by others."""
+    folder = str(photographs())
+    ours = {
+        "jaxflow": "jaxflow folder 0",
+        "jaxflow, 2 workers": "jaxflow folder 2",
+        "jaxflow from TFDS": "jaxflow tfds 0",
+        "jaxflow from TFDS, 2 workers": "jaxflow tfds 2",
+    }
+    peers = {"torchvision": "torch 0", "torchvision, 2 workers": "torch 2", "tf.data": "tf.data"} if python else {}
+    return {
+        "input from JPEG files": [Contender(name, "files", (who, folder)) for name, who in ours.items()]
+        + [Contender(name, "files", (who, folder), python) for name, who in peers.items()]
+    }
 
 
 def scaling() -> dict[str, list[Contender]]:
@@ -104,7 +122,7 @@ def groups(python: str | None, gpu: bool) -> dict[str, list[Contender]]:
         measured["input with flip and crop"] += [
             Contender(name, "pipeline", (name,), python) for name in ("torch", "tf.data")
         ]
-    return measured | scaling() | (gpu_training(python) if gpu else {})
+    return measured | reading(python) | scaling() | (gpu_training(python) if gpu else {})
 
 
 def main() -> None:
@@ -139,6 +157,10 @@ def main() -> None:
         say("memory")
         results["memory"] = memory_over_steps(Contender("jaxflow", "jaxflow_train", ("32", "0", "1", "32")), 32, 1000)
         say(f"  {report.memory_line(results['memory'])}")
+    if flags.only in "memory of a stream":
+        say("memory of a stream")
+        results["memory of a stream"] = stream_memory()
+        say(f"  {report.stream_line(results['memory of a stream'])}")
     if flags.only in "first step":
         say("first step")
         results["first step"] = first_steps(python, flags.rounds)

@@ -8,7 +8,19 @@ from pathlib import Path
 from jaxflow.console import say
 from jaxflow.data.cache import cache_folder
 
-REQUIREMENTS = ("torch", "tensorflow-cpu", "keras>=3", "jax", "flax", "optax", "onnxruntime", "onnx", "numpy")
+REQUIREMENTS = (
+    "torch",
+    "torchvision",
+    "pillow",
+    "tensorflow-cpu",
+    "keras>=3",
+    "jax",
+    "flax",
+    "optax",
+    "onnxruntime",
+    "onnx",
+    "numpy",
+)
 
 
 def python() -> Path:

@@ -53,6 +53,12 @@ def memory_line(memory: Mapping[str, float]) -> str:
     )
 
 
+def stream_line(said: Mapping[str, Mapping[str, float]]) -> str:
+    """Says what training processes took at most, beside what their images would take decoded."""
+    sizes = (f"{d['peak_mb']:,.0f} MB with {d['decoded_mb']:,.0f} MB of decoded images" for d in said.values())
+    return "largest resident size of a run on images in files: " + ", ".join(sizes)
+
+
 def write(results: Mapping[str, Any], folder: Path) -> None:
     """Writes RESULTS.md and speed.png.
 
@@ -77,6 +83,8 @@ def write(results: Mapping[str, Any], folder: Path) -> None:
         parts += ["", f"## {name}", "", "```", *lines(name, group), "```"]
     if "memory" in results:
         parts += ["", "## memory", "", memory_line(results["memory"])]
+    if "memory of a stream" in results:
+        parts += ["", "## memory of a stream", "", stream_line(results["memory of a stream"])]
     if "first step" in results:
         parts += ["", "## first step", "", "| | seconds |", "| --- | --- |"]
         parts += [f"| {name} | {seconds:.2f} |" for name, seconds in results["first step"].items()]

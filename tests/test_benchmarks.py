@@ -11,6 +11,7 @@ from scipy import stats
 
 import jaxflow
 from benchmarks.contender import ratio
+from benchmarks.photographs import photograph, photographs
 from benchmarks.report import PEAK, lines
 from benchmarks.speedrun import airbench_runs, measure, summary
 from tests.conftest import ROOT
@@ -63,6 +64,22 @@ def test_the_speed_record_in_miniature(monkeypatch, tmp_path):
     # It is the run that launch.py makes of the same seed.
     jaxflow.train(dataclasses.replace(small, seed=4), tmp_path, dataset=dataset)
     assert jaxflow.evaluate(tmp_path, dataset=dataset)["test"]["loss"] == pytest.approx(second["loss"], rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_photographs_are_the_same_in_files_and_in_tfds(monkeypatch):
+    folder = photographs(6)
+    assert 20_000 < len(photograph(3)) < 45_000
+    assert photograph(3) == photograph(3) != photograph(4)
+    none = jaxflow.HoldOut(0.0, 0.0)
+    files = jaxflow.ImageFolder(f"{folder}/jpeg", size=(20, 20), split=none).load().splits["train"]
+    settings = {"validation": 0.0, "test": 0.0, "size": (20, 20)}
+    stored = jaxflow.Tfds("photographs", f"{folder}/tfds", **settings).load().splits["train"]
+    assert sorted(zip(map(bytes, files.inputs), files.targets)) == sorted(
+        zip(map(bytes, stored.inputs), stored.targets)
+    )
+    monkeypatch.setattr("benchmarks.photographs.photograph", None)
+    assert photographs(6) == folder
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data import images
 from jaxflow.data.dataset import Feature
+from jaxflow.data.threads import in_threads
 from jaxflow.errors import UserError
 
 # Files that are waiting for a thread, or read and waiting to be taken.
@@ -102,9 +102,8 @@ def read_files(paths: Sequence[Path], feature: Feature) -> Iterator[np.ndarray |
         except UserError as error:
             return error
 
-    with ThreadPoolExecutor() as pool:  # decoders work without the interpreter's lock
-        for first in range(0, len(paths), AT_ONCE):
-            yield from pool.map(attempt, paths[first : first + AT_ONCE])
+    for first in range(0, len(paths), AT_ONCE):
+        yield from in_threads(attempt, paths[first : first + AT_ONCE])
 
 
 def _is_text(name: str) -> bool:

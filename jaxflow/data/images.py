@@ -1,6 +1,7 @@
 """Image files as arrays of one shape, made the same way in training, evaluation and prediction."""
 
 import io
+import math
 import warnings
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +25,10 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+SIDEWAYS = (5, 6, 7, 8)
+# A JPEG is decoded at the least of 1/2, 1/4 and 1/8 of its size that is still so many times as large as is wanted: the
+# frequencies that resizing would take away are never computed.
+SPARE = 1.4
 # Damaged EXIF is common in photographs from the web; it says nothing of the pixels.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 
@@ -80,7 +85,13 @@ def check_size(size: tuple[int, int], resize: str) -> None:
 
 def _open(file: Path | BinaryIO, feature: Feature) -> Image.Image:
     with Image.open(file) as opened:
-        return _upright(_in_mode(_in_eight_bits(opened), MODES[feature.shape[-1]]), _orientation(opened))
+        orientation = _orientation(opened)
+        if feature.resize != "none":
+            height, width, _ = feature.shape
+            sides = (height, width) if orientation in SIDEWAYS else (width, height)
+            opened.draft(None, tuple(math.ceil(SPARE * side) for side in sides))
+        opened.load()
+        return _upright(_in_mode(_in_eight_bits(opened), MODES[feature.shape[-1]]), orientation)
 
 
 def _fit(image: Image.Image, feature: Feature, name: str) -> np.ndarray:
@@ -110,7 +121,7 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     if image.has_transparency_data and mode != "RGBA":
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert(mode)
+    return image if image.mode == mode else image.convert(mode)  # which would copy it
 
 
 def _orientation(image: Image.Image) -> int:

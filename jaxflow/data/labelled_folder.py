@@ -20,7 +20,7 @@ from jaxflow.data.splitting import Examples, HoldOut, KFold
 from jaxflow.errors import UserError
 
 # Counts the ways in which files have been read for what the cache keeps.
-READ = 2
+READ = 3
 
 
 def load_labelled(

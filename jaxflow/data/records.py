@@ -12,6 +12,7 @@ import numpy as np
 from jaxflow.console import track
 from jaxflow.data.dataset import Feature
 from jaxflow.data.images import decode_image
+from jaxflow.data.threads import in_threads
 from jaxflow.errors import UserError
 
 # Examples that a scan reads at once, encoded.
@@ -78,7 +79,7 @@ class Records:
                 raise UserError(f"{file.filename} holds {found} examples, not {file.examples_in_shard}; {again}")
 
     def read(self, numbers: Sequence[int]) -> Iterator[tuple[np.ndarray, int, str] | BadExample]:
-        """Reads some examples at once and decodes one after the other.
+        """Reads and decodes some examples, by several threads, in order.
 
         Args:
           numbers: which, in the order of the files.
@@ -91,8 +92,9 @@ class Records:
         except MemoryError:
             raise
         except Exception:  # one at least is bad: each by itself, to see which
-            found = [None] * len(numbers)
-        yield from map(self._decoded, numbers, found)
+            yield from (self._decoded(number, None) for number in numbers)
+        else:
+            yield from in_threads(self._decoded, numbers, found)
 
     def everything(self) -> Iterator[tuple[np.ndarray, int, str] | BadExample]:
         """Reads all examples, some at once, in the order of the files; as `read`."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxflow.data.batches import Batches
 from jaxflow.errors import UserError
+from jaxflow.startup import keep_freed_memory
 
 # Batches that each process keeps ready; that, what is being made and what is on its way bound the memory.
 READY = 1
@@ -119,6 +120,7 @@ def _next(coming: Iterator[dict[str, Any]]) -> dict[str, np.ndarray]:
 
 def _live_and_die_with_parent(index: int, count: int) -> None:
     """Prepares a worker process."""
+    keep_freed_memory()  # decoded images come and go
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of the terminal
     signal.signal(signal.SIGTERM, lambda *_: signal.alarm(GRACE))
     parent = multiprocessing.parent_process()

@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from jaxflow.data.dataset import Feature
 from jaxflow.data.files import KINDS, find_files, read_files
-from jaxflow.data.images import read_image
+from jaxflow.data.images import decode_image, read_image
 from jaxflow.errors import UserError
 
 
@@ -86,13 +86,42 @@ def test_exif_orientation_is_applied(orientation, tmp_path):
     np.testing.assert_array_equal(read_image(path, feature(*reference.shape, resize="none")), reference)
 
 
+def exactly(image, size):
+    """The reference: all pixels decoded, then resized."""
+    return np.asarray(ImageOps.exif_transpose(image).resize(size, Image.Resampling.BILINEAR))
+
+
+# Decoded at a half where that leaves 1.4 times what is wanted in both directions, and so on.
+@pytest.mark.parametrize(
+    ("size", "wanted", "scale"),
+    [((200, 160), (40, 40), 2), ((800, 160), (40, 40), 2), ((110, 110), (40, 40), 1), ((800, 640), (50, 40), 8)],
+)
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_jpeg_is_decoded_no_larger_than_resizing_needs(size, wanted, scale, orientation, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(smooth(*size[::-1])).save(tmp_path / "a.jpg", quality=95, exif=exif)
+    wanted = wanted if orientation == 1 else wanted[::-1]
+    read = read_image(tmp_path / "a.jpg", feature(*wanted[::-1])).astype(float)
+    with Image.open(tmp_path / "a.jpg") as image:
+        whole = exactly(image, wanted)
+    with Image.open(tmp_path / "a.jpg") as image:
+        image.draft(None, tuple(side // scale for side in size))
+        assert image.size == tuple(side // scale for side in size)
+        np.testing.assert_array_equal(read, exactly(image, wanted))
+    assert np.array_equal(read, whole) == (scale == 1)
+    assert np.abs(read - whole).mean() < 2
+    # What comes from memory is treated alike.
+    np.testing.assert_array_equal(decode_image((tmp_path / "a.jpg").read_bytes(), feature(*wanted[::-1])), read)
+
+
 def test_damaged_exif_says_nothing_of_the_pixels(tmp_path):
     Image.fromarray(smooth(8, 8)).save(tmp_path / "a.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x09\x01\x12")
     Image.fromarray(smooth(8, 8)).save(tmp_path / "b.jpg")
     code = f"""
 from pathlib import Path
 from jaxflow.data.dataset import Feature
-from jaxflow.data.images import read_image
+from jaxflow.data.images import decode_image, read_image
 folder, feature = Path({str(tmp_path)!r}), Feature("image", (8, 8, 3), "uint8")
 one, other = (read_image(folder / name, feature) for name in ("a.jpg", "b.jpg"))
 print((one == other).all())"""

@@ -1,0 +1,96 @@
+"""Batches of 32 photographs, read, decoded, resized to 128x128 and scaled to floats. Arguments: contender, folder."""
+
+import os
+import sys
+import tempfile
+
+from benchmarks.workers.protocol import serve
+
+WHO, FOLDER = sys.argv[1:3]
+BATCH, SIDE = 32, 128
+
+if WHO.startswith("jaxflow"):
+    from jaxflow.startup import keep_freed_memory
+
+    keep_freed_memory()
+    os.environ["JAXFLOW_CACHE_DIR"] = tempfile.mkdtemp()
+    import jax
+
+    import jaxflow
+    from jaxflow.console import console
+    from jaxflow.training.feed import make_feed
+    from jaxflow.training.parallel import make_layout
+
+    console.quiet = True
+    _, source, workers = WHO.split()
+    none = jaxflow.HoldOut(0.0, 0.0)
+    data = {
+        "folder": jaxflow.ImageFolder(f"{FOLDER}/jpeg", size=(SIDE, SIDE), split=none, in_memory=False),
+        "tfds": jaxflow.Tfds(
+            "photographs", f"{FOLDER}/tfds", validation=0.0, test=0.0, size=(SIDE, SIDE), in_memory=False
+        ),
+    }[source]
+    experiment = jaxflow.Experiment(
+        data, None, None, None, batch_size=BATCH, epochs=100_000, feed="host", workers=int(workers)
+    )
+
+    def start():
+        feed = make_feed(data.load().splits["train"], experiment, make_layout("pmap"))
+        scale = jax.jit(lambda batch: batch["inputs"][0].astype("float32") / 255)
+        state = {"step": 0}
+
+        def work(calls):
+            for _ in range(calls):
+                out = scale(feed.items(state["step"], 1))
+                state["step"] += 1
+            out.block_until_ready()
+
+        return work
+
+elif WHO.startswith("torch"):
+    import torch
+    from torchvision import datasets, transforms
+
+    torch.set_num_threads(1)  # its threads wait for each other over single images, and the slower for it
+
+    def start():
+        # Resized by the shorter side, and cut out of the middle, as jaxflow's "crop".
+        resized = transforms.Compose([transforms.Resize(SIDE), transforms.CenterCrop(SIDE), transforms.ToTensor()])
+        images = datasets.ImageFolder(f"{FOLDER}/jpeg", resized)
+        workers = int(WHO.split()[1])
+        loader = torch.utils.data.DataLoader(
+            images, BATCH, shuffle=True, num_workers=workers, persistent_workers=workers > 0
+        )
+        state = {"iterator": iter(loader)}
+
+        def work(calls):
+            for _ in range(calls):
+                try:
+                    next(state["iterator"])
+                except StopIteration:
+                    state["iterator"] = iter(loader)
+                    next(state["iterator"])
+
+        return work
+
+else:
+    import tensorflow as tf
+
+    def start():
+        def read(path):
+            image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
+            return tf.image.resize(image, (SIDE, SIDE)) / 255.0, tf.strings.split(path, "/")[-2] == "odd"
+
+        data = tf.data.Dataset.list_files(f"{FOLDER}/jpeg/*/*.jpg").repeat()
+        # Two batches ahead, as torch's: more would be made while others have their turn.
+        iterator = iter(data.map(read, tf.data.AUTOTUNE).batch(BATCH).prefetch(2))
+
+        def work(calls):
+            for _ in range(calls):
+                next(iterator)
+
+        return work
+
+
+if __name__ == "__main__":  # processes that read ahead import this file again
+    serve(start(), BATCH)
