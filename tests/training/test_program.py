@@ -8,6 +8,9 @@ from jaxflow.data.dataset import Feature, Schema, Target
 from jaxflow.training.program import _uses, assemble
 
 
+VECTOR, IMAGE = Feature("vector", (3,), "float32"), Feature("image", (6, 6, 3), "float32")
+
+
 def test_an_operation_is_found_however_deep_it_lies():
     def conv(inputs):
         return lax.conv(inputs, jnp.ones((1, 1, 3)), (1,), "SAME")
@@ -23,16 +26,16 @@ def test_an_operation_is_found_however_deep_it_lies():
 
 
 @pytest.mark.parametrize(
-    ("target", "problem", "has"),
+    ("schema", "problem", "has"),
     [
-        (Target("number", ("price",)), jaxflow.Regression(), "numbers"),
-        (Target("class", ("a", "b"), over=(6,)), jaxflow.Classification(), "a class for each place"),
+        (Schema(VECTOR, Target("number", ("price",))), jaxflow.Regression(), "numbers"),
+        (Schema(IMAGE, Target("class", ("a", "b"), over=(6, 6))), jaxflow.Segmentation(), "a class for each place"),
     ],
 )
-def test_balanced_sampling_needs_a_class_for_each_example(target, problem, has):
+def test_balanced_sampling_needs_a_class_for_each_example(schema, problem, has):
     experiment = jaxflow.Experiment(None, jaxflow.MLP(), problem, jaxflow.Adam(), sampling="balanced")
     with pytest.raises(jaxflow.UserError, match=f"goes by each example's class, and the data has {has}; leave it"):
-        assemble(experiment, Schema(Feature("vector", (3,), "float32"), target), [], 50)
+        assemble(experiment, schema, [], 50)
 
 
 @pytest.mark.parametrize(
