@@ -7,7 +7,6 @@ import jaxflow
 from jaxflow.data.dataset import Feature, Schema, Target
 from jaxflow.training.program import _uses, assemble
 
-
 VECTOR, IMAGE = Feature("vector", (3,), "float32"), Feature("image", (6, 6, 3), "float32")
 
 
