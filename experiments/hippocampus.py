@@ -1,15 +1,13 @@
-"""The hippocampus, front and back, in magnetic resonance scans: a class for each voxel."""
+"""The hippocampus, front and back, in magnetic resonance scans: a class for each voxel.
 
-from jaxflow import (
-    AdamW,
-    Cosine,
-    EncoderDecoder,
-    Experiment,
-    HoldOut,
-    Segmentation,
-    StandardizeEach,
-    VolumeMasks,
-)
+Test Dice 0.874, the mean over the three classes of six scans; background everywhere has 0.324. One run, seed 0, with 13 of
+24 scans trained on: six minutes on two CPU cores that were busy with other things.
+
+    python launch.py --config experiments/hippocampus.py --data.path=hippocampus
+    python launch.py predict --workdir runs/hippocampus --input new_scans/
+"""
+
+from jaxflow import AdamW, Cosine, EncoderDecoder, Experiment, HoldOut, Segmentation, StandardizeEach, VolumeMasks
 
 
 def get_config():
@@ -17,16 +15,17 @@ def get_config():
         data=VolumeMasks(
             "data/hippocampus",
             size=(40, 56, 44),
+            names=("background", "anterior", "posterior"),
             volumes="images",
             masks="labels",
-            names=("background", "anterior", "posterior"),
-            split=HoldOut(0.15, 0.25),
+            split=HoldOut(validation=0.15, test=0.25),
+            origin="get Task04_Hippocampus of medicaldecathlon.com",
         ),
         preprocess=(StandardizeEach(),),
-        model=EncoderDecoder(widths=(8, 16, 32)),
-        problem=Segmentation(),
-        optimizer=AdamW(learning_rate=3e-3, weight_decay=1e-2, schedule=Cosine()),
+        model=EncoderDecoder(widths=(8, 16, 32, 32), convolutions=1),
+        problem=Segmentation(class_weights=(1.0, 4.0, 4.0)),
+        optimizer=AdamW(learning_rate=1e-2, weight_decay=1e-2, schedule=Cosine()),
         batch_size=2,
-        epochs=20,
+        epochs=40,
         validate_epochs=5,
     )
