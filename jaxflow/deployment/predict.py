@@ -134,8 +134,9 @@ def read_inputs(
 
 def _write_masks(folder: Path, ids: Sequence[str], masks: np.ndarray) -> None:
     """Writes each mask under its input's name, a number of a class for each place."""
-    for name, mask in zip(ids, masks):
-        # The whole name with its suffix: a.jpg and a.png are two images.
+    short = [str(PurePosixPath(id_).parent / PurePosixPath(id_).name.partition(".")[0]) for id_ in ids]
+    names = short if len(set(short)) == len(ids) else ids  # a.jpg and a.png are two images
+    for name, mask in zip(names, masks):
         path = folder / f"{name}{'.png' if mask.ndim == 2 else '.npy'}"
         path.parent.mkdir(parents=True, exist_ok=True)
         if mask.ndim == 2:

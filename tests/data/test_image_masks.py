@@ -192,6 +192,7 @@ def test_road_scenes_are_read_with_their_splits():
     assert dataset.schema.target.names == tuple(map(str, range(11)))
 
 
+@pytest.mark.slow
 def test_a_model_learns_masks_and_predicts_them(make, tmp_path):
     root = make([f"{i:02d}" for i in range(30)])
     experiment = jaxflow.Experiment(
@@ -212,6 +213,7 @@ def test_a_model_learns_masks_and_predicts_them(make, tmp_path):
     assert (run / "report" / "masks.png").stat().st_size > 1000
     output = jaxflow.predict(run, root / "images")
     assert output.read_text().splitlines()[0] == "id,share_0,share_1,share_2,share_3"
+    assert (output.with_suffix("") / "07.png").exists()
     masks = np.stack([np.array(Image.open(path)) for path in sorted(output.with_suffix("").glob("*.png"))])
     true = np.stack([np.array(Image.open(path)) for path in sorted((root / "masks").iterdir())])
     assert masks.shape == true.shape
