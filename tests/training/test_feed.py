@@ -96,7 +96,7 @@ def feeds():
 STEPS = [0, 5, 6, 7, 8, 9, 2, 3, 4, 11, 12, 13, 0]
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_every_way_gives_the_batches_that_arrays_in_memory_give(workers, experiment, toy, feeds):
     split = toy.splits["train"]
     feed, resident = feeds(split, experiment, workers=workers), feeds(split, experiment, feed="device")
@@ -109,7 +109,7 @@ def test_every_way_gives_the_batches_that_arrays_in_memory_give(workers, experim
         np.testing.assert_array_equal(batch["index"], indices(step, 50, 8, experiment.seed))
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_every_way_gives_the_same_balanced_batches(workers, experiment, toy, feeds):
     split, changes = toy.splits["train"], {"sampling": "balanced"}
     feed = feeds(split, experiment, workers=workers, **changes)
