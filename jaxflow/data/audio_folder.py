@@ -1,12 +1,11 @@
 """Audio clips in folders, with a class each."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from jaxflow.data.audio import RATES, load_soundfile
 from jaxflow.data.dataset import Dataset, Feature
 from jaxflow.data.folder_assign import check_group
-from jaxflow.data.labelled_folder import check_there, load_labelled
+from jaxflow.data.labelled_folder import load_labelled
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.errors import UserError
 
@@ -67,7 +66,5 @@ class AudioFolder:
             than `max_corrupt`.
         """
         load_soundfile()  # else every file would be said to be unreadable
-        folder = Path(self.path).expanduser()
-        check_there(folder, self.origin)
         feature = Feature("audio", (round(self.rate * self.seconds),), "float32", rate=self.rate)
-        return load_labelled(self, folder, feature)
+        return load_labelled(self, feature)

@@ -1,13 +1,12 @@
 """Images in folders, with a class each."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from jaxflow.data.dataset import Dataset, Feature
 from jaxflow.data.folder_assign import check_group
 from jaxflow.data.images import MODES, check_size
-from jaxflow.data.labelled_folder import check_there, load_labelled
+from jaxflow.data.labelled_folder import load_labelled
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.errors import UserError
 
@@ -62,10 +61,8 @@ class ImageFolder:
         Raises:
           UserError: the folder or its labels make no dataset, or more images are unreadable than `max_corrupt`.
         """
-        folder = Path(self.path).expanduser()
-        check_there(folder, self.origin)
         feature = Feature("image", (*self.size, self.channels), "uint8", self.resize)
-        return load_labelled(self, folder, feature)
+        return load_labelled(self, feature)
 
 
 def check_images(source: Any) -> None:

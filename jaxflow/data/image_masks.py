@@ -1,13 +1,11 @@
 """Images with masks, a class for each pixel."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from jaxflow.data.dataset import Dataset, Feature
 from jaxflow.data.folder_assign import check_group
 from jaxflow.data.image_folder import check_images
-from jaxflow.data.labelled_folder import check_there
 from jaxflow.data.masked_folder import check_masks, load_masked
 from jaxflow.data.splitting import HoldOut, KFold
 
@@ -68,7 +66,5 @@ class ImageMasks:
         Raises:
           UserError: the folder makes no dataset, or more files are unreadable than `max_corrupt`.
         """
-        folder = Path(self.path).expanduser()
-        check_there(folder, self.origin)
         feature = Feature("image", (*self.size, self.channels), "uint8", self.resize)
-        return load_masked(self, folder, self.images, feature)
+        return load_masked(self, self.images, feature)

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,12 @@ from jaxflow.errors import UserError
 READ = 3
 
 
-def load_labelled(source: Any, folder: Path, feature: Feature) -> Dataset:
+def load_labelled(source: Any, feature: Feature) -> Dataset:
     """Finds the files of a folder, reads each once and splits them; an example's id is its path below the folder.
 
     Args:
-      source: an ImageFolder, AudioFolder or VolumeFolder: what all have is read here.
-      folder: where it lies: a folder for each class, official splits of such, or files named by class.
+      source: an ImageFolder, AudioFolder or VolumeFolder: what all have is read here. Its folder has one for each
+        class, official splits of such, or files named by class.
       feature: what files become; its kind says which files are looked for.
 
     Returns:
@@ -37,7 +37,8 @@ def load_labelled(source: Any, folder: Path, feature: Feature) -> Dataset:
     Raises:
       UserError: the folder or its labels make no dataset, or more files are unreadable than `max_corrupt`.
     """
-    kind = KINDS[feature.kind]
+    folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
+    check_there(folder, source.origin)
     found = find_labelled(folder, kind, source.labels)
     doubles = 0
     if source.drop_duplicates:
@@ -63,17 +64,46 @@ def load_labelled(source: Any, folder: Path, feature: Feature) -> Dataset:
     number_of = {name: number for number, name in enumerate(names)}
     good = [found[number] for number in arrays["numbers"]]
     targets = np.array([number_of[file.label] for file in good], np.int32)
-    ids = np.array([file.path for file in good], np.str_)
-    if source.in_memory:
-        everything = ArraySplit(arrays["inputs"], targets, ids.tolist())
+    ids = [file.path for file in good]
+    parts = assign(source.split, ids, [file.split for file in good], folder, targets, source.group)
+    check_classes(folder, kind.plural, names, targets, parts["train"])
+    splits = take_parts(folder, feature, arrays.get("inputs"), ids, targets, parts)
+    left_out = count_left_out(found, good, doubles)
+    return checked(Dataset(splits, Schema(feature, Target("class", names)), left_out))
+
+
+def take_parts(
+    folder: Path,
+    feature: Feature,
+    inputs: np.ndarray | None,
+    ids: Sequence[str],
+    targets: np.ndarray,
+    parts: Mapping[str, np.ndarray],
+) -> dict[str, ArraySplit | FileSplit]:
+    """Makes splits of files.
+
+    Args:
+      folder: where they are.
+      feature: what they become.
+      inputs: (examples, ...) what they became; None where they are read anew for each batch.
+      ids: their paths below `folder`.
+      targets: (examples, ...).
+      parts: the examples of each split.
+
+    Returns:
+      The splits by name.
+    """
+    if inputs is None:
+        everything = FileSplit(folder, feature, np.array(ids, np.str_), targets)
     else:
-        everything = FileSplit(folder, feature, ids, targets)
-    assigned = assign(source.split, ids.tolist(), [file.split for file in good], folder, targets, source.group)
-    check_classes(folder, kind.plural, names, targets, assigned["train"])
-    splits = {name: everything.take(chosen) for name, chosen in assigned.items()}
-    left_out = Counter(file.split or "all" for file in found) - Counter(file.split or "all" for file in good)
-    left_out |= {"duplicates": doubles} if doubles else {}
-    return checked(Dataset(splits, Schema(feature, Target("class", names)), dict(left_out)))
+        everything = ArraySplit(inputs, targets, ids)
+    return {name: everything.take(chosen) for name, chosen in parts.items()}
+
+
+def count_left_out(found: Sequence[Any], good: Sequence[Any], doubles: int) -> dict[str, int]:
+    """Counts files that cannot be read, by the folder's own split or as "all", and duplicates."""
+    unread = Counter(file.split or "all" for file in found) - Counter(file.split or "all" for file in good)
+    return dict(unread) | ({"duplicates": doubles} if doubles else {})
 
 
 def say_left_out(bad: np.ndarray, max_corrupt: int, plural: str) -> None:

@@ -1,6 +1,5 @@
 """Images or volumes with masks: pairs of files from two folders, found, read once, split."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,13 +9,13 @@ import numpy as np
 
 from jaxflow.console import say
 from jaxflow.data.cache import cached_arrays
-from jaxflow.data.dataset import VOID, ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.dataset import VOID, Dataset, Feature, Schema, Target, checked
 from jaxflow.data.equal_files import equals, left
-from jaxflow.data.file_split import FileSplit, gather
+from jaxflow.data.file_split import gather
 from jaxflow.data.files import KINDS, Kind, find_files, read_files, read_masks
 from jaxflow.data.folder_assign import assign
 from jaxflow.data.folder_layout import OFFICIAL
-from jaxflow.data.labelled_folder import key_of, say_left_out
+from jaxflow.data.labelled_folder import check_there, count_left_out, key_of, say_left_out, take_parts
 from jaxflow.errors import UserError
 
 
@@ -35,12 +34,11 @@ class Pair:
     split: str | None = None
 
 
-def load_masked(source: Any, folder: Path, inputs: str, feature: Feature) -> Dataset:
+def load_masked(source: Any, inputs: str, feature: Feature) -> Dataset:
     """Finds pairs of files, reads each once and splits them; an example's id is its input's path below the folder.
 
     Args:
       source: an ImageMasks or a VolumeMasks: what both have is read here.
-      folder: where it lies.
       inputs: name of the folder of inputs; it may lie in folders of splits, or hold such, and so does that of masks.
       feature: what inputs become; its kind says which files are looked for.
 
@@ -50,7 +48,8 @@ def load_masked(source: Any, folder: Path, inputs: str, feature: Feature) -> Dat
     Raises:
       UserError: the folder makes no dataset, or more files are unreadable than `max_corrupt`.
     """
-    kind = KINDS[feature.kind]
+    folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
+    check_there(folder, source.origin)
     found = find_pairs(folder, kind, inputs, source.masks)
     doubles = 0
     if source.drop_duplicates:
@@ -76,14 +75,8 @@ def load_masked(source: Any, folder: Path, inputs: str, feature: Feature) -> Dat
     values = np.arange(len(names)) if names else values
     targets = _numbered(folder, good, arrays["masks"], values, void).astype(target.dtype)
     say(f"{folder}: {len(good)} {kind.plural} with masks of {len(target.names)} classes")
-    if source.in_memory:
-        everything = ArraySplit(arrays["inputs"], targets, ids)
-    else:
-        everything = FileSplit(folder, feature, np.array(ids, np.str_), targets)
-    splits = {name: everything.take(chosen) for name, chosen in assigned.items()}
-    left_out = Counter(pair.split or "all" for pair in found) - Counter(pair.split or "all" for pair in good)
-    left_out |= {"duplicates": doubles} if doubles else {}
-    return checked(Dataset(splits, Schema(feature, target), dict(left_out)))
+    splits = take_parts(folder, feature, arrays.get("inputs"), ids, targets, assigned)
+    return checked(Dataset(splits, Schema(feature, target), count_left_out(found, good, doubles)))
 
 
 def check_masks(source: Any) -> None:

@@ -1,7 +1,6 @@
 """Text that a model learns to go on with: windows of tokens, and the tokens that follow."""
 
 import dataclasses
-import hashlib
 import io
 import itertools
 import json
@@ -18,6 +17,7 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data.cache import cache_folder, cached_arrays
 from jaxflow.data.dataset import Dataset, Feature, Schema, Target
+from jaxflow.data.equal_files import stat_digest
 from jaxflow.data.splitting import Examples, HoldOut, InTime, KFold
 from jaxflow.data.text_files import Documents, find_documents, text_paths
 from jaxflow.data.tokens import BPE, Bytes, Characters, encode, vocabulary
@@ -101,10 +101,9 @@ class Text:
 
     def _key(self, path: Path) -> str:
         """Names the files by path, size and time, and how they are read: a changed file is read anew."""
-        stats = ((file.relative_to(path), file.stat()) for file in text_paths(path))
-        files = [(str(name), now.st_size, now.st_mtime_ns) for name, now in stats]
+        files = [str(file.relative_to(path)) for file in text_paths(path)]
         how = dataclasses.replace(self, path="", origin=None, in_memory=True)
-        return f"{path.resolve().name}-{hashlib.sha256(repr((LAID, how, files)).encode()).hexdigest()[:16]}"
+        return f"{path.resolve().name}-{stat_digest(path, (LAID, how), files)}"
 
     def _tokenized(self, path: Path) -> dict[str, np.ndarray]:
         """Makes what the cache keeps: the tokenizer, and of each split what a WindowSplit is made of."""

@@ -1,7 +1,6 @@
 """Datasets of the TensorFlow Datasets catalogue, read without TensorFlow where their format allows it."""
 
 import difflib
-import hashlib
 import importlib.util
 import itertools
 import os
@@ -15,6 +14,7 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data.cache import cached_arrays
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.equal_files import stat_digest
 from jaxflow.data.images import MODES, check_size
 from jaxflow.data.records import Records, StreamedSplit, allow, scan
 from jaxflow.data.splitting import count_of, hold_out
@@ -204,8 +204,8 @@ def _supervised(builder: Any) -> tuple[str, str]:
 
 def _key(prepared: Path, feature: Feature) -> str:
     """Names the prepared files by name, size and time, and what becomes of them: a changed file is decoded anew."""
-    stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(prepared.iterdir())]
-    return f"{prepared.name}-{hashlib.sha256(repr((SCAN, feature, stats)).encode()).hexdigest()[:16]}"
+    names = [path.name for path in sorted(prepared.iterdir())]
+    return f"{prepared.name}-{stat_digest(prepared, (SCAN, feature), names)}"
 
 
 def _split(arrays: Mapping[str, np.ndarray], part: Records | InOrder, in_memory: bool) -> ArraySplit | StreamedSplit:

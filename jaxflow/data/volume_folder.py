@@ -1,12 +1,11 @@
 """Volumes in folders, with a class each."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from jaxflow.data.dataset import Dataset, Feature
 from jaxflow.data.folder_assign import check_group
-from jaxflow.data.labelled_folder import check_there, load_labelled
+from jaxflow.data.labelled_folder import load_labelled
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.errors import UserError
 
@@ -57,10 +56,8 @@ class VolumeFolder:
         Raises:
           UserError: the folder or its labels make no dataset, or more volumes are unreadable than `max_corrupt`.
         """
-        folder = Path(self.path).expanduser()
-        check_there(folder, self.origin)
         feature = Feature("volume", (*self.size, self.channels), "float32")
-        return load_labelled(self, folder, feature)
+        return load_labelled(self, feature)
 
 
 def check_volumes(source: Any) -> None:

@@ -1,11 +1,9 @@
 """Volumes with masks, a class for each voxel."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from jaxflow.data.dataset import Dataset, Feature
 from jaxflow.data.folder_assign import check_group
-from jaxflow.data.labelled_folder import check_there
 from jaxflow.data.masked_folder import check_masks, load_masked
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.data.volume_folder import check_volumes
@@ -66,6 +64,4 @@ class VolumeMasks:
         Raises:
           UserError: the folder makes no dataset, or more files are unreadable than `max_corrupt`.
         """
-        folder = Path(self.path).expanduser()
-        check_there(folder, self.origin)
-        return load_masked(self, folder, self.volumes, Feature("volume", (*self.size, self.channels), "float32"))
+        return load_masked(self, self.volumes, Feature("volume", (*self.size, self.channels), "float32"))
