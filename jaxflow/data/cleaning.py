@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.table_files import row_ids
+from jaxflow.data.table_files import RawTable, row_ids
 from jaxflow.errors import UserError
 
 
@@ -78,7 +78,7 @@ class Outliers:
 
 
 def kept_rows(
-    raw: Mapping[str, np.ndarray],
+    raw: RawTable,
     required: Sequence[str],
     inputs: Sequence[str],
     most_missing: float,
@@ -88,7 +88,7 @@ def kept_rows(
     """Says which rows of a table stay, whatever split they come to lie in.
 
     Args:
-      raw: by column, (rows,) objects, None where missing.
+      raw: the table.
       required: columns that a row must have.
       inputs: columns that may be missing.
       most_missing: share of the inputs that a row may miss.
@@ -98,12 +98,11 @@ def kept_rows(
     Returns:
       Indices of the rows that stay, and how many do not, by the first reason.
     """
-    missing = {name: np.array([value is None for value in raw[name]]) for name in {*required, *inputs}}
-    reasons = {f"no {name}": missing[name] for name in required}
-    share = np.mean([missing[name] for name in inputs], axis=0)
+    reasons = {f"no {name}": raw.missing(name) for name in required}
+    share = sum(raw.missing(name).astype(int) for name in inputs) / len(inputs)
     reasons[f"more than {most_missing:.0%} of the columns missing"] = share > most_missing
     if duplicates == "drop":
-        same = row_ids({name: values for name, values in raw.items() if name != id_column})
+        same = row_ids(raw.without(id_column))
         reasons["equal to an earlier row"] = np.array(["-" in name for name in same])
     stays, left_out = _count_by_first(reasons)
     return np.flatnonzero(stays), left_out

@@ -1,7 +1,5 @@
 """Tables: one example in a row, cleaned, split, and encoded as the training rows decide."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -9,14 +7,21 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxflow.console import say
+from jaxflow.data.cells import Kind, kind_of, parse
 from jaxflow.data.cleaning import Outliers, kept_rows
-from jaxflow.data.columns import Category, Date, Number, fit_target_encoding
-from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
-from jaxflow.data.encoding import cardinality_of, encode, names_of
+from jaxflow.data.columns import Category, Date, Number
+from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, checked
+from jaxflow.data.encoding import cardinality_of
+from jaxflow.data.equal_files import stat_digest
+from jaxflow.data.on_disk import store, stored
 from jaxflow.data.splitting import Examples, HoldOut
-from jaxflow.data.table_files import Kind, kind_of, parse, read_table, row_ids
+from jaxflow.data.table_files import RawTable, check_table, own_ids, read_table, row_ids
+from jaxflow.data.table_inputs import fit_and_encode
 from jaxflow.data.table_target import check_classes, read_targets
 from jaxflow.errors import UserError
+
+# Counts the ways in which tables have been encoded for what the cache keeps.
+ENCODED = 1
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,9 @@ class Table:
     """Which training rows are left out since a number of theirs lies far out, for example Outliers(); None for none."""
     seed: int = 0
     """Seed of the folds of target encoding."""
+    in_memory: bool = field(default=True, metadata={"identity": False})
+    """Whether rows are kept in memory. With False one column at a time is, then the encoded rows are read from the
+    cache's disk batch by batch, for tables larger than memory; the batches are the same."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.most_missing <= 1:
@@ -77,35 +85,47 @@ class Table:
         Raises:
           UserError: the file, or a column, is not what it must be.
         """
-        raw = read_table(Path(self.path), self.missing)
+        dataset = self._encoded() if self.in_memory else stored(self._key(), self._encoded)
+        counts = "  ".join(f"{name} {len(split):,}" for name, split in dataset.splits.items())
+        dropped = "".join(f"; {count:,} left out: {reason}" for reason, count in dataset.left_out.items())
+        rows, columns = sum(map(len, dataset.splits.values())), dataset.encoding["columns"]
+        features = f"{dataset.schema.inputs.shape[0]} features of {len(columns)} columns"
+        say(f"{self.path}: {rows:,} rows ({counts}){dropped}; {features}")
+        return checked(dataset)
+
+    def _key(self) -> str:
+        """Names the file by path, size and time, and what it becomes: a changed file is read anew."""
+        path = Path(self.path)
+        check_table(path)
+        return f"{path.resolve().name}-{stat_digest(path, (ENCODED, replace(self, path='', in_memory=True)), ['.'])}"
+
+    def _encoded(self) -> Dataset:
+        raw = read_table(Path(self.path), self.missing, self.in_memory)
         self._check_names(raw)
-        ids = _own_ids(self.id, raw) if self.id else row_ids(raw)
+        names = own_ids(self.id, raw) if self.id else row_ids(raw)
         kept, left_out = self._clean(raw)
+        ids = [names[row] for row in kept]
         targets, target = read_targets(self.target, self.task, raw[self.target], kept)
         classes = targets if target.kind == "class" else None
-        groups = None if self.group is None else [repr(raw[self.group][row]) for row in kept]
+        groups = None if self.group is None else [repr(value) for value in raw[self.group][kept]]
         times = None if self.time is None else _times(self.time, raw[self.time], kept)
-        parts = self.split.assign(Examples([ids[row] for row in kept], groups, classes, times))
+        parts = self.split.assign(Examples(ids, groups, classes, times))
         if self.outliers is not None:
             parts, outliers = self.outliers.drop(self._numbers(raw, kept, kept[parts["train"]]), parts)
             left_out |= outliers
         if classes is not None:
             check_classes(classes, target.names, parts)
-        specs = self._specs(raw, kept[parts["train"]])
-        inputs, encoding = _fit_and_encode(specs, raw, kept, targets, target, parts["train"], self.seed)
+        train = parts["train"]
+        specs = self._specs(raw, kept[train])
+        inputs, encoding = fit_and_encode(specs, raw, kept, targets, target, train, self.seed, self.in_memory)
         columns = targets if classes is not None else targets.astype(np.float32)[:, None]  # (row,) -> (row, 1)
-        everything = ArraySplit(inputs, columns, [ids[row] for row in kept])
-        splits = {name: everything.take(chosen) for name, chosen in parts.items()}
-        counts = "  ".join(f"{name} {len(chosen):,}" for name, chosen in parts.items())
-        dropped = "".join(f"; {count:,} left out: {reason}" for reason, count in left_out.items())
-        rows = sum(map(len, parts.values()))
-        say(f"{self.path}: {rows:,} rows ({counts}){dropped}; {inputs.shape[1]} features of {len(specs)} columns")
+        everything = (ArraySplit if self.in_memory else store)(inputs, columns, ids)
         encoding |= {"missing": list(self.missing), "id": self.id}
         categories = tuple(filter(None, map(cardinality_of, encoding["columns"])))
         schema = Schema(Feature("vector", inputs.shape[1:], "float32", categories=categories), target)
-        return checked(Dataset(splits, schema, left_out, encoding))
+        return Dataset({name: everything.take(chosen) for name, chosen in parts.items()}, schema, left_out, encoding)
 
-    def _check_names(self, raw: Mapping[str, np.ndarray]) -> None:
+    def _check_names(self, raw: RawTable) -> None:
         named = {"target": (self.target,), "drop": self.drop, "columns": tuple(spec.name for spec in self.columns)}
         named |= {"required": self.required, "outliers.columns": self.outliers.columns if self.outliers else ()}
         named |= {key: (getattr(self, key),) for key in ("id", "group", "time") if getattr(self, key)}
@@ -118,7 +138,7 @@ class Table:
         if not self._inputs(raw):
             raise UserError(f"{self.path} has no column left to predict {self.target} from")
 
-    def _clean(self, raw: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str, int]]:
+    def _clean(self, raw: RawTable) -> tuple[np.ndarray, dict[str, int]]:
         required, inputs = (self.target, *self.required), self._inputs(raw)
         if all(value is None for value in raw[self.target]):
             raise UserError(f"every {self.target} in {self.path} is missing; name another target")
@@ -128,7 +148,7 @@ class Table:
             raise UserError(f"no row of {self.path} is left ({reasons}); ask less of them")
         return kept, left_out
 
-    def _inputs(self, raw: Mapping[str, np.ndarray]) -> list[str]:
+    def _inputs(self, raw: RawTable) -> list[str]:
         """Names the columns that the target may be predicted from."""
         no_input = {self.target, self.id, self.group, self.time, *self.drop} - {spec.name for spec in self.columns}
         return [name for name in raw if name not in no_input]
@@ -139,18 +159,19 @@ class Table:
         own = [kinds[type(spec)] for spec in self.columns if spec.name == name]
         return own[0] if own else kind_of(name, values, train)
 
-    def _numbers(self, raw: Mapping[str, np.ndarray], kept: np.ndarray, train: np.ndarray) -> dict[str, np.ndarray]:
+    def _numbers(self, raw: RawTable, kept: np.ndarray, train: np.ndarray) -> dict[str, np.ndarray]:
         """Reads the columns that are looked through for outliers."""
         numeric = (name for name in self._inputs(raw) if self._kind(name, raw[name], train) == "number")
         return {name: parse(name, raw[name], "number")[kept] for name in self.outliers.columns or numeric}
 
-    def _specs(self, raw: Mapping[str, np.ndarray], train: np.ndarray) -> list[tuple[Any, Kind]]:
+    def _specs(self, raw: RawTable, train: np.ndarray) -> list[tuple[Any, Kind]]:
         """Says how each column that is an input is encoded, and what it holds; the training rows decide."""
         own = {spec.name: spec for spec in self.columns}
         specs = []
         for name in self._inputs(raw):
-            kind = self._kind(name, raw[name], train)
-            distinct = len({raw[name][row] for row in train} - {None})
+            values = raw[name]
+            kind = self._kind(name, values, train)
+            distinct = len(set(values[train]) - {None})
             if name not in own and (reason := _useless(kind, distinct, len(train))):
                 say(f"column {name} is left out: {reason}")
                 continue
@@ -162,58 +183,6 @@ class Table:
         return sorted(specs, key=lambda spec: getattr(spec[0], "encode", None) == "embed")
 
 
-def encode_table(encoding: Mapping[str, Any], path: Path) -> tuple[np.ndarray, list[str]]:
-    """Reads new rows as a model takes them.
-
-    Args:
-      encoding: as `Dataset.encoding` of the table that it was trained on.
-      path: a table with at least the columns that were inputs.
-
-    Returns:
-      (rows, features) float32, and a name for each row.
-
-    Raises:
-      UserError: a column is not there, or holds something else.
-    """
-    raw = read_table(path, encoding["missing"])
-    absent = [column["name"] for column in encoding["columns"] if column["name"] not in raw]
-    if absent:
-        raise UserError(f"{path} has no column {', '.join(absent)}; the model takes what it was trained on")
-    kinds = {"number": "number", "date": "date"}
-    parts = [
-        encode(c, parse(c["name"], raw[c["name"]], kinds.get(c["kind"], "category"), c.get("format", "")))
-        for c in encoding["columns"]
-    ]
-    own = encoding["id"]
-    return np.concatenate(parts, -1), _own_ids(own, raw) if own in raw else [str(row) for row in range(len(parts[0]))]
-
-
-def _fit_and_encode(
-    specs: Sequence[tuple[Any, Kind]],
-    raw: Mapping[str, np.ndarray],
-    kept: np.ndarray,
-    targets: np.ndarray,
-    target: Target,
-    train: np.ndarray,
-    seed: int,
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Fits each column to the training rows alone, and encodes all rows that are kept."""
-    parts, columns = [], []
-    for spec, kind in specs:
-        values = parse(spec.name, raw[spec.name], kind, getattr(spec, "format", ""))[kept]
-        if getattr(spec, "encode", None) == "target":
-            fitted, own = fit_target_encoding(spec, values[train], targets[train], target.kind == "class", seed)
-            encoded = encode(fitted, values)
-            encoded[train] = own
-        else:
-            fitted = spec.fit(values[train])
-            encoded = encode(fitted, values)
-        parts.append(encoded)
-        columns.append(fitted)
-    features = [name for fitted in columns for name in names_of(fitted)]
-    return np.concatenate(parts, -1), {"columns": columns, "features": features}
-
-
 def _useless(kind: Kind, distinct: int, rows: int) -> str | None:
     if kind == "empty":
         return "it holds nothing"
@@ -222,14 +191,6 @@ def _useless(kind: Kind, distinct: int, rows: int) -> str | None:
     if kind == "category" and distinct > rows / 2:
         return f"{distinct:,} different texts in {rows:,} rows say nothing of other rows (data.columns keeps it)"
     return None
-
-
-def _own_ids(name: str, raw: Mapping[str, np.ndarray]) -> list[str]:
-    ids = ["" if value is None else str(value) for value in raw[name]]
-    double, count = Counter(ids).most_common(1)[0]
-    if count > 1:
-        raise UserError(f"column {name} names two rows {double!r}; ids differ: name another column, or none")
-    return ids
 
 
 def _times(name: str, values: np.ndarray, kept: np.ndarray) -> np.ndarray:

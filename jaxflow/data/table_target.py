@@ -5,9 +5,9 @@ from typing import Literal
 
 import numpy as np
 
+from jaxflow.data.cells import kind_of, parse
 from jaxflow.data.columns import natural_order
 from jaxflow.data.dataset import Target
-from jaxflow.data.table_files import kind_of, parse
 from jaxflow.errors import UserError
 
 # Distinct numbers up to which a target of whole numbers is taken for classes.

@@ -12,7 +12,7 @@ from jaxflow.console import track
 from jaxflow.data.dataset import ArraySplit, Feature
 from jaxflow.data.files import KINDS, find_files, none_found, read_files
 from jaxflow.data.labelled_text import encode_texts
-from jaxflow.data.table import encode_table
+from jaxflow.data.table_inputs import encode_table
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.rundir import write_table

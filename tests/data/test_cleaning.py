@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
 from scipy import stats
 
@@ -10,6 +11,7 @@ from jaxflow import Category, HoldOut, Table
 from jaxflow.data import table as table_module
 from jaxflow.data.cleaning import Outliers, kept_rows
 from jaxflow.data.describe import describe, take_sample
+from jaxflow.data.table_files import RawTable
 from jaxflow.errors import UserError
 
 HEADER = ["who", "size", "weight", "colour", "big"]
@@ -133,7 +135,8 @@ def test_share_of_missing_columns_against_counting():
     random = np.random.RandomState(3)
     raw = {name: np.where(random.rand(300) < 0.4, None, "x") for name in "abcde"}
     for most in (0.0, 0.2, 0.5, 1.0):
-        kept, left_out = kept_rows(raw, (), "abcde", most, "keep", None)
+        table = RawTable(pyarrow.table({name: pyarrow.array(raw[name], pyarrow.string()) for name in raw}))
+        kept, left_out = kept_rows(table, (), "abcde", most, "keep", None)
         counts = sum((raw[name] == None).astype(int) for name in "abcde")  # noqa: E711
         np.testing.assert_array_equal(kept, np.flatnonzero(counts <= 5 * most))
         assert sum(left_out.values()) == 300 - len(kept)

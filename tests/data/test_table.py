@@ -9,7 +9,7 @@ import pytest
 
 import jaxflow
 from jaxflow import Category, Date, HoldOut, InTime, KFold, Number, Table
-from jaxflow.data.table import encode_table
+from jaxflow.data.table_inputs import encode_table
 from jaxflow.errors import UserError
 from tests.conftest import ROOT
 
