@@ -1,22 +1,30 @@
 """Texts with a class each, from a table or from folders, cut or filled up to one length."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import dataclasses
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxflow.console import say
+from jaxflow.console import say, track
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.equal_files import stat_digest
 from jaxflow.data.files import find_files, none_found
 from jaxflow.data.folder_assign import assign
 from jaxflow.data.folder_layout import find_labelled
 from jaxflow.data.labelled_folder import check_classes, check_there
+from jaxflow.data.on_disk import new_array, store, stored
 from jaxflow.data.splitting import HoldOut, KFold
-from jaxflow.data.text_files import TABLES, TEXTS, digest_of, numbered, read_rows, read_text
+from jaxflow.data.text_files import TABLES, TEXTS, digest_of, numbered, read_rows, read_text, text_paths
 from jaxflow.data.tokens import BPE, END, Bytes, Characters, encode, vocabulary
 from jaxflow.errors import UserError
+
+# Counts the ways in which texts have been encoded for what the cache keeps.
+ENCODED = 1
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,9 @@ class LabelledText:
     splits are kept."""
     origin: str | None = field(default=None, metadata={"identity": False})
     """Where the texts can be had, said where they are missing."""
+    in_memory: bool = field(default=True, metadata={"identity": False})
+    """Whether the tokens are kept in memory. With False they are read from the cache's disk batch by batch, for texts
+    larger than memory; the batches are the same."""
 
     def __post_init__(self) -> None:
         if self.length < 1:
@@ -59,52 +70,82 @@ class LabelledText:
         """
         path = Path(self.path).expanduser()
         check_there(path, self.origin)
-        is_table = path.suffix.lower() in TABLES and not path.is_dir()
-        found = self._rows(path) if is_table else _files(path)
-        left_out = {
-            "empty texts": sum(not text.strip() for _, text, _, _ in found),
-            "no class": sum(bool(text.strip()) and not label for _, text, label, _ in found),
-        }
-        found = [example for example in found if example[1].strip() and example[2]]
+        dataset = self._encoded(path) if self.in_memory else stored(self._key(path), lambda: self._encoded(path))
+        if dataset.left_out:
+            say("left out: " + ", ".join(f"{count} ({reason})" for reason, count in dataset.left_out.items()))
+        return checked(dataset)
+
+    def _key(self, path: Path) -> str:
+        """Names the files by path, size and time, and what they become: a changed file is read anew."""
+        files = [str(file.relative_to(path)) for file in text_paths(path)]
+        how = dataclasses.replace(self, path="", origin=None, in_memory=True)
+        return f"{path.resolve().name}-{stat_digest(path, (ENCODED, how), files)}"
+
+    def _encoded(self, path: Path) -> Dataset:
+        """Goes through the texts three times: to know their classes, to fit the tokenizer, and to encode them."""
+        left_out, found = Counter(), []
+        for example in track(self._examples(path), f"read {path.name}"):
+            if reason := example.wrong:
+                left_out[reason] += 1
+            else:
+                found.append((example.key, example.label, example.split))
         if not found:
             raise UserError(f"{path} holds no text with a class; name another: --data.path=PATH")
-        keys, texts, labels, official = zip(*found)
+        keys, labels, official = zip(*found)
         names = sorted(set(labels))
         if len(names) == 1:
             raise UserError(f"all {len(labels)} texts of {path} are of one class, {names[0]!r}")
-        targets = np.array([names.index(label) for label in labels], np.int32)
+        number_of = {name: number for number, name in enumerate(names)}
+        targets = np.array([number_of[label] for label in labels], np.int32)
         parts = assign(self.split, keys, official, path, targets)
         check_classes(path, TEXTS.plural, names, targets, parts["train"])
-        encoding = self.tokens.fit(texts[index] for index in parts["train"])
+
+        def texts() -> Iterator[str]:
+            return (example.text for example in self._examples(path) if not example.wrong)
+
+        train = np.zeros(len(keys), bool)
+        train[parts["train"]] = True
+        encoding = self.tokens.fit(itertools.compress(texts(), train))
         tokens = len(vocabulary(encoding))
         feature = Feature("tokens", (self.length,), np.min_scalar_type(-tokens).name, categories=(tokens,))
-        everything = ArraySplit(fill(encoding, texts, feature), targets, numbered(keys))
+        inputs = new_array((len(keys), self.length), feature.dtype, self.in_memory)
+        for row, text in zip(inputs, track(texts(), f"encode {path.name}", len(keys))):
+            row[:] = fill(encoding, text, feature)
+        everything = (ArraySplit if self.in_memory else store)(inputs, targets, numbered(keys))
         splits = {name: everything.take(chosen) for name, chosen in parts.items()}
-        left_out = {reason: count for reason, count in left_out.items() if count}
-        if left_out:
-            say("left out: " + ", ".join(f"{count} ({reason})" for reason, count in left_out.items()))
         schema = Schema(feature, Target("class", tuple(names)))
-        return checked(Dataset(splits, schema, left_out, {"tokens": encoding, "text": self.text}))
+        return Dataset(splits, schema, dict(left_out), {"tokens": encoding, "text": self.text})
 
-    def _rows(self, path: Path) -> list[tuple[str, str, str, None]]:
-        rows = read_rows(path, (self.text, self.label))
-        return [(digest_of(text), text, label.strip(), None) for _, (text, label) in rows]
+    def _examples(self, path: Path) -> Iterator["_Example"]:
+        """Reads the texts one after the other, those that are left out too."""
+        if path.suffix.lower() in TABLES and not path.is_dir():
+            for _, (text, label) in read_rows(path, (self.text, self.label)):
+                yield _Example(digest_of(text), text, label.strip())
+        else:
+            for file in find_labelled(path, TEXTS, None):
+                yield _Example(file.path, "".join(read_text(path / file.path)), file.label, file.split)
 
 
-def _files(path: Path) -> list[tuple[str, str, str, str | None]]:
-    files = find_labelled(path, TEXTS, None)
-    return [(file.path, "".join(read_text(path / file.path)), file.label, file.split) for file in files]
+class _Example(NamedTuple):
+    """A text, its class, and the split whose folder it lies in; None where there are no such folders."""
+
+    key: str
+    text: str
+    label: str
+    split: str | None = None
+
+    @property
+    def wrong(self) -> str | None:
+        """Says why it is left out; None where it is not."""
+        return "empty texts" if not self.text.strip() else None if self.label else "no class"
 
 
-def fill(encoding: Mapping[str, Any], texts: Iterable[str], feature: Feature) -> np.ndarray:
-    """Encodes texts, cut or filled up with END to one length: (texts, length) of the feature's dtype."""
-    rows = []
-    for text in texts:
-        row = np.full(feature.shape, END, feature.dtype)
-        ids = encode(encoding, text)[: len(row)]
-        row[: len(ids)] = ids
-        rows.append(row)
-    return np.stack(rows)
+def fill(encoding: Mapping[str, Any], text: str, feature: Feature) -> np.ndarray:
+    """Encodes a text, cut or filled up with END to one length: (length,) of the feature's dtype."""
+    row = np.full(feature.shape, END, feature.dtype)
+    ids = encode(encoding, text)[: len(row)]
+    row[: len(ids)] = ids
+    return row
 
 
 def encode_texts(encoding: Mapping[str, Any], path: Path, feature: Feature) -> tuple[np.ndarray, Sequence[str]]:
@@ -122,15 +163,18 @@ def encode_texts(encoding: Mapping[str, Any], path: Path, feature: Feature) -> t
     Raises:
       UserError: there are no texts, or not what they must be.
     """
+    names: Sequence[str] = ()
     if path.is_dir():
         names = find_files(path, TEXTS)
         if not names:
             raise none_found(path, TEXTS)
-        return fill(encoding["tokens"], ("".join(read_text(path / name)) for name in names), feature), names
-    if path.suffix.lower() in TABLES:
+        texts = ["".join(read_text(path / name)) for name in names]
+    elif path.suffix.lower() in TABLES:
         texts = [text for _, (text,) in read_rows(path, (encoding["text"],))]
     else:
         texts = "".join(read_text(path)).splitlines()
     if not texts:
         raise UserError(f"{path} holds no text")
-    return fill(encoding["tokens"], texts, feature), list(map(str, range(len(texts))))
+    return np.stack([fill(encoding["tokens"], text, feature) for text in texts]), names or list(
+        map(str, range(len(texts)))
+    )

@@ -97,8 +97,7 @@ def stored(key: str, make: Callable[[], Dataset]) -> Dataset:
         return arrays
 
     arrays = cached_arrays(key, arrays_of, mapped=True)
-    if getattr(arrays["inputs"], "filename", None) is None:  # it has no name: the disk is full
-        raise unwritable()
+    check_stored(arrays["inputs"])
     about = json.loads(str(arrays["about"][0]))
     splits = {}
     for name in about["splits"]:
@@ -123,7 +122,7 @@ def new_array(shape: tuple[int, ...], dtype: str, in_memory: bool) -> np.ndarray
         try:
             return np.memmap(file, dtype, "w+", shape=shape)  # outlives the file
         except OSError as error:
-            raise unwritable() from error
+            raise _unwritable() from error
 
 
 def new_file() -> IO[bytes]:
@@ -136,9 +135,14 @@ def new_file() -> IO[bytes]:
         cache_folder().mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryFile(dir=cache_folder())
     except OSError as error:
-        raise unwritable() from error
+        raise _unwritable() from error
 
 
-def unwritable() -> UserError:
-    """Says that the cache cannot be written."""
+def check_stored(array: np.ndarray) -> None:
+    """Refuses an array from `cached_arrays` that is in no file of the cache, since that could not be written."""
+    if getattr(array, "filename", None) is None:
+        raise _unwritable()
+
+
+def _unwritable() -> UserError:
     return UserError(f"data.in_memory=False keeps what it reads in {cache_folder()}, which cannot be written")

@@ -1,20 +1,27 @@
-"""A time series from a CSV file, cut into windows: what was, and what came next."""
+"""A time series from a table, cut into windows: what was, and what came next."""
 
-import csv
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.cache import cached_arrays
+from jaxflow.data.dataset import Dataset, Feature, Schema, Split, Target, checked
+from jaxflow.data.equal_files import stat_digest
+from jaxflow.data.on_disk import check_stored, new_array
+from jaxflow.data.series_split import SeriesSplit
 from jaxflow.data.splitting import Examples, InTime
+from jaxflow.data.table_files import check_table, read_table
 from jaxflow.errors import UserError
 
 ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?)?)?")
+# Counts the ways in which series have been read for what the cache keeps.
+READ = 1
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class Series:
     """
 
     path: str = field(metadata={"identity": False})
-    """CSV file with a header line."""
+    """CSV, TSV or Parquet file with a row for each time."""
     time: str
     """Column of times in ISO 8601, such as 1981-01, 1981-01-31 or 1981-01-31T12:30; rows may come in any order."""
     columns: tuple[str, ...]
@@ -38,6 +45,9 @@ class Series:
     """Rows that it predicts."""
     split: InTime = InTime(0.1, 0.1)
     """Which share of the rows is held out, the last ones."""
+    in_memory: bool = field(default=True, metadata={"identity": False})
+    """Whether all windows are kept in memory. With False they are cut out of the cache's disk batch by batch, for
+    series larger than memory; the batches are the same."""
 
     def __post_init__(self) -> None:
         for name in ("length", "horizon"):
@@ -48,32 +58,65 @@ class Series:
 
     def load(self) -> Dataset:
         """Reads the file and cuts windows: inputs (examples, length, columns) and targets (examples, horizon)."""
-        times, values = _read(Path(self.path), self.time, self.columns)
+        path = Path(self.path)
+        check_table(path)
+        if self.in_memory:
+            read = self._read()
+        else:
+            read = cached_arrays(self._key(path), self._read, mapped=True)
+            check_stored(read["values"])
+        times, values = np.array(read["times"]), read["values"]
         width = self.length + self.horizon
         if len(values) < width:
             raise UserError(
                 f"{self.path} has {len(values)} rows with all values; a window takes {width} (length and horizon)"
             )
-        windows = np.lib.stride_tricks.sliding_window_view(values, width, axis=0)  # (window, column, row)
         breaks = gaps_after(times)
         gaps = np.concatenate([[0], np.cumsum(breaks)])  # before each row
-        whole = gaps[width - 1 :] == gaps[: len(windows)]
+        whole = gaps[width - 1 :] == gaps[: len(times) - width + 1]
         if not whole.all():
             gap = f"the first after {times[breaks.argmax()]}"
             say(f"{np.sum(~whole)} of {len(whole)} windows span a gap in {self.path}, {gap}: left out")
-        splits = {}
+        splits: dict[str, Split] = {}
         for name, rows in self.split.assign(Examples([str(time) for time in times], times=times)).items():
             inside = np.zeros(len(times), bool)
             inside[rows] = True
             # Rows are in order, so the first and the last of the target's speak for those between.
-            chosen = np.flatnonzero(whole & inside[self.length : self.length + len(whole)] & inside[width - 1 :])
-            inputs = windows[chosen, :, : self.length].transpose(0, 2, 1)  # (window, row, column)
-            ids = [str(time) for time in times[chosen + self.length]]
-            splits[name] = ArraySplit(inputs, windows[chosen, 0, self.length :], ids)
+            starts = np.flatnonzero(whole & inside[self.length : self.length + len(whole)] & inside[width - 1 :])
+            split = SeriesSplit(values, times, starts, self.length, self.horizon)
+            splits[name] = split.read() if self.in_memory else split
         names = tuple(f"{self.columns[0]}+{ahead}" for ahead in range(1, self.horizon + 1))
         feature = Feature("vector", (self.length, len(self.columns)), "float32")
         left_out = {"windows": int(np.sum(~whole))} if not whole.all() else {}
         return checked(Dataset(splits, Schema(feature, Target("number", names)), left_out))
+
+    def _key(self, path: Path) -> str:
+        """Names the file by path, size and time, and what is read of it: a changed file is read anew."""
+        return f"{path.resolve().name}-{stat_digest(path, (READ, self.time, self.columns), ['.'])}"
+
+    def _read(self) -> dict[str, np.ndarray]:
+        """Reads "times", (rows,) ascending, and "values", (rows, columns) float32; rows that lack a value are left."""
+        path = Path(self.path)
+        raw = read_table(path, ("",), self.in_memory)
+        missing = [name for name in (self.time, *self.columns) if name not in raw]
+        if missing:
+            raise UserError(f"{path} has no column {missing[0]!r}; it has {', '.join(raw)}")
+        times, values, first = [], new_array((raw.rows, len(self.columns)), "float32", self.in_memory), 0
+        for block in raw.blocks():
+            rows = range(first, first + block.rows)
+            times.append(np.array([_time(cell, path, row, self.time) for cell, row in zip(block[self.time], rows)]))
+            for place, name in enumerate(self.columns):
+                values[rows, place] = [_number(cell, path, row, name) for cell, row in zip(block[name], rows)]
+            first += block.rows
+        when = np.concatenate(times).astype("datetime64")
+        whole = np.flatnonzero(np.isfinite(values).all(-1))
+        order = whole[np.argsort(when[whole], kind="stable")]
+        when, ordered = when[order], new_array((len(order), len(self.columns)), "float32", self.in_memory)
+        np.take(values, order, axis=0, out=ordered, mode="clip")  # any other mode would make a copy first
+        twice = np.flatnonzero(when[1:] == when[:-1])
+        if len(twice):
+            raise UserError(f"{path} has several rows for {when[twice[0]]} ({len(twice)} such); a series has one each")
+        return {"times": when, "values": ordered}
 
 
 def gaps_after(times: np.ndarray) -> np.ndarray:
@@ -90,51 +133,23 @@ def gaps_after(times: np.ndarray) -> np.ndarray:
     return steps != usual[counts.argmax()]
 
 
-def _read(path: Path, time: str, columns: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Reads a file's times, (rows,) ascending, and values, (rows, columns) float32; rows that lack a value are left."""
-    if not path.is_file():
-        raise UserError(f"no file at {path}; data.path (--data.path=FILE) takes a CSV file")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(_rows(path, csv.DictReader(file), time, columns))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read as CSV: {error}") from error
-    whole = [(when, numbers) for when, numbers in rows if all(map(math.isfinite, numbers))]
-    times = np.array([when for when, _ in whole], "datetime64")
-    values = np.array([numbers for _, numbers in whole], np.float32).reshape(len(whole), len(columns))
-    order = np.argsort(times, kind="stable")
-    times, values = times[order], values[order]
-    twice = np.flatnonzero(times[1:] == times[:-1])
-    if len(twice):
-        raise UserError(f"{path} has several rows for {times[twice[0]]} ({len(twice)} such); a series has one each")
-    return times, values
-
-
-def _rows(
-    path: Path, reader: csv.DictReader, time: str, columns: tuple[str, ...]
-) -> Iterator[tuple[np.datetime64, list[float]]]:
-    missing = [name for name in (time, *columns) if name not in (reader.fieldnames or ())]
-    if missing:
-        raise UserError(f"{path} has no column {missing[0]!r}; it has {', '.join(reader.fieldnames or ()) or 'none'}")
-    for row in reader:
-        where = f"{path}:{reader.line_num}"
-        when = _time(row[time], f"{where}: column {time}")
-        yield when, [_number(row[name], f"{where}: column {name}") for name in columns]
-
-
-def _time(cell: str | None, where: str) -> np.datetime64:
-    text = (cell or "").strip()
+def _time(cell: Any, path: Path, row: int, name: str) -> np.datetime64:
+    text = cell.strip() if isinstance(cell, str) else cell  # Parquet has dates too
     try:
         # NumPy would take "now" and an offset from UTC too.
-        return np.datetime64(text if ISO_8601.fullmatch(text) else "no time")
-    except ValueError:
-        raise UserError(f"{where} holds {cell!r}; times are written as 1981-01-31 or 1981-01-31T12:30") from None
+        return np.datetime64(text if isinstance(text, date) or ISO_8601.fullmatch(text or "") else "no time")
+    except (ValueError, TypeError):
+        raise UserError(
+            f"column {name} of {path} holds {cell!r} in row {row + 1}; times are written as 1981-01-31 or "
+            "1981-01-31T12:30"
+        ) from None
 
 
-def _number(cell: str | None, where: str) -> float:
+def _number(cell: Any, path: Path, row: int, name: str) -> float:
     """Reads a cell: NaN where it is empty."""
-    text = (cell or "").strip()
+    text = cell.strip() if isinstance(cell, str) else cell
     try:
-        return float(text) if text else math.nan
-    except ValueError:
-        raise UserError(f"{where} holds {cell!r}, which is no number; correct it, or leave it empty") from None
+        return math.nan if text in (None, "") else float(text)
+    except (ValueError, TypeError):
+        where = f"column {name} of {path} holds {cell!r} in row {row + 1}"
+        raise UserError(f"{where}, which is no number; correct it, or leave it empty") from None

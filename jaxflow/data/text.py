@@ -4,7 +4,6 @@ import dataclasses
 import io
 import itertools
 import json
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,9 +14,10 @@ from typing import IO, Literal
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.cache import cache_folder, cached_arrays
+from jaxflow.data.cache import cached_arrays
 from jaxflow.data.dataset import Dataset, Feature, Schema, Target
 from jaxflow.data.equal_files import stat_digest
+from jaxflow.data.on_disk import check_stored, new_file
 from jaxflow.data.splitting import Examples, HoldOut, InTime, KFold
 from jaxflow.data.text_files import Documents, find_documents, text_paths
 from jaxflow.data.tokens import BPE, Bytes, Characters, encode, vocabulary
@@ -81,9 +81,8 @@ class Text:
         if self.origin and not path.exists():
             raise UserError(f"data.path {path} is not there; {self.origin}, or name another text: --data.path=PATH")
         arrays = cached_arrays(self._key(path), lambda: self._tokenized(path), mapped=not self.in_memory)
-        on_disk = [isinstance(array, np.memmap) for name, array in arrays.items() if name.endswith(".tokens")]
-        if not self.in_memory and not all(on_disk):
-            raise UserError(f"data.in_memory=False keeps tokens in {cache_folder()}, which cannot be written")
+        if not self.in_memory:
+            check_stored(arrays["train.tokens"])
         encoding = json.loads(str(arrays["encoding"][0]))
         names = tuple(vocabulary(encoding))
         splits, target = {}, Target("class", names, over=(self.length,))
@@ -118,7 +117,7 @@ class Text:
                 (name, (encode(encoding, text) for _, text in pieces))
                 for name, pieces in itertools.groupby(read(), key=itemgetter(0))
             )
-            with _new_file(self.in_memory) as file:
+            with io.BytesIO() if self.in_memory else new_file() as file:
                 laid = lay_out(named, file, dtype, self.length, self.stride or self.length, **how)
                 if not len(laid["starts"]):
                     raise UserError(f"the {split} split of {path} is empty; give more text, or change data.split")
@@ -174,13 +173,3 @@ def _read_back(file: IO[bytes], dtype: str) -> np.ndarray:
         return np.frombuffer(file.getvalue(), dtype)
     file.flush()
     return np.memmap(file, dtype, mode="r")  # outlives the file
-
-
-def _new_file(in_memory: bool) -> IO[bytes]:
-    if in_memory:
-        return io.BytesIO()
-    try:
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryFile(dir=cache_folder())
-    except OSError as error:
-        raise UserError(f"data.in_memory=False keeps tokens in {cache_folder()}, which cannot be written") from error

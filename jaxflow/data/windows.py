@@ -2,21 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
 from jaxflow.data.dataset import VOID
+from jaxflow.data.on_disk import Mapped
 from jaxflow.data.tokens import END
 
 
 @dataclass(frozen=True, eq=False)
-class WindowSplit:
+class WindowSplit(Mapped):
     """A split whose inputs are windows of an array of tokens, and whose targets are the same windows one token later.
 
-    Windows may overlap: each is cut out of the array whenever it is asked for. A copy in another process maps an array
-    that lies on disk anew.
+    Windows may overlap: each is cut out of the array whenever it is asked for.
 
     Attributes:
       tokens: (cells,) signed integers, VOID where a window reaches past what there is.
@@ -63,16 +62,6 @@ class WindowSplit:
     def nbytes(self) -> int:
         """Bytes that inputs and targets would take if they were cut out at once."""
         return 2 * len(self) * self.length * self.tokens.itemsize
-
-    def __getstate__(self) -> dict[str, Any]:
-        on_disk = isinstance(self.tokens, np.memmap)
-        return self.__dict__ | ({"tokens": Path(self.tokens.filename)} if on_disk else {})
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        tokens = state["tokens"]
-        self.__dict__.update(state)
-        if isinstance(tokens, Path):
-            self.__dict__["tokens"] = np.load(tokens, mmap_mode="r")
 
 
 def lay_out(

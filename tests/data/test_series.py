@@ -74,19 +74,19 @@ def test_a_step_of_months_is_even(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "has no column 'day'; it has none"),
+        ("", "cannot be read as a table: Empty CSV file"),
         ("day,up\n2020-01-01,1\n", "has no column 'down'; it has day, up"),
-        ("day,up,down\n2020-01-01,1,?2\n", r"a\.csv:2: column down holds '\?2', which is no number"),
-        ("day,up,down\nMonday,1,2\n", r"a\.csv:2: column day holds 'Monday'; times are written as"),
-        ("day,up,down\n,1,2\n", r"a\.csv:2: column day holds ''"),
-        ("day,up,down\nnow,1,2\n", r"a\.csv:2: column day holds 'now'"),
-        ("day,up,down\n2020-13-01,1,2\n", r"a\.csv:2: column day holds '2020-13-01'"),
-        ("day,up,down\n2020-01-01T00:00Z,1,2\n", "column day holds '2020-01-01T00:00Z'"),
+        ("day,up,down\n2020-01-01,1,?2\n", r"column down of .*a\.csv holds '\?2' in row 1, which is no number"),
+        ("day,up,down\nMonday,1,2\n", r"column day of .*a\.csv holds 'Monday' in row 1; times are written as"),
+        ("day,up,down\n,1,2\n", r"column day of .* holds None in row 1"),
+        ("day,up,down\nnow,1,2\n", r"column day of .* holds 'now' in row 1"),
+        ("day,up,down\n2020-13-01,1,2\n", r"column day of .* holds '2020-13-01' in row 1"),
+        ("day,up,down\n2020-01-01T00:00Z,1,2\n", "column day of .* holds '2020-01-01T00:00Z' in row 1"),
         ("day,up,down\n2020-01-01,1,2\n", "has 1 rows with all values; a window takes 7"),
         ("day,up,down\n" + "2020-01-01,1,2\n" * 9, r"several rows for 2020-01-01 \(8 such\)"),
         ("day,up,down\n" + "".join(f"{day},1,2\n" for day in DAYS[:8]), "none would be in the test split"),
         ("day,up,down\n" + "".join(f"{day},1,2\n" for day in DAYS[:12]), "the validation split is empty"),
-        ("\xff".encode("latin1"), "cannot be read as CSV"),
+        ("\xff".encode("latin1"), "cannot be read as a table: .*; save it as UTF-8"),
     ],
 )
 def test_files_that_hold_no_series_are_refused(text, message, tmp_path):
@@ -109,7 +109,7 @@ def test_windows_that_make_no_sense_are_refused(change, message):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(jaxflow.UserError, match=r"no file at .*no\.csv; data\.path"):
+    with pytest.raises(jaxflow.UserError, match=r"no table at .*no\.csv; name a \.csv"):
         series(str(tmp_path / "no.csv")).load()
 
 

@@ -264,7 +264,7 @@ def test_folders_without_texts_and_splits_that_do_not_fit_are_refused(make, tmp_
     monkeypatch.setenv("JAXFLOW_CACHE_DIR", str(tmp_path / "file"))
     path = make("file")
     assert Text(path, length=16).load().splits.keys() == {"train", "validation", "test"}
-    with pytest.raises(UserError, match=r"data\.in_memory=False keeps tokens in .*, which cannot be written"):
+    with pytest.raises(UserError, match=r"data\.in_memory=False keeps what it reads in .*, which cannot be written"):
         Text(path, length=16, in_memory=False).load()
 
 
