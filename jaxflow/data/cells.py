@@ -1,6 +1,8 @@
 """Cells of a table, read as what their column holds: numbers, dates or categories."""
 
+from collections import Counter
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -27,20 +29,24 @@ def kind_of(name: str, values: np.ndarray, rows: np.ndarray) -> Kind:
     Raises:
       UserError: most values are numbers, or dates, and others are not.
     """
-    there = [row for row in rows if values[row] is not None]
-    known = [values[row] for row in there]
-    if not known:
+    there = rows[values[rows] != None]  # noqa: E711  (of each element)
+    known = values[there]
+    if len(known) == 0:
         return "empty"
+    if _plain_numbers(known) is not None:
+        return "number"
+    counts = Counter(known)
     for kind, reads in (("number", _number), ("date", _date)):
-        read = [_attempt(reads, value) is not None for value in known]
-        if all(read):
+        wrong = {value for value in counts if _attempt(reads, value) is None}
+        if not wrong:
             return kind
-        if sum(read) > MOSTLY * len(known):
-            wrong = read.index(False)
+        others = sum(counts[value] for value in wrong)
+        if len(known) - others > MOSTLY * len(known):
+            first = next(place for place, value in enumerate(known) if value in wrong)
             raise UserError(
-                f"column {name} holds {sum(read)} {kind}s and {len(known) - sum(read)} other values, first "
-                f"{known[wrong]!r} in row {there[wrong] + 1}; correct them, name them in data.missing, or list the "
-                "column in data.columns or data.drop"
+                f"column {name} holds {len(known) - others} {kind}s and {others} other values, first {known[first]!r} "
+                f"in row {there[first] + 1}; correct them, name them in data.missing, or list the column in "
+                "data.columns or data.drop"
             )
     return "category"
 
@@ -63,22 +69,30 @@ def parse(name: str, values: np.ndarray, kind: Kind, form: str = "", first: int 
     """
     if kind not in ("number", "date"):
         return np.array([None if value is None else str(value) for value in values], object)
-    parsed = np.full(len(values), np.nan if kind == "number" else np.datetime64("NaT", "s"), _DTYPES[kind])
-    for row, value in enumerate(values):
-        if value is None:
-            continue
-        read = _attempt(_number, value) if kind == "number" else _attempt(_date, value, form)
-        if read is None:
+    if kind == "number" and (plain := _plain_numbers(values)) is not None:
+        parsed = plain
+    else:
+        reads, nothing = {"number": (_number, np.nan), "date": (partial(_date, form=form), np.datetime64("NaT", "s"))}[
+            kind
+        ]
+        meanings = {value: _attempt(reads, value) for value in set(values)} | {None: nothing}
+        if None in (read := [meanings[value] for value in values]):
+            row = read.index(None)
             raise UserError(
-                f"column {name} holds {kind}s, but {value!r} in row {first + row + 1}; correct it, or leave it empty"
+                f"column {name} holds {kind}s, but {values[row]!r} in row {first + row + 1}; correct it, or leave it "
+                "empty"
             )
-        parsed[row] = read
-    if kind == "number":
-        parsed[np.isinf(parsed)] = np.nan
-    return parsed
+        parsed = np.array(read)
+    return np.where(np.isinf(parsed), np.nan, parsed) if kind == "number" else parsed
 
 
-_DTYPES = {"number": np.float64, "date": "datetime64[s]"}
+def _plain_numbers(values: np.ndarray) -> np.ndarray | None:
+    """Reads (rows,) objects at once, NaN where missing; None where one of them is no number, or not written plainly."""
+    try:
+        numbers = values.astype(np.float64)  # by float(), one after the other
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return None if "_" in " ".join([value for value in values if isinstance(value, str)]) else numbers
 
 
 def _attempt(read: Any, *arguments: Any) -> Any:

@@ -146,6 +146,8 @@ def _objects(chunk: Any) -> Any:
     """Makes objects of a piece of a column; equal texts are one object, since most columns of text repeat a few."""
     import pyarrow
 
+    if pyarrow.types.is_nested(chunk.type):
+        return [None if value is None else str(value) for value in chunk.to_pylist()]
     if not pyarrow.types.is_string(chunk.type):
         return chunk.to_pylist()
     coded = chunk.dictionary_encode()

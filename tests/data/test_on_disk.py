@@ -17,7 +17,7 @@ from jaxflow.data import table_files
 from jaxflow.data.on_disk import StoredSplit
 from jaxflow.data.series_split import SeriesSplit
 from jaxflow.training.digests import digests
-from jaxflow.training.setup import read_trained, resume, set_up
+from jaxflow.training.setup import read_trained
 from tests.conftest import assert_same_splits
 
 COUNT = 150
