@@ -139,12 +139,15 @@ class Dataset:
         empty if none.
       encoding: what the source fitted to the training split to make inputs of what lies on disk, as JSON holds it; None
         where it fitted nothing. It travels with the state, so that new data becomes inputs in the same way.
+      groups: by split, the name of each example's group, of which none should lie in two splits; empty where there are
+        no groups.
     """
 
     splits: Mapping[str, Split]
     schema: Schema
     left_out: Mapping[str, int] = field(default_factory=dict)
     encoding: Mapping[str, Any] | None = None
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def checked(dataset: Dataset) -> Dataset:

@@ -11,6 +11,7 @@ from jaxflow.data.describe import Sample, class_counts, parts
 from jaxflow.data.describe_tokens import bags, goes_on
 from jaxflow.data.duplicates import across_splits, exact_groups, near_pairs, thumbnails
 from jaxflow.data.finding import SHOWN, Finding
+from jaxflow.data.folder_assign import torn_groups
 from jaxflow.data.odd_inputs import odd_inputs
 from jaxflow.data.waveforms import pictures
 
@@ -27,7 +28,7 @@ def look(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
     Returns:
       Findings, the gravest first.
     """
-    findings = [*_doubles(dataset), *_balance(dataset), *_suspects(dataset, samples["train"])]
+    findings = [*_doubles(dataset), *_torn(dataset), *_balance(dataset), *_suspects(dataset, samples["train"])]
     findings += odd_inputs(dataset, samples)
     return sorted(findings, key=lambda finding: WEIGHTS.index(finding.weight))
 
@@ -95,6 +96,18 @@ def _doubles(dataset: Dataset) -> list[Finding]:
                         "look whether they are needed", named([pair for pair in near if pair not in crossing]))
             )  # fmt: skip
     return findings
+
+
+def _torn(dataset: Dataset) -> list[Finding]:
+    """Looks for groups, such as a speaker's recordings, that lie in several splits."""
+    torn = torn_groups(dataset.groups)
+    if not torn:
+        return []
+    return [
+        Finding("leak", f"{len(torn)} groups lie in more than one split",
+                "what is tested was as good as trained on: move each group into the folder of one split, or leave "
+                "these folders out and have groups held out", tuple(torn[:SHOWN]))
+    ]  # fmt: skip
 
 
 def _balance(dataset: Dataset) -> list[Finding]:

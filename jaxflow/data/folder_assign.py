@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,20 +23,23 @@ def check_group(pattern: str | None) -> None:
         raise UserError(f"data.group {pattern!r} has no (...) around what names a group; for example '_(.+)_'")
 
 
-def groups_of(ids: Sequence[str], pattern: str, folder: Path) -> list[str]:
+def groups_of(ids: Sequence[str], pattern: str | None, folder: Path) -> list[str] | None:
     """Finds the group of each file.
 
     Args:
       ids: paths of the files, below the folder.
-      pattern: regular expression; it is looked for in each path, and its first group is the name.
+      pattern: regular expression; it is looked for in each path, and its first group is the name. None where there are
+        no groups.
       folder: for messages.
 
     Returns:
-      The names.
+      The names; None where there are no groups.
 
     Raises:
       UserError: a path does not hold it.
     """
+    if pattern is None:
+        return None
     found = [re.search(pattern, id_) for id_ in ids]
     wrong = [id_ for id_, match in zip(ids, found) if match is None or match[1] is None]
     if wrong:
@@ -47,7 +50,7 @@ def groups_of(ids: Sequence[str], pattern: str, folder: Path) -> list[str]:
     groups = [match[1] for match in found]
     counts = Counter(groups)
     most = ", ".join(f"{name} {count}" for name, count in counts.most_common(10))
-    say(f"{len(counts)} groups stay on one side each ({most}{', ...' if len(counts) > 10 else ''})")
+    say(f"{len(counts)} groups ({most}{', ...' if len(counts) > 10 else ''})")
     return groups
 
 
@@ -57,7 +60,7 @@ def assign(
     official: Sequence[str | None],
     folder: Path,
     classes: np.ndarray | None = None,
-    group: str | None = None,
+    groups: Sequence[str] | None = None,
 ) -> dict[str, np.ndarray]:
     """Divides files. The folder's own splits are kept, and HoldOut takes out of train what is missing.
 
@@ -67,7 +70,8 @@ def assign(
       official: the folder's own split of each; None where it has none.
       folder: for messages.
       classes: (files,) integer labels, for stratified splits.
-      group: regular expression whose first group names what stays on one side; None where each file is its own.
+      groups: name of each file's group, which stays on one side; None where each file is its own. The folder's own
+        splits are kept even so, which is said where they tear groups apart.
 
     Returns:
       (examples,) indices of each split.
@@ -79,7 +83,6 @@ def assign(
     def some(values: Sequence | None, chosen: np.ndarray) -> Sequence | None:
         return None if values is None else [values[index] for index in chosen]
 
-    groups = None if group is None else groups_of(ids, group, folder)
     own = {}
     for name in ("train", "validation", "test"):
         chosen = np.flatnonzero([file == name for file in official])
@@ -91,7 +94,21 @@ def assign(
             f"data.split is {type(split).__name__}, but {folder} is split by its folders "
             f"({', '.join(own)}); name the folder below it, or use HoldOut"
         )
+    torn = torn_groups(in_parts(groups, own))
+    if torn:
+        say(f"{len(torn)} groups lie in more than one of the splits of {folder}, the first {torn[0]!r}: a leak")
     missing = dataclasses.replace(split, **{name: 0.0 for name in own if name != "train"})
     train = own["train"]
     within = Examples(some(ids, train), some(groups, train), None if classes is None else classes[train])
     return own | {name: train[chosen] for name, chosen in missing.assign(within).items()}
+
+
+def in_parts(groups: Sequence[str] | None, parts: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
+    """Names the groups of each split's examples; {} where there are none."""
+    return {} if groups is None else {name: [groups[index] for index in chosen] for name, chosen in parts.items()}
+
+
+def torn_groups(groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Finds groups that lie in more than one split: what is tested on them was trained on."""
+    counts = Counter(name for of_split in groups.values() for name in set(of_split))
+    return sorted(name for name, count in counts.items() if count > 1)

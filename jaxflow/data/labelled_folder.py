@@ -14,7 +14,7 @@ from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, c
 from jaxflow.data.equal_files import equals, left, stat_digest
 from jaxflow.data.file_split import FileSplit, gather
 from jaxflow.data.files import KINDS, read_files
-from jaxflow.data.folder_assign import assign
+from jaxflow.data.folder_assign import assign, groups_of, in_parts
 from jaxflow.data.folder_layout import find_labelled
 from jaxflow.data.records import allow
 from jaxflow.errors import UserError
@@ -65,11 +65,12 @@ def load_labelled(source: Any, feature: Feature) -> Dataset:
     good = [found[number] for number in arrays["numbers"]]
     targets = np.array([number_of[file.label] for file in good], np.int32)
     ids = [file.path for file in good]
-    parts = assign(source.split, ids, [file.split for file in good], folder, targets, source.group)
+    groups = groups_of(ids, source.group, folder)
+    parts = assign(source.split, ids, [file.split for file in good], folder, targets, groups)
     check_classes(folder, kind.plural, names, targets, parts["train"])
     splits = take_parts(folder, feature, arrays.get("inputs"), ids, targets, parts)
-    left_out = count_left_out(found, good, doubles)
-    return checked(Dataset(splits, Schema(feature, Target("class", names)), left_out))
+    schema, left_out = Schema(feature, Target("class", names)), count_left_out(found, good, doubles)
+    return checked(Dataset(splits, schema, left_out, groups=in_parts(groups, parts)))
 
 
 def take_parts(

@@ -13,7 +13,7 @@ from jaxflow.data.dataset import VOID, Dataset, Feature, Schema, Target, checked
 from jaxflow.data.equal_files import equals, left
 from jaxflow.data.file_split import gather
 from jaxflow.data.files import KINDS, Kind, find_files, read_files, read_masks
-from jaxflow.data.folder_assign import assign
+from jaxflow.data.folder_assign import assign, groups_of, in_parts
 from jaxflow.data.folder_layout import OFFICIAL
 from jaxflow.data.labelled_folder import check_there, count_left_out, key_of, say_left_out, take_parts
 from jaxflow.errors import UserError
@@ -67,7 +67,8 @@ def load_masked(source: Any, inputs: str, feature: Feature) -> Dataset:
     say_left_out(arrays["bad"], source.max_corrupt, kind.plural)
     good = [found[number] for number in arrays["numbers"]]
     ids = [pair.input for pair in good]
-    assigned = assign(source.split, ids, [pair.split for pair in good], folder, group=source.group)
+    groups = groups_of(ids, source.group, folder)
+    assigned = assign(source.split, ids, [pair.split for pair in good], folder, groups=groups)
     values = np.unique(arrays["masks"][assigned["train"]])
     values = values[(values >= 0) & (values != (VOID if void is None else void))]
     target = Target("class", _names(folder, names, values), places)
@@ -76,7 +77,8 @@ def load_masked(source: Any, inputs: str, feature: Feature) -> Dataset:
     targets = _numbered(folder, good, arrays["masks"], values, void).astype(target.dtype)
     say(f"{folder}: {len(good)} {kind.plural} with masks of {len(target.names)} classes")
     splits = take_parts(folder, feature, arrays.get("inputs"), ids, targets, assigned)
-    return checked(Dataset(splits, Schema(feature, target), count_left_out(found, good, doubles)))
+    left_out = count_left_out(found, good, doubles)
+    return checked(Dataset(splits, Schema(feature, target), left_out, groups=in_parts(groups, assigned)))
 
 
 def check_masks(source: Any) -> None:

@@ -14,6 +14,8 @@ from jaxflow import HoldOut, ImageFolder, KFold, UserError
 from jaxflow.console import console
 from jaxflow.data import file_split, labelled_folder
 from jaxflow.data.dataset import Feature
+from jaxflow.data.describe import take_sample
+from jaxflow.data.findings import look
 from jaxflow.data.images import read_image
 from jaxflow.experiment import from_json, to_json
 from tests.conftest import ROOT, assert_same_splits
@@ -353,6 +355,20 @@ def test_images_of_one_group_stay_on_one_side(make):
         load(root, group="(scene8)")
     with pytest.raises(UserError, match="has no"):
         load(root, group="scene")
+
+
+def test_groups_that_the_folders_own_splits_tear_apart_are_found(make, said):
+    scenes = {"train": range(6), "test": range(5, 8)}
+    places = [(split, label, scene) for split in scenes for label in ("cat", "dog") for scene in scenes[split]]
+    root = make(*[f"{split}/{label}/scene{scene}_{i}{split}.png" for split, label, scene in places for i in range(4)])
+    dataset = load(root, group="(scene[0-9])", split=HoldOut(0.3, 0.3))
+    assert "1 groups lie in more than one of the splits" in said()
+    samples = {name: take_sample(split) for name, split in dataset.splits.items()}
+    leaks = [finding for finding in look(dataset, samples) if "groups" in finding.what]
+    assert [(finding.weight, finding.ids) for finding in leaks] == [("leak", ("scene5",))]
+    # Validation is taken out of train, where groups are held together.
+    assert not set(dataset.groups["train"]) & set(dataset.groups["validation"])
+    assert load(root, split=HoldOut(0.3, 0.3)).groups == {}
 
 
 def test_equal_files_are_one_example(make):

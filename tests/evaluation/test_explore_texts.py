@@ -3,15 +3,16 @@
 import json
 
 import numpy as np
+from PIL import Image
 
 import jaxflow
 from jaxflow.data.describe_tokens import bags, count_tokens, lengths
 from tests.data.test_labelled_text import examples, write
 
 
-def explore(data, problem, folder):
+def explore(data, problem, folder, **fields):
     model = jaxflow.BagOfTokens() if isinstance(problem, jaxflow.Classification) else jaxflow.CausalCNN()
-    run = jaxflow.Experiment(data=data, model=model, problem=problem, optimizer=jaxflow.Adam())
+    run = jaxflow.Experiment(data=data, model=model, problem=problem, optimizer=jaxflow.Adam(), **fields)
     return jaxflow.explore(run, folder)
 
 
@@ -43,6 +44,19 @@ def test_labelled_texts_are_described_by_class(tmp_path):
     assert {text["class"] for text in described["texts"]} <= {"good", "bad"}
     page = (tmp_path / "run" / "report" / "data.html").read_text()
     assert page.count("data:image/png;base64,") == 3  # classes, tokens, lengths
+
+
+def test_what_token_dropout_changes_is_marked(tmp_path):
+    data = jaxflow.LabelledText(write(tmp_path, "jsonl", examples(60)), length=20)
+    marked = []
+    for probability in (0.0, 0.3, 1.0):
+        folder = tmp_path / str(probability)
+        explore(data, jaxflow.Classification(), folder, augment=(jaxflow.TokenDropout(probability),))
+        pixels = np.asarray(Image.open(folder / "report" / "data_augment.png").convert("RGB")).astype(int)
+        marked.append(np.mean(np.abs(pixels - (255, 127, 14)).sum(-1) < 10))
+        assert "Augmentations, each by itself" in (folder / "report" / "data.html").read_text()
+    assert marked[0] == 0
+    assert 0 < marked[1] < 0.6 * marked[2]
 
 
 def test_the_same_text_in_two_splits_is_a_leak(tmp_path):

@@ -74,6 +74,9 @@ def _audio(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augme
 def _texts(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Drawn:
     drawn = [("The most frequent tokens of the training split", folder / "data_tokens.png")]
     text_figures.frequent_tokens(dataset, samples, drawn[-1][1])
+    if rows:
+        drawn.append(("Augmentations, each by itself", folder / "data_augment.png"))
+        text_figures.before_and_after(dataset, [(row.name, row.inputs) for row in rows], drawn[-1][1])
     if len(np.unique(lengths(samples["train"].inputs))) > 2:  # windows are whole, but for the last
         drawn.append(("Tokens of an example", folder / "data_lengths.png"))
         text_figures.text_lengths(samples, drawn[-1][1])

@@ -1,17 +1,23 @@
 """Figures of texts: which tokens there are, how long texts are, and where in a window the next token is known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.describe import Sample
 from jaxflow.data.describe_tokens import count_tokens, lengths, token_names
+from jaxflow.data.tokens import END
 from jaxflow.evaluation.report.figures import save
 
 MOST_TOKENS = 40
+# Letters that fit beside each other.
+MOST_SHOWN = 160
+# Of what an augmentation leaves and what it changes.
+MARKED = ListedColormap(["white", "tab:orange"])
 
 
 def frequent_tokens(dataset: Dataset, samples: Mapping[str, Sample], path: Path) -> None:
@@ -30,11 +36,35 @@ def frequent_tokens(dataset: Dataset, samples: Mapping[str, Sample], path: Path)
     for number, (split, count) in enumerate(counts.items()):
         shares = count[shown] / max(count.sum(), 1)
         axes.bar(np.arange(len(shown)) + number * width, shares, width, label=split)
-    labels = [repr(names[token])[1:-1].replace("$", r"\$").replace(" ", "␣") for token in shown]
+    labels = [_label(names[token]) for token in shown]
     turned = 90 if max(map(len, labels)) > 3 else 0
     axes.set_xticks(np.arange(len(shown)) + 0.4 - width / 2, labels, rotation=turned, fontsize=8)
     axes.set_ylabel("share of the split's tokens")
     axes.legend(fontsize=8)
+    save(figure, path)
+
+
+def before_and_after(dataset: Dataset, rows: Sequence[tuple[str, np.ndarray]], path: Path) -> None:
+    """Draws the first tokens of a few texts as they are and after each augmentation, which marks what it changes.
+
+    Args:
+      dataset: says what tokens are called.
+      rows: a name and (examples, time) tokens each, the first those of the texts as they are.
+      path: PNG file to write.
+    """
+    names, (_, before) = token_names(dataset), rows[0]
+    labels = [[_label(names[token]) for token in text[:MOST_SHOWN]] for text in before]
+    across = max(MOST_SHOWN // max(4, *(len(label) for line in labels for label in line)), 8)  # as many as can be read
+    figure = Figure(figsize=(9.5, 0.3 * len(rows) * (len(before) + 1.5)), layout="constrained")
+    for axes, (name, tokens) in zip(figure.subplots(len(rows), squeeze=False)[:, 0], rows):
+        shown = tokens[:, :across]
+        axes.imshow(shown != before[:, :across], cmap=MARKED, vmin=0, vmax=1, aspect="auto")
+        for place in np.ndindex(shown.shape):
+            label = "" if shown[place] == END else _label(names[shown[place]])
+            axes.text(*place[::-1], label, ha="center", va="center", fontsize=7)
+        axes.set_title(name, fontsize=9, loc="left")
+        axes.set_xticks([])
+        axes.set_yticks([])
     save(figure, path)
 
 
@@ -54,6 +84,11 @@ def text_lengths(samples: Mapping[str, Sample], path: Path) -> None:
     axes.set_yticks([])
     axes.legend(fontsize=8)
     save(figure, path)
+
+
+def _label(name: str) -> str:
+    """Writes a token so that it can be seen."""
+    return repr(name)[1:-1].replace("$", r"\$").replace(" ", "␣")
 
 
 def accuracy_by_place(targets: np.ndarray, predictions: np.ndarray, path: Path) -> None:
