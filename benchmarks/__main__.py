@@ -64,10 +64,15 @@ def reading(python: str | None) -> dict[str, list[Contender]]:
         "jaxflow from TFDS": "jaxflow tfds 0",
         "jaxflow from TFDS, 2 workers": "jaxflow tfds 2",
     }
-    peers = {"torchvision": "torch 0", "torchvision, 2 workers": "torch 2", "tf.data": "tf.data"} if python else {}
+    peers = {
+        "torchvision": "torch 0",
+        "torchvision, 2 workers": "torch 2",
+        "tf.data": "tf.data antialiased",
+        "tf.data, not antialiased": "tf.data",
+    }
     return {
         "input from JPEG files": [Contender(name, "files", (who, folder)) for name, who in ours.items()]
-        + [Contender(name, "files", (who, folder), python) for name, who in peers.items()]
+        + [Contender(name, "files", (who, folder), python) for name, who in peers.items() if python]
     }
 
 

@@ -79,7 +79,8 @@ else:
     def start():
         def read(path):
             image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
-            return tf.image.resize(image, (SIDE, SIDE)) / 255.0, tf.strings.split(path, "/")[-2] == "odd"
+            resized = tf.image.resize(image, (SIDE, SIDE), antialias=WHO == "tf.data antialiased")
+            return resized / 255.0, tf.strings.split(path, "/")[-2] == "odd"
 
         data = tf.data.Dataset.list_files(f"{FOLDER}/jpeg/*/*.jpg").repeat()
         # Two batches ahead, as torch's: more would be made while others have their turn.

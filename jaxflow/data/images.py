@@ -50,7 +50,8 @@ def read_image(path: Path, feature: Feature) -> np.ndarray:
       UserError: the file holds no image, only part of one, or one far too large; or its size differs from the
         feature's, which does not resize.
     """
-    return _fit(_taken(path, lambda: _open(path, feature)), feature, str(path))
+    # Read at once: Pillow would ask for a few bytes at a time.
+    return _fit(_taken(path, lambda: _open(io.BytesIO(path.read_bytes()), feature)), feature, str(path))
 
 
 def decode_image(content: bytes, feature: Feature) -> np.ndarray:
@@ -121,7 +122,7 @@ def _taken(path: Path, take: Callable[[], T]) -> T:
         raise UserError(f"{path} cannot be read as an image: {_why(path, error)}") from error
 
 
-def _open(file: Path | BinaryIO, feature: Feature) -> Image.Image:
+def _open(file: BinaryIO, feature: Feature) -> Image.Image:
     with Image.open(file) as opened:
         orientation = _orientation(opened)
         if feature.resize != "none":
