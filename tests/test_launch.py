@@ -21,6 +21,12 @@ PHOTOS = str(ROOT / "experiments" / "dogs_vs_cats.py")
 TINY = ("--epochs=0.05", "--batch_size=32")  # two steps
 
 
+@pytest.fixture(autouse=True)
+def one_cache(private_folders, tmp_path_factory, monkeypatch):
+    """What one launch decodes and compiles serves the next."""
+    monkeypatch.setenv("JAXFLOW_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "launched"))
+
+
 def test_train_evaluate_predict_and_replay(tmp_path):
     done = launch("--config", DIGITS, "--workdir", "run", "--epochs=2", "--log_steps=10", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -1,11 +1,10 @@
 """Volume files as arrays of one shape, made the same way in training, evaluation and prediction."""
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from jaxflow.data.array_files import read_array
 from jaxflow.data.dataset import VOID, Feature
 from jaxflow.errors import UserError
 
@@ -64,17 +63,7 @@ def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
 
 def _read(path: Path) -> np.ndarray:
     if not path.name.lower().endswith((".nii", ".nii.gz")):
-        try:
-            loaded = np.load(path, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded
-            with loaded:
-                names = list(loaded)
-                if len(names) != 1:
-                    raise UserError(f"{path} holds the arrays {', '.join(names) or 'none'}; it takes one volume")
-                return loaded[names[0]]
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise UserError(f"{path} cannot be read as a NumPy array: {error or type(error).__name__}") from error
+        return read_array(path)
     try:
         import nibabel
     except ImportError as error:

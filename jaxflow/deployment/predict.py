@@ -1,6 +1,5 @@
 """Predictions for new data, raw as it comes."""
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from jaxflow.console import track
+from jaxflow.data.array_files import read_array
 from jaxflow.data.dataset import ArraySplit, Feature
 from jaxflow.data.files import KINDS, find_files, none_found, read_files
 from jaxflow.data.labelled_text import encode_texts
@@ -97,7 +97,7 @@ def read_inputs(
     if not source.exists():
         raise UserError(f"--input {source} does not exist")
     if source.suffix in (".npy", ".npz"):
-        inputs = _read_array(source)
+        inputs = read_array(source, "inputs")
         if inputs.shape == feature.shape:
             inputs = inputs[None]
         if inputs.shape[1:] != feature.shape or len(inputs) == 0:
@@ -153,19 +153,6 @@ def _submission(ids: Sequence[str], probabilities: np.ndarray) -> dict[str, list
     numbers = all(name.isdecimal() for name in label_of)
     names = sorted(label_of, key=int if numbers else None)
     return {"id": names, "label": [label_of[name] for name in names]}
-
-
-def _read_array(path: Path) -> np.ndarray:
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        names = list(loaded)
-        if len(names) != 1 and "inputs" not in names:
-            raise UserError(f"{path} holds the arrays {', '.join(names)}; name the one to predict 'inputs'")
-        return loaded["inputs" if "inputs" in names else names[0]]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be read as a NumPy array: {error}") from error
 
 
 def _shape(feature: Feature) -> str:

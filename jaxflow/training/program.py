@@ -25,7 +25,8 @@ from jaxflow.training.feed import Feed
 from jaxflow.training.optimizers import make_optimizer
 from jaxflow.training.parallel import Layout, join_halves, make_layout, spread, spread_steps
 from jaxflow.training.state import TrainState, init_state
-from jaxflow.training.steps import Sums, make_eval_step, make_predict_step, make_sums, make_update
+from jaxflow.training.steps import make_eval_step, make_predict_step, make_update
+from jaxflow.training.sums import Sums, make_sums
 from jaxflow.training.views import as_it_is
 
 # Inputs and outputs of an evaluation's batch, in numbers: what an encoder keeps of them may be a hundred times as much.

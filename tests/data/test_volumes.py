@@ -83,7 +83,7 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path):
     (tmp_path / "short.nii").write_bytes(whole[: len(whole) // 2])
     refused("cannot be read as NIfTI", tmp_path / "short.nii")
     np.savez(tmp_path / "many.npz", a=volume(), b=volume())
-    refused("holds the arrays a, b; it takes one volume", tmp_path / "many.npz")
+    refused("holds the arrays a, b; it takes one", tmp_path / "many.npz")
     scan = write(tmp_path / "scan.npy", volume())
     refused(r"has the shape \(6, 5, 4\)", scan, write(tmp_path / "m.npy", volume(shape=(6, 5, 4))))
     refused("holds other numbers than those of classes", scan, write(tmp_path / "m.npy", volume() + 0.5))

@@ -6,7 +6,7 @@ import pytest
 
 import jaxflow
 from jaxflow.training import augment
-from jaxflow.training.steps import make_sums
+from jaxflow.training.sums import make_sums
 
 KEY = jax.random.key(0)
 IMAGES = jnp.asarray(np.random.RandomState(0).rand(64, 6, 8, 3), jnp.float32)

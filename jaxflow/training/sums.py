@@ -1,0 +1,136 @@
+"""Gradients and metrics of a batch, summed over its tiles and the devices, with nothing divided yet."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxflow.models.layers import CONSTANTS
+from jaxflow.training.state import TrainState
+
+Batch = dict[str, Any]
+Metrics = dict[str, Any]
+
+
+@flax.struct.dataclass
+class Sums:
+    """What tiles and devices add up to make a step: sums over examples, nothing divided yet.
+
+    Attributes:
+      gradient: of the weighted sum of losses, like the parameters.
+      model_state: new values of the collections that change, each times its tile's weight.
+      metrics: of the examples.
+      weight: scalar float32, sum of the weights of the examples, or of their places.
+    """
+
+    gradient: Any
+    model_state: Any
+    metrics: Metrics
+    weight: jax.Array
+
+
+def make_sums(
+    model: nn.Module,
+    problem: Any,
+    *,
+    augment_raw: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
+    transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
+    augment: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
+    microbatch: int | None = None,
+    axis: str | None = None,
+) -> Callable[[TrainState, Batch], Sums]:
+    """Makes the first half of a training step: gradients and metrics of a batch, summed over tiles and devices.
+
+    The loss is the weighted mean over the global batch: gradients of weighted sums are added up and divided once, so it
+    stays right where weights differ. Each tile has its own random key and its own batch statistics, and new statistics
+    are the tiles' weighted mean, so the numbers do not depend on how tiles spread over devices.
+
+    Args:
+      model: Linen module called as model(inputs, train).
+      problem: gives losses and metrics.
+      augment_raw: random change of a batch as it comes.
+      transform: preprocessing of the inputs.
+      augment: random change of a transformed batch.
+      microbatch: rows of a tile; None makes the device's whole share one tile.
+      axis: name of the device axis that the step is mapped over, None on one device.
+
+    Returns:
+      (state, batch) -> sums, the same on all devices.
+    """
+
+    def tile_sums(state: TrainState, key: jax.Array, batch: Batch) -> Sums:
+        augment_key, dropout_key = jax.random.split(key)
+        batch = augment_raw(augment_key, batch)
+        batch = augment(augment_key, batch | {"inputs": transform(batch["inputs"])})
+        weights = weights_of(batch)
+
+        def weighted_loss(params: Any) -> tuple[jax.Array, Any]:
+            outputs, model_state = model.apply(
+                {"params": params, **state.model_state},
+                batch["inputs"],
+                train=True,
+                rngs={"dropout": dropout_key},
+                mutable=[name for name in state.model_state if name != CONSTANTS],
+            )
+            losses = _mixed_losses(problem, outputs, batch)
+            return (losses * weights).sum(), (outputs, losses, model_state)
+
+        gradient, (outputs, losses, model_state) = jax.grad(weighted_loss, has_aux=True)(state.params)
+        weight = weights.sum()
+        scaled = jax.tree.map(lambda leaf: leaf * weight, model_state)
+        return Sums(gradient, scaled, problem.metrics(outputs, batch["targets"], losses, weights), weight)
+
+    def sums_of(state: TrainState, batch: Batch) -> Sums:
+        rows = batch["targets"].shape[0]
+        tiles = rows // (microbatch or rows)
+        first = lax.axis_index(axis) * tiles if axis else 0
+        key = jax.random.fold_in(state.key, state.step)
+
+        def one(tile: jax.Array, part: Batch) -> Sums:
+            return tile_sums(state, jax.random.fold_in(key, first + tile), part)
+
+        if tiles == 1:
+            sums = one(jnp.int32(0), batch)
+        else:
+            # (batch, ...) -> (tile, row, ...)
+            parts = jax.tree.map(lambda leaf: leaf.reshape(tiles, rows // tiles, *leaf.shape[1:]), batch)
+            zeros = jax.tree.map(
+                lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
+                jax.eval_shape(one, jnp.int32(0), jax.tree.map(lambda leaf: leaf[0], parts)),
+            )
+            sums, _ = lax.scan(
+                lambda total, tile: (jax.tree.map(jnp.add, total, one(*tile)), None),
+                zeros,
+                (jnp.arange(tiles), parts),
+            )
+        return lax.psum(sums, axis) if axis else sums
+
+    return sums_of
+
+
+def weights_of(batch: Batch) -> jax.Array:
+    """Says how much each loss of a batch counts.
+
+    Args:
+      batch: "targets" and, where some rows are padding, "weights".
+
+    Returns:
+      (batch,) float32, or where each place has a class of its own (batch, *places), 0 at void ones.
+    """
+    targets = batch["targets"]
+    weights = batch.get("weights", jnp.ones(targets.shape[0], jnp.float32))
+    if targets.ndim == 1 or not jnp.issubdtype(targets.dtype, jnp.integer):
+        return weights
+    return weights.reshape(-1, *(1,) * (targets.ndim - 1)) * (targets >= 0)
+
+
+def _mixed_losses(problem: Any, outputs: jax.Array, batch: Batch) -> jax.Array:
+    """Computes the losses of a batch whose inputs may be mixed with those of other examples ("other", "share")."""
+    losses = problem.losses(outputs, batch["targets"])
+    if "share" not in batch:
+        return losses
+    return batch["share"] * losses + (1 - batch["share"]) * problem.losses(outputs, batch["other"])
