@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from jaxflow.data.table_files import RawTable
 from jaxflow.errors import UserError
 
 Kind = Literal["number", "date", "category", "empty"]
@@ -15,12 +16,12 @@ BOOLEANS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
 MOSTLY = 0.9
 
 
-def kind_of(name: str, values: np.ndarray, rows: np.ndarray) -> Kind:
+def kind_of(table: RawTable, name: str, rows: np.ndarray) -> Kind:
     """Finds out what a column holds.
 
     Args:
-      name: the column's, for errors.
-      values: (rows,) objects, None where missing.
+      table: the table.
+      name: the column.
       rows: indices of those to look at; others cannot decide anything.
 
     Returns:
@@ -29,12 +30,12 @@ def kind_of(name: str, values: np.ndarray, rows: np.ndarray) -> Kind:
     Raises:
       UserError: most values are numbers, or dates, and others are not.
     """
-    there = rows[values[rows] != None]  # noqa: E711  (of each element)
-    known = values[there]
-    if len(known) == 0:
+    there = rows[~table.missing(name)[rows]]
+    if len(there) == 0:
         return "empty"
-    if _plain_numbers(known) is not None:
+    if table.numbers(name) is not None:
         return "number"
+    known = table[name][there]
     counts = Counter(known)
     for kind, reads in (("number", _number), ("date", _date)):
         wrong = {value for value in counts if _attempt(reads, value) is None}
@@ -51,12 +52,12 @@ def kind_of(name: str, values: np.ndarray, rows: np.ndarray) -> Kind:
     return "category"
 
 
-def parse(name: str, values: np.ndarray, kind: Kind, form: str = "", first: int = 0) -> np.ndarray:
-    """Reads a column's values as what it holds.
+def parse(table: RawTable, name: str, kind: Kind, form: str = "", first: int = 0) -> np.ndarray:
+    """Reads a column's cells as what it holds.
 
     Args:
-      name: the column's, for errors.
-      values: (rows,) objects, None where missing.
+      table: the table.
+      name: the column.
       kind: as `kind_of` gives it.
       form: of dates, as in datetime.strptime; empty for ISO 8601.
       first: the row of the first of them, for errors.
@@ -67,32 +68,25 @@ def parse(name: str, values: np.ndarray, kind: Kind, form: str = "", first: int 
     Raises:
       UserError: a value cannot be read so; it is named, and its row.
     """
+    if kind == "number" and (plain := table.numbers(name)) is not None:
+        return _finite(plain)
+    values = table[name]
     if kind not in ("number", "date"):
         return np.array([None if value is None else str(value) for value in values], object)
-    if kind == "number" and (plain := _plain_numbers(values)) is not None:
-        parsed = plain
-    else:
-        reads, nothing = {"number": (_number, np.nan), "date": (partial(_date, form=form), np.datetime64("NaT", "s"))}[
-            kind
-        ]
-        meanings = {value: _attempt(reads, value) for value in set(values)} | {None: nothing}
-        if None in (read := [meanings[value] for value in values]):
-            row = read.index(None)
-            raise UserError(
-                f"column {name} holds {kind}s, but {values[row]!r} in row {first + row + 1}; correct it, or leave it "
-                "empty"
-            )
-        parsed = np.array(read)
-    return np.where(np.isinf(parsed), np.nan, parsed) if kind == "number" else parsed
+    reads = _number if kind == "number" else partial(_date, form=form)
+    meanings = {value: _attempt(reads, value) for value in set(values) - {None}}
+    wrong = next((row for row, value in enumerate(values) if value is not None and meanings[value] is None), None)
+    if wrong is not None:
+        raise UserError(
+            f"column {name} holds {kind}s, but {values[wrong]!r} in row {first + wrong + 1}; correct it, or empty it"
+        )
+    meanings[None] = np.nan if kind == "number" else np.datetime64("NaT", "s")
+    parsed = np.array([meanings[value] for value in values])
+    return _finite(parsed) if kind == "number" else parsed
 
 
-def _plain_numbers(values: np.ndarray) -> np.ndarray | None:
-    """Reads (rows,) objects at once, NaN where missing; None where one of them is no number, or not written plainly."""
-    try:
-        numbers = values.astype(np.float64)  # by float(), one after the other
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return None if "_" in " ".join([value for value in values if isinstance(value, str)]) else numbers
+def _finite(numbers: np.ndarray) -> np.ndarray:
+    return np.where(np.isinf(numbers), np.nan, numbers)
 
 
 def _attempt(read: Any, *arguments: Any) -> Any:

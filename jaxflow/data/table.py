@@ -105,10 +105,10 @@ class Table:
         names = own_ids(self.id, raw) if self.id else row_ids(raw)
         kept, left_out = self._clean(raw)
         ids = [names[row] for row in kept]
-        targets, target = read_targets(self.target, self.task, raw[self.target], kept)
+        targets, target = read_targets(self.target, self.task, raw, kept)
         classes = targets if target.kind == "class" else None
         groups = None if self.group is None else [repr(value) for value in raw[self.group][kept]]
-        times = None if self.time is None else _times(self.time, raw[self.time], kept)
+        times = None if self.time is None else _times(self.time, raw, kept)
         parts = self.split.assign(Examples(ids, groups, classes, times))
         if self.outliers is not None:
             parts, outliers = self.outliers.drop(self._numbers(raw, kept, kept[parts["train"]]), parts)
@@ -140,7 +140,7 @@ class Table:
 
     def _clean(self, raw: RawTable) -> tuple[np.ndarray, dict[str, int]]:
         required, inputs = (self.target, *self.required), self._inputs(raw)
-        if all(value is None for value in raw[self.target]):
+        if raw.missing(self.target).all():
             raise UserError(f"every {self.target} in {self.path} is missing; name another target")
         kept, left_out = kept_rows(raw, required, inputs, self.most_missing, self.duplicates, self.id)
         if len(kept) == 0:
@@ -153,25 +153,24 @@ class Table:
         no_input = {self.target, self.id, self.group, self.time, *self.drop} - {spec.name for spec in self.columns}
         return [name for name in raw if name not in no_input]
 
-    def _kind(self, name: str, values: np.ndarray, train: np.ndarray) -> Kind:
+    def _kind(self, raw: RawTable, name: str, train: np.ndarray) -> Kind:
         """Says what a column holds: `columns` does, else the training rows."""
         kinds = {Number: "number", Category: "category", Date: "date"}
         own = [kinds[type(spec)] for spec in self.columns if spec.name == name]
-        return own[0] if own else kind_of(name, values, train)
+        return own[0] if own else kind_of(raw, name, train)
 
     def _numbers(self, raw: RawTable, kept: np.ndarray, train: np.ndarray) -> dict[str, np.ndarray]:
         """Reads the columns that are looked through for outliers."""
-        numeric = (name for name in self._inputs(raw) if self._kind(name, raw[name], train) == "number")
-        return {name: parse(name, raw[name], "number")[kept] for name in self.outliers.columns or numeric}
+        numeric = (name for name in self._inputs(raw) if self._kind(raw, name, train) == "number")
+        return {name: parse(raw, name, "number")[kept] for name in self.outliers.columns or numeric}
 
     def _specs(self, raw: RawTable, train: np.ndarray) -> list[tuple[Any, Kind]]:
         """Says how each column that is an input is encoded, and what it holds; the training rows decide."""
         own = {spec.name: spec for spec in self.columns}
         specs = []
         for name in self._inputs(raw):
-            values = raw[name]
-            kind = self._kind(name, values, train)
-            distinct = len(set(values[train]) - {None})
+            kind = self._kind(raw, name, train)
+            distinct = len(set(raw[name][train]) - {None})
             if name not in own and (reason := _useless(kind, distinct, len(train))):
                 say(f"column {name} is left out: {reason}")
                 continue
@@ -193,11 +192,11 @@ def _useless(kind: Kind, distinct: int, rows: int) -> str | None:
     return None
 
 
-def _times(name: str, values: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    kind = kind_of(name, values, kept)
+def _times(name: str, raw: RawTable, kept: np.ndarray) -> np.ndarray:
+    kind = kind_of(raw, name, kept)
     if kind not in ("number", "date"):
         raise UserError(f"data.time names {name}, which holds neither dates nor numbers")
-    times = parse(name, values, kind)[kept]
+    times = parse(raw, name, kind)[kept]
     if (times != times).any():  # NaN and NaT
         raise UserError(f"data.time names {name}, where some rows have none; fill them in or leave these rows out")
     return times.astype("int64" if kind == "date" else np.float64)

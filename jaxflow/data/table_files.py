@@ -52,6 +52,19 @@ class RawTable(Mapping[str, np.ndarray]):
         """How many there are."""
         return self.arrow.num_rows
 
+    def numbers(self, name: str) -> np.ndarray | None:
+        """Reads a column of plainly written numbers at once: (rows,) float64, NaN where missing; None of any other."""
+        import pyarrow
+
+        column = self.arrow[name]
+        readable = (pyarrow.types.is_string, pyarrow.types.is_integer, pyarrow.types.is_floating)
+        if not any(of(column.type) for of in readable):
+            return None
+        try:
+            return column.cast(pyarrow.float64()).to_numpy()
+        except pyarrow.ArrowException:
+            return None
+
     def missing(self, name: str) -> np.ndarray:
         """Says where a column holds nothing, (rows,) booleans."""
         return self.arrow[name].is_null().to_numpy()

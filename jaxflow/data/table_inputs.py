@@ -48,7 +48,7 @@ def fit_and_encode(
     """
     columns, out_of_fold = [], {}
     for spec, kind in specs:
-        values = parse(spec.name, raw[spec.name], kind, getattr(spec, "format", ""))[kept[train]]
+        values = parse(raw, spec.name, kind, getattr(spec, "format", ""))[kept[train]]
         if getattr(spec, "encode", None) == "target":
             classes = target.kind == "class"
             fitted, out_of_fold[len(columns)] = fit_target_encoding(spec, values, targets[train], classes, seed)
@@ -94,7 +94,7 @@ def _encode(columns: Sequence[dict[str, Any]], raw: RawTable, kept: np.ndarray, 
         parts = (
             encode(
                 c,
-                parse(c["name"], block[c["name"]], KINDS.get(c["kind"], "category"), c.get("format", ""), first)[rows],
+                parse(block, c["name"], KINDS.get(c["kind"], "category"), c.get("format", ""), first)[rows],
             )
             for c in columns
         )

@@ -8,6 +8,7 @@ import numpy as np
 from jaxflow.data.cells import kind_of, parse
 from jaxflow.data.columns import natural_order
 from jaxflow.data.dataset import Target
+from jaxflow.data.table_files import RawTable
 from jaxflow.errors import UserError
 
 # Distinct numbers up to which a target of whole numbers is taken for classes.
@@ -15,14 +16,14 @@ MOST_CLASSES = 20
 
 
 def read_targets(
-    name: str, task: Literal["auto", "class", "number"], values: np.ndarray, kept: np.ndarray
+    name: str, task: Literal["auto", "class", "number"], raw: RawTable, kept: np.ndarray
 ) -> tuple[np.ndarray, Target]:
     """Reads the column that is to be predicted.
 
     Args:
       name: the column's.
       task: as `Table.task`.
-      values: (all rows,) objects.
+      raw: the table.
       kept: the rows that stay; none of them misses it.
 
     Returns:
@@ -31,15 +32,15 @@ def read_targets(
     Raises:
       UserError: a value is no finite number where one must be, or there is one class only.
     """
-    numeric = task != "class" and kind_of(name, values, kept) == "number"
+    numeric = task != "class" and kind_of(raw, name, kept) == "number"
     if task == "number" or numeric:
-        numbers = parse(name, values, "number")[kept]
+        numbers = parse(raw, name, "number")[kept]
         if np.isnan(numbers).any():
             raise UserError(f"target {name} is not finite in row {kept[np.isnan(numbers).argmax()] + 1}")
         few = len(np.unique(numbers)) <= MOST_CLASSES and not (numbers % 1).any()
         if task == "number" or not few:
             return numbers, Target("number", (name,))
-    texts = [str(values[row]) for row in kept]
+    texts = [str(value) for value in raw[name][kept]]
     names = sorted(set(texts), key=natural_order)
     if len(names) < 2:
         raise UserError(f"target {name} has one class only, {names[0]!r}; there is nothing to predict")
