@@ -31,6 +31,9 @@ def read_array(path: Path, name: str = "") -> np.ndarray:
             if len(names) != 1 and name not in names:
                 one = f"name the one that is meant {name!r}" if name else "it takes one"
                 raise UserError(f"{path} holds the arrays {', '.join(names) or 'none'}; {one}")
-            return loaded[name if name in names else names[0]]
+            array = loaded[name if name in names else names[0]]
+        if not isinstance(array, np.ndarray):
+            raise UserError(f"{path} holds no array, but other bytes")
+        return array
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} cannot be read as a NumPy array: {error or type(error).__name__}") from error

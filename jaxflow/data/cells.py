@@ -46,13 +46,13 @@ def kind_of(table: RawTable, name: str, rows: np.ndarray) -> Kind:
             first = next(place for place, value in enumerate(known) if value in wrong)
             raise UserError(
                 f"column {name} holds {len(known) - others} {kind}s and {others} other values, first {known[first]!r} "
-                f"in row {there[first] + 1}; correct them, name them in data.missing, or list the column in "
+                f"in {table.place(there[first])}; correct them, name them in data.missing, or list the column in "
                 "data.columns or data.drop"
             )
     return "category"
 
 
-def parse(table: RawTable, name: str, kind: Kind, form: str = "", first: int = 0) -> np.ndarray:
+def parse(table: RawTable, name: str, kind: Kind, form: str = "") -> np.ndarray:
     """Reads a column's cells as what it holds.
 
     Args:
@@ -60,7 +60,6 @@ def parse(table: RawTable, name: str, kind: Kind, form: str = "", first: int = 0
       name: the column.
       kind: as `kind_of` gives it.
       form: of dates, as in datetime.strptime; empty for ISO 8601.
-      first: the row of the first of them, for errors.
 
     Returns:
       (rows,) float64, NaN where missing or infinite; or datetime64[s], NaT where missing; or the strings.
@@ -78,7 +77,7 @@ def parse(table: RawTable, name: str, kind: Kind, form: str = "", first: int = 0
     wrong = next((row for row, value in enumerate(values) if value is not None and meanings[value] is None), None)
     if wrong is not None:
         raise UserError(
-            f"column {name} holds {kind}s, but {values[wrong]!r} in row {first + wrong + 1}; correct it, or empty it"
+            f"column {name} holds {kind}s, but {values[wrong]!r} in {table.place(wrong)}; correct it, or leave it empty"
         )
     meanings[None] = np.nan if kind == "number" else np.datetime64("NaT", "s")
     parsed = np.array([meanings[value] for value in values])

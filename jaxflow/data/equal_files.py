@@ -45,7 +45,7 @@ def stat_digest(folder: Path, how: Any, paths: Sequence[str]) -> str:
     """Names files by path, size and time, and what is done with them: a changed file has another name."""
     stats = ((folder / path).stat() for path in paths)
     files = [(path, now.st_size, now.st_mtime_ns) for path, now in zip(paths, stats)]
-    return hashlib.sha256(repr((how, files)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((how, str(folder.absolute()), files)).encode()).hexdigest()[:16]
 
 
 def _equal(folder: Path, files: Sequence[Sequence[str]], ranks: Sequence[int]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +19,8 @@ from jaxflow.data.folder_assign import assign
 from jaxflow.data.folder_layout import find_labelled
 from jaxflow.data.labelled_folder import check_classes, check_there
 from jaxflow.data.on_disk import new_array, store, stored
-from jaxflow.data.splitting import HoldOut, KFold
-from jaxflow.data.text_files import TABLES, TEXTS, digest_of, numbered, read_rows, read_text, text_paths
+from jaxflow.data.splitting import HoldOut, KFold, numbered
+from jaxflow.data.text_files import TABLES, TEXTS, digest_of, read_rows, read_text, text_paths
 from jaxflow.data.tokens import BPE, END, Bytes, Characters, encode, vocabulary
 from jaxflow.errors import UserError
 
@@ -70,6 +71,10 @@ class LabelledText:
         """
         path = Path(self.path).expanduser()
         check_there(path, self.origin)
+        if not path.exists():
+            raise UserError(
+                f"no texts at {path}; data.path takes a folder of .txt files, or {', '.join(TABLES)}"
+            )
         dataset = self._encoded(path) if self.in_memory else stored(self._key(path), lambda: self._encoded(path))
         if dataset.left_out:
             say("left out: " + ", ".join(f"{count} ({reason})" for reason, count in dataset.left_out.items()))
@@ -77,21 +82,22 @@ class LabelledText:
 
     def _key(self, path: Path) -> str:
         """Names the files by path, size and time, and what they become: a changed file is read anew."""
-        files = [str(file.relative_to(path)) for file in text_paths(path)]
+        names = [str(file.relative_to(path)) for file in text_paths(path)]
         how = dataclasses.replace(self, path="", origin=None, in_memory=True)
-        return f"{path.resolve().name}-{stat_digest(path, (ENCODED, how), files)}"
+        return f"{path.resolve().name}-{stat_digest(path, (ENCODED, how), names)}"
 
     def _encoded(self, path: Path) -> Dataset:
         """Goes through the texts three times: to know their classes, to fit the tokenizer, and to encode them."""
-        left_out, found = Counter(), []
+        left_out, keys, labels, official = Counter(), [], [], []
         for example in track(self._examples(path), f"read {path.name}"):
             if reason := example.wrong:
                 left_out[reason] += 1
             else:
-                found.append((example.key, example.label, example.split))
-        if not found:
+                keys.append(example.key)
+                labels.append(sys.intern(example.label))
+                official.append(example.split)
+        if not keys:
             raise UserError(f"{path} holds no text with a class; name another: --data.path=PATH")
-        keys, labels, official = zip(*found)
         names = sorted(set(labels))
         if len(names) == 1:
             raise UserError(f"all {len(labels)} texts of {path} are of one class, {names[0]!r}")

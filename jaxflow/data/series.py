@@ -1,6 +1,5 @@
 """A time series from a table, cut into windows: what was, and what came next."""
 
-import math
 import re
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,6 +10,7 @@ import numpy as np
 
 from jaxflow.console import say
 from jaxflow.data.cache import cached_arrays
+from jaxflow.data.cells import parse
 from jaxflow.data.dataset import Dataset, Feature, Schema, Split, Target, checked
 from jaxflow.data.equal_files import stat_digest
 from jaxflow.data.on_disk import check_stored, new_array
@@ -66,11 +66,8 @@ class Series:
             read = cached_arrays(self._key(path), self._read, mapped=True)
             check_stored(read["values"])
         times, values = np.array(read["times"]), read["values"]
+        self._check_rows(len(values))
         width = self.length + self.horizon
-        if len(values) < width:
-            raise UserError(
-                f"{self.path} has {len(values)} rows with all values; a window takes {width} (length and horizon)"
-            )
         breaks = gaps_after(times)
         gaps = np.concatenate([[0], np.cumsum(breaks)])  # before each row
         whole = gaps[width - 1 :] == gaps[: len(times) - width + 1]
@@ -90,6 +87,13 @@ class Series:
         left_out = {"windows": int(np.sum(~whole))} if not whole.all() else {}
         return checked(Dataset(splits, Schema(feature, Target("number", names)), left_out))
 
+    def _check_rows(self, count: int) -> None:
+        width = self.length + self.horizon
+        if count < width:
+            raise UserError(
+                f"{self.path} has {count} rows with all values; a window takes {width} (length and horizon)"
+            )
+
     def _key(self, path: Path) -> str:
         """Names the file by path, size and time, and what is read of it: a changed file is read anew."""
         return f"{path.resolve().name}-{stat_digest(path, (READ, self.time, self.columns), ['.'])}"
@@ -101,16 +105,17 @@ class Series:
         missing = [name for name in (self.time, *self.columns) if name not in raw]
         if missing:
             raise UserError(f"{path} has no column {missing[0]!r}; it has {', '.join(raw)}")
-        times, values, first = [], new_array((raw.rows, len(self.columns)), "float32", self.in_memory), 0
+        times, values = [], new_array((raw.rows, len(self.columns)), "float32", self.in_memory)
         for block in raw.blocks():
-            rows = range(first, first + block.rows)
-            times.append(np.array([_time(cell, path, row, self.time) for cell, row in zip(block[self.time], rows)]))
+            rows = slice(block.first, block.first + block.rows)
+            cells = enumerate(block[self.time])
+            times.append(np.array([_time(cell, block.place(row), self.time) for row, cell in cells]))
             for place, name in enumerate(self.columns):
-                values[rows, place] = [_number(cell, path, row, name) for cell, row in zip(block[name], rows)]
-            first += block.rows
+                values[rows, place] = parse(block, name, "number")
         when = np.concatenate(times).astype("datetime64")
         whole = np.flatnonzero(np.isfinite(values).all(-1))
         order = whole[np.argsort(when[whole], kind="stable")]
+        self._check_rows(len(order))
         when, ordered = when[order], new_array((len(order), len(self.columns)), "float32", self.in_memory)
         np.take(values, order, axis=0, out=ordered, mode="clip")  # any other mode would make a copy first
         twice = np.flatnonzero(when[1:] == when[:-1])
@@ -133,23 +138,12 @@ def gaps_after(times: np.ndarray) -> np.ndarray:
     return steps != usual[counts.argmax()]
 
 
-def _time(cell: Any, path: Path, row: int, name: str) -> np.datetime64:
+def _time(cell: Any, place: str, name: str) -> np.datetime64:
     text = cell.strip() if isinstance(cell, str) else cell  # Parquet has dates too
     try:
         # NumPy would take "now" and an offset from UTC too.
         return np.datetime64(text if isinstance(text, date) or ISO_8601.fullmatch(text or "") else "no time")
     except (ValueError, TypeError):
         raise UserError(
-            f"column {name} of {path} holds {cell!r} in row {row + 1}; times are written as 1981-01-31 or "
-            "1981-01-31T12:30"
+            f"column {name} holds {cell!r} in {place}; times are written as 1981-01-31 or 1981-01-31T12:30"
         ) from None
-
-
-def _number(cell: Any, path: Path, row: int, name: str) -> float:
-    """Reads a cell: NaN where it is empty."""
-    text = cell.strip() if isinstance(cell, str) else cell
-    try:
-        return math.nan if text in (None, "") else float(text)
-    except (ValueError, TypeError):
-        where = f"column {name} of {path} holds {cell!r} in row {row + 1}"
-        raise UserError(f"{where}, which is no number; correct it, or leave it empty") from None

@@ -33,7 +33,7 @@ class SeriesSplit(Mapped):
         """Cuts windows out: {"inputs": (batch, length, columns), "targets": (batch, horizon)}."""
         windows = np.lib.stride_tricks.sliding_window_view(self.values, self.length, axis=0)  # (start, column, row)
         inputs = windows[self.starts[indices]].transpose(0, 2, 1)  # (window, row, column)
-        return {"inputs": np.array(inputs), "targets": self._targets(self.starts[indices])}
+        return {"inputs": inputs, "targets": self._targets(self.starts[indices])}
 
     def id(self, index: int) -> str:
         """Names a window by the time of the first row that it predicts."""
@@ -55,4 +55,4 @@ class SeriesSplit(Mapped):
         return ArraySplit(**self.rows(everything), ids=[self.id(index) for index in everything])
 
     def _targets(self, starts: np.ndarray) -> np.ndarray:
-        return np.array(self.values[starts[:, None] + self.length + np.arange(self.horizon), 0])
+        return self.values[starts[:, None] + self.length + np.arange(self.horizon), 0]

@@ -1,7 +1,8 @@
 """Who is held out: decided by a hash of each example's id, so by nothing that changes when files are reordered."""
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,6 +132,8 @@ class InTime:
         """Splits examples by their times, as HoldOut.assign; examples of one time stay on one side."""
         if examples.times is None:
             raise UserError("split InTime needs times; name the data's column of times")
+        if examples.groups is not None:
+            raise UserError("split InTime and groups do not go together: a group may last; leave one of them out")
         # Of all examples the share that is not before this one.
         after = 1 - np.searchsorted(np.sort(examples.times), examples.times) / len(examples.times) - 1e-9
         return _named(after < self.test, after < self.test + self.validation, self)
@@ -157,6 +160,16 @@ class KFold:
         test = part == self.fold
         validation = part == (self.fold + 1) % self.folds
         return _named(test, test | validation, self)
+
+
+def numbered(keys: Iterable[str]) -> list[str]:
+    """Makes names of keys: the second of equal ones gets "-2", and so on."""
+    names: list[str] = []
+    seen: Counter[str] = Counter()
+    for key in keys:
+        seen[key] += 1
+        names.append(key if seen[key] == 1 else f"{key}-{seen[key]}")
+    return names
 
 
 def _places(names: Sequence[str], seed: int) -> np.ndarray:

@@ -170,7 +170,7 @@ class Table:
         specs = []
         for name in self._inputs(raw):
             kind = self._kind(raw, name, train)
-            distinct = len(set(raw[name][train]) - {None})
+            distinct = raw.distinct(name, train)
             if name not in own and (reason := _useless(kind, distinct, len(train))):
                 say(f"column {name} is left out: {reason}")
                 continue

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxflow.data.on_disk import new_file
+from jaxflow.data.splitting import numbered
 from jaxflow.errors import UserError
 
 # Bytes of a text file, and rows of a table, that are worked on at once.
@@ -27,9 +28,11 @@ class RawTable(Mapping[str, np.ndarray]):
 
     Attributes:
       arrow: the pyarrow.Table.
+      first: where its first row stands in the file, from 0.
     """
 
     arrow: Any
+    first: int = 0
 
     def __getitem__(self, name: str) -> np.ndarray:
         values, first = np.empty(self.rows, object), 0
@@ -52,6 +55,10 @@ class RawTable(Mapping[str, np.ndarray]):
         """How many there are."""
         return self.arrow.num_rows
 
+    def place(self, row: int) -> str:
+        """Says where in the file a row stands, for errors."""
+        return f"row {self.first + row + 1}"
+
     def numbers(self, name: str) -> np.ndarray | None:
         """Reads a column of plainly written numbers at once: (rows,) float64, NaN where missing; None of any other."""
         import pyarrow
@@ -69,6 +76,12 @@ class RawTable(Mapping[str, np.ndarray]):
         """Says where a column holds nothing, (rows,) booleans."""
         return self.arrow[name].is_null().to_numpy()
 
+    def distinct(self, name: str, rows: np.ndarray) -> int:
+        """Counts the different cells of some rows that hold something."""
+        from pyarrow import compute
+
+        return compute.count_distinct(self.arrow[name].take(rows)).as_py()
+
     def without(self, name: str | None) -> "RawTable":
         """Leaves a column out; None leaves all."""
         return self if name is None else RawTable(self.arrow.drop_columns([name]))
@@ -76,7 +89,7 @@ class RawTable(Mapping[str, np.ndarray]):
     def blocks(self) -> Iterator["RawTable"]:
         """Cuts the table into pieces of some rows each."""
         for first in range(0, self.rows, BLOCK_ROWS):
-            yield RawTable(self.arrow.slice(first, BLOCK_ROWS))
+            yield RawTable(self.arrow.slice(first, BLOCK_ROWS), first)
 
 
 def read_table(path: Path, missing: Sequence[str], in_memory: bool = True) -> RawTable:
@@ -128,11 +141,38 @@ def check_table(path: Path) -> None:
 
 
 def _parquet(path: Path) -> tuple[Any, Iterator[Any]]:
-    """Opens a file: its schema, and its rows in batches."""
+    """Opens a file: its schema, and its rows in batches, in types that hold each cell as such."""
+    import pyarrow
     from pyarrow import parquet
 
     file = parquet.ParquetFile(path)
-    return file.schema_arrow, file.iter_batches(BLOCK_ROWS)
+    schema = pyarrow.schema([(field.name, _plain(field.type)) for field in file.schema_arrow])
+
+    def batches() -> Iterator[Any]:
+        for batch in file.iter_batches(BLOCK_ROWS):
+            columns = [_cast(column, type_) for column, type_ in zip(batch.columns, schema.types)]
+            yield pyarrow.record_batch(columns, schema)
+
+    return schema, batches()
+
+
+def _plain(type_: Any) -> Any:
+    """Says what type a column of Parquet is read as: text too where it is coded or nested, moments without a zone."""
+    from pyarrow import string, timestamp, types
+
+    if types.is_dictionary(type_):
+        return _plain(type_.value_type)
+    if any(of(type_) for of in (types.is_nested, types.is_large_string, types.is_string_view, types.is_null)):
+        return string()
+    return timestamp("us") if types.is_timestamp(type_) else type_
+
+
+def _cast(column: Any, type_: Any) -> Any:
+    import pyarrow
+
+    if pyarrow.types.is_nested(column.type):
+        return pyarrow.array([None if cell is None else str(cell) for cell in column.to_pylist()], type_)
+    return column.cast(type_, safe=False)  # what Python cannot say is cut off: nanoseconds
 
 
 def _text(path: Path, missing: Sequence[str]) -> tuple[Any, Iterator[Any]]:
@@ -159,8 +199,6 @@ def _objects(chunk: Any) -> Any:
     """Makes objects of a piece of a column; equal texts are one object, since most columns of text repeat a few."""
     import pyarrow
 
-    if pyarrow.types.is_nested(chunk.type):
-        return [None if value is None else str(value) for value in chunk.to_pylist()]
     if not pyarrow.types.is_string(chunk.type):
         return chunk.to_pylist()
     coded = chunk.dictionary_encode()
@@ -177,14 +215,11 @@ def row_ids(table: RawTable) -> list[str]:
     Returns:
       One name per row.
     """
-    names: list[str] = []
-    seen: Counter[str] = Counter()
-    for block in table.blocks():
-        for row in zip(*(block[name] for name in sorted(block))):
-            digest = hashlib.sha256("\x1f".join(map(repr, row)).encode()).hexdigest()[:16]
-            seen[digest] += 1
-            names.append(digest if seen[digest] == 1 else f"{digest}-{seen[digest]}")
-    return names
+    return numbered(
+        hashlib.sha256("\x1f".join(map(repr, row)).encode()).hexdigest()[:16]
+        for block in table.blocks()
+        for row in zip(*(block[name] for name in sorted(block)))
+    )
 
 
 def own_ids(name: str, table: RawTable) -> list[str]:

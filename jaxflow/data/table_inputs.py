@@ -87,17 +87,15 @@ def encode_table(encoding: Mapping[str, Any], path: Path) -> tuple[np.ndarray, l
 def _encode(columns: Sequence[dict[str, Any]], raw: RawTable, kept: np.ndarray, in_memory: bool) -> np.ndarray:
     """Encodes the rows that are kept, (rows, features) float32, a block of the table after the other."""
     inputs = new_array((len(kept), sum(len(names_of(fitted)) for fitted in columns)), "float32", in_memory)
-    first = 0
     for block in raw.blocks():
-        begin, end = np.searchsorted(kept, (first, first + block.rows))
-        rows = kept[begin:end] - first
+        begin, end = np.searchsorted(kept, (block.first, block.first + block.rows))
+        rows = kept[begin:end] - block.first
         parts = (
             encode(
                 c,
-                parse(block, c["name"], KINDS.get(c["kind"], "category"), c.get("format", ""), first)[rows],
+                parse(block, c["name"], KINDS.get(c["kind"], "category"), c.get("format", ""))[rows],
             )
             for c in columns
         )
         inputs[begin:end] = np.concatenate(list(parts), -1)
-        first += block.rows
     return inputs

@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxflow.console import track
 from jaxflow.data.files import Kind, find_files, none_found
+from jaxflow.data.splitting import numbered
 from jaxflow.errors import UserError
 
 TEXTS = Kind("texts", (".txt",))
@@ -116,15 +117,6 @@ def find_documents(path: Path, column: str) -> Documents:
 def digest_of(text: str) -> str:
     """Names a text by what it holds."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def numbered(keys: Sequence[str]) -> list[str]:
-    """Makes names of keys: the second of equal ones gets "-2", and so on."""
-    names, seen = [], Counter()
-    for key in keys:
-        seen[key] += 1
-        names.append(key if seen[key] == 1 else f"{key}-{seen[key]}")
-    return names
 
 
 def read_text(path: Path) -> Iterator[str]:

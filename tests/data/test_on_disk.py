@@ -1,9 +1,9 @@
 """Tables, labelled texts and series that stay on disk are those in memory."""
 
 import dataclasses
-import io
 import os
 import pickle
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from jaxflow import Category, Date, HoldOut, LabelledText, Outliers, Series, Tab
 from jaxflow.data import table_files
 from jaxflow.data.on_disk import StoredSplit
 from jaxflow.data.series_split import SeriesSplit
+from jaxflow.data.table_inputs import encode_table
 from jaxflow.training.digests import digests
 from jaxflow.training.setup import read_trained
 from tests.conftest import assert_same_splits
@@ -112,11 +113,68 @@ def test_a_second_start_reads_the_cache_and_a_changed_file_is_read_anew(source, 
     assert_same_splits(lazy.load(), source.load())
 
 
-def test_a_split_takes_no_more_memory_than_its_targets_and_names_when_it_travels(tmp_path):
-    split = table(tmp_path, in_memory=False).load().splits["train"]
-    file = io.BytesIO()
-    pickle.dump(dataclasses.replace(split, targets=None, ids=None), file)
-    assert len(file.getvalue()) < 1000 + 8 * len(split) < split.nbytes
+def test_a_split_that_travels_takes_its_targets_and_numbers_along_and_nothing_else(tmp_path):
+    for count in (100, 1000):
+        lines = [f"{number},{number % 7},a rather long name of row {number}" for number in range(count)]
+        (tmp_path / f"{count}.csv").write_text("\n".join(["x,y,name", *lines]))
+        source = Table(str(tmp_path / f"{count}.csv"), "y", task="number", id="name", in_memory=False)
+        split = source.load().splits["train"]
+        assert len(pickle.dumps(split)) < 1500 + (4 + 8) * len(split)
+        assert split.id(2) == f"a rather long name of row {int(split.targets.size and split.numbers[2])}"
+
+
+def test_another_file_of_the_same_name_size_and_time_is_another(tmp_path):
+    for folder, offset in (("one", 0), ("two", 5)):
+        (tmp_path / folder).mkdir()
+        for name, text in {
+            "table.csv": "x,y\n" + "".join(f"{i},{(i + offset) % 10}\n" for i in range(100)),
+            "series.csv": "t,y\n" + "".join(f"{1900 + i},{(i + offset) % 10}\n" for i in range(100)),
+            "texts.csv": "text,label\n" + "".join(f"{i},{(i + offset) % 2}\n" for i in range(100)),
+        }.items():
+            (tmp_path / folder / name).write_text(text)
+            os.utime(tmp_path / folder / name, (1, 1))
+
+    def targets(folder):
+        at = str(tmp_path / folder)
+        sources = (
+            Table(f"{at}/table.csv", "y", task="number", in_memory=False),
+            Series(f"{at}/series.csv", time="t", columns=("y",), length=3, in_memory=False),
+            LabelledText(f"{at}/texts.csv", length=4, in_memory=False),
+        )
+        return [source.load().splits["train"].targets for source in sources]
+
+    for one, two in zip(targets("one"), targets("two")):
+        assert one.shape != two.shape or (one != two).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("encoded", {"columns": (Category("city", encode="onehot"),)}),
+        ("encoded", {"split": HoldOut(seed=1)}),
+        ("encoded", {"duplicates": "keep"}),
+        ("texts", {"length": 8}),
+        ("texts", {"tokens": jaxflow.Bytes()}),
+        ("series", {"columns": ("down",)}),
+        ("series", {"length": 3}),
+    ],
+)
+def test_another_setting_is_another_dataset(name, changed, tmp_path):
+    source = dataclasses.replace(SOURCES[name](tmp_path), in_memory=False)
+    source.load()
+    other = dataclasses.replace(source, **changed)
+    assert_same_splits(other.load(), dataclasses.replace(other, in_memory=True).load())
+
+
+def test_a_full_disk_is_said(source):
+    lazy, (soft, hard) = dataclasses.replace(source, in_memory=False), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))  # no file may be larger
+    try:
+        with pytest.raises(UserError, match=r"takes no more \(File too large\), and data\.in_memory=False keeps there"):
+            lazy.load()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert_same_splits(lazy.load(), source.load())
 
 
 def test_a_cache_that_cannot_be_written_is_said(source, tmp_path, monkeypatch):
@@ -127,15 +185,74 @@ def test_a_cache_that_cannot_be_written_is_said(source, tmp_path, monkeypatch):
     assert source.load().splits.keys() == {"train", "validation", "test"}
 
 
-@pytest.mark.parametrize("line", ["1,2,3", '1,"\xff"'])
-def test_a_bad_line_is_named_wherever_it_lies(line, tmp_path, monkeypatch):
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"1,2,3", r"a\.csv cannot be read as a table: .*Row #3002: Expected 2 columns, got 3"),
+        (b'1,"\xff"', r"a\.csv cannot be read as a table: .*invalid UTF8 data; save it as UTF-8"),
+        (b"?,2", r"column a holds 3000 numbers and 1 other values, first '\?' in row 3001"),
+    ],
+)
+def test_a_bad_line_is_named_wherever_it_lies(line, message, in_memory, tmp_path, monkeypatch):
     monkeypatch.setattr(table_files, "BLOCK_BYTES", 1 << 12)
     path = tmp_path / "a.csv"
-    path.write_bytes(b"a,b\n" + b"1,2\n" * 3000 + line.encode("latin1") + b"\n")
-    for in_memory in (True, False):
-        with pytest.raises(UserError, match=r"a\.csv cannot be read as a table: .*3002|save it as UTF-8"):
-            Table(str(path), "b", in_memory=in_memory).load()
+    path.write_bytes(b"a,b\n" + b"1,2\n" * 3000 + line + b"\n")
+    with pytest.raises(UserError, match=message):
+        Table(str(path), "b", task="number", split=HoldOut(0.01, 0.01, seed=3), in_memory=in_memory).load()
     assert not os.path.exists(os.path.join(os.environ["JAXFLOW_CACHE_DIR"], "arrays"))
+
+
+def test_a_bad_cell_of_new_rows_is_named_past_the_first_block(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_files, "BLOCK_ROWS", 32)
+    lines = [f"{day},{number}" for number, day in enumerate(np.datetime64("2020-01-01") + np.arange(100))]
+    for name in ("good", "bad"):
+        (tmp_path / f"{name}.csv").write_text("day,x\n" + "\n".join(lines) + "\n")
+        lines[70] = "2020-03-11,five"
+    encoding = Table(str(tmp_path / "good.csv"), "day", task="class", split=HoldOut(0, 0)).load().encoding
+    with pytest.raises(UserError, match="column x holds numbers, but 'five' in row 71"):
+        encode_table(encoding, tmp_path / "bad.csv")
+    with pytest.raises(UserError, match="column x holds numbers, but 'five' in row 71"):
+        Series(str(tmp_path / "bad.csv"), time="day", columns=("x",)).load()
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_types_of_parquet_are_read_as_what_they_hold(in_memory, tmp_path):
+    count = 60
+    moments = np.datetime64("2024-01-01T10:00:00.000000005", "ns") + np.arange(count) * np.timedelta64(1, "D")
+    texts = [f"t{number % 3}" for number in range(count)]
+    table = pyarrow.table(
+        {
+            "nanoseconds": pyarrow.array(moments),
+            "zoned": pyarrow.array(moments).cast(pyarrow.timestamp("ns", "Asia/Tokyo")),
+            "large": pyarrow.array(texts, pyarrow.large_string()),
+            "nested": pyarrow.array([[text] for text in texts]),
+            "nothing": pyarrow.nulls(count),
+            "small": pyarrow.array(np.arange(count, dtype=np.uint8)),
+            "yes": pyarrow.array([number % 2 == 0 for number in range(count)]),
+            "y": np.arange(count) / 7,
+        }
+    )
+    coded = [
+        pyarrow.table({"coded": pyarrow.array(part).dictionary_encode()}) for part in (["b", "a"] * 15, ["c", "b"] * 15)
+    ]
+    table = table.append_column(
+        "coded", pyarrow.concat_tables(coded).column(0)
+    )  # each part has a dictionary of its own
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet", row_group_size=30)
+    dataset = Table(str(tmp_path / "a.parquet"), "y", split=HoldOut(0, 0.2), in_memory=in_memory).load()
+    kinds = {column["name"]: column["kind"] for column in dataset.encoding["columns"]}
+    assert kinds == {
+        "nanoseconds": "date", "zoned": "date", "large": "onehot", "nested": "onehot", "small": "number",
+        "yes": "number", "coded": "onehot",
+    }  # fmt: skip
+    features = dataset.encoding["features"]
+    rows, split = dataset.splits["train"].rows(np.arange(5))["inputs"], dataset.splits["train"]
+    for row, target in zip(rows, split.targets[:5, 0]):
+        number = round(float(target) * 7)
+        assert row[features.index(f"large = t{number % 3}")] == row[features.index(f"nested = ['t{number % 3}']")] == 1
+        assert row[features.index(f"coded = {'ba'[number % 2] if number < 30 else 'cb'[number % 2]}")] == 1
+        assert row[features.index("nanoseconds")] == row[features.index("zoned")]  # both in universal time
 
 
 def test_training_is_the_same_to_the_bit(tmp_path):

@@ -116,3 +116,9 @@ def test_over_all_folds_each_example_is_tested_once():
 def test_splits_that_cannot_be_made_are_refused(make, message):
     with pytest.raises(UserError, match=message):
         make()
+
+
+def test_groups_cannot_be_split_in_time():
+    examples = Examples(list("abcd"), groups=list("xxyy"), times=np.arange(4))
+    with pytest.raises(UserError, match="split InTime and groups do not go together"):
+        InTime(0.25, 0.25).assign(examples)

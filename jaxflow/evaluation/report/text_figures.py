@@ -1,4 +1,4 @@
-"""Figures of texts: which tokens there are, how long texts are, and where in a window the next token is known."""
+"""Figures of texts: which tokens there are, what augmentations change, how long texts are, what a model knows."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from jaxflow.evaluation.report.figures import save
 
 MOST_TOKENS = 40
 # Letters that fit beside each other.
-MOST_SHOWN = 160
+LETTERS = 160
 # Of what an augmentation leaves and what it changes.
 MARKED = ListedColormap(["white", "tab:orange"])
 
@@ -45,7 +45,7 @@ def frequent_tokens(dataset: Dataset, samples: Mapping[str, Sample], path: Path)
 
 
 def before_and_after(dataset: Dataset, rows: Sequence[tuple[str, np.ndarray]], path: Path) -> None:
-    """Draws the first tokens of a few texts as they are and after each augmentation, which marks what it changes.
+    """Draws the first tokens of a few texts as they are and after each augmentation; what it changed is marked.
 
     Args:
       dataset: says what tokens are called.
@@ -53,8 +53,8 @@ def before_and_after(dataset: Dataset, rows: Sequence[tuple[str, np.ndarray]], p
       path: PNG file to write.
     """
     names, (_, before) = token_names(dataset), rows[0]
-    labels = [[_label(names[token]) for token in text[:MOST_SHOWN]] for text in before]
-    across = max(MOST_SHOWN // max(4, *(len(label) for line in labels for label in line)), 8)  # as many as can be read
+    longest = max(4, *(len(_label(names[token])) for token in np.unique(before)))
+    across = max(LETTERS // longest, 8)  # tokens that can be read
     figure = Figure(figsize=(9.5, 0.3 * len(rows) * (len(before) + 1.5)), layout="constrained")
     for axes, (name, tokens) in zip(figure.subplots(len(rows), squeeze=False)[:, 0], rows):
         shown = tokens[:, :across]
