@@ -194,7 +194,7 @@ MISTAKES = {
     "dropout": (["--config", DIGITS, "--model.dropout=1.5"], "dropout is 1.5; it must be in [0, 1)"),
     "missing file": (
         ["--config", "series.py", "--data.path=no.csv"],
-        "no file at no.csv; data.path (--data.path=FILE)",
+        "no table at no.csv; name a .csv, .tsv or .parquet file",
     ),
     "learning rate": (["--config", DIGITS, "--optimizer.learning_rate=-1"], "optimizer.learning_rate is -1.0"),
     "unknown dataset": (["--config", "tfds.py", "--data.name=cifar11"], "perhaps you meant cifar10"),

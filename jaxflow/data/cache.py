@@ -34,7 +34,7 @@ def cached_arrays(
       The arrays. A cache entry that is damaged (its bytes do not match their digests) is made again, which is said;
       where the cache cannot be written the arrays are made each time.
     """
-    folder = cache_folder() / "arrays" / key
+    folder = cache_folder() / "arrays" / key.encode()[-200:].decode(errors="ignore")  # a name has 255 bytes at most
     cached = _read(folder, mapped)
     if cached is not None:
         return cached

@@ -1,7 +1,7 @@
 """Cells of a table, read as what their column holds: numbers, dates or categories."""
 
 from collections import Counter
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
@@ -62,7 +62,8 @@ def parse(table: RawTable, name: str, kind: Kind, form: str = "") -> np.ndarray:
       form: of dates, as in datetime.strptime; empty for ISO 8601.
 
     Returns:
-      (rows,) float64, NaN where missing or infinite; or datetime64[s], NaT where missing; or the strings.
+      (rows,) float64, NaN where missing, infinite or too large for float32; or datetime64[s], NaT where missing; or
+      strings, None where missing.
 
     Raises:
       UserError: a value cannot be read so; it is named, and its row.
@@ -71,7 +72,7 @@ def parse(table: RawTable, name: str, kind: Kind, form: str = "") -> np.ndarray:
         return _finite(plain)
     values = table[name]
     if kind not in ("number", "date"):
-        return np.array([None if value is None else str(value) for value in values], object)
+        return np.array([None if value is None else text_of(value) for value in values], object)
     reads = _number if kind == "number" else partial(_date, form=form)
     meanings = {value: _attempt(reads, value) for value in set(values) - {None}}
     wrong = next((row for row, value in enumerate(values) if value is not None and meanings[value] is None), None)
@@ -85,7 +86,13 @@ def parse(table: RawTable, name: str, kind: Kind, form: str = "") -> np.ndarray:
 
 
 def _finite(numbers: np.ndarray) -> np.ndarray:
-    return np.where(np.isinf(numbers), np.nan, numbers)
+    """Takes infinities, and what is one in float32, for missing."""
+    return np.where(np.abs(numbers) > np.finfo(np.float32).max, np.nan, numbers)
+
+
+def text_of(value: Any) -> str:
+    """Names a cell as a category, whole numbers without a point: text files and Parquet then have the same names."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def _attempt(read: Any, *arguments: Any) -> Any:
@@ -112,4 +119,5 @@ def _date(value: Any, form: str = "") -> np.datetime64:
     if form:
         return np.datetime64(datetime.strptime(value.strip(), form), "s")
     moment = datetime.fromisoformat(value.strip())
+    moment = moment if moment.tzinfo is None else moment.astimezone(UTC)  # as Parquet's are
     return np.datetime64(moment.replace(tzinfo=None), "s")

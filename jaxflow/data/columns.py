@@ -4,6 +4,7 @@ What a column was fitted to is a dict that JSON holds; with it any other rows ar
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -135,6 +136,14 @@ class Date:
     format: str = ""
     """As in datetime.strptime, for example "%d.%m.%Y"; empty for ISO 8601."""
 
+    def __post_init__(self) -> None:
+        try:
+            datetime.strptime("", self.format)
+        except ValueError as error:
+            if "format" in str(error) and "does not match" not in str(error):
+                column = f" of column {self.name}" if self.name else ""
+                raise UserError(f"the format{column} is {self.format!r}: {error}") from error
+
     def fit(self, values: np.ndarray) -> dict[str, Any]:
         """Fits to (rows,) datetime64[s] training values, NaT where missing."""
         seconds = seconds_of(values)
@@ -197,9 +206,10 @@ def fit_target_encoding(
 def natural_order(name: str) -> tuple[int, float, str]:
     """Orders texts that are numbers as numbers, before all others."""
     try:
-        return 0, float(name), name
+        number = float(name)
     except ValueError:
         return 1, 0.0, name
+    return (0, number, name) if number == number else (1, 0.0, name)  # NaN has no place among numbers
 
 
 def _check_choices(spec: Any) -> None:

@@ -1,6 +1,7 @@
 """Texts with a class each, from a table or from folders, cut or filled up to one length."""
 
 import dataclasses
+import io
 import itertools
 import sys
 from collections import Counter
@@ -16,11 +17,11 @@ from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, c
 from jaxflow.data.equal_files import stat_digest
 from jaxflow.data.files import find_files, none_found
 from jaxflow.data.folder_assign import assign
-from jaxflow.data.folder_layout import find_labelled
+from jaxflow.data.folder_layout import LabelledFile, find_labelled
 from jaxflow.data.labelled_folder import check_classes, check_there
 from jaxflow.data.on_disk import new_array, store, stored
 from jaxflow.data.splitting import HoldOut, KFold, numbered
-from jaxflow.data.text_files import TABLES, TEXTS, digest_of, read_rows, read_text, text_paths
+from jaxflow.data.text_files import TABLES, TEXTS, digest_of, read_rows, read_text
 from jaxflow.data.tokens import BPE, END, Bytes, Characters, encode, vocabulary
 from jaxflow.errors import UserError
 
@@ -72,24 +73,27 @@ class LabelledText:
         path = Path(self.path).expanduser()
         check_there(path, self.origin)
         if not path.exists():
-            raise UserError(
-                f"no texts at {path}; data.path takes a folder of .txt files, or {', '.join(TABLES)}"
-            )
-        dataset = self._encoded(path) if self.in_memory else stored(self._key(path), lambda: self._encoded(path))
+            raise UserError(f"no texts at {path}; data.path takes a folder of .txt files, or {', '.join(TABLES)}")
+        is_table = path.suffix.lower() in TABLES and not path.is_dir()
+        files = [] if is_table else find_labelled(path, TEXTS, None)
+        if self.in_memory:
+            dataset = self._encoded(path, files)
+        else:
+            dataset = stored(self._key(path, files), lambda: self._encoded(path, files))
         if dataset.left_out:
             say("left out: " + ", ".join(f"{count} ({reason})" for reason, count in dataset.left_out.items()))
         return checked(dataset)
 
-    def _key(self, path: Path) -> str:
+    def _key(self, path: Path, files: Sequence[LabelledFile]) -> str:
         """Names the files by path, size and time, and what they become: a changed file is read anew."""
-        names = [str(file.relative_to(path)) for file in text_paths(path)]
+        names = [file.path for file in files] or ["."]
         how = dataclasses.replace(self, path="", origin=None, in_memory=True)
         return f"{path.resolve().name}-{stat_digest(path, (ENCODED, how), names)}"
 
-    def _encoded(self, path: Path) -> Dataset:
+    def _encoded(self, path: Path, files: Sequence[LabelledFile]) -> Dataset:
         """Goes through the texts three times: to know their classes, to fit the tokenizer, and to encode them."""
         left_out, keys, labels, official = Counter(), [], [], []
-        for example in track(self._examples(path), f"read {path.name}"):
+        for example in track(self._examples(path, files), f"read {path.name}"):
             if reason := example.wrong:
                 left_out[reason] += 1
             else:
@@ -107,7 +111,7 @@ class LabelledText:
         check_classes(path, TEXTS.plural, names, targets, parts["train"])
 
         def texts() -> Iterator[str]:
-            return (example.text for example in self._examples(path) if not example.wrong)
+            return (example.text for example in self._examples(path, files) if not example.wrong)
 
         train = np.zeros(len(keys), bool)
         train[parts["train"]] = True
@@ -122,14 +126,13 @@ class LabelledText:
         schema = Schema(feature, Target("class", tuple(names)))
         return Dataset(splits, schema, dict(left_out), {"tokens": encoding, "text": self.text})
 
-    def _examples(self, path: Path) -> Iterator["_Example"]:
-        """Reads the texts one after the other, those that are left out too."""
-        if path.suffix.lower() in TABLES and not path.is_dir():
+    def _examples(self, path: Path, files: Sequence[LabelledFile]) -> Iterator["_Example"]:
+        """Reads the texts one after the other, those that are left out too: of the files, or of a table."""
+        for file in files:
+            yield _Example(file.path, "".join(read_text(path / file.path)), file.label, file.split)
+        if not files:
             for _, (text, label) in read_rows(path, (self.text, self.label)):
                 yield _Example(digest_of(text), text, label.strip())
-        else:
-            for file in find_labelled(path, TEXTS, None):
-                yield _Example(file.path, "".join(read_text(path / file.path)), file.label, file.split)
 
 
 class _Example(NamedTuple):
@@ -178,8 +181,8 @@ def encode_texts(encoding: Mapping[str, Any], path: Path, feature: Feature) -> t
     elif path.suffix.lower() in TABLES:
         texts = [text for _, (text,) in read_rows(path, (encoding["text"],))]
     else:
-        texts = "".join(read_text(path)).splitlines()
-    if not texts:
+        texts = io.StringIO("".join(read_text(path)), newline=None).read().removesuffix("\n").split("\n")
+    if not any(texts):
         raise UserError(f"{path} holds no text")
     return np.stack([fill(encoding["tokens"], text, feature) for text in texts]), names or list(
         map(str, range(len(texts)))

@@ -37,7 +37,11 @@ class RawTable(Mapping[str, np.ndarray]):
     def __getitem__(self, name: str) -> np.ndarray:
         values, first = np.empty(self.rows, object), 0
         for chunk in self.arrow[name].chunks:
-            values[first : first + len(chunk)] = _objects(chunk)
+            try:
+                values[first : first + len(chunk)] = _objects(chunk)
+            except (ValueError, OverflowError) as error:  # dates beyond the year 9999, text that is no UTF-8
+                where = f"between {self.place(first)} and {self.place(first + len(chunk) - 1)}"
+                raise UserError(f"column {name} holds what cannot be read, {where}: {error}; correct it") from error
             first += len(chunk)
         return values
 
@@ -112,7 +116,7 @@ def read_table(path: Path, missing: Sequence[str], in_memory: bool = True) -> Ra
 
     check_table(path)
     try:
-        schema, batches = _parquet(path) if path.suffix == ".parquet" else _text(path, missing)
+        schema, batches = _parquet(path) if path.suffix.lower() == ".parquet" else _text(path, missing)
         double = next((name for name in schema.names if schema.names.count(name) > 1), None)
         if double is not None:
             raise UserError(f"{path} has two columns named {double!r}; rename one")
@@ -137,7 +141,7 @@ def read_table(path: Path, missing: Sequence[str], in_memory: bool = True) -> Ra
 def check_table(path: Path) -> None:
     """Refuses a path without a file."""
     if not path.is_file():
-        raise UserError(f"no table at {path}; name a .csv, .tsv or .parquet file with --data.path")
+        raise UserError(f"no table at {path}; name a .csv, .tsv or .parquet file")
 
 
 def _parquet(path: Path) -> tuple[Any, Iterator[Any]]:
@@ -169,7 +173,10 @@ def _plain(type_: Any) -> Any:
 
 def _cast(column: Any, type_: Any) -> Any:
     import pyarrow
+    from pyarrow import compute
 
+    if pyarrow.types.is_floating(column.type):
+        return compute.if_else(compute.is_nan(column), None, column)  # NaN is how others write what is missing
     if pyarrow.types.is_nested(column.type):
         return pyarrow.array([None if cell is None else str(cell) for cell in column.to_pylist()], type_)
     return column.cast(type_, safe=False)  # what Python cannot say is cut off: nanoseconds
@@ -180,9 +187,9 @@ def _text(path: Path, missing: Sequence[str]) -> tuple[Any, Iterator[Any]]:
     import pyarrow
     from pyarrow import csv
 
-    delimiter = "\t" if path.suffix == ".tsv" else ","
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     with path.open(newline="", encoding="utf-8-sig") as file:
-        header = next(text_rows(file, delimiter=delimiter), [])
+        header = next((row for row in text_rows(file, delimiter=delimiter) if row), [])
     reader = csv.open_csv(
         path,
         # One thread: a ragged row is then named by its number.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxflow.console import say
 from jaxflow.data.cells import Kind, parse
 from jaxflow.data.columns import fit_target_encoding
 from jaxflow.data.dataset import Target
@@ -79,6 +80,12 @@ def encode_table(encoding: Mapping[str, Any], path: Path) -> tuple[np.ndarray, l
     absent = [column["name"] for column in encoding["columns"] if column["name"] not in raw]
     if absent:
         raise UserError(f"{path} has no column {', '.join(absent)}; the model takes what it was trained on")
+    for column in encoding["columns"]:
+        known = {None, *column.get("categories", ())}
+        cells = parse(raw, column["name"], "category") if len(known) > 1 else ()
+        strange = sum(cell not in known for cell in cells)
+        if strange:
+            say(f"{strange:,} of {raw.rows:,} rows hold a {column['name']} that the model does not know")
     own = encoding["id"]
     ids = own_ids(own, raw) if own in raw else [str(row) for row in range(raw.rows)]
     return _encode(encoding["columns"], raw, np.arange(raw.rows), in_memory=True), ids

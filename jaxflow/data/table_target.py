@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.cells import kind_of, parse
+from jaxflow.data.cells import kind_of, parse, text_of
 from jaxflow.data.columns import natural_order
 from jaxflow.data.dataset import Target
 from jaxflow.data.table_files import RawTable
@@ -40,7 +40,7 @@ def read_targets(
         few = len(np.unique(numbers)) <= MOST_CLASSES and not (numbers % 1).any()
         if task == "number" or not few:
             return numbers, Target("number", (name,))
-    texts = [str(value) for value in raw[name][kept]]
+    texts = [text_of(value) for value in raw[name][kept]]
     names = sorted(set(texts), key=natural_order)
     if len(names) < 2:
         raise UserError(f"target {name} has one class only, {names[0]!r}; there is nothing to predict")

@@ -32,6 +32,8 @@ def read_volume(path: Path, feature: Feature) -> np.ndarray:
         raise UserError(
             f"{path} has the shape {voxels.shape}; a volume has three axes, and {feature.shape[-1]} channels"
         )
+    if voxels.dtype.kind not in "biuf":
+        raise UserError(f"{path} holds {voxels.dtype}, and voxels are real numbers")
     voxels = voxels.astype(np.float32)
     wrong = np.sum(~np.isfinite(voxels))
     if wrong:

@@ -16,7 +16,7 @@ from jaxflow.processes import on_main
 from jaxflow.rundir import read_results, update_results, write_table
 from jaxflow.training.log import read_metrics
 from jaxflow.training.passes import evaluate_split
-from jaxflow.training.setup import Trained, load_data, read_trained
+from jaxflow.training.setup import Trained, check_same_data, load_data, read_trained
 
 
 def evaluate(
@@ -42,7 +42,9 @@ def evaluate(
     """
     workdir = Path(workdir)
     trained = read_trained(workdir, checkpoint, experiment)
-    splits = (dataset or load_data(trained.experiment)).splits
+    dataset = dataset or load_data(trained.experiment)
+    check_same_data(workdir, trained, dataset)
+    splits = dataset.splits
     if "test" not in splits:
         raise UserError(f"the data of {workdir} has no test split; it has {', '.join(splits)}")
     layout = trained.program.layout

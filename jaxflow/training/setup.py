@@ -148,13 +148,24 @@ def resume(kept: Checkpoints, setup: Setup, before: float = math.inf) -> TrainSt
     if state is not None:
         step, now = int(state.step), json.loads(json.dumps(setup.meta))
         saved = on_main(lambda: read_meta(kept, step))
-        changed = [f"{name}: {saved.get(name)} -> {now[name]}" for name in now if saved.get(name) != now[name]]
-        if changed:
-            raise UserError(
-                f"the data changed since {kept.folder.parent} was trained ({'; '.join(changed)}); "
-                "choose another --workdir, or --overwrite to start again there"
-            )
+        _check_unchanged(kept.folder.parent, saved, now)
     return state
+
+
+def _check_unchanged(workdir: Path, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuses data other than a run was trained on, by what its checkpoint carries and what the data gives now."""
+    differ = [name for name in now if saved.get(name) != now[name]]
+    changed = [f"{name}: {_short(saved.get(name))} -> {_short(now[name])}" for name in differ]
+    if changed:
+        raise UserError(
+            f"the data changed since {workdir} was trained ({'; '.join(changed)}); choose another --workdir, or "
+            "--overwrite to start again there"
+        )
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 @dataclass(frozen=True)
@@ -192,6 +203,22 @@ def experiment_of(workdir: Path, experiment: Experiment | None = None) -> Experi
     if experiment is not None:
         check_same_run(workdir, experiment)
     return experiment or own
+
+
+def check_same_data(workdir: Path, trained: Trained, dataset: Dataset) -> None:
+    """Checks that a dataset gives a trained run the inputs and targets that it knows.
+
+    Args:
+      workdir: the run folder, for the error.
+      trained: the run.
+      dataset: its data as it is now; examples may have come or gone.
+
+    Raises:
+      UserError: its schema, or what its source fitted to the training split, is another.
+    """
+    saved = {"schema": to_json(trained.program.schema), "encoding": trained.encoding}
+    now = {"schema": to_json(dataset.schema), "encoding": dataset.encoding}
+    _check_unchanged(workdir, saved, json.loads(json.dumps(now)))
 
 
 def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment | None = None) -> Trained:

@@ -149,3 +149,11 @@ def test_texts_that_make_no_dataset_are_refused(name, content, message, tmp_path
         LabelledText(str(tmp_path / name), split=HoldOut(0.3, 0.6)).load()
     with pytest.raises(UserError, match=r"data\.length is 0"):
         LabelledText(str(tmp_path / name), length=0)
+
+
+def test_only_ends_of_lines_part_texts_to_be_predicted(tmp_path):
+    dataset = LabelledText(write(tmp_path, "tsv", examples()), length=9, split=HoldOut(0, 0)).load()
+    (tmp_path / "new.txt").write_bytes("fine\x0cgreat\r\npoor\u2028dire\nlovely\n".encode())
+    inputs, ids = encode_texts(dataset.encoding, tmp_path / "new.txt", dataset.schema.inputs)
+    assert ids == ["0", "1", "2"]
+    assert decode(dataset.encoding["tokens"], inputs[2]) == "lovely"

@@ -191,7 +191,7 @@ def test_a_cache_that_cannot_be_written_is_said(source, tmp_path, monkeypatch):
     [
         (b"1,2,3", r"a\.csv cannot be read as a table: .*Row #3002: Expected 2 columns, got 3"),
         (b'1,"\xff"', r"a\.csv cannot be read as a table: .*invalid UTF8 data; save it as UTF-8"),
-        (b"?,2", r"column a holds 3000 numbers and 1 other values, first '\?' in row 3001"),
+        (b"x,2", r"column a holds \d+ numbers and 1 other values, first 'x' in row 3001"),
     ],
 )
 def test_a_bad_line_is_named_wherever_it_lies(line, message, in_memory, tmp_path, monkeypatch):

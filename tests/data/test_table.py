@@ -9,9 +9,10 @@ import pytest
 
 import jaxflow
 from jaxflow import Category, Date, HoldOut, InTime, KFold, Number, Table
+from jaxflow.data.columns import natural_order
 from jaxflow.data.table_inputs import encode_table
 from jaxflow.errors import UserError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, assert_same_splits
 
 TITANIC = ROOT.parent / "shared" / "data" / "titanic.csv"
 
@@ -280,6 +281,10 @@ def test_a_run_on_a_table_predicts_new_rows_as_it_evaluated_them(table, tmp_path
     for line in (tmp_path / "run" / "predictions" / "test.csv").read_text().splitlines()[1:]:
         id_, _, prediction, _ = line.split(",")
         assert predicted[id_] == prediction
+    # The same columns in other units would be encoded anew, and meet a model that knows nothing of it.
+    write(Path(table.path), [[line[0], line[1] and float(line[1]) * 1000, *line[2:]] for line in rows()])
+    with pytest.raises(UserError, match=r"the data changed since .* was trained \(encoding: .*\.\.\. -> "):
+        jaxflow.evaluate(tmp_path / "run")
 
 
 @pytest.mark.skipif(not TITANIC.exists(), reason="needs the table in ../shared")
@@ -290,3 +295,107 @@ def test_titanic_as_it_lies_on_disk():
         "pclass", "sex = female", "sex = male", "age", "age: missing", "sibsp", "parch", "fare",
         "embarked = missing", "embarked = C", "embarked = Q", "embarked = S",
     ]  # fmt: skip
+
+
+def test_what_stands_for_nothing_in_parquet_is_missing(tmp_path):
+    random = np.random.RandomState(0)
+    numbers = random.rand(80)
+    numbers[::5] = np.nan
+    target = [None if index % 10 == 3 else float(index % 2) for index in range(80)]
+    pyarrow.parquet.write_table(pyarrow.table({"x": numbers, "y": target}), tmp_path / "a.parquet")
+    target = [np.nan if value is None else value for value in target]
+    pyarrow.parquet.write_table(pyarrow.table({"x": numbers, "y": target}), tmp_path / "b.parquet")
+    nulls, nans = (Table(str(tmp_path / f"{name}.parquet"), "y", required=("x",)).load() for name in "ab")
+    assert nulls.left_out == nans.left_out == {"no y": 8, "no x": 16}
+    assert nulls.schema.target.names == nans.schema.target.names == ("0", "1")
+    assert_same_splits(nulls, nans)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (
+            pyarrow.array([253402300800] * 40, pyarrow.timestamp("s")),
+            "column x holds what cannot be read, between row 1",
+        ),
+        (
+            pyarrow.array([3_000_000] * 40, pyarrow.date32()),
+            "column x holds what cannot be read, between row 1 and row 40",
+        ),
+        (
+            pyarrow.StringArray.from_buffers(
+                40, pyarrow.py_buffer(np.arange(41, dtype=np.int32)), pyarrow.py_buffer(b"\xff" * 40)
+            ),
+            "column x holds what cannot be read, between row 1 and row 40: 'utf-8' codec",
+        ),
+    ],
+)
+def test_cells_of_parquet_that_cannot_be_read_are_named(column, message, tmp_path):
+    pyarrow.parquet.write_table(pyarrow.table({"x": column, "y": np.arange(40) % 2}), tmp_path / "a.parquet")
+    with pytest.raises(UserError, match=message):
+        Table(str(tmp_path / "a.parquet"), "y").load()
+
+
+def test_classes_and_categories_have_one_name_however_they_are_written(tmp_path):
+    codes = [["1", "1.0", "0", " 0"][index % 4] for index in range(80)]
+    words = [["yes", " yes", "no", "no "][index % 4] for index in range(80)]
+    path = write(tmp_path / "a.csv", list(zip(range(80), codes, words)), ["x", "code", "word"])
+    assert Table(path, "code", drop=("word",)).load().schema.target.names == ("0", "1")
+    assert Table(path, "word", drop=("code",)).load().schema.target.names == ("no", "yes")
+    table = Table(path, "word", columns=(Category("code"),))
+    pyarrow.parquet.write_table(
+        pyarrow.table({"x": np.arange(4), "code": [1.0, 1.0, 0.0, 0.0]}), tmp_path / "new.parquet"
+    )
+    encoding = table.load().encoding
+    inputs, _ = encode_table(encoding, tmp_path / "new.parquet")
+    first = encoding["features"].index("code = 0")
+    np.testing.assert_array_equal(inputs[:, first : first + 2], np.eye(2)[[1, 1, 0, 0]])
+
+
+def test_categories_that_training_never_saw_are_counted(table, tmp_path, monkeypatch):
+    encoding, said = table.load().encoding, []
+    monkeypatch.setattr("jaxflow.data.table_inputs.say", said.append)
+    lines = [[*line[:2], "violet" if index < 3 else line[2], *line[3:]] for index, line in enumerate(rows(20))]
+    encode_table(encoding, Path(write(tmp_path / "new.csv", lines)))
+    assert said == ["3 of 20 rows hold a colour that the model does not know"]
+
+
+def test_numbers_that_float32_cannot_hold_are_missing(tmp_path):
+    cells = ["1.7e308", "-1.7e308", "1e39", *range(77)]
+    path = write(tmp_path / "a.csv", [(cell, i % 2) for i, cell in enumerate(cells)], ["x", "y"])
+    dataset = Table(path, "y", split=HoldOut(0, 0.1)).load()
+    inputs = np.concatenate([split.inputs for split in dataset.splits.values()])
+    assert np.isfinite(inputs).all()
+    assert inputs[:, 1].sum() == 3
+
+
+def test_an_empty_first_line_changes_no_types(tmp_path):
+    lines = [(["01", "1", "02", "007"][i % 4], i, i % 2) for i in range(80)]
+    path = Path(write(tmp_path / "a.csv", lines, ["code", "x", "y"]))
+    expected = Table(str(path), "y", columns=(Category("code"),)).load().encoding
+    path.write_text("\n" + path.read_text())
+    assert Table(str(path), "y", columns=(Category("code"),)).load().encoding == expected
+
+
+def test_moments_with_an_offset_are_those_of_universal_time(tmp_path):
+    moments = np.datetime64("2024-01-01T02:30") + np.arange(60) * np.timedelta64(7, "h")
+    lines = [(f"{moment + np.timedelta64(5, 'h')}+05:00", i % 2) for i, moment in enumerate(moments)]
+    zoned = Table(write(tmp_path / "a.csv", lines, ["when", "y"]), "y").load()
+    plain = Table(write(tmp_path / "b.csv", [(m, i % 2) for i, m in enumerate(moments)], ["when", "y"]), "y").load()
+    assert zoned.encoding == plain.encoding
+
+
+def test_a_format_of_dates_is_checked():
+    with pytest.raises(UserError, match=r"the format of column day is '%Q': 'Q' is a bad directive"):
+        Date("day", "%Q")
+
+
+def test_classes_sort_the_same_way_in_whatever_order_they_come():
+    names = ["NAN", "0", "1", "inf", "-3", "a", "nan"]
+    orders = {tuple(sorted(np.random.RandomState(i).permutation(names), key=natural_order)) for i in range(50)}
+    assert len(orders) == 1
+
+
+def test_a_file_with_a_long_name_can_stay_on_disk(tmp_path):
+    path = write(tmp_path / f"{'é' * 120}.csv", rows(), HEADER)
+    assert_same_splits(Table(path, "big", id="who", in_memory=False).load(), Table(path, "big", id="who").load())

@@ -1,6 +1,7 @@
 """Volumes, with masks and with labels: NIfTI and NumPy, cut and filled up, whole and damaged."""
 
 import gzip
+import zipfile
 
 import nibabel
 import numpy as np
@@ -84,6 +85,11 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path):
     refused("cannot be read as NIfTI", tmp_path / "short.nii")
     np.savez(tmp_path / "many.npz", a=volume(), b=volume())
     refused("holds the arrays a, b; it takes one", tmp_path / "many.npz")
+    for wrong in (volume().astype(str), volume() + 1j):
+        refused("and voxels are real numbers", write(tmp_path / "wrong.npy", wrong))
+    with zipfile.ZipFile(tmp_path / "bytes.npz", "w") as file:
+        file.writestr("a", "no array")
+    refused("holds no array, but other bytes", tmp_path / "bytes.npz")
     scan = write(tmp_path / "scan.npy", volume())
     refused(r"has the shape \(6, 5, 4\)", scan, write(tmp_path / "m.npy", volume(shape=(6, 5, 4))))
     refused("holds other numbers than those of classes", scan, write(tmp_path / "m.npy", volume() + 0.5))

@@ -36,6 +36,14 @@ def test_the_moving_average_is_what_is_evaluated(trained, toy):
     np.testing.assert_allclose(sureness, np.asarray(expected).max(-1), atol=1e-5)
 
 
+def test_other_classes_are_not_evaluated(trained, toy):
+    images, labels = toy.splits["test"].inputs, toy.splits["test"].targets
+    renamed = jaxflow.from_arrays({"train": (images, labels), "test": (images, labels)}, classes=["a", "b", "c"])
+    with pytest.raises(jaxflow.UserError, match=r"the data changed since .* \(schema: "):
+        jaxflow.evaluate(trained, dataset=renamed)
+    assert not (trained / "predictions").exists()
+
+
 def test_evaluations_of_the_test_split_are_counted(trained, toy):
     assert [jaxflow.evaluate(trained, dataset=toy)["test_evaluations"] for _ in range(2)] == [1, 2]
 

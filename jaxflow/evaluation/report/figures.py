@@ -1,5 +1,6 @@
 """Figures of a run, drawn with Matplotlib's object interface: no global state, no display."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -170,4 +171,6 @@ def show_image(axes: Any, image: np.ndarray) -> None:
 def save(figure: Figure, path: Path) -> None:
     """Writes a figure as PNG, and its folder where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box stands for it
+        figure.savefig(path, dpi=120)
