@@ -1,7 +1,7 @@
 """The hippocampus, front and back, in magnetic resonance scans: a class for each voxel.
 
-Test Dice 0.874, the mean over the three classes of six scans; background everywhere has 0.324. One run, seed 0, with 13
-of 24 scans trained on: six minutes on two CPU cores that were busy with other things.
+Test Dice 0.870 +- 0.007 over seeds 0, 1, 2, the mean over the three classes of six scans; background everywhere has
+0.324. With 13 of 24 scans trained on: four to five minutes on two CPU cores that did other work too.
 
     python launch.py --config experiments/hippocampus.py --data.path=hippocampus
     python launch.py predict --workdir runs/hippocampus --input new_scans/
