@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxflow.data.table_files import RawTable
+from jaxflow.data.raw_table import RawTable
 from jaxflow.errors import UserError
 
 Kind = Literal["number", "date", "category", "empty"]

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.table_files import RawTable, row_ids
+from jaxflow.data.raw_table import RawTable, row_ids
 from jaxflow.errors import UserError
 
 

@@ -14,8 +14,9 @@ from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, checked
 from jaxflow.data.encoding import cardinality_of
 from jaxflow.data.equal_files import stat_digest
 from jaxflow.data.on_disk import store, stored
+from jaxflow.data.raw_table import RawTable, own_ids, row_ids
 from jaxflow.data.splitting import Examples, HoldOut
-from jaxflow.data.table_files import RawTable, check_table, own_ids, read_table, row_ids
+from jaxflow.data.table_files import check_table, read_table
 from jaxflow.data.table_inputs import fit_and_encode
 from jaxflow.data.table_target import check_classes, read_targets
 from jaxflow.errors import UserError

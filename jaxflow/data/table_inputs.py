@@ -12,7 +12,8 @@ from jaxflow.data.columns import fit_target_encoding
 from jaxflow.data.dataset import Target
 from jaxflow.data.encoding import encode, names_of
 from jaxflow.data.on_disk import new_array
-from jaxflow.data.table_files import RawTable, own_ids, read_table
+from jaxflow.data.raw_table import RawTable, own_ids
+from jaxflow.data.table_files import read_table
 from jaxflow.errors import UserError
 
 # What the cells of a fitted column are read as; all others are categories.
@@ -81,11 +82,11 @@ def encode_table(encoding: Mapping[str, Any], path: Path) -> tuple[np.ndarray, l
     if absent:
         raise UserError(f"{path} has no column {', '.join(absent)}; the model takes what it was trained on")
     for column in encoding["columns"]:
-        known = {None, *column.get("categories", ())}
-        cells = parse(raw, column["name"], "category") if len(known) > 1 else ()
-        strange = sum(cell not in known for cell in cells)
-        if strange:
-            say(f"{strange:,} of {raw.rows:,} rows hold a {column['name']} that the model does not know")
+        if "categories" in column:
+            known = {None, *column["categories"]}
+            strange = sum(cell not in known for cell in parse(raw, column["name"], "category"))
+            if strange:
+                say(f"{strange:,} of {raw.rows:,} rows hold a {column['name']} that the model does not know")
     own = encoding["id"]
     ids = own_ids(own, raw) if own in raw else [str(row) for row in range(raw.rows)]
     return _encode(encoding["columns"], raw, np.arange(raw.rows), in_memory=True), ids
@@ -97,12 +98,9 @@ def _encode(columns: Sequence[dict[str, Any]], raw: RawTable, kept: np.ndarray, 
     for block in raw.blocks():
         begin, end = np.searchsorted(kept, (block.first, block.first + block.rows))
         rows = kept[begin:end] - block.first
-        parts = (
-            encode(
-                c,
-                parse(block, c["name"], KINDS.get(c["kind"], "category"), c.get("format", ""))[rows],
-            )
-            for c in columns
-        )
-        inputs[begin:end] = np.concatenate(list(parts), -1)
+        parts = []
+        for fitted in columns:
+            kind = KINDS.get(fitted["kind"], "category")
+            parts.append(encode(fitted, parse(block, fitted["name"], kind, fitted.get("format", ""))[rows]))
+        inputs[begin:end] = np.concatenate(parts, -1)
     return inputs

@@ -8,7 +8,7 @@ import numpy as np
 from jaxflow.data.cells import kind_of, parse, text_of
 from jaxflow.data.columns import natural_order
 from jaxflow.data.dataset import Target
-from jaxflow.data.table_files import RawTable
+from jaxflow.data.raw_table import RawTable
 from jaxflow.errors import UserError
 
 # Distinct numbers up to which a target of whole numbers is taken for classes.

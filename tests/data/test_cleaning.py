@@ -11,7 +11,7 @@ from jaxflow import Category, HoldOut, Table
 from jaxflow.data import table as table_module
 from jaxflow.data.cleaning import Outliers, kept_rows
 from jaxflow.data.describe import describe, take_sample
-from jaxflow.data.table_files import RawTable
+from jaxflow.data.raw_table import RawTable
 from jaxflow.errors import UserError
 
 HEADER = ["who", "size", "weight", "colour", "big"]

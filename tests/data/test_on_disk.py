@@ -13,7 +13,7 @@ import pytest
 
 import jaxflow
 from jaxflow import Category, Date, HoldOut, LabelledText, Outliers, Series, Table, UserError
-from jaxflow.data import table_files
+from jaxflow.data import raw_table, table_files
 from jaxflow.data.on_disk import StoredSplit
 from jaxflow.data.series_split import SeriesSplit
 from jaxflow.data.table_inputs import encode_table
@@ -79,7 +79,7 @@ SOURCES = {
 
 @pytest.fixture(params=SOURCES)
 def source(request, tmp_path, monkeypatch):
-    monkeypatch.setattr(table_files, "BLOCK_ROWS", 32)  # several blocks, and the last of them smaller
+    monkeypatch.setattr(raw_table, "BLOCK_ROWS", 32)  # several blocks, and the last of them smaller
     return SOURCES[request.param](tmp_path)
 
 
@@ -204,7 +204,7 @@ def test_a_bad_line_is_named_wherever_it_lies(line, message, in_memory, tmp_path
 
 
 def test_a_bad_cell_of_new_rows_is_named_past_the_first_block(tmp_path, monkeypatch):
-    monkeypatch.setattr(table_files, "BLOCK_ROWS", 32)
+    monkeypatch.setattr(raw_table, "BLOCK_ROWS", 32)
     lines = [f"{day},{number}" for number, day in enumerate(np.datetime64("2020-01-01") + np.arange(100))]
     for name in ("good", "bad"):
         (tmp_path / f"{name}.csv").write_text("day,x\n" + "\n".join(lines) + "\n")

@@ -1,0 +1,139 @@
+"""A table as a file has it: columns of cells, and what its rows are called."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jaxflow.data.splitting import numbered
+from jaxflow.errors import UserError
+
+# Rows that are worked on at once.
+BLOCK_ROWS = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class RawTable(Mapping[str, np.ndarray]):
+    """The columns of a file by name, (rows,) objects, None where missing.
+
+    They are strings from text files, from Parquet also numbers, booleans and dates. A column becomes objects when it is
+    asked for, so a table that lies on disk is never in memory whole.
+
+    Attributes:
+      arrow: the pyarrow.Table.
+      first: where its first row stands in the file, from 0.
+    """
+
+    arrow: Any
+    first: int = 0
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        values, first = np.empty(self.rows, object), 0
+        for chunk in self.arrow[name].chunks:
+            try:
+                values[first : first + len(chunk)] = _objects(chunk)
+            except (ValueError, OverflowError) as error:  # dates beyond the year 9999, text that is no UTF-8
+                where = f"between {self.place(first)} and {self.place(first + len(chunk) - 1)}"
+                raise UserError(f"column {name} holds what cannot be read, {where}: {error}; correct it") from error
+            first += len(chunk)
+        return values
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.arrow.column_names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrow.column_names)
+
+    def __len__(self) -> int:
+        return self.arrow.num_columns
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self.arrow.num_rows
+
+    def place(self, row: int) -> str:
+        """Says where in the file a row stands, for errors."""
+        return f"row {self.first + row + 1}"
+
+    def numbers(self, name: str) -> np.ndarray | None:
+        """Reads a column of plainly written numbers at once: (rows,) float64, NaN where missing; None of any other."""
+        import pyarrow
+
+        column = self.arrow[name]
+        readable = (pyarrow.types.is_string, pyarrow.types.is_integer, pyarrow.types.is_floating)
+        if not any(of(column.type) for of in readable):
+            return None
+        try:
+            return column.cast(pyarrow.float64()).to_numpy()
+        except pyarrow.ArrowException:
+            return None
+
+    def missing(self, name: str) -> np.ndarray:
+        """Says where a column holds nothing, (rows,) booleans."""
+        return self.arrow[name].is_null().to_numpy()
+
+    def distinct(self, name: str, rows: np.ndarray) -> int:
+        """Counts the different cells of some rows that hold something."""
+        from pyarrow import compute
+
+        return compute.count_distinct(self.arrow[name].take(rows)).as_py()
+
+    def without(self, name: str | None) -> "RawTable":
+        """Leaves a column out; None leaves all."""
+        return self if name is None else RawTable(self.arrow.drop_columns([name]))
+
+    def blocks(self) -> Iterator["RawTable"]:
+        """Cuts the table into pieces of some rows each."""
+        for first in range(0, self.rows, BLOCK_ROWS):
+            yield RawTable(self.arrow.slice(first, BLOCK_ROWS), first)
+
+
+def row_ids(table: RawTable) -> list[str]:
+    """Names rows by what they hold, so that a row keeps its name wherever it stands; equal rows are numbered.
+
+    Args:
+      table: the table.
+
+    Returns:
+      One name per row.
+    """
+    return numbered(
+        hashlib.sha256("\x1f".join(map(repr, row)).encode()).hexdigest()[:16]
+        for block in table.blocks()
+        for row in zip(*(block[name] for name in sorted(block)))
+    )
+
+
+def own_ids(name: str, table: RawTable) -> list[str]:
+    """Names rows by a column that does; no two are the same.
+
+    Args:
+      name: the column's.
+      table: the table.
+
+    Returns:
+      One name per row.
+
+    Raises:
+      UserError: two rows have one name.
+    """
+    ids = ["" if value is None else str(value) for value in table[name]]
+    double, count = Counter(ids).most_common(1)[0]
+    if count > 1:
+        raise UserError(f"column {name} names two rows {double!r}; ids differ: name another column, or none")
+    return ids
+
+
+def _objects(chunk: Any) -> Any:
+    """Makes objects of a piece of a column; equal texts are one object, since most columns of text repeat a few."""
+    import pyarrow
+
+    if not pyarrow.types.is_string(chunk.type):
+        return chunk.to_pylist()
+    coded = chunk.dictionary_encode()
+    names = np.array([*coded.dictionary.to_pylist(), None], object)
+    return names[coded.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)]
