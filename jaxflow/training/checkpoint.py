@@ -15,6 +15,7 @@ import math
 import shutil
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -279,6 +280,8 @@ def _hush_closed_loops() -> None:
             crash(kind, error, trace)
 
     sys.unraisablehook, sys.excepthook = unless_closed, crash_unless_closed
+    # A write that fails, which is reported, leaves others behind that nobody waits for.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
 
 
 def _hush_tasks() -> None:
