@@ -27,6 +27,7 @@ def one_cache(private_folders, tmp_path_factory, monkeypatch):
     monkeypatch.setenv("JAXFLOW_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "launched"))
 
 
+@pytest.mark.slow
 def test_train_evaluate_predict_and_replay(tmp_path):
     done = launch("--config", DIGITS, "--workdir", "run", "--epochs=2", "--log_steps=10", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -117,6 +118,7 @@ def test_every_experiment_trains_two_steps(path, tmp_path):
     assert json.loads((tmp_path / "run" / "results.json").read_text())["steps"] == 2
 
 
+@pytest.mark.slow
 def test_quiet_prints_nothing(tmp_path):
     done = launch("train", "--config", DIGITS, "--workdir", "run", "--quiet", *TINY, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -4,6 +4,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import ROOT, launch
 
 README = (ROOT / "README.md").read_text()
@@ -24,6 +26,7 @@ def test_the_experiment_shown_is_the_one_shipped():
     assert shipped.endswith(BLOCKS[0])
 
 
+@pytest.mark.slow
 def test_the_library_script_trains(tmp_path):
     script = BLOCKS[1]
     assert len([line for line in script.splitlines() if line.strip()]) <= 25

@@ -74,7 +74,7 @@ def test_a_step_of_months_is_even(tmp_path):
 def test_the_first_of_every_month_is_even_too(tmp_path):
     firsts = np.arange("1949-01", "1961-01", dtype="datetime64[M]").astype("datetime64[D]")
     assert not gaps_after(firsts).any()
-    assert not gaps_after(firsts + 14).any()  # the fifteenth
+    assert not gaps_after(firsts + np.timedelta64(14, "D")).any()  # the fifteenth
     assert gaps_after(np.delete(firsts, 7)).sum() == 1
     assert not gaps_after(np.arange("1949", "1999", dtype="datetime64[Y]").astype("datetime64[D]")).any()
     days = np.arange("1949-01-01", "1949-01-20", dtype="datetime64[D]")

@@ -268,6 +268,7 @@ def test_ten_thousand_categories_are_learned_and_unseen_ones_predicted(tmp_path)
     assert lines[3][1] == str(int(good[7]))
 
 
+@pytest.mark.slow
 def test_a_run_on_a_table_predicts_new_rows_as_it_evaluated_them(table, tmp_path):
     experiment = jaxflow.Experiment(
         data=table, model=jaxflow.MLP(hidden=(16,)), problem=jaxflow.Classification(), optimizer=jaxflow.Adam(1e-2),

@@ -132,6 +132,7 @@ def test_photographs_of_any_size_are_those_of_an_image_folder(prepare, tmp_path)
     assert [labels[row.tobytes()] for row in ours] == targets.tolist()
 
 
+@pytest.mark.slow
 def test_a_run_on_photographs_from_tfds(prepare, tmp_path):
     data = Tfds("cats_vs_dogs", str(prepare()), size=(8, 8), resize="stretch", test=0.2, in_memory=False)
     experiment = jaxflow.Experiment(

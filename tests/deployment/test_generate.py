@@ -71,6 +71,7 @@ def test_tokens_are_drawn_as_the_logits_say():
     assert not np.array_equal(shares(1.0, 1), shares(1.0))
 
 
+@pytest.mark.slow
 def test_a_trained_model_goes_on_with_what_it_was_trained_on(writer):
     results = jaxflow.evaluate(writer)
     assert results["test"]["loss"] < 0.1 < results["baseline"]["loss"]

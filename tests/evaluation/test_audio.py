@@ -45,6 +45,7 @@ def experiment(root):
     )
 
 
+@pytest.mark.slow
 def test_explore_shows_clips_and_says_what_is_odd(experiment, tmp_path):
     described = jaxflow.explore(experiment, tmp_path / "run")
     assert described["inputs"]["kind"] == "audio"
@@ -85,6 +86,7 @@ def trained(experiment, tmp_path_factory):
     return run, jaxflow.evaluate(run)
 
 
+@pytest.mark.slow
 def test_a_report_has_its_pictures(trained):
     run, results = trained
     assert results["test"]["accuracy"] >= 0.75

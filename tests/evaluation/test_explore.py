@@ -18,6 +18,7 @@ def test_explore_leaves_numbers_and_a_page_that_needs_no_network(experiment, toy
     assert not re.search(r"(src|href)='(?!data:)", page)
 
 
+@pytest.mark.slow
 def test_a_run_can_begin_where_its_data_was_explored(experiment, toy, tmp_path):
     short = dataclasses.replace(experiment, epochs=0.2)
     jaxflow.explore(short, tmp_path / "run", dataset=toy)

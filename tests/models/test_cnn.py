@@ -19,6 +19,7 @@ def test_the_cifar_network_has_keras_parameter_count():
     assert count(params) == 122_570
 
 
+@pytest.mark.slow
 def test_the_cifar_network_is_the_one_written_in_flax():
     class Reference(nn.Module):
         @nn.compact

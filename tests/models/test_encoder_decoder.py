@@ -13,6 +13,7 @@ def apply(inputs, **settings):
 
 
 @pytest.mark.parametrize("places", [(8, 12), (7, 9), (1, 1), (4, 6, 5)])
+@pytest.mark.slow
 def test_each_place_has_outputs(places):
     assert apply(jnp.ones((2, *places, 2))).shape == (2, *places, 3)
 

@@ -131,6 +131,7 @@ def curve(monkeypatch, backend, steps=100):
     return losses
 
 
+@pytest.mark.slow
 def test_a_hundred_steps_give_the_loss_curve_of_lax(monkeypatch):
     ours, reference = curve(monkeypatch, "cpu"), curve(monkeypatch, "gpu")
     np.testing.assert_allclose(ours, reference, rtol=1e-3, atol=1e-4)

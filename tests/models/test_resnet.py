@@ -67,6 +67,7 @@ def test_no_field_is_dead(change):
     assert results[0] != results[1]
 
 
+@pytest.mark.slow
 def test_half_precision_keeps_float32_parameters_and_outputs():
     variables = SMALL.init(jax.random.key(1), IMAGES)
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}

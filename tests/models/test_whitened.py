@@ -40,6 +40,7 @@ def test_it_has_airbenchs_parameter_count():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.slow
 def test_half_precision_keeps_float32_parameters_and_outputs(dtype):
     images = jax.random.normal(jax.random.key(0), (4, 12, 12, 3))
     variables = SMALL.init(jax.random.key(1), images)
@@ -63,6 +64,7 @@ def test_the_state_starts_from_training_examples(whitened, toy):
     assert not np.allclose(set_up(others, toy).init().model_state["constants"]["Whitening_0"]["kernel"], filters)
 
 
+@pytest.mark.slow
 def test_training_leaves_the_filters_alone_and_a_run_brings_them_back(whitened, toy, tmp_path):
     jaxflow.train(whitened, tmp_path, dataset=toy)
     before, after = set_up(whitened, toy).init(), read_trained(tmp_path).state

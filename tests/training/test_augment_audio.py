@@ -126,6 +126,7 @@ def stepped(devices):
     return [np.asarray(leaf) for leaf in jax.tree.leaves(state.params)]
 
 
+@pytest.mark.slow
 def test_tiles_are_augmented_alike_on_any_number_of_devices():
     for one, many in zip(stepped(1), stepped(4), strict=True):
         np.testing.assert_allclose(one, many, atol=1e-6)

@@ -250,6 +250,7 @@ if __name__ == "__main__":
     ("end", "status"),
     [("pass", 0), ("sys.exit(3)", 3), ("close(); raise ValueError", 1), ("os.kill(os.getpid(), signal.SIGKILL)", -9)],
 )
+@pytest.mark.slow
 def test_workers_end_with_the_process_however_it_ends(end, status, tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT.format(root=str(ROOT), end=end))
     done = subprocess.run([sys.executable, "-W", "error", tmp_path / "script.py"], capture_output=True, text=True)
@@ -298,6 +299,7 @@ def resident_bytes():
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc")
 @pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.slow
 def test_memory_stays_bounded(workers, experiment, feeds):
     # 300 MB go through: 800 examples of 384 KiB, 64 batches of 8 and more. In flight: a few batches of 3 MiB.
     split = Made(side=620, size=800)

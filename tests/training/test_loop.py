@@ -108,6 +108,7 @@ def test_logged_means_are_those_of_the_interval(experiment, toy, tmp_path):
             assert line["step_loss"] == single[line["step"]]
 
 
+@pytest.mark.slow
 def test_batches_from_host_and_device_are_the_same(experiment, toy, tmp_path):
     for feed in ("device", "host"):
         jaxflow.train(dataclasses.replace(experiment, feed=feed), tmp_path / feed, dataset=toy)
@@ -129,6 +130,7 @@ def test_no_epochs_give_the_initial_model(experiment, toy, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_latest_and_best_checkpoints_are_kept(experiment, toy, tmp_path, monkeypatch):
     losses = iter([0.5, 0.1, 0.9, float("nan"), 0.8, 0.7])
     monkeypatch.setattr(loop, "evaluate_split", lambda *a: ({"loss": next(losses), "accuracy": 0.0}, None))
@@ -181,6 +183,7 @@ def with_nans(toy, rows):
     return jaxflow.from_arrays({"train": (images, split.targets), "test": (images, split.targets)})
 
 
+@pytest.mark.slow
 def test_a_bad_example_costs_its_own_steps_and_no_more(experiment, toy, tmp_path):
     steady = dataclasses.replace(experiment, preprocess=(jaxflow.Scale(),), log_steps=1)
     results = jaxflow.train(steady, tmp_path, dataset=with_nans(toy, [7]))

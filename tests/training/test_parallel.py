@@ -119,6 +119,7 @@ def test_several_devices_take_the_step_of_one(devices, strategy):
 
 
 @pytest.mark.parametrize("devices", [2, 4])
+@pytest.mark.slow
 def test_batch_statistics_are_those_of_one_device_too(devices):
     alone, together = stepped(1, norm="batch"), stepped(devices, norm="batch")
     for one, many in zip(arrays(alone[0].model_state), arrays(together[0].model_state)):

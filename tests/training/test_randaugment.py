@@ -80,6 +80,7 @@ def test_moves_move():
         np.testing.assert_allclose(sheared[:, inside, column], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_no_strength_leaves_what_can_be_left():
     kept = jnp.asarray([MOVES.index(name) for name in MOVES] + [len(MOVES) + i for i in range(4)])
     images = IMAGES[: len(kept)]

@@ -45,6 +45,7 @@ def test_outputs_are_the_weighted_mean_over_views():
     np.testing.assert_allclose(predictions, jax.nn.softmax(expected), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_evaluation_and_prediction_see_the_views_and_training_does_not(experiment, toy, tmp_path):
     experiment = dataclasses.replace(experiment, epochs=1)
     viewed = dataclasses.replace(experiment, views=jaxflow.Views())
