@@ -6,8 +6,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,23 @@ def cache_folder() -> Path:
     """Names the folder for everything that can be made again: $JAXFLOW_CACHE_DIR, else ~/.cache/jaxflow."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxflow"
     return Path(os.environ.get("JAXFLOW_CACHE_DIR") or default)
+
+
+def cache_key(path: Path, how: Any, names: Sequence[str] = (".",)) -> str:
+    """Names files by path, size and time, and what is made of them: what has changed has another name.
+
+    Args:
+      path: a file, or the folder of several.
+      how: what is made of them; its repr says all of it.
+      names: the files, below `path`.
+
+    Returns:
+      A key for `cached_arrays`.
+    """
+    stats = ((path / name).stat() for name in names)
+    files = [(name, now.st_size, now.st_mtime_ns) for name, now in zip(names, stats)]
+    digest = hashlib.sha256(repr((how, str(path.absolute()), files)).encode()).hexdigest()[:16]
+    return f"{path.resolve().name}-{digest}"
 
 
 def cached_arrays(

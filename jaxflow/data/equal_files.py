@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.cache import cached_arrays
+from jaxflow.data.cache import cache_key, cached_arrays
 
 T = TypeVar("T")
 
@@ -27,10 +27,8 @@ def equals(folder: Path, files: Sequence[Sequence[str]], official: Sequence[str 
     """
     order = ("test", "validation", "train", None)
     ranks = [order.index(split) for split in official]
-    digest = stat_digest(folder, ranks, [path for paths in files for path in paths])
-    return cached_arrays(f"{folder.resolve().name}-{digest}-equal", lambda: {"equal": _equal(folder, files, ranks)})[
-        "equal"
-    ]
+    key = cache_key(folder, ranks, [path for paths in files for path in paths])
+    return cached_arrays(f"{key}-equal", lambda: {"equal": _equal(folder, files, ranks)})["equal"]
 
 
 def left(found: list[T], stands_for: np.ndarray) -> tuple[list[T], int]:
@@ -39,13 +37,6 @@ def left(found: list[T], stands_for: np.ndarray) -> tuple[list[T], int]:
     if len(kept) < len(found):
         say(f"left out {len(found) - len(kept)} of {len(found)} examples, whose files equal another's")
     return kept, len(found) - len(kept)
-
-
-def stat_digest(folder: Path, how: Any, paths: Sequence[str]) -> str:
-    """Names files by path, size and time, and what is done with them: a changed file has another name."""
-    stats = ((folder / path).stat() for path in paths)
-    files = [(path, now.st_size, now.st_mtime_ns) for path, now in zip(paths, stats)]
-    return hashlib.sha256(repr((how, str(folder.absolute()), files)).encode()).hexdigest()[:16]
 
 
 def _equal(folder: Path, files: Sequence[Sequence[str]], ranks: Sequence[int]) -> np.ndarray:

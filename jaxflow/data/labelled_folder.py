@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.cache import cached_arrays
+from jaxflow.data.cache import cache_key, cached_arrays
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
-from jaxflow.data.equal_files import equals, left, stat_digest
+from jaxflow.data.equal_files import equals, left
 from jaxflow.data.file_split import FileSplit, gather
 from jaxflow.data.files import KINDS, read_files
 from jaxflow.data.folder_assign import assign, groups_of, in_parts
@@ -116,8 +116,7 @@ def say_left_out(bad: np.ndarray, max_corrupt: int, plural: str) -> None:
 
 def key_of(folder: Path, paths: Sequence[str], feature: Feature, in_memory: bool) -> str:
     """Names files by path, size and time, and what they become: a changed file is read anew."""
-    digest = stat_digest(folder, (READ, feature), paths)
-    return f"{folder.resolve().name}-{digest}" + ("" if in_memory else "-index")
+    return cache_key(folder, (READ, feature), paths) + ("" if in_memory else "-index")
 
 
 def check_there(folder: Path, origin: str | None) -> None:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxflow.console import say, track
+from jaxflow.data.cache import cache_key
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
-from jaxflow.data.equal_files import stat_digest
 from jaxflow.data.files import find_files, none_found
 from jaxflow.data.folder_assign import assign
 from jaxflow.data.folder_layout import LabelledFile, find_labelled
@@ -88,7 +88,7 @@ class LabelledText:
         """Names the files by path, size and time, and what they become: a changed file is read anew."""
         names = [file.path for file in files] or ["."]
         how = dataclasses.replace(self, path="", origin=None, in_memory=True)
-        return f"{path.resolve().name}-{stat_digest(path, (ENCODED, how), names)}"
+        return cache_key(path, (ENCODED, how), names)
 
     def _encoded(self, path: Path, files: Sequence[LabelledFile]) -> Dataset:
         """Goes through the texts three times: to know their classes, to fit the tokenizer, and to encode them."""

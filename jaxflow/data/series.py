@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.cache import cached_arrays
+from jaxflow.data.cache import cache_key, cached_arrays
 from jaxflow.data.cells import parse
 from jaxflow.data.dataset import Dataset, Feature, Schema, Split, Target, checked
-from jaxflow.data.equal_files import stat_digest
 from jaxflow.data.on_disk import check_stored, new_array
 from jaxflow.data.series_split import SeriesSplit
 from jaxflow.data.splitting import Examples, InTime
@@ -58,12 +57,10 @@ class Series:
 
     def load(self) -> Dataset:
         """Reads the file and cuts windows: inputs (examples, length, columns) and targets (examples, horizon)."""
-        path = Path(self.path)
-        check_table(path)
         if self.in_memory:
             read = self._read()
         else:
-            read = cached_arrays(self._key(path), self._read, mapped=True)
+            read = cached_arrays(self._key(), self._read, mapped=True)
             check_stored(read["values"])
         times, values = np.array(read["times"]), read["values"]
         self._check_rows(len(values))
@@ -94,9 +91,11 @@ class Series:
                 f"{self.path} has {count} rows with all values; a window takes {width} (length and horizon)"
             )
 
-    def _key(self, path: Path) -> str:
-        """Names the file by path, size and time, and what is read of it: a changed file is read anew."""
-        return f"{path.resolve().name}-{stat_digest(path, (READ, self.time, self.columns), ['.'])}"
+    def _key(self) -> str:
+        """Names the file, and what is read of it: a changed file is read anew."""
+        path = Path(self.path)
+        check_table(path)
+        return cache_key(path, (READ, self.time, self.columns))
 
     def _read(self) -> dict[str, np.ndarray]:
         """Reads "times", (rows,) ascending, and "values", (rows, columns) float32; rows that lack a value are left."""

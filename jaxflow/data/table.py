@@ -7,12 +7,12 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxflow.console import say
+from jaxflow.data.cache import cache_key
 from jaxflow.data.cells import Kind, kind_of, parse
 from jaxflow.data.cleaning import Outliers, kept_rows
 from jaxflow.data.columns import Category, Date, Number
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, checked
 from jaxflow.data.encoding import cardinality_of
-from jaxflow.data.equal_files import stat_digest
 from jaxflow.data.on_disk import store, stored
 from jaxflow.data.raw_table import RawTable, own_ids, row_ids
 from jaxflow.data.splitting import Examples, HoldOut
@@ -98,7 +98,7 @@ class Table:
         """Names the file by path, size and time, and what it becomes: a changed file is read anew."""
         path = Path(self.path)
         check_table(path)
-        return f"{path.resolve().name}-{stat_digest(path, (ENCODED, replace(self, path='', in_memory=True)), ['.'])}"
+        return cache_key(path, (ENCODED, replace(self, path="", in_memory=True)))
 
     def _encoded(self) -> Dataset:
         raw = read_table(Path(self.path), self.missing, self.in_memory)

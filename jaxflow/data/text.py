@@ -14,9 +14,8 @@ from typing import IO, Literal
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.cache import cached_arrays
+from jaxflow.data.cache import cache_key, cached_arrays
 from jaxflow.data.dataset import Dataset, Feature, Schema, Target
-from jaxflow.data.equal_files import stat_digest
 from jaxflow.data.on_disk import check_stored, new_file
 from jaxflow.data.splitting import Examples, HoldOut, InTime, KFold
 from jaxflow.data.text_files import Documents, find_documents, text_paths
@@ -102,7 +101,7 @@ class Text:
         """Names the files by path, size and time, and how they are read: a changed file is read anew."""
         files = [str(file.relative_to(path)) for file in text_paths(path)]
         how = dataclasses.replace(self, path="", origin=None, in_memory=True)
-        return f"{path.resolve().name}-{stat_digest(path, (LAID, how), files)}"
+        return cache_key(path, (LAID, how), files)
 
     def _tokenized(self, path: Path) -> dict[str, np.ndarray]:
         """Makes what the cache keeps: the tokenizer, and of each split what a WindowSplit is made of."""

@@ -12,9 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.cache import cached_arrays
+from jaxflow.data.cache import cache_key, cached_arrays
 from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
-from jaxflow.data.equal_files import stat_digest
 from jaxflow.data.images import MODES, check_size
 from jaxflow.data.records import Records, StreamedSplit, allow, scan
 from jaxflow.data.splitting import count_of, hold_out
@@ -205,7 +204,7 @@ def _supervised(builder: Any) -> tuple[str, str]:
 def _key(prepared: Path, feature: Feature) -> str:
     """Names the prepared files by name, size and time, and what becomes of them: a changed file is decoded anew."""
     names = [path.name for path in sorted(prepared.iterdir())]
-    return f"{prepared.name}-{stat_digest(prepared, (SCAN, feature), names)}"
+    return cache_key(prepared, (SCAN, feature), names)
 
 
 def _split(arrays: Mapping[str, np.ndarray], part: Records | InOrder, in_memory: bool) -> ArraySplit | StreamedSplit:

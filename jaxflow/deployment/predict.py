@@ -64,9 +64,9 @@ def predict(
     batch_size = min(BATCH_SIZE, 1 << (len(split) - 1).bit_length())
     batches = track(padded_batches(split, batch_size), "predict", -(-len(split) // batch_size))
     predictions = np.concatenate([np.asarray(step(variables, batch["inputs"])) for batch in batches])[: len(split)]
-    wrong = [id_ for id_, row in zip(ids, predictions) if not np.isfinite(row).all()]
-    if wrong:
-        raise UserError(f"the model's output for {wrong[0]} is not finite ({len(wrong)} such); look at its inputs")
+    wrong = np.flatnonzero(~np.isfinite(predictions).reshape(len(predictions), -1).all(-1))  # (example, output)
+    if len(wrong):
+        raise UserError(f"the model's output for {ids[wrong[0]]} is not finite ({len(wrong)} such); look at its inputs")
     if submission is None:
         table = {"id": ids, **trained.program.experiment.problem.columns(schema, predictions)}
     else:

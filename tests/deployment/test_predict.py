@@ -171,3 +171,19 @@ def test_an_image_that_cannot_be_read_is_named(photographs, tmp_path):
     (tmp_path / "new" / "5.png").write_bytes((root / "dark" / "5.png").read_bytes()[:60])
     with pytest.raises(jaxflow.UserError, match=r"new/5\.png cannot be read as an image"):
         jaxflow.predict(folder, tmp_path / "new")
+
+
+def test_outputs_that_are_not_finite_are_refused(tmp_path):
+    inputs = np.random.RandomState(0).randn(40, 3).astype(np.float32)
+    data = jaxflow.from_arrays({"train": (inputs, np.arange(40) % 2), "test": (inputs, np.arange(40) % 2)})
+    experiment = jaxflow.Experiment(
+        None, jaxflow.MLP((4,)), jaxflow.Classification(), jaxflow.Adam(), batch_size=8, epochs=1
+    )
+    jaxflow.train(experiment, tmp_path / "run", dataset=data)
+    inputs[[7, 9], 1] = np.nan
+    np.save(tmp_path / "new.npy", inputs)
+    with pytest.raises(
+        jaxflow.UserError, match=r"the model's output for 7 is not finite \(2 such\); look at its inputs"
+    ):
+        jaxflow.predict(tmp_path / "run", tmp_path / "new.npy")
+    assert not (tmp_path / "run" / "predictions").exists()
