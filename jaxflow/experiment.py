@@ -1,12 +1,10 @@
 """The experiment: everything that decides a run, as one frozen value that a Python file builds."""
 
-import dataclasses
 import importlib.util
 import json
 import math
 import sys
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -15,11 +13,10 @@ from typing import Any, Literal
 import flax.linen as nn
 
 from jaxflow.errors import UserError
+from jaxflow.serialization import FILE_MODULE, flatten, to_json
 
 # Marks fields that may change when a run is resumed: they decide where and how it runs, not what comes out.
 NOT_IDENTITY = {"identity": False}
-# Modules made from experiment files are registered under this prefix, so that their classes can be found again.
-FILE_MODULE = "jaxflow_experiment_"
 
 
 @dataclass(frozen=True)
@@ -174,73 +171,6 @@ def _blame(path: Path, call: Any) -> Any:
         raise UserError(f"{path}:{lines[-1] if lines else 1}: {type(error).__name__}: {error}") from error
 
 
-def to_json(value: Any) -> Any:
-    """Turns an experiment, or any part of one, into JSON: dataclasses become objects with their class's path.
-
-    Args:
-      value: numbers, strings, booleans, None, tuples, dataclasses and Linen modules of these.
-
-    Returns:
-      What json.dumps takes; `from_json` gives the equal value back.
-
-    Raises:
-      UserError: a field holds something else.
-    """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kind = type(value)
-        fields = {name: to_json(part) for name, part in _parts(value)}
-        return {"class": f"{kind.__module__}:{kind.__qualname__}", **fields}
-    if isinstance(value, tuple):
-        return [to_json(part) for part in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise UserError(
-        f"an experiment cannot hold {value!r} ({type(value).__name__}): fields hold numbers, strings, booleans, None, "
-        "tuples, dataclasses and Linen modules"
-    )
-
-
-def from_json(value: Any) -> Any:
-    """Makes the value that `to_json` described; classes of experiment files must have been executed before."""
-    if isinstance(value, dict):
-        module, _, name = str(value.get("class")).partition(":")
-        try:
-            kind = importlib.import_module(module)
-            for part in name.split("."):
-                kind = getattr(kind, part)
-            if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
-                raise TypeError("it is no dataclass")  # and calling something else may do anything
-            return kind(**{key: from_json(part) for key, part in value.items() if key != "class"})
-        except (ImportError, AttributeError, TypeError, ValueError) as error:
-            raise UserError(f"cannot rebuild {module}:{name}: {error}; was it written by another version?") from error
-    if isinstance(value, list):
-        return tuple(from_json(part) for part in value)
-    return value
-
-
-def flatten(value: Any, identity_only: bool = False, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Lists every leaf of an experiment with its dotted name, as the command line spells it.
-
-    Args:
-      value: an experiment or a part of one.
-      identity_only: leaves out the fields that may change when a run is resumed.
-      prefix: dotted name of `value` itself.
-
-    Yields:
-      (name, value) pairs; the class of a part is the value of its own name.
-    """
-    if dataclasses.is_dataclass(value):
-        if prefix:
-            yield prefix, type(value).__name__
-        for name, part in _parts(value, identity_only):
-            yield from flatten(part, identity_only, f"{prefix}.{name}" if prefix else name)
-    elif isinstance(value, tuple) and any(dataclasses.is_dataclass(part) for part in value):
-        for index, part in enumerate(value):
-            yield from flatten(part, identity_only, f"{prefix}.{index}")
-    else:
-        yield prefix, value
-
-
 def differences(old: Experiment, new: Experiment) -> list[str]:
     """Names the fields of a run's identity in which two experiments differ, as "field: old -> new"."""
     before, after = dict(flatten(old, identity_only=True)), dict(flatten(new, identity_only=True))
@@ -254,10 +184,3 @@ def differences(old: Experiment, new: Experiment) -> list[str]:
 def dumps(experiment: Experiment) -> str:
     """Writes an experiment as JSON text."""
     return json.dumps(to_json(experiment), indent=2) + "\n"
-
-
-def _parts(value: Any, identity_only: bool = False) -> Iterator[tuple[str, Any]]:
-    hidden = ("parent", "name") if isinstance(value, nn.Module) else ()
-    for part in dataclasses.fields(value):
-        if part.name not in hidden and (part.metadata.get("identity", True) or not identity_only):
-            yield part.name, getattr(value, part.name)

@@ -11,7 +11,8 @@ from unittest import mock
 import tyro
 
 from jaxflow.errors import UserError
-from jaxflow.experiment import Experiment, flatten, to_json
+from jaxflow.experiment import Experiment
+from jaxflow.serialization import flatten, to_json
 
 
 def override(experiment: Experiment, flags: Sequence[str]) -> Experiment:

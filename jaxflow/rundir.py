@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from jaxflow.errors import UserError
-from jaxflow.experiment import FILE_MODULE, Experiment, differences, dumps, execute, from_json
+from jaxflow.experiment import Experiment, differences, dumps, execute
+from jaxflow.legacy import modernize
 from jaxflow.processes import on_main
+from jaxflow.serialization import FILE_MODULE, classes_of, from_json
 
 # What a run writes into its folder, and --overwrite removes; anything else there is the user's.
 WRITTEN = (
@@ -88,7 +90,7 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
     """
     if not (workdir / "experiment.json").exists():
         return
-    changed = differences(read_experiment(workdir), experiment)
+    changed = differences(read_experiment(workdir, experiment), experiment)
     copy = workdir / source.name if source else None
     if copy and copy.exists() and FILE_MODULE in dumps(experiment) and copy.read_text() != source.read_text():
         changed.append(f"{source.name}: its text, which defines classes of the experiment")
@@ -99,8 +101,15 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
         )
 
 
-def read_experiment(workdir: Path) -> Experiment:
+def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment:
     """Rebuilds the experiment of a run folder, classes of its own file included.
+
+    Args:
+      workdir: the run folder.
+      like: an experiment whose classes may be used too: a script's own are written by no file that could be executed.
+
+    Returns:
+      The experiment.
 
     Raises:
       UserError: the folder is no run folder, or its experiment.json is damaged.
@@ -113,7 +122,7 @@ def read_experiment(workdir: Path) -> Experiment:
         described = json.loads(text)
         for stem in set(re.findall(rf'"{FILE_MODULE}([^":/]+):', text)):
             execute(workdir / f"{stem}.py")
-        experiment = from_json(described)
+        experiment = from_json(modernize(described), classes_of(like))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON: {error}") from error
     if not isinstance(experiment, Experiment):

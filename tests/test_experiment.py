@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import pytest
 
 import jaxflow
-from jaxflow.experiment import FILE_MODULE, differences, dumps, execute, flatten, from_json, load, to_json
+from jaxflow.experiment import differences, dumps, execute, load
+from jaxflow.serialization import FILE_MODULE, flatten, from_json, to_json
 from jaxflow.training.setup import set_up
 from tests.conftest import ROOT
 

@@ -26,6 +26,7 @@ import jax
 
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
+from jaxflow.legacy import modernize
 from jaxflow.processes import is_main, on_main
 from jaxflow.rundir import storage_error
 from jaxflow.training.digests import digests, forms
@@ -183,7 +184,7 @@ def read_meta(kept: Checkpoints, step: int) -> dict[str, Any]:
     digest = meta.pop("digest", None)
     if digest != _text_digest(meta):
         raise DamagedError(f"checkpoint {kept.folder / str(step)} is damaged: its meta does not match its digest")
-    return meta
+    return modernize(meta)
 
 
 def read_item(kept: Checkpoints, step: int, item: str, how: Any) -> Any:

@@ -16,9 +16,10 @@ from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.order import permutation
 from jaxflow.errors import UserError
-from jaxflow.experiment import Experiment, from_json, to_json
+from jaxflow.experiment import Experiment
 from jaxflow.processes import main_first, on_main, together
 from jaxflow.rundir import check_same_run, read_experiment
+from jaxflow.serialization import classes_of, from_json, to_json
 from jaxflow.training import preprocess
 from jaxflow.training.checkpoint import Checkpoints, DamagedError, checkpoints, choose, read_meta, save, saved_steps
 from jaxflow.training.feed import Feed, make_feed
@@ -199,7 +200,7 @@ def experiment_of(workdir: Path, experiment: Experiment | None = None) -> Experi
     """
     if not workdir.is_dir():
         raise UserError(f"no run folder at {workdir}; name one with --workdir, or train first")
-    own = read_experiment(workdir)
+    own = read_experiment(workdir, experiment)
     if experiment is not None:
         check_same_run(workdir, experiment)
     return experiment or own
@@ -263,7 +264,7 @@ def _read_intact(kept: Checkpoints, which: str, experiment: Experiment) -> Train
 
 def _read_checkpoint(kept: Checkpoints, step: int, experiment: Experiment) -> Trained:
     meta = together(lambda: read_meta(kept, step))
-    fitted = dataclasses.replace(experiment, problem=from_json(meta["problem"]))
+    fitted = dataclasses.replace(experiment, problem=from_json(meta["problem"], classes_of(experiment)))
     program = assemble(fitted, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
     state = restore(kept, step, program.template())
     return Trained(experiment, program, state, step, meta.get("encoding"))

@@ -47,7 +47,7 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
         raise UserError(
             f"workers is {workers}, which takes Grain: pip install -e '.[stream]', or set workers to 0"
         ) from error
-    from jaxflow.experiment import FILE_MODULE
+    from jaxflow.serialization import FILE_MODULE
 
     module = sys.modules[type(batches.split).__module__]
     if module.__name__.startswith(FILE_MODULE):  # an experiment file's own class: nobody can import it by name

@@ -10,7 +10,7 @@ from jaxflow import AudioFolder, HoldOut, KFold, UserError
 from jaxflow.console import console
 from jaxflow.data.audio import read_audio
 from jaxflow.data.dataset import Feature
-from jaxflow.experiment import from_json, to_json
+from jaxflow.serialization import from_json, to_json
 from tests.conftest import ROOT, assert_same_splits
 
 HALVES = HoldOut(validation=0.2, test=0.2, stratify=True)

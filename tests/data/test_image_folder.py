@@ -17,7 +17,7 @@ from jaxflow.data.dataset import Feature
 from jaxflow.data.describe import take_sample
 from jaxflow.data.findings import look
 from jaxflow.data.images import read_image
-from jaxflow.experiment import from_json, to_json
+from jaxflow.serialization import from_json, to_json
 from tests.conftest import ROOT, assert_same_splits
 
 HALVES = HoldOut(validation=0.2, test=0.2, stratify=True)

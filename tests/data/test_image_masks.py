@@ -10,7 +10,7 @@ import jaxflow
 from jaxflow import HoldOut, ImageMasks, KFold, UserError
 from jaxflow.data.dataset import VOID, Feature
 from jaxflow.data.images import read_image, read_mask
-from jaxflow.experiment import from_json, to_json
+from jaxflow.serialization import from_json, to_json
 from tests.conftest import ROOT, assert_same_splits
 
 ROADS = ROOT.parent / "shared" / "data" / "camvid"

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 import jaxflow
 from jaxflow.data.tokens import END, UNKNOWN, decode, encode, vocabulary
-from jaxflow.experiment import from_json, to_json
+from jaxflow.serialization import from_json, to_json
 
 TEXTS = [
     "To be, or not to be, that is the question:",

@@ -1,0 +1,135 @@
+"""Values to JSON and back, by public name: an experiment, a schema, whatever is fitted to data.
+
+A dataclass becomes an object whose "class" is `jaxflow:NAME` for what `jaxflow.NAME` is, or MODULE:NAME for a class of
+the user's own. Reading resolves jaxflow's public names, and classes of modules that were executed as an experiment's
+own files; nothing is ever imported because a file names it.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import jaxflow
+from jaxflow.errors import UserError
+
+# Modules made from experiment files are registered under this prefix, so that their classes can be found again.
+FILE_MODULE = "jaxflow_experiment_"
+
+
+def to_json(value: Any) -> Any:
+    """Turns an experiment, or any part of one, into JSON.
+
+    Args:
+      value: numbers, strings, booleans, None, tuples, dataclasses and Linen modules of these.
+
+    Returns:
+      What json.dumps takes; `from_json` returns the equal value.
+
+    Raises:
+      UserError: a field holds something else.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {"class": class_name(type(value)), **{name: to_json(part) for name, part in fields_of(value)}}
+    if isinstance(value, tuple):
+        return [to_json(part) for part in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise UserError(
+        f"an experiment cannot hold {value!r} ({type(value).__name__}): fields hold numbers, strings, booleans, None, "
+        "tuples, dataclasses and Linen modules"
+    )
+
+
+def from_json(value: Any, known: Mapping[str, type] = MappingProxyType({})) -> Any:
+    """Builds the value that `to_json` described; experiment files with classes of their own must be executed before.
+
+    Args:
+      value: what json.loads returns.
+      known: further classes that may be built, by name, as `classes_of` returns them.
+
+    Returns:
+      The value.
+
+    Raises:
+      UserError: a class is none of these, nor jaxflow's, nor of an executed experiment file, or has other fields.
+    """
+    if isinstance(value, dict):
+        name = str(value.get("class"))
+        try:
+            kind = known.get(name) or _resolve(name)
+            return kind(**{key: from_json(part, known) for key, part in value.items() if key != "class"})
+        except (AttributeError, TypeError, ValueError) as error:
+            raise UserError(f"cannot rebuild {name}: {error}; was it written by another version?") from error
+    if isinstance(value, list):
+        return tuple(from_json(part, known) for part in value)
+    return value
+
+
+def classes_of(value: Any) -> dict[str, type]:
+    """Lists the classes of the dataclasses that a value is made of, by the names that `to_json` writes."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts = [part for _, part in fields_of(value)]
+        return {class_name(type(value)): type(value)} | classes_of(tuple(parts))
+    found: dict[str, type] = {}
+    for part in value if isinstance(value, tuple) else ():
+        found |= classes_of(part)
+    return found
+
+
+def class_name(kind: type) -> str:
+    """Returns the name under which a class is written: `jaxflow:NAME` where it is public, else MODULE:NAME."""
+    if kind.__name__ in jaxflow.__all__ and getattr(jaxflow, kind.__name__) is kind:
+        return f"jaxflow:{kind.__name__}"
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def flatten(value: Any, identity_only: bool = False, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Lists every leaf of an experiment with its dotted name, as the command line spells it.
+
+    Args:
+      value: an experiment or a part of one.
+      identity_only: leaves out the fields that may change when a run is resumed.
+      prefix: dotted name of `value` itself.
+
+    Yields:
+      (name, value) pairs; the class of a part is the value of its own name.
+    """
+    if dataclasses.is_dataclass(value):
+        if prefix:
+            yield prefix, type(value).__name__
+        for name, part in fields_of(value, identity_only):
+            yield from flatten(part, identity_only, f"{prefix}.{name}" if prefix else name)
+    elif isinstance(value, tuple) and any(dataclasses.is_dataclass(part) for part in value):
+        for index, part in enumerate(value):
+            yield from flatten(part, identity_only, f"{prefix}.{index}")
+    else:
+        yield prefix, value
+
+
+def fields_of(value: Any, identity_only: bool = False) -> Iterator[tuple[str, Any]]:
+    """Lists a dataclass's fields; of a Linen module, which is told by these, not `parent` and `name`."""
+    fields = dataclasses.fields(value)
+    hidden = {"parent", "name"} if any(field.name == "parent" for field in fields) else ()
+    for field in fields:
+        if field.name not in hidden and (field.metadata.get("identity", True) or not identity_only):
+            yield field.name, getattr(value, field.name)
+
+
+def _resolve(name: str) -> type:
+    module, _, path = name.partition(":")
+    if module == "jaxflow" and path in jaxflow.__all__:
+        kind = getattr(jaxflow, path)
+    elif module.startswith(FILE_MODULE) and module in sys.modules:
+        kind = sys.modules[module]
+        for part in path.split("."):
+            kind = getattr(kind, part)
+    else:
+        raise UserError(
+            f"cannot rebuild {name}: only classes of jaxflow and of the experiment's own files are; put the class into "
+            "the experiment file, or hand the experiment over as an object"
+        )
+    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+        raise TypeError("it is no dataclass")  # and calling something else may do anything
+    return kind

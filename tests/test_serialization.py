@@ -1,0 +1,69 @@
+"""Values to JSON and back, by public name."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+import jaxflow
+from jaxflow.experiment import dumps
+from jaxflow.legacy import CLASSES, modernize
+from jaxflow.serialization import classes_of, from_json, to_json
+from tests.conftest import ROOT
+
+
+@dataclasses.dataclass(frozen=True)
+class Own:
+    """A class of a script."""
+
+    size: int = 1
+
+
+def test_json_holds_public_names(experiment):
+    described = json.loads(dumps(experiment))
+    assert described["class"] == "jaxflow:Experiment"
+    assert described["optimizer"]["class"] == "jaxflow:AdamW"
+    assert "jaxflow." not in dumps(experiment)
+    assert from_json(described) == experiment
+
+
+def test_json_does_not_depend_on_where_a_class_lies(experiment, tmp_path):
+    (tmp_path / "experiment.json").write_text(dumps(experiment))
+    code = (
+        "import sys, pathlib, importlib, jaxflow\n"
+        "home = jaxflow._PUBLIC['AdamW']\n"
+        "sys.modules['jaxflow.moved'] = importlib.import_module(home)\n"
+        "jaxflow._PUBLIC['AdamW'] = 'jaxflow.moved'\n"
+        "jaxflow.AdamW.__module__ = 'jaxflow.moved'; del sys.modules[home]\n"
+        "from jaxflow.rundir import read_experiment\n"
+        f"assert type(read_experiment(pathlib.Path({str(tmp_path)!r})).optimizer) is jaxflow.AdamW\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_a_strange_class_is_refused_and_not_imported():
+    code = (
+        "import sys\nfrom jaxflow.serialization import from_json\nfrom jaxflow.errors import UserError\n"
+        "for name in ('wave:Wave_read', 'os:path', 'jaxflow.data.tfds:Tfds', 'jaxflow:train', 'nothing'):\n"
+        "    try:\n        from_json({'class': name})\n    except UserError as error:\n        print(error)\n"
+        "assert 'wave' not in sys.modules and 'jaxflow.data.tfds' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 5
+    assert lines[0].startswith("cannot rebuild wave:Wave_read: only classes of jaxflow")
+
+
+def test_a_scripts_own_class_is_rebuilt_where_it_is_handed_over():
+    written = to_json((jaxflow.Adam(), Own(2)))
+    with pytest.raises(jaxflow.UserError, match="only classes of jaxflow"):
+        from_json(written)
+    assert from_json(written, classes_of(Own())) == (jaxflow.Adam(), Own(2))
+
+
+def test_old_class_paths_are_read():
+    for old, name in CLASSES.items():
+        assert modernize({"class": f"jaxflow.{old}"}) == {"class": f"jaxflow:{name}"}
+        assert dataclasses.is_dataclass(getattr(jaxflow, name))
