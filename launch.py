@@ -160,7 +160,7 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
     workdir = Path(flags.workdir) if flags.workdir else default_workdir(source, written, experiment)
 
     if verb in ("run", "train"):
-        from jaxflow.training.setup import load_data
+        from jaxflow.experiment import load_data
 
         dataset = load_data(experiment)
         results = jaxflow.train(experiment, workdir, dataset=dataset, source=source, overwrite=flags.overwrite)
@@ -212,8 +212,7 @@ def number(name: str, text: str, kind: type) -> int | float:
 
 def summarize(results: dict, verb: str) -> None:
     """Prints the metrics of a run."""
-    from jaxflow.console import say
-    from jaxflow.training.log import format_metrics
+    from jaxflow.console import format_metrics, say
 
     for split in ("validation", "test", "baseline"):
         if split in results and not (split != "validation" and verb == "train"):

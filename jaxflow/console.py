@@ -1,6 +1,6 @@
 """What a person sees: lines that stay, and a bar for work that takes longer than a breath."""
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import TypeVar
 
 from rich.console import Console
@@ -62,3 +62,14 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
             yield item
             if count % 64 == 0 or count == total:
                 progress.update(task, completed=count, refresh=True)
+
+
+def format_metrics(metrics: Mapping[str, float]) -> str:
+    """Writes metrics for people, the loss first."""
+    names = sorted(metrics, key=lambda name: (name != "loss", name))
+    return "  ".join(f"{name} {format_number(metrics[name])}" for name in names)
+
+
+def format_number(value: float) -> str:
+    """Writes a number with four decimals, or where these would say too little with four digits."""
+    return f"{value:.4g}" if 0 < abs(value) < 0.1 else f"{value:.4f}"

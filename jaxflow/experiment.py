@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 import flax.linen as nn
 
+from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
+from jaxflow.processes import main_first
 from jaxflow.serialization import FILE_MODULE, flatten, to_json
 
 # Marks fields that may change when a run is resumed: they decide where and how it runs, not what comes out.
@@ -184,3 +186,8 @@ def differences(old: Experiment, new: Experiment) -> list[str]:
 def dumps(experiment: Experiment) -> str:
     """Writes an experiment as JSON text."""
     return json.dumps(to_json(experiment), indent=2) + "\n"
+
+
+def load_data(experiment: Experiment) -> Dataset:
+    """Loads an experiment's data, on process 0 first: what it downloads and decodes is there for the others."""
+    return main_first(experiment.data.load)

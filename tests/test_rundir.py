@@ -6,7 +6,8 @@ import sys
 import pytest
 
 import jaxflow
-from jaxflow.rundir import default_workdir, open_run, read_experiment, read_results, update_results, write_atomically
+from jaxflow.file_io import write_atomically
+from jaxflow.rundir import default_workdir, open_run, read_experiment, read_results, update_results
 
 
 def test_a_run_folder_holds_all_that_is_needed_to_rebuild(experiment, tmp_path):

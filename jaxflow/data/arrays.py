@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.checks import checked
+from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature, Schema, Target
 
 
 def from_arrays(

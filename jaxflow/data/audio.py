@@ -7,8 +7,8 @@ from types import ModuleType
 
 import numpy as np
 
-from jaxflow.data.dataset import Feature
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature
 
 SUFFIXES = (".wav", ".flac", ".ogg")
 # Samples per second that are believed; others come from damaged headers.

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.dataset import Split
 from jaxflow.data.order import Classes, balanced, by_class, epochs_of, indices
+from jaxflow.schema import Split
 
 
 @dataclass(frozen=True, eq=False)

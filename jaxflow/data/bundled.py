@@ -6,9 +6,11 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.checks import checked
+from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.splitting import Examples, HoldOut
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature, Schema, Target
 
 
 @dataclass(frozen=True)

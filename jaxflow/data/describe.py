@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.data.dataset import Dataset, Split
+from jaxflow.data.dataset import Dataset
 from jaxflow.data.describe_tokens import describe_tokens
 from jaxflow.data.waveforms import measure
+from jaxflow.schema import Split
 
 # Examples of each split that statistics are taken of, and the bytes that they may take.
 SAMPLE, SAMPLE_BYTES = 10_000, 1 << 29

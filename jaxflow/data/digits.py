@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.checks import checked
+from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.splitting import count_of, hold_out
+from jaxflow.schema import Feature, Schema, Target
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxflow.console import track
-from jaxflow.data.dataset import Feature
 from jaxflow.data.files import read_files
 from jaxflow.data.records import allow
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature
 
 
 @dataclass(frozen=True, eq=False)

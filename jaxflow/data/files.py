@@ -11,9 +11,9 @@ import numpy as np
 
 from jaxflow.console import say
 from jaxflow.data import audio, images, volumes
-from jaxflow.data.dataset import Feature
 from jaxflow.data.threads import in_threads
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature
 
 # Files that are waiting for a thread, or read and waiting to be taken.
 AT_ONCE = 256

@@ -10,8 +10,8 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from jaxflow.data.dataset import Feature
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature
 
 T = TypeVar("T")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")

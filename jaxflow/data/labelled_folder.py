@@ -10,7 +10,8 @@ import numpy as np
 
 from jaxflow.console import say
 from jaxflow.data.cache import cache_key, cached_arrays
-from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.checks import checked
+from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.equal_files import equals, left
 from jaxflow.data.file_split import FileSplit, gather
 from jaxflow.data.files import KINDS, read_files
@@ -18,6 +19,7 @@ from jaxflow.data.folder_assign import assign, groups_of, in_parts
 from jaxflow.data.folder_layout import find_labelled
 from jaxflow.data.records import allow
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature, Schema, Target
 
 # Counts the ways in which files have been read for what the cache keeps.
 READ = 3

@@ -14,7 +14,8 @@ import numpy as np
 
 from jaxflow.console import say, track
 from jaxflow.data.cache import cache_key
-from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.checks import checked
+from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.files import find_files, none_found
 from jaxflow.data.folder_assign import assign
 from jaxflow.data.folder_layout import LabelledFile, find_labelled
@@ -24,6 +25,7 @@ from jaxflow.data.splitting import HoldOut, KFold, numbered
 from jaxflow.data.text_files import TABLES, TEXTS, digest_of, read_rows, read_text
 from jaxflow.data.tokens import BPE, END, Bytes, Characters, encode, vocabulary
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature, Schema, Target
 
 # Counts the ways in which texts have been encoded for what the cache keeps.
 ENCODED = 1

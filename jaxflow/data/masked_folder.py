@@ -9,7 +9,8 @@ import numpy as np
 
 from jaxflow.console import say
 from jaxflow.data.cache import cached_arrays
-from jaxflow.data.dataset import VOID, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.checks import checked
+from jaxflow.data.dataset import Dataset
 from jaxflow.data.equal_files import equals, left
 from jaxflow.data.file_split import gather
 from jaxflow.data.files import KINDS, Kind, find_files, read_files, read_masks
@@ -17,6 +18,7 @@ from jaxflow.data.folder_assign import assign, groups_of, in_parts
 from jaxflow.data.folder_layout import OFFICIAL
 from jaxflow.data.labelled_folder import check_there, count_left_out, key_of, say_left_out, take_parts
 from jaxflow.errors import UserError
+from jaxflow.schema import VOID, Feature, Schema, Target
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ from typing import IO, Any
 import numpy as np
 
 from jaxflow.data.cache import cache_folder, cached_arrays
-from jaxflow.data.dataset import Dataset, Feature, Schema, Target, checked
+from jaxflow.data.checks import checked
+from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature, Schema, Target
 
 # What a disk says that takes no more.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

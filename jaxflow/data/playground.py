@@ -6,9 +6,11 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.checks import checked
+from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.splitting import Examples, HoldOut
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature, Schema, Target
 
 # Centres (x, y) of the bumps of "multi-gauss", each with the sign of its peak.
 BUMPS = np.array([(-4, 2.5, 1), (0, 2.5, -1), (4, 2.5, 1), (-4, -2.5, -1), (0, -2.5, 1), (4, -2.5, -1)])

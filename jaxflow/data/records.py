@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from jaxflow.console import track
-from jaxflow.data.dataset import Feature
 from jaxflow.data.images import decode_image
 from jaxflow.data.threads import in_threads
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature
 
 # Examples that a scan reads at once, encoded.
 AT_ONCE = 256

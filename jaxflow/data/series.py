@@ -11,12 +11,14 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data.cache import cache_key, cached_arrays
 from jaxflow.data.cells import parse
-from jaxflow.data.dataset import Dataset, Feature, Schema, Split, Target, checked
+from jaxflow.data.checks import checked
+from jaxflow.data.dataset import Dataset
 from jaxflow.data.on_disk import check_stored, new_array
 from jaxflow.data.series_split import SeriesSplit
 from jaxflow.data.splitting import Examples, InTime
 from jaxflow.data.table_files import check_table, read_table
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature, Schema, Split, Target
 
 ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?)?)?")
 # Counts the ways in which series have been read for what the cache keeps.

@@ -9,9 +9,10 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data.cache import cache_key
 from jaxflow.data.cells import Kind, kind_of, parse
+from jaxflow.data.checks import checked
 from jaxflow.data.cleaning import Outliers, kept_rows
 from jaxflow.data.columns import Category, Date, Number
-from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, checked
+from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.encoding import cardinality_of
 from jaxflow.data.on_disk import store, stored
 from jaxflow.data.raw_table import RawTable, own_ids, row_ids
@@ -20,6 +21,7 @@ from jaxflow.data.table_files import check_table, read_table
 from jaxflow.data.table_inputs import fit_and_encode
 from jaxflow.data.table_target import check_classes, read_targets
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature, Schema
 
 # Counts the ways in which tables have been encoded for what the cache keeps.
 ENCODED = 1

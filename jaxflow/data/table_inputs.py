@@ -9,12 +9,12 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data.cells import Kind, parse
 from jaxflow.data.columns import fit_target_encoding
-from jaxflow.data.dataset import Target
 from jaxflow.data.encoding import encode, names_of
 from jaxflow.data.on_disk import new_array
 from jaxflow.data.raw_table import RawTable, own_ids
 from jaxflow.data.table_files import read_table
 from jaxflow.errors import UserError
+from jaxflow.schema import Target
 
 # What the cells of a fitted column are read as; all others are categories.
 KINDS: dict[str, Kind] = {"number": "number", "date": "date"}

@@ -7,9 +7,9 @@ import numpy as np
 
 from jaxflow.data.cells import kind_of, parse, text_of
 from jaxflow.data.columns import natural_order
-from jaxflow.data.dataset import Target
 from jaxflow.data.raw_table import RawTable
 from jaxflow.errors import UserError
+from jaxflow.schema import Target
 
 # Distinct numbers up to which a target of whole numbers is taken for classes.
 MOST_CLASSES = 20

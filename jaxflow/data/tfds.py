@@ -13,12 +13,14 @@ import numpy as np
 
 from jaxflow.console import say
 from jaxflow.data.cache import cache_key, cached_arrays
-from jaxflow.data.dataset import ArraySplit, Dataset, Feature, Schema, Target, checked
+from jaxflow.data.checks import checked
+from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.images import MODES, check_size
 from jaxflow.data.records import Records, StreamedSplit, allow, scan
 from jaxflow.data.splitting import count_of, hold_out
 from jaxflow.data.tfds_in_order import InOrder
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature, Schema, Target
 
 # Counts the ways in which `scan` has decoded and laid out what the cache keeps.
 SCAN = 3

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.data.dataset import Feature
 from jaxflow.data.images import decode_image
 from jaxflow.data.records import BadExample, name_of, why
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature
 
 
 @dataclass(frozen=True)

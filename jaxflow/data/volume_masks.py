@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from jaxflow.data.dataset import Dataset, Feature
+from jaxflow.data.dataset import Dataset
 from jaxflow.data.folder_assign import check_group
 from jaxflow.data.masked_folder import check_masks, load_masked
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.data.volume_folder import check_volumes
+from jaxflow.schema import Feature
 
 
 @dataclass(frozen=True)

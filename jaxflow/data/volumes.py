@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxflow.data.array_files import read_array
-from jaxflow.data.dataset import VOID, Feature
 from jaxflow.errors import UserError
+from jaxflow.schema import VOID, Feature
 
 SUFFIXES = (".nii", ".nii.gz", ".npy", ".npz")
 

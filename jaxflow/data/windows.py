@@ -6,9 +6,9 @@ from typing import IO
 
 import numpy as np
 
-from jaxflow.data.dataset import VOID
 from jaxflow.data.on_disk import Mapped
 from jaxflow.data.tokens import END
+from jaxflow.schema import VOID
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,13 +9,14 @@ from PIL import Image
 
 from jaxflow.console import track
 from jaxflow.data.array_files import read_array
-from jaxflow.data.dataset import ArraySplit, Feature
+from jaxflow.data.dataset import ArraySplit
 from jaxflow.data.files import KINDS, find_files, none_found, read_files
 from jaxflow.data.labelled_text import encode_texts
 from jaxflow.data.table_inputs import encode_table
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
-from jaxflow.rundir import write_table
+from jaxflow.file_io import write_table
+from jaxflow.schema import Feature
 from jaxflow.training.passes import padded_batches
 from jaxflow.training.setup import read_trained
 

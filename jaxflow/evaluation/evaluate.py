@@ -7,16 +7,18 @@ from typing import Any
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.dataset import Dataset, Split
+from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
 from jaxflow.evaluation.report.page import write_page
 from jaxflow.evaluation.report.pictures import draw
-from jaxflow.experiment import Experiment
+from jaxflow.experiment import Experiment, load_data
+from jaxflow.file_io import write_table
 from jaxflow.processes import on_main
-from jaxflow.rundir import read_results, update_results, write_table
+from jaxflow.rundir import read_results, update_results
+from jaxflow.schema import Split
 from jaxflow.training.log import read_metrics
 from jaxflow.training.passes import evaluate_split
-from jaxflow.training.setup import Trained, check_same_data, load_data, read_trained
+from jaxflow.training.setup import Trained, check_same_data, read_trained
 
 
 def evaluate(

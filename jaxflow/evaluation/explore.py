@@ -13,9 +13,8 @@ from jaxflow.errors import UserError
 from jaxflow.evaluation.augmented import augmented
 from jaxflow.evaluation.report.data_page import write_data_page
 from jaxflow.evaluation.report.data_pictures import draw_data
-from jaxflow.experiment import Experiment
-from jaxflow.rundir import write_atomically
-from jaxflow.training.setup import load_data
+from jaxflow.experiment import Experiment, load_data
+from jaxflow.file_io import write_atomically
 
 
 def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | None = None) -> dict[str, Any]:

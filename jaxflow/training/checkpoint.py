@@ -26,9 +26,9 @@ import jax
 
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
+from jaxflow.file_io import storage_error
 from jaxflow.legacy import modernize
 from jaxflow.processes import is_main, on_main
-from jaxflow.rundir import storage_error
 from jaxflow.training.digests import digests, forms
 from jaxflow.training.state import TrainState
 

@@ -10,10 +10,11 @@ import jax
 import numpy as np
 
 from jaxflow.data.batches import Batches
-from jaxflow.data.dataset import ArraySplit, Split
+from jaxflow.data.dataset import ArraySplit
 from jaxflow.data.order import steps_in
 from jaxflow.experiment import Experiment
 from jaxflow.processes import agreed
+from jaxflow.schema import Split
 from jaxflow.training.parallel import Layout
 from jaxflow.training.workers import by_workers
 

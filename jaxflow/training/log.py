@@ -15,10 +15,10 @@ from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from jaxflow.console import bar, console, say
+from jaxflow.console import bar, console, format_metrics, say
 from jaxflow.errors import UserError
+from jaxflow.file_io import write_atomically
 from jaxflow.processes import is_main
-from jaxflow.rundir import write_atomically
 from jaxflow.training.state import TrainState
 
 # Longest time that a line is kept from those who watch a run.
@@ -146,17 +146,6 @@ def last_validation(folder: Path) -> dict[str, dict[str, float]]:
     if not lines:
         return {}
     return {"validation": {name: value for name, value in lines[-1].items() if name not in ("step", "split")}}
-
-
-def format_metrics(metrics: Mapping[str, float]) -> str:
-    """Writes metrics for people, the loss first."""
-    names = sorted(metrics, key=lambda name: (name != "loss", name))
-    return "  ".join(f"{name} {format_number(metrics[name])}" for name in names)
-
-
-def format_number(value: float) -> str:
-    """Writes a number with four decimals, or where these would say too little with four digits."""
-    return f"{value:.4g}" if 0 < abs(value) < 0.1 else f"{value:.4f}"
 
 
 class Stopwatch:

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxflow.data.dataset import Split
+from jaxflow.schema import Split
 from jaxflow.training.parallel import Layout
 
 

@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxflow.data.dataset import Feature, Split
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature, Split
 
 # Bounds of a piece: examples, and numbers in it.
 MOST_EXAMPLES, MOST_NUMBERS = 4096, 1 << 24

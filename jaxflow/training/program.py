@@ -16,10 +16,10 @@ import numpy as np
 import optax
 from jax.extend.core import Jaxpr, subjaxprs
 
-from jaxflow.data.dataset import Feature, Schema, Split
 from jaxflow.data.order import steps_in
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
+from jaxflow.schema import Feature, Schema, Split
 from jaxflow.training import augment, preprocess
 from jaxflow.training.feed import Feed
 from jaxflow.training.optimizers import make_optimizer

@@ -17,7 +17,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.order import permutation
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
-from jaxflow.processes import main_first, on_main, together
+from jaxflow.processes import on_main, together
 from jaxflow.rundir import check_same_run, read_experiment
 from jaxflow.serialization import classes_of, from_json, to_json
 from jaxflow.training import preprocess
@@ -52,11 +52,6 @@ class Setup:
         """Takes the first inputs of the first epoch: as many as the model's `init_examples` says, else one."""
         split, count = self.dataset.splits["train"], getattr(self.program.model, "init_examples", 1)
         return split.rows(permutation(len(split), self.experiment.seed, 0)[:count])["inputs"]
-
-
-def load_data(experiment: Experiment) -> Dataset:
-    """Loads an experiment's data, on process 0 first: what it downloads and decodes is there for the others."""
-    return main_first(experiment.data.load)
 
 
 def set_up(experiment: Experiment, dataset: Dataset) -> Setup:

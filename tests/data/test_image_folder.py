@@ -13,10 +13,10 @@ import jaxflow
 from jaxflow import HoldOut, ImageFolder, KFold, UserError
 from jaxflow.console import console
 from jaxflow.data import file_split, labelled_folder
-from jaxflow.data.dataset import Feature
 from jaxflow.data.describe import take_sample
 from jaxflow.data.findings import look
 from jaxflow.data.images import read_image
+from jaxflow.schema import Feature
 from jaxflow.serialization import from_json, to_json
 from tests.conftest import ROOT, assert_same_splits
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from jaxflow.data.dataset import Feature
 from jaxflow.data.files import KINDS, find_files, read_files
 from jaxflow.data.images import decode_image, read_image
 from jaxflow.errors import UserError
+from jaxflow.schema import Feature
 
 
 def feature(height, width, channels=3, resize="stretch"):

@@ -10,10 +10,10 @@ import pytest
 import jaxflow
 from jaxflow import HoldOut, InTime, KFold, Text, UserError
 from jaxflow.data import text_files
-from jaxflow.data.dataset import VOID
 from jaxflow.data.describe import class_counts
 from jaxflow.data.tokens import END, UNKNOWN, decode
 from jaxflow.data.windows import WindowSplit
+from jaxflow.schema import VOID
 from tests.conftest import ROOT, assert_same_splits
 
 SHAKESPEARE = ROOT.parent / "shared" / "data" / "tinyshakespeare.txt"

@@ -9,8 +9,8 @@ import pytest
 
 import jaxflow
 from jaxflow import HoldOut, UserError, VolumeFolder, VolumeMasks
-from jaxflow.data.dataset import VOID, Feature
 from jaxflow.data.volumes import read_mask, read_volume
+from jaxflow.schema import VOID, Feature
 from tests.conftest import ROOT, assert_same_splits
 
 SCANS = ROOT.parent / "shared" / "data" / "hippocampus"

@@ -6,9 +6,9 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.utils.class_weight import compute_class_weight
 
 import jaxflow
-from jaxflow.data.dataset import Feature, Schema, Target
 from jaxflow.problems.losses import softmax_cross_entropy
 from jaxflow.problems.metrics import Mean
+from jaxflow.schema import Feature, Schema, Target
 
 LOGITS = jax.random.normal(jax.random.key(0), (9, 4)) * 3
 LABELS = jnp.array([0, 1, 2, 3, 0, 1, 2, 3, 0])

@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
 import jaxflow
-from jaxflow.data.dataset import VOID, Feature, Schema, Target
 from jaxflow.problems.metrics import ExpMean
+from jaxflow.schema import VOID, Feature, Schema, Target
 from jaxflow.training.sums import weights_of
 
 LOGITS = jax.random.normal(jax.random.key(0), (4, 6, 5)) * 3

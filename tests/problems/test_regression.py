@@ -7,9 +7,9 @@ import pytest
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 import jaxflow
-from jaxflow.data.dataset import Feature, Schema, Target
 from jaxflow.problems.losses import huber
 from jaxflow.problems.metrics import RootMean
+from jaxflow.schema import Feature, Schema, Target
 
 GENERATOR = np.random.RandomState(0)
 OUTPUTS, TARGETS = GENERATOR.randn(9, 2).astype(np.float32), GENERATOR.randn(9, 2).astype(np.float32) * [[3, 50]]

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score, jaccard_score, log_loss
 
 import jaxflow
-from jaxflow.data.dataset import VOID, Feature, Schema, Target
+from jaxflow.schema import VOID, Feature, Schema, Target
 from jaxflow.training.sums import weights_of
 
 NAMES = ("sky", "road", "car", "bird")

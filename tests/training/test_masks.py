@@ -8,7 +8,7 @@ import optax
 import pytest
 
 import jaxflow
-from jaxflow.data.dataset import VOID
+from jaxflow.schema import VOID
 from jaxflow.training.sums import make_sums, weights_of
 
 KEY = jax.random.key(3)

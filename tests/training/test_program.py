@@ -4,7 +4,7 @@ import pytest
 from jax import lax
 
 import jaxflow
-from jaxflow.data.dataset import Feature, Schema, Target
+from jaxflow.schema import Feature, Schema, Target
 from jaxflow.training.program import _uses, assemble
 
 VECTOR, IMAGE = Feature("vector", (3,), "float32"), Feature("image", (6, 6, 3), "float32")

@@ -8,7 +8,8 @@ import scipy.signal
 
 import jaxflow
 from jaxflow import LogMel, UserError
-from jaxflow.data.dataset import ArraySplit, Feature
+from jaxflow.data.dataset import ArraySplit
+from jaxflow.schema import Feature
 from jaxflow.training import preprocess
 from jaxflow.training.spectrogram import mel_filters, power_spectra
 

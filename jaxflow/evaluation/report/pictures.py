@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.data.dataset import Schema, Split
 from jaxflow.data.waveforms import pictures
 from jaxflow.evaluation.report import figures, mask_figures, text_figures
+from jaxflow.schema import Schema, Split
 
 
 def draw(

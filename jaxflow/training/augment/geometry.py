@@ -7,7 +7,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from jaxflow.data.dataset import VOID
+from jaxflow.schema import VOID
 from jaxflow.training.augment import Batch
 
 

@@ -1,0 +1,92 @@
+"""What data is: features, targets and splits, in NumPy alone."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+# The target of a place whose class nobody knows, or that is padding: it counts nowhere.
+VOID = -1
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What one example's input is: its kind, its shape without the batch axis, and its dtype.
+
+    Attributes:
+      kind: "image" (height, width, channel), "volume" (depth, height, width, channel), "audio" (sample,), "tokens"
+        (token,), or "vector" for everything else.
+      resize: how an image file of another size becomes one of `shape`: "stretch" resizes it to that height and width,
+        "crop" keeps its proportions and cuts off what juts out on both sides, and "none" refuses it.
+      rate: samples per second of audio.
+      categories: how many values tokens have (one number), or each of the last columns of a vector that holds the
+        numbers of categories.
+    """
+
+    kind: Literal["image", "volume", "audio", "tokens", "vector"]
+    shape: tuple[int, ...]
+    dtype: str
+    resize: Literal["none", "stretch", "crop"] = "none"
+    rate: int | None = None
+    categories: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be predicted.
+
+    Attributes:
+      kind: "class" for one of `names`, stored as its index, (examples,) int32; "number" for a number under each of
+        `names`, (examples, names) float32.
+      over: the places of an example that have a class each, (height, width) of a mask or (time,) of tokens; () where
+        the example has one. Their indices are the smallest signed integers that hold them, (examples, *over), and VOID
+        where nobody knows the class.
+    """
+
+    kind: Literal["class", "number"]
+    names: tuple[str, ...]
+    over: tuple[int, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example's target."""
+        return (len(self.names),) if self.kind == "number" else self.over
+
+    @property
+    def dtype(self) -> str:
+        """Dtype of the targets."""
+        if self.kind == "number":
+            return "float32"
+        return np.min_scalar_type(-len(self.names)).name if self.over else "int32"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The inputs and the target of every example of a dataset."""
+
+    inputs: Feature
+    target: Target
+
+
+class Split(Protocol):
+    """What every source must answer of a split; `ArraySplit` is the one that lies in memory."""
+
+    def __len__(self) -> int: ...
+
+    def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """Gathers the examples at `indices`: {"inputs": (batch, ...), "targets": (batch, ...)}."""
+        ...
+
+    def id(self, index: int) -> str:
+        """Names the example at `index`."""
+        ...
+
+    @property
+    def targets(self) -> np.ndarray:
+        """All targets, (examples, ...): they are in memory wherever the inputs are."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the whole split takes in memory, or would take there."""
+        ...
