@@ -14,7 +14,7 @@ if WHO == "jaxflow":
 
     import jaxflow
     from jaxflow.data.order import indices
-    from jaxflow.training import augment
+    from jaxflow.transforms import augment
 
     resident = jax.device_put(inputs)
     flip_and_crop = (jaxflow.Flip(), jaxflow.Crop(4))

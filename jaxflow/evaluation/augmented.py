@@ -8,7 +8,7 @@ import numpy as np
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.describe import Sample
 from jaxflow.experiment import Experiment
-from jaxflow.training import augment, preprocess
+from jaxflow.transforms import augment, preprocess
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,15 +19,15 @@ from jax.extend.core import Jaxpr, subjaxprs
 from jaxflow.data.order import steps_in
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
+from jaxflow.optimizers.base import make_optimizer
 from jaxflow.schema import Feature, Schema, Split
-from jaxflow.training import augment, preprocess
 from jaxflow.training.feed import Feed
-from jaxflow.training.optimizers import make_optimizer
 from jaxflow.training.parallel import Layout, join_halves, make_layout, spread, spread_steps
 from jaxflow.training.state import TrainState, init_state
 from jaxflow.training.steps import make_eval_step, make_predict_step, make_update
 from jaxflow.training.sums import Sums, make_sums
-from jaxflow.training.views import as_it_is
+from jaxflow.transforms import augment, preprocess
+from jaxflow.transforms.tta import as_it_is
 
 # Inputs and outputs of an evaluation's batch, in numbers: what an encoder keeps of them may be a hundred times as much.
 MOST_NUMBERS = 1 << 23

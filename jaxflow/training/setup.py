@@ -20,13 +20,13 @@ from jaxflow.experiment import Experiment
 from jaxflow.processes import on_main, together
 from jaxflow.rundir import check_same_run, read_experiment
 from jaxflow.serialization import classes_of, from_json, to_json
-from jaxflow.training import preprocess
 from jaxflow.training.checkpoint import Checkpoints, DamagedError, checkpoints, choose, read_meta, save, saved_steps
 from jaxflow.training.feed import Feed, make_feed
 from jaxflow.training.parallel import bytes_per_device
 from jaxflow.training.program import Program, assemble
 from jaxflow.training.restore import restore, restore_newest
 from jaxflow.training.state import TrainState
+from jaxflow.transforms import preprocess
 
 
 @dataclass(frozen=True)

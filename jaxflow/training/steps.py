@@ -17,7 +17,7 @@ from jax import lax
 
 from jaxflow.training.state import TrainState
 from jaxflow.training.sums import Batch, Metrics, Sums, make_sums, weights_of
-from jaxflow.training.views import as_it_is
+from jaxflow.transforms.tta import as_it_is
 
 
 def make_train_step(

@@ -5,8 +5,8 @@ import pytest
 import scipy.ndimage
 
 import jaxflow
-from jaxflow.training import augment
-from jaxflow.training.augment.geometry import turn
+from jaxflow.transforms import augment
+from jaxflow.transforms.augment.geometry import turn
 
 KEY = jax.random.key(0)
 IMAGES = jnp.asarray(np.random.RandomState(0).rand(64, 5, 7, 3), jnp.float32)

@@ -8,8 +8,8 @@ import pytest
 
 import jaxflow
 from jaxflow import LogMel, Shift, SpecAugment, UserError, WhiteNoise
-from jaxflow.training import augment
 from jaxflow.training.parallel import Layout, spread
+from jaxflow.transforms import augment
 
 KEY = jax.random.key(0)
 WAVES = jnp.asarray(1 + np.random.RandomState(0).rand(64, 50), jnp.float32)  # nowhere silent

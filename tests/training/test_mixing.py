@@ -5,8 +5,8 @@ import optax
 import pytest
 
 import jaxflow
-from jaxflow.training import augment
 from jaxflow.training.sums import make_sums
+from jaxflow.transforms import augment
 
 KEY = jax.random.key(0)
 IMAGES = jnp.asarray(np.random.RandomState(0).rand(64, 6, 8, 3), jnp.float32)

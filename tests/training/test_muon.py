@@ -8,8 +8,8 @@ import optax
 import pytest
 
 import jaxflow
-from jaxflow.training.muon import orthogonalize
-from jaxflow.training.optimizers import make_optimizer
+from jaxflow.optimizers.base import make_optimizer
+from jaxflow.optimizers.muon import orthogonalize
 
 SHAPES = {"conv": (3, 3, 4, 8), "narrow": (1, 1, 2, 6), "head": (5, 3), "bias": (8,)}
 PARAMS = {name: jax.random.normal(jax.random.key(number), shape) for number, (name, shape) in enumerate(SHAPES.items())}

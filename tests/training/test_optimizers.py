@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import jaxflow
-from jaxflow.training.optimizers import make_optimizer
+from jaxflow.optimizers.base import make_optimizer
 
 PARAMS = {"kernel": jnp.array([[1.0, -2.0], [0.5, 3.0]]), "bias": jnp.array([0.1, -0.2])}
 GRADIENTS = [jax.tree.map(lambda leaf, s=step: jnp.sin(leaf * (s + 1)) + 0.3, PARAMS) for step in range(5)]

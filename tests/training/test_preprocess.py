@@ -6,7 +6,7 @@ from sklearn.preprocessing import StandardScaler
 import jaxflow
 from jaxflow.data.dataset import ArraySplit
 from jaxflow.schema import Feature
-from jaxflow.training import preprocess
+from jaxflow.transforms import preprocess
 
 IMAGES = np.random.RandomState(0).randint(0, 256, (70, 4, 4, 3)).astype(np.uint8)
 

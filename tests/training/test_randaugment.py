@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
 import jaxflow
-from jaxflow.training.augment import randaugment
-from jaxflow.training.augment.randaugment import CHANGES, MOVES
+from jaxflow.transforms.augment import randaugment
+from jaxflow.transforms.augment.randaugment import CHANGES, MOVES
 
 KEY = jax.random.key(0)
 BYTES = np.random.RandomState(0).randint(0, 256, (14, 12, 16, 3)).astype(np.uint8)
@@ -66,7 +66,7 @@ def test_moves_move():
     # 0.3 of 16 columns are 4.8: take a strength that makes them 3 whole ones.
     np.testing.assert_allclose(moved("shift columns", 3 / 4.8)[:, :, :-3], IMAGES[:, :, 3:], atol=1e-5)
     np.testing.assert_allclose(moved("shift rows", 2 / 3.6)[:, :-2], IMAGES[:, 2:], atol=1e-5)
-    turned = jaxflow.training.augment.geometry.turn(IMAGES, jnp.full(14, np.deg2rad(15.0)), jnp.ones(14))
+    turned = jaxflow.transforms.augment.geometry.turn(IMAGES, jnp.full(14, np.deg2rad(15.0)), jnp.ones(14))
     np.testing.assert_allclose(moved("turn", 0.5), turned, atol=1e-5)
     sheared = moved("shear rows", 1.0)
     for column in (2, 13):  # each column moves by 0.3 of its distance from the middle

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.training.schedules import learning_rate
+from jaxflow.optimizers.schedules import learning_rate
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import jaxflow
 from jaxflow import LogMel, UserError
 from jaxflow.data.dataset import ArraySplit
 from jaxflow.schema import Feature
-from jaxflow.training import preprocess
-from jaxflow.training.spectrogram import mel_filters, power_spectra
+from jaxflow.transforms import preprocess
+from jaxflow.transforms.spectrogram import mel_filters, power_spectra
 
 NOISE = (0.1 * np.random.RandomState(0).randn(3, 4000)).astype(np.float32)
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.errors import UserError
-from jaxflow.training.augment import Batch
+from jaxflow.transforms.augment import Batch
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxflow.errors import UserError
-from jaxflow.training.preprocess import Inputs
+from jaxflow.transforms.preprocess import Inputs
 
 # Slaney's mel scale: straight up to 1,000 Hz, from there on logarithmic.
 HERTZ_PER_MEL, STRAIGHT, STEP = 200 / 3, 1000.0, np.log(6.4) / 27

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxflow.errors import UserError
-from jaxflow.training.schedules import Constant, learning_rate
+from jaxflow.optimizers.schedules import Constant, learning_rate
 
 
 @dataclass(frozen=True)

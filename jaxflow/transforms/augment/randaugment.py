@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.errors import UserError
-from jaxflow.training.augment import Batch
-from jaxflow.training.augment.geometry import warp
+from jaxflow.transforms.augment import Batch
+from jaxflow.transforms.augment.geometry import warp
 
 # Strength 1 turns by this many degrees, shears by this slope, and shifts by this share of the image.
 DEGREES, SLOPE, SHIFT = 30.0, 0.3, 0.3

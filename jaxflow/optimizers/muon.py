@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxflow.training.optimizers import SGD, Optimizer
+from jaxflow.optimizers.base import SGD, Optimizer
 
 # The quintic a x + b x^3 + c x^5, as steep at 0 as can be. It does not converge to 1, but takes almost every singular
 # value to about 0.7 to 1.2 in few steps.

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.schema import VOID
-from jaxflow.training.augment import Batch
+from jaxflow.transforms.augment import Batch
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from jaxflow.training.augment import Batch
+from jaxflow.transforms.augment import Batch
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Device code that is part of a model's program: preprocessing, augmentation, test-time augmentation."""
