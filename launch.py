@@ -101,7 +101,7 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted; launch again to go on from the last checkpoint", file=sys.stderr)
         status = 130
-    from jaxflow.processes import give_up
+    from jaxflow.runtime.distributed import give_up
 
     return give_up(status)
 
@@ -109,7 +109,7 @@ def main(argv: list[str]) -> int:
 def run_locally(flags: argparse.Namespace, argv: list[str]) -> int:
     """Starts this command again as several processes."""
     from jaxflow.errors import UserError
-    from jaxflow.spawn import run_here
+    from jaxflow.runtime.local_processes import run_here
 
     if flags.coordinator or flags.num_processes or flags.process_id:
         raise UserError(f"--local-processes says all; leave out {', '.join(f'--{name}' for name in PROCESSES)}")
@@ -120,7 +120,7 @@ def run_locally(flags: argparse.Namespace, argv: list[str]) -> int:
 
 def prepare(verb: str, flags: argparse.Namespace) -> None:
     """Does what must be done before JAX starts."""
-    from jaxflow.startup import collect_garbage_seldom, keep_compiled_programs, keep_freed_memory
+    from jaxflow.runtime.startup import collect_garbage_seldom, keep_compiled_programs, keep_freed_memory
 
     collect_garbage_seldom()
     # TensorFlow Datasets and Orbax speak through absl; what a person must know, jaxflow says itself.
@@ -131,7 +131,7 @@ def prepare(verb: str, flags: argparse.Namespace) -> None:
     if not flags.no_cache:
         keep_compiled_programs(cache_folder() / "programs")
     if "coordinator" in FLAGS[verb] and not flags.help:
-        from jaxflow.processes import join
+        from jaxflow.runtime.distributed import join
 
         join(flags.coordinator, flags.num_processes, flags.process_id)
 
@@ -140,8 +140,8 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
     """Builds the experiment and hands it to the verb's function."""
     import jaxflow
     from jaxflow.console import console, say
-    from jaxflow.processes import is_main
     from jaxflow.rundir import default_workdir, read_experiment
+    from jaxflow.runtime.distributed import is_main
 
     console.quiet = flags.quiet or not is_main()
     source = Path(flags.config) if flags.config else None

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.models import ops
-from jaxflow.startup import keep_freed_memory
+from jaxflow.runtime.startup import keep_freed_memory
 
 # batch, space, window, strides, channels, features
 CONVOLUTIONS = (

@@ -14,7 +14,7 @@ import flax.linen as nn
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
-from jaxflow.processes import main_first
+from jaxflow.runtime.distributed import main_first
 from jaxflow.serialization import FILE_MODULE, flatten, to_json
 
 # Marks fields that may change when a run is resumed: they decide where and how it runs, not what comes out.

@@ -17,7 +17,7 @@ from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, differences, dumps, execute
 from jaxflow.file_io import write_atomically
 from jaxflow.legacy import modernize
-from jaxflow.processes import on_main
+from jaxflow.runtime.distributed import on_main
 from jaxflow.serialization import FILE_MODULE, classes_of, from_json
 
 # What a run writes into its folder, and --overwrite removes; anything else there is the user's.

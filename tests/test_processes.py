@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow import processes
-from jaxflow.processes import _cluster, _explicit, agreed, is_main, main_first, on_main, together
+from jaxflow.runtime import distributed
+from jaxflow.runtime.distributed import _cluster, _explicit, agreed, is_main, main_first, on_main, together
 from jaxflow.training.checkpoint import saved_steps
 from jaxflow.training.setup import read_trained
 from tests.conftest import ROOT, launch
@@ -259,7 +259,7 @@ def test_flags_become_arguments():
 def test_a_coordinator_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setattr(processes, "START", 0.3)
     with pytest.raises(jaxflow.UserError, match=r"cannot reach process 0 at 127\.0\.0\.1:9 for 0\.3 s: .*refused"):
-        processes.join("127.0.0.1:9", "2", "1")
+        distributed.join("127.0.0.1:9", "2", "1")
 
 
 @pytest.mark.parametrize(

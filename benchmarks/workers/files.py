@@ -10,7 +10,7 @@ WHO, FOLDER = sys.argv[1:3]
 BATCH, SIDE = 32, 128
 
 if WHO.startswith("jaxflow"):
-    from jaxflow.startup import keep_freed_memory
+    from jaxflow.runtime.startup import keep_freed_memory
 
     keep_freed_memory()
     os.environ["JAXFLOW_CACHE_DIR"] = tempfile.mkdtemp()

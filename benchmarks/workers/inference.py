@@ -11,7 +11,7 @@ BATCH, WHO = int(sys.argv[1]), sys.argv[2]
 inputs = images(BATCH)[0]
 
 if WHO == "jaxflow":
-    from jaxflow.startup import keep_freed_memory
+    from jaxflow.runtime.startup import keep_freed_memory
 
     keep_freed_memory()
     import jax

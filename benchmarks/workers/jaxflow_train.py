@@ -9,7 +9,7 @@ import tempfile
 import time
 
 from jaxflow.data.cache import cache_folder
-from jaxflow.startup import keep_compiled_programs, keep_freed_memory
+from jaxflow.runtime.startup import keep_compiled_programs, keep_freed_memory
 
 keep_freed_memory()
 keep_compiled_programs(cache_folder() / "programs")

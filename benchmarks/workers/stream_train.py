@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 
-from jaxflow.startup import keep_freed_memory
+from jaxflow.runtime.startup import keep_freed_memory
 
 
 def main(folder, side, epochs, workers):

@@ -13,8 +13,8 @@ from jaxflow.evaluation.report.page import write_page
 from jaxflow.evaluation.report.pictures import draw
 from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import write_table
-from jaxflow.processes import on_main
 from jaxflow.rundir import read_results, update_results
+from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Split
 from jaxflow.training.log import read_metrics
 from jaxflow.training.passes import evaluate_split

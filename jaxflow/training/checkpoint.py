@@ -28,7 +28,7 @@ from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.file_io import storage_error
 from jaxflow.legacy import modernize
-from jaxflow.processes import is_main, on_main
+from jaxflow.runtime.distributed import is_main, on_main
 from jaxflow.training.digests import digests, forms
 from jaxflow.training.state import TrainState
 

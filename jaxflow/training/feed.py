@@ -13,7 +13,7 @@ from jaxflow.data.batches import Batches
 from jaxflow.data.dataset import ArraySplit
 from jaxflow.data.order import steps_in
 from jaxflow.experiment import Experiment
-from jaxflow.processes import agreed
+from jaxflow.runtime.distributed import agreed
 from jaxflow.schema import Split
 from jaxflow.training.parallel import Layout
 from jaxflow.training.workers import by_workers

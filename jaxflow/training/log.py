@@ -18,7 +18,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from jaxflow.console import bar, console, format_metrics, say
 from jaxflow.errors import UserError
 from jaxflow.file_io import write_atomically
-from jaxflow.processes import is_main
+from jaxflow.runtime.distributed import is_main
 from jaxflow.training.state import TrainState
 
 # Longest time that a line is kept from those who watch a run.

@@ -8,7 +8,7 @@ import jax
 
 from jaxflow.console import say
 from jaxflow.errors import UserError
-from jaxflow.processes import on_main, together
+from jaxflow.runtime.distributed import on_main, together
 from jaxflow.training.checkpoint import Checkpoints, DamagedError, read_item, read_meta, saved_steps
 from jaxflow.training.digests import digests, forms
 from jaxflow.training.state import TrainState

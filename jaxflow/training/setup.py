@@ -17,8 +17,8 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.order import permutation
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
-from jaxflow.processes import on_main, together
 from jaxflow.rundir import check_same_run, read_experiment
+from jaxflow.runtime.distributed import on_main, together
 from jaxflow.serialization import classes_of, from_json, to_json
 from jaxflow.training.checkpoint import Checkpoints, DamagedError, checkpoints, choose, read_meta, save, saved_steps
 from jaxflow.training.feed import Feed, make_feed

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxflow.data.batches import Batches
 from jaxflow.errors import UserError
-from jaxflow.startup import keep_freed_memory
+from jaxflow.runtime.startup import keep_freed_memory
 
 # Batches that each process keeps ready; that, what is being made and what is on its way bound the memory.
 READY = 1

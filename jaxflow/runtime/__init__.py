@@ -1,0 +1,1 @@
+"""The process: before JAX starts, joined with others, told to stop."""
