@@ -21,7 +21,9 @@ def test_import_jaxflow_is_light():
 
 
 def test_data_never_imports_jax():
-    loaded = modules_after("import jaxflow.data.digits, jaxflow.data.order; jaxflow.data.digits.Digits().load()")
+    loaded = modules_after(
+        "import jaxflow.data.sources.digits, jaxflow.data.order; jaxflow.data.sources.digits.Digits().load()"
+    )
     assert "jax" not in loaded
 
 

@@ -11,7 +11,7 @@ from jaxflow.console import track
 from jaxflow.data.array_files import read_array
 from jaxflow.data.dataset import ArraySplit
 from jaxflow.data.files import KINDS, find_files, none_found, read_files
-from jaxflow.data.labelled_text import encode_texts
+from jaxflow.data.sources.labelled_text import encode_texts
 from jaxflow.data.table_inputs import encode_table
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment

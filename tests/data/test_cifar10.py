@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxflow.data import cifar10, download
-from jaxflow.data.tfds import Tfds
+from jaxflow.data.sources.tfds import Tfds
 from jaxflow.errors import UserError
 
 NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]

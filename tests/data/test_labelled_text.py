@@ -7,7 +7,7 @@ import pytest
 
 import jaxflow
 from jaxflow import HoldOut, LabelledText, UserError
-from jaxflow.data.labelled_text import encode_texts
+from jaxflow.data.sources.labelled_text import encode_texts
 from jaxflow.data.tokens import END, decode
 
 WORDS = {"good": ("fine", "great", "lovely"), "bad": ("awful", "poor", "dire")}

@@ -100,9 +100,9 @@ def test_a_second_start_reads_the_cache_and_a_changed_file_is_read_anew(source, 
     lazy = dataclasses.replace(source, in_memory=False)
     first = lazy.load()
     with monkeypatch.context() as patch:
-        patch.setattr(jaxflow.data.table, "read_table", None)
-        patch.setattr(jaxflow.data.series, "read_table", None)
-        patch.setattr(jaxflow.data.labelled_text, "read_rows", None)
+        patch.setattr(jaxflow.data.sources.table, "read_table", None)
+        patch.setattr(jaxflow.data.sources.series, "read_table", None)
+        patch.setattr(jaxflow.data.sources.labelled_text, "read_rows", None)
         assert_same_splits(lazy.load(), first)
     if source.path.endswith("parquet"):
         whole = pyarrow.parquet.read_table(source.path)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.data.playground import BUMPS, MAKERS
+from jaxflow.data.sources.playground import BUMPS, MAKERS
 
 CLASSES = ("circle", "xor", "gauss", "spiral")
 

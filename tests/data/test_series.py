@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.data.series import gaps_after
+from jaxflow.data.sources.series import gaps_after
 from tests.conftest import PREPARED
 
 DAYS = np.arange("2020-01-01", "2020-04-10", dtype="datetime64[D]")  # 100

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.folder_assign import check_group
 from jaxflow.data.masked_folder import check_masks, load_masked
+from jaxflow.data.sources.volume_folder import check_volumes
 from jaxflow.data.splitting import HoldOut, KFold
-from jaxflow.data.volume_folder import check_volumes
 from jaxflow.schema import Feature
 
 

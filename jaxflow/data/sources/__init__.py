@@ -1,0 +1,1 @@
+"""What an experiment names: one file per source of data."""
