@@ -125,7 +125,7 @@ def prepare(verb: str, flags: argparse.Namespace) -> None:
     collect_garbage_seldom()
     # TensorFlow Datasets and Orbax speak through absl; what a person must know, jaxflow says itself.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
-    from jaxflow.data.cache import cache_folder
+    from jaxflow.data.storage.cache import cache_folder
 
     keep_freed_memory()
     if not flags.no_cache:

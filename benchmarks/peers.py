@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from jaxflow.console import say
-from jaxflow.data.cache import cache_folder
+from jaxflow.data.storage.cache import cache_folder
 
 REQUIREMENTS = (
     "torch",

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from jaxflow.console import say
-from jaxflow.data.cache import cache_folder
+from jaxflow.data.storage.cache import cache_folder
 
 HEIGHT, WIDTH = 375, 500
 COUNT = 640

@@ -22,7 +22,7 @@ def test_import_jaxflow_is_light():
 
 def test_data_never_imports_jax():
     loaded = modules_after(
-        "import jaxflow.data.sources.digits, jaxflow.data.order; jaxflow.data.sources.digits.Digits().load()"
+        "import jaxflow.data.sources.digits, jaxflow.data.batching.order; jaxflow.data.sources.digits.Digits().load()"
     )
     assert "jax" not in loaded
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 
-from jaxflow.data.cache import cache_folder
+from jaxflow.data.storage.cache import cache_folder
 from jaxflow.runtime.startup import keep_compiled_programs, keep_freed_memory
 
 keep_freed_memory()

@@ -13,7 +13,7 @@ if WHO == "jaxflow":
     import jax
 
     import jaxflow
-    from jaxflow.data.order import indices
+    from jaxflow.data.batching.order import indices
     from jaxflow.transforms import augment
 
     resident = jax.device_put(inputs)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxflow.data.tokens import END, decode, encode
+from jaxflow.data.texts.tokenizers import END, decode, encode
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.training.setup import read_trained

@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image
 
 from jaxflow.console import track
-from jaxflow.data.array_files import read_array
 from jaxflow.data.dataset import ArraySplit
-from jaxflow.data.files import KINDS, find_files, none_found, read_files
+from jaxflow.data.reading.formats import KINDS, find_files, none_found, read_files
+from jaxflow.data.reading.npy import read_array
 from jaxflow.data.sources.labelled_text import encode_texts
-from jaxflow.data.table_inputs import encode_table
+from jaxflow.data.tables.encode import encode_table
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.file_io import write_table

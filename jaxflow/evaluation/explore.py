@@ -7,8 +7,8 @@ from typing import Any
 
 from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.describe import describe, take_sample
-from jaxflow.data.findings import look
+from jaxflow.data.profiling.describe import describe, take_sample
+from jaxflow.data.profiling.findings import look
 from jaxflow.errors import UserError
 from jaxflow.evaluation.augmented import augmented
 from jaxflow.evaluation.report.data_page import write_data_page

@@ -9,9 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxflow.data.batches import Batches
+from jaxflow.data.batching.batches import Batches
+from jaxflow.data.batching.order import steps_in
 from jaxflow.data.dataset import ArraySplit
-from jaxflow.data.order import steps_in
 from jaxflow.experiment import Experiment
 from jaxflow.runtime.distributed import agreed
 from jaxflow.schema import Split

@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from jax.extend.core import Jaxpr, subjaxprs
 
-from jaxflow.data.order import steps_in
+from jaxflow.data.batching.order import steps_in
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.optimizers.base import make_optimizer

@@ -13,8 +13,8 @@ import numpy as np
 from clu import parameter_overview
 
 from jaxflow.console import say
+from jaxflow.data.batching.order import permutation
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.order import permutation
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.rundir import check_same_run, read_experiment

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.data.batches import Batches
+from jaxflow.data.batching.batches import Batches
 from jaxflow.errors import UserError
 from jaxflow.runtime.startup import keep_freed_memory
 

@@ -9,8 +9,8 @@ import soundfile
 from scipy.signal import resample_poly
 
 from jaxflow import UserError
-from jaxflow.data.audio import read_audio
-from jaxflow.data.files import KINDS, read_files
+from jaxflow.data.reading.audio import read_audio
+from jaxflow.data.reading.formats import KINDS, read_files
 from jaxflow.schema import Feature
 
 NOISE = 0.1 * np.random.RandomState(0).randn(20_000, 2)

@@ -8,7 +8,7 @@ import soundfile
 
 from jaxflow import AudioFolder, HoldOut, KFold, UserError
 from jaxflow.console import console
-from jaxflow.data.audio import read_audio
+from jaxflow.data.reading.audio import read_audio
 from jaxflow.schema import Feature
 from jaxflow.serialization import from_json, to_json
 from tests.conftest import ROOT, assert_same_splits

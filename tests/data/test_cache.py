@@ -3,8 +3,8 @@ import shutil
 import numpy as np
 import pytest
 
-from jaxflow.data import cache
-from jaxflow.data.cache import cache_folder, cached_arrays
+from jaxflow.data.storage import cache
+from jaxflow.data.storage.cache import cache_folder, cached_arrays
 
 
 def make(calls):

@@ -10,8 +10,8 @@ import threading
 import numpy as np
 import pytest
 
-from jaxflow.data import cifar10, download
 from jaxflow.data.sources.tfds import Tfds
+from jaxflow.data.tfds import cifar10, download
 from jaxflow.errors import UserError
 
 NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]

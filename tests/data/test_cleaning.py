@@ -8,10 +8,10 @@ import pytest
 from scipy import stats
 
 from jaxflow import Category, HoldOut, Table
-from jaxflow.data.cleaning import Outliers, kept_rows
-from jaxflow.data.describe import describe, take_sample
-from jaxflow.data.raw_table import RawTable
+from jaxflow.data.profiling.describe import describe, take_sample
 from jaxflow.data.sources import table as table_module
+from jaxflow.data.tables.cleaning import Outliers, kept_rows
+from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError
 
 HEADER = ["who", "size", "weight", "colour", "big"]

@@ -5,8 +5,8 @@ import pytest
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler, TargetEncoder
 
-from jaxflow.data.columns import Category, Date, Number, fit_target_encoding
-from jaxflow.data.encoding import cardinality_of, encode, names_of
+from jaxflow.data.tables.column_encoding import cardinality_of, encode, names_of
+from jaxflow.data.tables.columns import Category, Date, Number, fit_target_encoding
 from jaxflow.errors import UserError
 
 NUMBERS = np.random.RandomState(0).lognormal(size=200).round(1)

@@ -3,7 +3,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from jaxflow.data.duplicates import SIDE, across_splits, exact_groups, near_pairs, thumbnails
+from jaxflow.data.profiling.duplicates import SIDE, across_splits, exact_groups, near_pairs, thumbnails
 
 
 def scenes(count, seed=0, side=32):

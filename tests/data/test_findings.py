@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.data.describe import describe, take_sample
-from jaxflow.data.findings import look
+from jaxflow.data.profiling.describe import describe, take_sample
+from jaxflow.data.profiling.findings import look
 from tests.conftest import toy_images
 from tests.data.test_duplicates import compressed, scenes
 

@@ -12,10 +12,10 @@ from PIL import Image
 import jaxflow
 from jaxflow import HoldOut, ImageFolder, KFold, UserError
 from jaxflow.console import console
-from jaxflow.data import file_split, labelled_folder
-from jaxflow.data.describe import take_sample
-from jaxflow.data.findings import look
-from jaxflow.data.images import read_image
+from jaxflow.data.folders import file_split
+from jaxflow.data.profiling.describe import take_sample
+from jaxflow.data.profiling.findings import look
+from jaxflow.data.reading.images import read_image
 from jaxflow.schema import Feature
 from jaxflow.serialization import from_json, to_json
 from tests.conftest import ROOT, assert_same_splits

@@ -8,7 +8,7 @@ from PIL import Image
 
 import jaxflow
 from jaxflow import HoldOut, ImageMasks, KFold, UserError
-from jaxflow.data.images import read_image, read_mask
+from jaxflow.data.reading.images import read_image, read_mask
 from jaxflow.schema import VOID, Feature
 from jaxflow.serialization import from_json, to_json
 from tests.conftest import ROOT, assert_same_splits

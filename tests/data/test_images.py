@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from jaxflow.data.files import KINDS, find_files, read_files
-from jaxflow.data.images import decode_image, read_image
+from jaxflow.data.reading.formats import KINDS, find_files, read_files
+from jaxflow.data.reading.images import decode_image, read_image
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
@@ -121,7 +121,7 @@ def test_damaged_exif_says_nothing_of_the_pixels(tmp_path):
     code = f"""
 from pathlib import Path
 from jaxflow.data.dataset import Feature
-from jaxflow.data.images import decode_image, read_image
+from jaxflow.data.reading.images import decode_image, read_image
 folder, feature = Path({str(tmp_path)!r}), Feature("image", (8, 8, 3), "uint8")
 one, other = (read_image(folder / name, feature) for name in ("a.jpg", "b.jpg"))
 print((one == other).all())"""

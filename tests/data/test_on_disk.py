@@ -13,10 +13,10 @@ import pytest
 
 import jaxflow
 from jaxflow import Category, Date, HoldOut, LabelledText, Outliers, Series, Table, UserError
-from jaxflow.data import raw_table, table_files
-from jaxflow.data.on_disk import StoredSplit
-from jaxflow.data.series_split import SeriesSplit
-from jaxflow.data.table_inputs import encode_table
+from jaxflow.data.storage.mapped import StoredSplit
+from jaxflow.data.storage.series_split import SeriesSplit
+from jaxflow.data.tables import raw_table
+from jaxflow.data.tables.encode import encode_table
 from jaxflow.training.digests import digests
 from jaxflow.training.setup import read_trained
 from tests.conftest import assert_same_splits

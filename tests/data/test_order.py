@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxflow.data.order import balanced, by_class, epochs_of, indices, permutation, shuffled, steps_in
+from jaxflow.data.batching.order import balanced, by_class, epochs_of, indices, permutation, shuffled, steps_in
 
 
 @pytest.mark.parametrize(("size", "batch_size"), [(10, 3), (10, 10), (7, 5), (64, 1), (5, 4)])
@@ -33,7 +33,7 @@ def test_each_example_of_a_batch_knows_its_epoch():
 
 
 def test_a_batch_equals_itself_after_a_restart():
-    code = "from jaxflow.data.order import indices; print(indices(7, 100, 16, 5).tolist())"
+    code = "from jaxflow.data.batching.order import indices; print(indices(7, 100, 16, 5).tolist())"
     fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert fresh.strip() == str(indices(7, 100, 16, 5).tolist())
 

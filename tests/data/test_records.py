@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxflow.data import cifar10
-from jaxflow.data.records import StreamedSplit
 from jaxflow.data.sources import tfds
 from jaxflow.data.sources.tfds import Tfds
+from jaxflow.data.tfds import cifar10
+from jaxflow.data.tfds.records import StreamedSplit
 from jaxflow.errors import UserError
 from tests.conftest import assert_same_splits
 

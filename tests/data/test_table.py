@@ -9,8 +9,8 @@ import pytest
 
 import jaxflow
 from jaxflow import Category, Date, HoldOut, InTime, KFold, Number, Table
-from jaxflow.data.columns import natural_order
-from jaxflow.data.table_inputs import encode_table
+from jaxflow.data.tables.columns import natural_order
+from jaxflow.data.tables.encode import encode_table
 from jaxflow.errors import UserError
 from tests.conftest import ROOT, assert_same_splits
 
@@ -355,7 +355,7 @@ def test_classes_and_categories_have_one_name_however_they_are_written(tmp_path)
 
 def test_categories_that_training_never_saw_are_counted(table, tmp_path, monkeypatch):
     encoding, said = table.load().encoding, []
-    monkeypatch.setattr("jaxflow.data.table_inputs.say", said.append)
+    monkeypatch.setattr("jaxflow.data.tables.encode.say", said.append)
     lines = [[*line[:2], "violet" if index < 3 else line[2], *line[3:]] for index, line in enumerate(rows(20))]
     encode_table(encoding, Path(write(tmp_path / "new.csv", lines)))
     assert said == ["3 of 20 rows hold a colour that the model does not know"]

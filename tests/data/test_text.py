@@ -9,10 +9,9 @@ import pytest
 
 import jaxflow
 from jaxflow import HoldOut, InTime, KFold, Text, UserError
-from jaxflow.data import text_files
-from jaxflow.data.describe import class_counts
-from jaxflow.data.tokens import END, UNKNOWN, decode
-from jaxflow.data.windows import WindowSplit
+from jaxflow.data.profiling.describe import class_counts
+from jaxflow.data.texts.tokenizers import END, UNKNOWN, decode
+from jaxflow.data.texts.windows import WindowSplit
 from jaxflow.schema import VOID
 from tests.conftest import ROOT, assert_same_splits
 

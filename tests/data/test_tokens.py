@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 import jaxflow
-from jaxflow.data.tokens import END, UNKNOWN, decode, encode, vocabulary
+from jaxflow.data.texts.tokenizers import END, UNKNOWN, decode, encode, vocabulary
 from jaxflow.serialization import from_json, to_json
 
 TEXTS = [

@@ -9,7 +9,7 @@ import pytest
 
 import jaxflow
 from jaxflow import HoldOut, UserError, VolumeFolder, VolumeMasks
-from jaxflow.data.volumes import read_mask, read_volume
+from jaxflow.data.reading.volumes import read_mask, read_volume
 from jaxflow.schema import VOID, Feature
 from tests.conftest import ROOT, assert_same_splits
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxflow.data.waveforms import decibels, measure, pictures
+from jaxflow.data.profiling.waveforms import decibels, measure, pictures
 
 
 def test_clips_are_measured_up_to_their_last_sound():

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 import jaxflow
-from jaxflow.data.describe_tokens import bags, count_tokens, lengths
+from jaxflow.data.profiling.tokens import bags, count_tokens, lengths
 from tests.data.test_labelled_text import examples, write
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.data.order import balanced, by_class, indices, permutation
+from jaxflow.data.batching.order import balanced, by_class, indices, permutation
 from jaxflow.experiment import execute
 from jaxflow.training.feed import make_feed
 from jaxflow.training.parallel import Layout, make_layout
@@ -224,7 +224,7 @@ SCRIPT = """
 import multiprocessing, os, signal, sys
 import numpy as np
 sys.path.insert(0, {root!r})
-from jaxflow.data.batches import Batches
+from jaxflow.data.batching.batches import Batches
 from jaxflow.training.workers import by_workers
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.data.order import indices
+from jaxflow.data.batching.order import indices
 from jaxflow.errors import UserError
 from jaxflow.rundir import read_results
 from jaxflow.training import loop

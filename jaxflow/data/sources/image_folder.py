@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.folder_assign import check_group
-from jaxflow.data.images import MODES, check_size
-from jaxflow.data.labelled_folder import load_labelled
+from jaxflow.data.folders.labelled import load_labelled
+from jaxflow.data.folders.splits import check_group
+from jaxflow.data.reading.images import MODES, check_size
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.folder_assign import check_group
-from jaxflow.data.masked_folder import check_masks, load_masked
+from jaxflow.data.folders.masked import check_masks, load_masked
+from jaxflow.data.folders.splits import check_group
 from jaxflow.data.sources.image_folder import check_images
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.schema import Feature

@@ -13,17 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxflow.console import say, track
-from jaxflow.data.cache import cache_key
 from jaxflow.data.checks import checked
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.files import find_files, none_found
-from jaxflow.data.folder_assign import assign
-from jaxflow.data.folder_layout import LabelledFile, find_labelled
-from jaxflow.data.labelled_folder import check_classes, check_there
-from jaxflow.data.on_disk import new_array, store, stored
+from jaxflow.data.folders.labelled import check_classes, check_there
+from jaxflow.data.folders.layout import LabelledFile, find_labelled
+from jaxflow.data.folders.splits import assign
+from jaxflow.data.reading.formats import find_files, none_found
 from jaxflow.data.splitting import HoldOut, KFold, numbered
-from jaxflow.data.text_files import TABLES, TEXTS, digest_of, read_rows, read_text
-from jaxflow.data.tokens import BPE, END, Bytes, Characters, encode, vocabulary
+from jaxflow.data.storage.cache import cache_key
+from jaxflow.data.storage.mapped import new_array, store, stored
+from jaxflow.data.texts.read import TABLES, TEXTS, digest_of, read_rows, read_text
+from jaxflow.data.texts.tokenizers import BPE, END, Bytes, Characters, encode, vocabulary
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.cache import cache_key, cached_arrays
-from jaxflow.data.cells import parse
 from jaxflow.data.checks import checked
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.on_disk import check_stored, new_array
-from jaxflow.data.series_split import SeriesSplit
 from jaxflow.data.splitting import Examples, InTime
-from jaxflow.data.table_files import check_table, read_table
+from jaxflow.data.storage.cache import cache_key, cached_arrays
+from jaxflow.data.storage.mapped import check_stored, new_array
+from jaxflow.data.storage.series_split import SeriesSplit
+from jaxflow.data.tables.cells import parse
+from jaxflow.data.tables.read import check_table, read_table
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Split, Target
 

@@ -7,19 +7,19 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.cache import cache_key
-from jaxflow.data.cells import Kind, kind_of, parse
 from jaxflow.data.checks import checked
-from jaxflow.data.cleaning import Outliers, kept_rows
-from jaxflow.data.columns import Category, Date, Number
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.encoding import cardinality_of
-from jaxflow.data.on_disk import store, stored
-from jaxflow.data.raw_table import RawTable, own_ids, row_ids
 from jaxflow.data.splitting import Examples, HoldOut
-from jaxflow.data.table_files import check_table, read_table
-from jaxflow.data.table_inputs import fit_and_encode
-from jaxflow.data.table_target import check_classes, read_targets
+from jaxflow.data.storage.cache import cache_key
+from jaxflow.data.storage.mapped import store, stored
+from jaxflow.data.tables.cells import Kind, kind_of, parse
+from jaxflow.data.tables.cleaning import Outliers, kept_rows
+from jaxflow.data.tables.column_encoding import cardinality_of
+from jaxflow.data.tables.columns import Category, Date, Number
+from jaxflow.data.tables.encode import fit_and_encode
+from jaxflow.data.tables.raw_table import RawTable, own_ids, row_ids
+from jaxflow.data.tables.read import check_table, read_table
+from jaxflow.data.tables.target import check_classes, read_targets
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema
 

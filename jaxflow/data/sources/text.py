@@ -14,13 +14,13 @@ from typing import IO, Literal
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.cache import cache_key, cached_arrays
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.on_disk import check_stored, new_file
 from jaxflow.data.splitting import Examples, HoldOut, InTime, KFold
-from jaxflow.data.text_files import Documents, find_documents, text_paths
-from jaxflow.data.tokens import BPE, Bytes, Characters, encode, vocabulary
-from jaxflow.data.windows import WindowSplit, lay_out
+from jaxflow.data.storage.cache import cache_key, cached_arrays
+from jaxflow.data.storage.mapped import check_stored, new_file
+from jaxflow.data.texts.read import Documents, find_documents, text_paths
+from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters, encode, vocabulary
+from jaxflow.data.texts.windows import WindowSplit, lay_out
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 

@@ -12,13 +12,13 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.cache import cache_key, cached_arrays
 from jaxflow.data.checks import checked
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.images import MODES, check_size
-from jaxflow.data.records import Records, StreamedSplit, allow, scan
+from jaxflow.data.reading.images import MODES, check_size
 from jaxflow.data.splitting import count_of, hold_out
-from jaxflow.data.tfds_in_order import InOrder
+from jaxflow.data.storage.cache import cache_key, cached_arrays
+from jaxflow.data.tfds.records import Records, StreamedSplit, allow, scan
+from jaxflow.data.tfds.sequential import InOrder
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 
@@ -144,7 +144,7 @@ def _versions(folder: Path) -> list[Path]:
 
 def _prepare(name: str, root: Path) -> Path:
     if name == "cifar10":
-        from jaxflow.data import cifar10
+        from jaxflow.data.tfds import cifar10
 
         try:
             cifar10.prepare(root, cifar10.URL, cifar10.SHA256)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.folder_assign import check_group
-from jaxflow.data.masked_folder import check_masks, load_masked
+from jaxflow.data.folders.masked import check_masks, load_masked
+from jaxflow.data.folders.splits import check_group
 from jaxflow.data.sources.volume_folder import check_volumes
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.schema import Feature

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.describe import Sample
-from jaxflow.data.waveforms import decibels, measure, pictures
+from jaxflow.data.profiling.describe import Sample
+from jaxflow.data.profiling.waveforms import decibels, measure, pictures
 from jaxflow.evaluation.report.figures import save
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.describe import Sample, class_counts, feature_names
+from jaxflow.data.profiling.describe import Sample, class_counts, feature_names
 from jaxflow.evaluation.report.figures import save, show_image
 from jaxflow.evaluation.report.mask_figures import pictures_of
 

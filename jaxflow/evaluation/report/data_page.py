@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxflow.data.finding import Finding
+from jaxflow.data.profiling.finding import Finding
 from jaxflow.evaluation.report.page import embed, frame
 
 COLOURS = {"leak": "#c0392b", "problem": "#c77700", "note": "#2c6fbb"}

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.describe import Sample
-from jaxflow.data.describe_tokens import lengths
+from jaxflow.data.profiling.describe import Sample
+from jaxflow.data.profiling.tokens import lengths
 from jaxflow.evaluation.augmented import Augmented
 from jaxflow.evaluation.report import audio_figures, data_figures, mask_figures, series_figures, text_figures
 

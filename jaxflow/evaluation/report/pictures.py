@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.data.waveforms import pictures
+from jaxflow.data.profiling.waveforms import pictures
 from jaxflow.evaluation.report import figures, mask_figures, text_figures
 from jaxflow.schema import Schema, Split
 

@@ -8,9 +8,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.describe import Sample
-from jaxflow.data.describe_tokens import count_tokens, lengths, token_names
-from jaxflow.data.tokens import END
+from jaxflow.data.profiling.describe import Sample
+from jaxflow.data.profiling.tokens import count_tokens, lengths, token_names
+from jaxflow.data.texts.tokenizers import END
 from jaxflow.evaluation.report.figures import save
 
 MOST_TOKENS = 40

@@ -1,0 +1,1 @@
+"""Which examples a step takes, and the batches made of them."""

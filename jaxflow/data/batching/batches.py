@@ -1,0 +1,64 @@
+"""Training batches made on the host: a pure function of the step, so that any process can make any of them."""
+
+import functools
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from jaxflow.data.batching.order import Classes, balanced, by_class, epochs_of, indices
+from jaxflow.schema import Split
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """The batches of a run; `batches(t)` is step t's. Light to send to another process if the split is.
+
+    Attributes:
+      split: the training split.
+      batch_size: examples in a step, over all processes.
+      seed: the run's seed.
+      own: which rows of a step's batch are this process's; all of them where there is one process.
+      sampling: as `Experiment.sampling`.
+    """
+
+    split: Split
+    batch_size: int
+    seed: int
+    own: slice
+    sampling: Literal["shuffle", "balanced"] = "shuffle"
+
+    @functools.cached_property
+    def _classes(self) -> Classes:
+        return by_class(self.split.targets)
+
+    def chosen(self, first: int, count: int) -> dict[str, np.ndarray]:
+        """Lists the examples of some batches in a row.
+
+        Args:
+          first: number of the first batch, from 0.
+          count: how many batches.
+
+        Returns:
+          Each example's "index" in the split and the "epoch" it is met in, both (count, own rows) int32.
+        """
+        if self.sampling == "balanced":
+            index, epoch = balanced(first * self.batch_size, count * self.batch_size, self._classes, self.seed)
+            chosen = {"index": index, "epoch": epoch}
+            return {name: leaf.reshape(count, -1)[:, self.own] for name, leaf in chosen.items()}
+        size = len(self.split)
+        index = np.stack([indices(first + step, size, self.batch_size, self.seed)[self.own] for step in range(count)])
+        return {"index": index, "epoch": epochs_of(first, count, size, self.batch_size)[:, self.own]}
+
+    def __call__(self, step: int) -> dict[str, np.ndarray]:
+        """Makes one batch.
+
+        Args:
+          step: its number, from 0.
+
+        Returns:
+          What the split holds, and "index" and "epoch", each (1, own rows, ...).
+        """
+        chosen = self.chosen(step, 1)
+        rows = self.split.rows(chosen["index"][0])
+        return {name: leaf[None] for name, leaf in rows.items()} | chosen  # (row, ...) -> (1, row, ...)

@@ -1,0 +1,1 @@
+"""Files of a folder: found, labelled, paired and split."""

@@ -1,0 +1,182 @@
+"""Images or volumes with masks: pairs of files from two folders, found, read once, split."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from jaxflow.console import say
+from jaxflow.data.checks import checked
+from jaxflow.data.dataset import Dataset
+from jaxflow.data.folders.duplicate_files import equals, left
+from jaxflow.data.folders.file_split import gather
+from jaxflow.data.folders.labelled import check_there, count_left_out, key_of, say_left_out, take_parts
+from jaxflow.data.folders.layout import OFFICIAL
+from jaxflow.data.folders.splits import assign, groups_of, in_parts
+from jaxflow.data.reading.formats import KINDS, Kind, find_files, read_files, read_masks
+from jaxflow.data.storage.cache import cached_arrays
+from jaxflow.errors import UserError
+from jaxflow.schema import VOID, Feature, Schema, Target
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An input and its mask.
+
+    Attributes:
+      input: path relative to the dataset's folder, with slashes.
+      mask: the same.
+      split: the split whose folder they lie in ("train", "validation", "test"); None where there are no such folders.
+    """
+
+    input: str
+    mask: str
+    split: str | None = None
+
+
+def load_masked(source: Any, inputs: str, feature: Feature) -> Dataset:
+    """Finds pairs of files, reads each once and splits them; an example's id is its input's path below the folder.
+
+    Args:
+      source: an ImageMasks or a VolumeMasks: what both have is read here.
+      inputs: name of the folder of inputs; it may lie in folders of splits, or hold such, and so does that of masks.
+      feature: what inputs become; its kind says which files are looked for.
+
+    Returns:
+      The dataset; `left_out` counts unreadable pairs by the folder's own splits, or as "all" where it has none.
+
+    Raises:
+      UserError: the folder makes no dataset, or more files are unreadable than `max_corrupt`.
+    """
+    folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
+    check_there(folder, source.origin)
+    found = find_pairs(folder, kind, inputs, source.masks)
+    doubles = 0
+    if source.drop_duplicates:
+        found, doubles = left(
+            found, equals(folder, [(pair.input, pair.mask) for pair in found], [pair.split for pair in found])
+        )
+    places, names, void = feature.shape[:-1], source.names, source.void
+
+    def read_once() -> dict[str, np.ndarray]:
+        like = {"masks": (places, "int16")} | ({"inputs": (feature.shape, feature.dtype)} if source.in_memory else {})
+        return gather(_read(folder, found, feature), len(found), like, source.max_corrupt, folder.name)
+
+    paths = [path for pair in found for path in (pair.input, pair.mask)]
+    arrays = cached_arrays(key_of(folder, paths, feature, source.in_memory), read_once)
+    say_left_out(arrays["bad"], source.max_corrupt, kind.plural)
+    good = [found[number] for number in arrays["numbers"]]
+    ids = [pair.input for pair in good]
+    groups = groups_of(ids, source.group, folder)
+    assigned = assign(source.split, ids, [pair.split for pair in good], folder, groups=groups)
+    values = np.unique(arrays["masks"][assigned["train"]])
+    values = values[(values >= 0) & (values != (VOID if void is None else void))]
+    target = Target("class", _names(folder, names, values), places)
+    # With names a value is a class's number; without, its place among the values.
+    values = np.arange(len(names)) if names else values
+    targets = _numbered(folder, good, arrays["masks"], values, void).astype(target.dtype)
+    say(f"{folder}: {len(good)} {kind.plural} with masks of {len(target.names)} classes")
+    splits = take_parts(folder, feature, arrays.get("inputs"), ids, targets, assigned)
+    left_out = count_left_out(found, good, doubles)
+    return checked(Dataset(splits, Schema(feature, target), left_out, groups=in_parts(groups, assigned)))
+
+
+def check_masks(source: Any) -> None:
+    """Refuses settings of an ImageMasks or a VolumeMasks that say nothing."""
+    if len(source.names) == 1 or len(set(source.names)) < len(source.names):
+        raise UserError(f"data.names is {source.names}; name two classes or more, each once, or none")
+    if source.void is not None and not 0 <= source.void <= np.iinfo(np.int16).max:
+        raise UserError(f"data.void is {source.void}; it is a value of the masks, 0 or more, or None")
+
+
+def find_pairs(folder: Path, kind: Kind, inputs: str, masks: str) -> list[Pair]:
+    """Pairs inputs and masks that have the same path but for the folders' names and the suffix.
+
+    Args:
+      folder: the dataset's.
+      kind: of the files.
+      inputs: name of the folder of inputs.
+      masks: name of the folder of masks.
+
+    Returns:
+      The pairs in ascending order of the inputs.
+
+    Raises:
+      UserError: there are none, or a file is without its other half.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is {'a file' if folder.exists() else 'not there'}; name a folder of {kind.plural}")
+    sides: dict[str, dict[str, str]] = {inputs: {}, masks: {}}
+    for path in find_files(folder, kind):
+        parents = PurePosixPath(path).parts[:-1]
+        side = next((part for part in parents if part in sides), None)
+        if side is None:
+            continue
+        key = _stem("/".join(part for part in PurePosixPath(path).parts if part != side), kind)
+        if key in sides[side]:
+            raise UserError(f"{folder} has {sides[side][key]} and {path}, one of which is too many; remove one")
+        sides[side][key] = path
+    if not sides[inputs] or not sides[masks]:
+        empty = inputs if not sides[inputs] else masks
+        raise UserError(
+            f"{folder} has no {kind.plural} in a folder {empty!r}; it takes pairs such as {inputs}/a and {masks}/a, or "
+            f"train/{inputs}/a and train/{masks}/a, of {', '.join(sorted(kind.suffixes))}"
+        )
+    for one, other in ((inputs, masks), (masks, inputs)):
+        alone = sorted(sides[one].keys() - sides[other].keys())
+        if alone:
+            raise UserError(
+                f"{folder / sides[one][alone[0]]} has no other half in {other!r} ({len(alone)} such of "
+                f"{len(sides[one])}); add it or remove the file"
+            )
+    pairs = [Pair(path, sides[masks][key], _official(path)) for key, path in sides[inputs].items()]
+    if len({pair.split is None for pair in pairs}) > 1:
+        outside = next(pair.input for pair in pairs if pair.split is None)
+        raise UserError(f"{folder} has folders of splits, and {outside} lies in none; put it into one")
+    return sorted(pairs, key=lambda pair: pair.input)
+
+
+def _official(path: str) -> str | None:
+    return next((OFFICIAL[part.lower()] for part in PurePosixPath(path).parts[:-1] if part.lower() in OFFICIAL), None)
+
+
+def _stem(path: str, kind: Kind) -> str:
+    suffix = max((suffix for suffix in kind.suffixes if path.lower().endswith(suffix)), key=len)
+    return path[: -len(suffix)]
+
+
+def _read(folder: Path, pairs: Sequence[Pair], feature: Feature) -> Iterator[dict[str, np.ndarray] | UserError]:
+    images = read_files([folder / pair.input for pair in pairs], feature)
+    masks = read_masks([(folder / pair.input, folder / pair.mask) for pair in pairs], feature)
+    for image, mask in zip(images, masks):
+        wrong = next((half for half in (image, mask) if isinstance(half, UserError)), None)
+        yield wrong or {"inputs": image, "masks": mask}
+
+
+def _names(folder: Path, names: tuple[str, ...], values: np.ndarray) -> tuple[str, ...]:
+    if len(values) < 2:
+        held = ", ".join(map(str, values)) or "nothing"
+        raise UserError(f"the training masks of {folder} hold one class alone ({held}); segmentation takes two or more")
+    return names or tuple(map(str, values))
+
+
+def _numbered(
+    folder: Path, pairs: Sequence[Pair], masks: np.ndarray, values: np.ndarray, void: int | None
+) -> np.ndarray:
+    """Turns the values that masks hold into numbers of classes, (examples, *places); what no class has is VOID."""
+    class_of = np.full(np.iinfo(np.int16).max + 2, len(values), np.int16)
+    class_of[values] = np.arange(len(values))
+    class_of[VOID] = VOID  # the last: outside of what was cut or padded
+    if void is not None:
+        class_of[void] = VOID
+    targets = class_of[masks]
+    wrong = np.argwhere(targets == len(values))
+    if len(wrong):
+        pair = pairs[wrong[0][0]]
+        raise UserError(
+            f"{folder / pair.mask} holds the value {masks[tuple(wrong[0])]}, and the classes are {values.tolist()}; "
+            "say which value is data.void, or name all classes"
+        )
+    return targets

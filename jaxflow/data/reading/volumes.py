@@ -1,0 +1,90 @@
+"""Volume files as arrays of one shape, made the same way in training, evaluation and prediction."""
+
+from pathlib import Path
+
+import numpy as np
+
+from jaxflow.data.reading.npy import read_array
+from jaxflow.errors import UserError
+from jaxflow.schema import VOID, Feature
+
+SUFFIXES = (".nii", ".nii.gz", ".npy", ".npz")
+
+
+def read_volume(path: Path, feature: Feature) -> np.ndarray:
+    """Reads a volume: cut or filled up around its middle, with its own lowest value, to one size.
+
+    Args:
+      path: NIfTI, whose axes are turned so that they run to the right, to the front and up; or one array in .npy or
+        .npz. The axes are (depth, height, width) here, and there may be one more for channels.
+      feature: (depth, height, width, channel) that the volume shall have.
+
+    Returns:
+      Its voxels, float32 in the file's own units.
+
+    Raises:
+      UserError: the file holds no volume, one with other channels, or numbers that are not finite.
+    """
+    voxels = _read(path)
+    if voxels.ndim == 3:
+        voxels = voxels[..., None]
+    if voxels.ndim != 4 or voxels.shape[-1] != feature.shape[-1] or 0 in voxels.shape:
+        raise UserError(
+            f"{path} has the shape {voxels.shape}; a volume has three axes, and {feature.shape[-1]} channels"
+        )
+    if voxels.dtype.kind not in "biuf":
+        raise UserError(f"{path} holds {voxels.dtype}, and voxels are real numbers")
+    voxels = voxels.astype(np.float32)
+    wrong = np.sum(~np.isfinite(voxels))
+    if wrong:
+        raise UserError(f"{path} holds {wrong} voxels that are no finite numbers; correct them or leave the file out")
+    return _fit(voxels, feature.shape[:-1], voxels.min())
+
+
+def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
+    """Reads the mask of a volume, cut or filled up as the volume is.
+
+    Args:
+      path: the volume.
+      mask_path: a volume of the same size whose voxels are numbers of classes.
+      feature: what the volume becomes.
+
+    Returns:
+      (depth, height, width) int16 values, VOID where the volume was filled up.
+
+    Raises:
+      UserError: the file holds no mask, or one of another size than the volume.
+    """
+    mask, shape = _read(mask_path), _read(path).shape[:3]
+    if mask.shape != shape:
+        raise UserError(f"{mask_path} has the shape {mask.shape} and its volume {path.name} {shape}; they must agree")
+    if not (mask == np.round(mask)).all() or mask.min() < 0 or mask.max() > np.iinfo(np.int16).max:
+        raise UserError(f"{mask_path} holds other numbers than those of classes, which are 0 to 32767")
+    return _fit(mask.astype(np.int16), feature.shape[:-1], VOID)
+
+
+def _read(path: Path) -> np.ndarray:
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        return read_array(path)
+    try:
+        import nibabel
+    except ImportError as error:
+        raise UserError(f"reading {path.name} needs nibabel: pip install -e '.[volumes]'") from error
+    try:
+        return np.asarray(nibabel.as_closest_canonical(nibabel.load(path)).dataobj)
+    except MemoryError:
+        raise
+    except Exception as error:  # of several libraries below: headers, gzip, shapes
+        raise UserError(f"{path} cannot be read as NIfTI: {' '.join(str(error).split())}") from error
+
+
+def _fit(voxels: np.ndarray, size: tuple[int, ...], outside: float) -> np.ndarray:
+    """Cuts or fills up the first three axes around their middle."""
+    for axis, wanted in enumerate(size):
+        extra = wanted - voxels.shape[axis]
+        if extra < 0:
+            voxels = np.take(voxels, range(-extra // 2, -extra // 2 + wanted), axis)
+        elif extra > 0:
+            widths = [(extra // 2, extra - extra // 2) if a == axis else (0, 0) for a in range(voxels.ndim)]
+            voxels = np.pad(voxels, widths, constant_values=outside)
+    return voxels

@@ -1,0 +1,69 @@
+"""The column of a table that is to be predicted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from jaxflow.data.tables.cells import kind_of, parse, text_of
+from jaxflow.data.tables.columns import natural_order
+from jaxflow.data.tables.raw_table import RawTable
+from jaxflow.errors import UserError
+from jaxflow.schema import Target
+
+# Distinct numbers up to which a target of whole numbers is taken for classes.
+MOST_CLASSES = 20
+
+
+def read_targets(
+    name: str, task: Literal["auto", "class", "number"], raw: RawTable, kept: np.ndarray
+) -> tuple[np.ndarray, Target]:
+    """Reads the column that is to be predicted.
+
+    Args:
+      name: the column's.
+      task: as `Table.task`.
+      raw: the table.
+      kept: the rows that stay; none of them misses it.
+
+    Returns:
+      (rows,) int32 classes or float64 numbers, and what they are.
+
+    Raises:
+      UserError: a value is no finite number where one must be, or there is one class only.
+    """
+    numeric = task != "class" and kind_of(raw, name, kept) == "number"
+    if task == "number" or numeric:
+        numbers = parse(raw, name, "number")[kept]
+        if np.isnan(numbers).any():
+            raise UserError(f"target {name} is not finite in row {kept[np.isnan(numbers).argmax()] + 1}")
+        few = len(np.unique(numbers)) <= MOST_CLASSES and not (numbers % 1).any()
+        if task == "number" or not few:
+            return numbers, Target("number", (name,))
+    texts = [text_of(value) for value in raw[name][kept]]
+    names = sorted(set(texts), key=natural_order)
+    if len(names) < 2:
+        raise UserError(f"target {name} has one class only, {names[0]!r}; there is nothing to predict")
+    place = {text: index for index, text in enumerate(names)}
+    return np.array([place[text] for text in texts], np.int32), Target("class", tuple(names))
+
+
+def check_classes(classes: np.ndarray, names: Sequence[str], parts: Mapping[str, np.ndarray]) -> None:
+    """Checks that every class of a held-out split can be learned.
+
+    Args:
+      classes: (rows,) integer labels.
+      names: of the classes.
+      parts: the rows of each split.
+
+    Raises:
+      UserError: a class is in no training row.
+    """
+    known = set(classes[parts["train"]].tolist())
+    for part, chosen in parts.items():
+        unknown = set(classes[chosen].tolist()) - known
+        if unknown:
+            raise UserError(
+                f"class {names[min(unknown)]!r} is in the {part} split and not in train; give more examples of it, or "
+                "stratify: split=HoldOut(stratify=True)"
+            )

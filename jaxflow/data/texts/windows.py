@@ -1,0 +1,121 @@
+"""Windows of a long row of tokens, and the tokens that follow them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from jaxflow.data.storage.mapped import Mapped
+from jaxflow.data.texts.tokenizers import END
+from jaxflow.schema import VOID
+
+
+@dataclass(frozen=True, eq=False)
+class WindowSplit(Mapped):
+    """A split whose inputs are windows of an array of tokens, and whose targets are the same windows one token later.
+
+    Windows may overlap: each is cut out of the array whenever it is asked for.
+
+    Attributes:
+      tokens: (cells,) signed integers, VOID where a window reaches past what there is.
+      starts: (examples,) int64, where each window starts.
+      length: tokens in a window.
+      names: of the documents that the tokens come from.
+      firsts: (documents,) int64, where each document starts, ascending.
+    """
+
+    tokens: np.ndarray
+    starts: np.ndarray
+    length: int
+    names: Sequence[str]
+    firsts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """Cuts out the windows at `indices`: {"inputs": (batch, length), "targets": (batch, length)}.
+
+        Inputs past the end are END, and their targets VOID.
+        """
+        cut = np.lib.stride_tricks.sliding_window_view(self.tokens, self.length + 1)
+        both = cut[self.starts[indices]]  # (batch, length + 1)
+        return {"inputs": np.where(both[:, :-1] == VOID, END, both[:, :-1]), "targets": both[:, 1:]}
+
+    def id(self, index: int) -> str:
+        """Names a window by the document that it starts in and how many tokens into it."""
+        start = self.starts[index]
+        document = np.searchsorted(self.firsts, start, side="right") - 1
+        return f"{self.names[document]}+{start - self.firsts[document]}"
+
+    @property
+    def targets(self) -> np.ndarray:
+        """(examples, length); where windows lie evenly a view of the tokens, which takes no memory."""
+        cut = np.lib.stride_tricks.sliding_window_view(self.tokens[1:], self.length)
+        steps = np.unique(np.diff(self.starts))
+        if len(steps) > 1:
+            return cut[self.starts]
+        return cut[self.starts[0] : self.starts[-1] + 1 : steps[0] if len(steps) else 1]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that inputs and targets would take if they were cut out at once."""
+        return 2 * len(self) * self.length * self.tokens.itemsize
+
+
+def lay_out(
+    documents: Iterable[tuple[str, Iterable[np.ndarray]]],
+    file: IO[bytes],
+    dtype: str,
+    length: int,
+    stride: int,
+    *,
+    ends: bool,
+    pack: bool,
+) -> dict[str, np.ndarray]:
+    """Writes documents one after the other and lays windows over them, so that each token but the first is a target.
+
+    Args:
+      documents: a name and the tokens, in pieces, of each.
+      file: where the tokens are written, with void cells where a window reaches past the last of them.
+      dtype: of what is written; signed.
+      length: tokens in a window.
+      stride: tokens from one window to the next, at most `length`.
+      ends: whether an end token is before and after each document; one is enough between two in a row.
+      pack: whether windows lie over all documents as if they were one; otherwise each has its own.
+
+    Returns:
+      What a WindowSplit has beside the tokens: "starts", "names" and "firsts". There are no starts where nothing can be
+      predicted.
+    """
+    starts, names, firsts = [np.zeros(0, np.int64)], [], []
+    size = covered = 0  # cells that are written, and those that are done with
+
+    def write(tokens: Sequence[int] | np.ndarray) -> None:
+        nonlocal size
+        file.write(np.asarray(tokens, dtype).tobytes())
+        size += len(tokens)
+
+    def cover() -> None:
+        nonlocal covered
+        known = size - covered
+        if known > 1:
+            count = max(-(-(known - 1 - length) // stride), 0) + 1
+            starts.append(covered + stride * np.arange(count))
+            write(np.full((count - 1) * stride + length + 1 - known, VOID))
+        covered = size
+
+    for name, pieces in documents:
+        names.append(name)
+        firsts.append(size)
+        if ends and size == covered:
+            write([END])
+        for piece in pieces:
+            write(piece)
+        if ends:
+            write([END])
+        if not pack:
+            cover()
+    cover()
+    return {"starts": np.concatenate(starts), "names": np.array(names), "firsts": np.array(firsts)}

@@ -1,0 +1,237 @@
+"""Examples of a prepared TFDS dataset as they lie on disk: read by number, decoded, and named where they are bad."""
+
+import functools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxflow.console import track
+from jaxflow.data.reading.images import decode_image
+from jaxflow.data.reading.threads import in_threads
+from jaxflow.errors import UserError
+from jaxflow.schema import Feature
+
+# Examples that a scan reads at once, encoded.
+AT_ONCE = 256
+
+
+class BadExample(str):
+    """What is wrong with an example that cannot be read; it names its file, record, split, number and id."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """The examples of one split, in the order of its files; a copy in another process opens the files anew.
+
+    Attributes:
+      prepared: the dataset's folder of one version.
+      split: the split's official name.
+      image: name of the image feature.
+      label: name of the label feature.
+      feature: what every image becomes.
+    """
+
+    prepared: Path
+    split: str
+    image: str
+    label: str
+    feature: Feature
+
+    @functools.cached_property
+    def _source(self) -> Any:
+        import tensorflow_datasets as tfds
+
+        builder = tfds.builder_from_directory(str(self.prepared))
+        return builder.as_data_source(split=self.split, decoders={self.image: tfds.decode.SkipDecoding()})
+
+    @property
+    def _files(self) -> list[Any]:
+        return self._source.dataset_info.splits[self.split].file_instructions
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_source"}
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def check_files(self) -> None:
+        """Opens every file and counts what is in it.
+
+        Raises:
+          UserError: a file cannot be read, or does not hold as many examples as the dataset says.
+        """
+        from array_record.python.array_record_module import ArrayRecordReader
+
+        again = f"restore the file, or remove {self.prepared} and prepare the dataset again"
+        for file in self._files:
+            try:
+                with open(file.filename, "rb"):  # array_record says nothing of a file that is not there
+                    reader = ArrayRecordReader(str(file.filename))
+                found = reader.num_records()
+                reader.close()  # raises what went wrong before
+            except Exception as error:
+                raise UserError(f"{file.filename} cannot be read: {why(error)}; {again}") from error
+            if found != file.examples_in_shard:
+                raise UserError(f"{file.filename} holds {found} examples, not {file.examples_in_shard}; {again}")
+
+    def read(self, numbers: Sequence[int]) -> Iterator[tuple[np.ndarray, int, str] | BadExample]:
+        """Reads and decodes some examples, by several threads, in order.
+
+        Args:
+          numbers: which, in the order of the files.
+
+        Yields:
+          For each its image, of the feature's shape, uint8, its label, and its id; or what is wrong with it.
+        """
+        try:
+            found = self._source.__getitems__([int(number) for number in numbers])  # from all files in parallel
+        except MemoryError:
+            raise
+        except Exception:  # one at least is bad: each by itself, to see which
+            yield from (self._decoded(number, None) for number in numbers)
+        else:
+            yield from in_threads(self._decoded, numbers, found)
+
+    def everything(self) -> Iterator[tuple[np.ndarray, int, str] | BadExample]:
+        """Reads all examples, some at once, in the order of the files; as `read`."""
+        for first in range(0, len(self), AT_ONCE):
+            yield from self.read(range(first, min(first + AT_ONCE, len(self))))
+
+    def _decoded(self, number: int, example: dict[str, Any] | None) -> tuple[np.ndarray, int, str] | BadExample:
+        name = f"{self.split}_{number}"
+        try:
+            example = self._source[int(number)] if example is None else example
+            name = name_of(example, name)
+            return decode_image(example[self.image], self.feature), int(example[self.label]), name
+        except MemoryError:
+            raise
+        except Exception as error:  # array_record, protobuf and Pillow have each their own
+            file, record = self._place(number)
+            return BadExample(
+                f"{file}, record {record}: example {number} of {self.split} ({name}) cannot be read: {why(error)}"
+            )
+
+    def _place(self, number: int) -> tuple[str, int]:
+        for file in self._files:
+            if number < file.take:
+                return str(file.filename), file.skip + number
+            number -= file.take
+        raise IndexError(number)
+
+
+def scan(parts: Iterable[Any], max_corrupt: int, images: bool) -> dict[str, np.ndarray]:
+    """Reads and decodes every example of some splits once.
+
+    Args:
+      parts: the splits, Records or what else has their `check_files` and `everything`.
+      max_corrupt: how many examples, of all splits together, may be unreadable; they are left out.
+      images: whether the decoded images are returned.
+
+    Returns:
+      For each split S: "S.numbers", (examples,) int64, which records can be read, their "S.targets", (examples,) int32,
+      their "S.ids", (examples,) text, with `images` "S.inputs", (examples, ...) uint8, and "S.bad", (bad examples,)
+      text, what is wrong with the others.
+
+    Raises:
+      UserError: too many examples cannot be read, or a file cannot be.
+    """
+    arrays, bad = {}, []
+    for part in parts:
+        part.check_files()
+        size, before = len(part), len(bad)
+        inputs = np.empty((size if images else 0, *part.feature.shape), np.uint8)
+        numbers, targets, ids = np.empty(size, np.int64), np.empty(size, np.int32), []
+        everything = track(part.everything(), f"decode {part.prepared.parent.name}/{part.split}", size)
+        for number, example in enumerate(everything):
+            if isinstance(example, BadExample):
+                bad.append(example)
+                allow(bad, max_corrupt)
+                continue
+            pixels, target, name = example
+            if images:
+                inputs[len(ids)] = pixels
+            numbers[len(ids)], targets[len(ids)] = number, target
+            ids.append(name)
+        found = {"numbers": numbers, "targets": targets} | ({"inputs": inputs} if images else {})
+        arrays |= {f"{part.split}.{name}": array[: len(ids)] for name, array in found.items()}
+        arrays |= {f"{part.split}.ids": np.array(ids, np.str_), f"{part.split}.bad": np.array(bad[before:], np.str_)}
+    return arrays
+
+
+def allow(bad: list[str], max_corrupt: int) -> None:
+    """Checks how many examples are unreadable.
+
+    Args:
+      bad: what is wrong with each.
+      max_corrupt: how many there may be.
+
+    Raises:
+      UserError: there are more; the last is named.
+    """
+    if len(bad) > max_corrupt:
+        others = f" (and {len(bad) - 1} before it; max_corrupt is {max_corrupt})" if len(bad) > 1 else ""
+        raise UserError(
+            f"{bad[-1]}{others}; restore the file, or leave out up to N such examples: --data.max_corrupt=N"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedSplit:
+    """A split whose images stay on disk, encoded; each is read and decoded whenever it is asked for.
+
+    Attributes:
+      records: where they are.
+      numbers: (examples,) int64, which record each example is.
+      targets: (examples,) int32.
+      ids: (examples,) one stable name per example.
+    """
+
+    records: Records
+    numbers: np.ndarray
+    targets: np.ndarray
+    ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """Reads the examples at `indices`: {"inputs": (batch, ...), "targets": (batch,)}.
+
+        Raises:
+          UserError: an example cannot be read, though it could when the dataset was loaded first.
+        """
+        inputs = np.empty((len(indices), *self.records.feature.shape), np.uint8)
+        for row, example in enumerate(self.records.read(self.numbers[indices])):
+            if isinstance(example, BadExample):
+                raise UserError(f"{example}; restore the file or prepare the dataset again, then go on")
+            inputs[row] = example[0]
+        return {"inputs": inputs, "targets": self.targets[indices]}
+
+    def id(self, index: int) -> str:
+        """Names the example at `index`."""
+        return str(self.ids[index])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the whole split would take in memory."""
+        return len(self) * math.prod(self.records.feature.shape) + self.targets.nbytes
+
+    def take(self, indices: np.ndarray) -> "StreamedSplit":
+        """Makes the split of the examples at `indices`, in that order; nothing is read."""
+        return StreamedSplit(self.records, self.numbers[indices], self.targets[indices], self.ids[indices])
+
+
+def name_of(example: Mapping[str, Any], otherwise: str) -> str:
+    """Names an example by its feature "id", where it has one."""
+    found = example.get("id", otherwise)
+    return found.decode() if isinstance(found, bytes) else str(found)
+
+
+def why(error: Exception) -> str:
+    """Says in one line what was raised."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
