@@ -257,7 +257,7 @@ def test_flags_become_arguments():
 
 
 def test_a_coordinator_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setattr(processes, "START", 0.3)
+    monkeypatch.setattr(distributed, "START", 0.3)
     with pytest.raises(jaxflow.UserError, match=r"cannot reach process 0 at 127\.0\.0\.1:9 for 0\.3 s: .*refused"):
         distributed.join("127.0.0.1:9", "2", "1")
 

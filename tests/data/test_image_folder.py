@@ -261,7 +261,7 @@ def test_the_second_start_decodes_nothing_unless_something_changed(make, monkeyp
     root = make(*(f"{label}/{i}.png" for label in "ab" for i in range(10)))
     scans = []
     real = file_split.gather
-    monkeypatch.setattr(labelled_folder, "gather", lambda *a, **k: scans.append(1) or real(*a, **k))
+    monkeypatch.setattr(labelled, "gather", lambda *a, **k: scans.append(1) or real(*a, **k))
     load(root)
     load(root)
     load(root, split=HoldOut(0.3, 0.3, stratify=True), max_corrupt=3)

@@ -195,7 +195,7 @@ def test_a_cache_that_cannot_be_written_is_said(source, tmp_path, monkeypatch):
     ],
 )
 def test_a_bad_line_is_named_wherever_it_lies(line, message, in_memory, tmp_path, monkeypatch):
-    monkeypatch.setattr(table_files, "BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(read, "BLOCK_BYTES", 1 << 12)
     path = tmp_path / "a.csv"
     path.write_bytes(b"a,b\n" + b"1,2\n" * 3000 + line + b"\n")
     with pytest.raises(UserError, match=message):
