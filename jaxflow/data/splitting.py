@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -207,3 +207,14 @@ def _check_shares(split: HoldOut | InTime) -> None:
             raise UserError(f"split.{name} is {getattr(split, name)}; it must be a share in [0, 1)")
     if split.validation + split.test >= 1:
         raise UserError(f"split.validation and split.test are {split.validation + split.test:g}; nothing is left")
+
+
+def in_parts(groups: Sequence[str] | None, parts: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
+    """Names the groups of each split's examples; {} where there are none."""
+    return {} if groups is None else {name: [groups[index] for index in chosen] for name, chosen in parts.items()}
+
+
+def torn_groups(groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Finds groups that lie in more than one split: what is tested on them was trained on."""
+    counts = Counter(name for of_split in groups.values() for name in set(of_split))
+    return sorted(name for name, count in counts.items() if count > 1)

@@ -7,7 +7,7 @@ import pytest
 
 import jaxflow
 from jaxflow import HoldOut, LabelledText, UserError
-from jaxflow.data.sources.labelled_text import encode_texts
+from jaxflow.data.texts.encode import encode_texts
 from jaxflow.data.texts.tokenizers import END, decode
 
 WORDS = {"good": ("fine", "great", "lovely"), "bad": ("awful", "poor", "dire")}

@@ -10,8 +10,8 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 import jaxflow
+from jaxflow.data.inference_inputs import read_inputs
 from jaxflow.data.sources.tfds import Tfds
-from jaxflow.deployment.predict import read_inputs
 from jaxflow.errors import UserError
 from tests.conftest import PREPARED, ROOT, assert_same_splits
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 import jaxflow
 from jaxflow.console import console
-from jaxflow.deployment.predict import read_inputs
+from jaxflow.data.inference_inputs import read_inputs
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxflow.console import track
+from jaxflow.data.reading.corrupt import allow
 from jaxflow.data.reading.formats import read_files
-from jaxflow.data.tfds.records import allow
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 

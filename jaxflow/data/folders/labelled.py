@@ -14,10 +14,11 @@ from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.folders.duplicate_files import equals, left
 from jaxflow.data.folders.file_split import FileSplit, gather
 from jaxflow.data.folders.layout import find_labelled
-from jaxflow.data.folders.splits import assign, groups_of, in_parts
+from jaxflow.data.folders.splits import assign, groups_of
+from jaxflow.data.reading.corrupt import allow
 from jaxflow.data.reading.formats import KINDS, read_files
+from jaxflow.data.splitting import in_parts
 from jaxflow.data.storage.cache import cache_key, cached_arrays
-from jaxflow.data.tfds.records import allow
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 

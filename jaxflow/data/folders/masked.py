@@ -14,8 +14,9 @@ from jaxflow.data.folders.duplicate_files import equals, left
 from jaxflow.data.folders.file_split import gather
 from jaxflow.data.folders.labelled import check_there, count_left_out, key_of, say_left_out, take_parts
 from jaxflow.data.folders.layout import OFFICIAL
-from jaxflow.data.folders.splits import assign, groups_of, in_parts
+from jaxflow.data.folders.splits import assign, groups_of
 from jaxflow.data.reading.formats import KINDS, Kind, find_files, read_files, read_masks
+from jaxflow.data.splitting import in_parts
 from jaxflow.data.storage.cache import cached_arrays
 from jaxflow.errors import UserError
 from jaxflow.schema import VOID, Feature, Schema, Target

@@ -3,13 +3,13 @@
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.splitting import Examples, HoldOut, KFold
+from jaxflow.data.splitting import Examples, HoldOut, KFold, in_parts, torn_groups
 from jaxflow.errors import UserError
 
 
@@ -101,14 +101,3 @@ def assign(
     train = own["train"]
     within = Examples(some(ids, train), some(groups, train), None if classes is None else classes[train])
     return own | {name: train[chosen] for name, chosen in missing.assign(within).items()}
-
-
-def in_parts(groups: Sequence[str] | None, parts: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
-    """Names the groups of each split's examples; {} where there are none."""
-    return {} if groups is None else {name: [groups[index] for index in chosen] for name, chosen in parts.items()}
-
-
-def torn_groups(groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """Finds groups that lie in more than one split: what is tested on them was trained on."""
-    counts = Counter(name for of_split in groups.values() for name in set(of_split))
-    return sorted(name for name, count in counts.items() if count > 1)

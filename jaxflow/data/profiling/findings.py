@@ -7,13 +7,13 @@ import numpy as np
 
 from jaxflow.console import track
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.folders.splits import torn_groups
 from jaxflow.data.profiling.describe import Sample, class_counts, parts
 from jaxflow.data.profiling.duplicates import across_splits, exact_groups, near_pairs, thumbnails
 from jaxflow.data.profiling.finding import SHOWN, Finding
 from jaxflow.data.profiling.input_checks import odd_inputs
 from jaxflow.data.profiling.tokens import bags, goes_on
 from jaxflow.data.profiling.waveforms import pictures
+from jaxflow.data.splitting import torn_groups
 
 WEIGHTS = ("leak", "problem", "note")
 

@@ -1,14 +1,13 @@
 """Texts with a class each, from a table or from folders, cut or filled up to one length."""
 
 import dataclasses
-import io
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,12 +17,12 @@ from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.folders.labelled import check_classes, check_there
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
 from jaxflow.data.folders.splits import assign
-from jaxflow.data.reading.formats import find_files, none_found
 from jaxflow.data.splitting import HoldOut, KFold, numbered
 from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import new_array, store, stored
+from jaxflow.data.texts.encode import fill
 from jaxflow.data.texts.read import TABLES, TEXTS, digest_of, read_rows, read_text
-from jaxflow.data.texts.tokenizers import BPE, END, Bytes, Characters, encode, vocabulary
+from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters, vocabulary
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 
@@ -149,43 +148,3 @@ class _Example(NamedTuple):
     def wrong(self) -> str | None:
         """Says why it is left out; None where it is not."""
         return "empty texts" if not self.text.strip() else None if self.label else "no class"
-
-
-def fill(encoding: Mapping[str, Any], text: str, feature: Feature) -> np.ndarray:
-    """Encodes a text, cut or filled up with END to one length: (length,) of the feature's dtype."""
-    row = np.full(feature.shape, END, feature.dtype)
-    ids = encode(encoding, text)[: len(row)]
-    row[: len(ids)] = ids
-    return row
-
-
-def encode_texts(encoding: Mapping[str, Any], path: Path, feature: Feature) -> tuple[np.ndarray, Sequence[str]]:
-    """Reads new texts as a model takes them.
-
-    Args:
-      encoding: as `Dataset.encoding` of the texts that it was trained on.
-      path: a table with the same column of texts, a folder of .txt files, or a text file, each line of which is a text.
-      feature: what the model takes.
-
-    Returns:
-      (texts, length) of the feature's dtype, and a name for each text: its file's path, or the number of its row or
-      line, from 0.
-
-    Raises:
-      UserError: there are no texts, or not what they must be.
-    """
-    names: Sequence[str] = ()
-    if path.is_dir():
-        names = find_files(path, TEXTS)
-        if not names:
-            raise none_found(path, TEXTS)
-        texts = ["".join(read_text(path / name)) for name in names]
-    elif path.suffix.lower() in TABLES:
-        texts = [text for _, (text,) in read_rows(path, (encoding["text"],))]
-    else:
-        texts = io.StringIO("".join(read_text(path)), newline=None).read().removesuffix("\n").split("\n")
-    if not any(texts):
-        raise UserError(f"{path} holds no text")
-    return np.stack([fill(encoding["tokens"], text, feature) for text in texts]), names or list(
-        map(str, range(len(texts)))
-    )

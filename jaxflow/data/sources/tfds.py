@@ -14,10 +14,11 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data.checks import checked
 from jaxflow.data.dataset import ArraySplit, Dataset
+from jaxflow.data.reading.corrupt import allow
 from jaxflow.data.reading.images import MODES, check_size
 from jaxflow.data.splitting import count_of, hold_out
 from jaxflow.data.storage.cache import cache_key, cached_arrays
-from jaxflow.data.tfds.records import Records, StreamedSplit, allow, scan
+from jaxflow.data.tfds.records import Records, StreamedSplit, scan
 from jaxflow.data.tfds.sequential import InOrder
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target

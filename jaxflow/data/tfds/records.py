@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxflow.console import track
+from jaxflow.data.reading.corrupt import allow, why
 from jaxflow.data.reading.images import decode_image
 from jaxflow.data.reading.threads import in_threads
 from jaxflow.errors import UserError
@@ -162,23 +163,6 @@ def scan(parts: Iterable[Any], max_corrupt: int, images: bool) -> dict[str, np.n
     return arrays
 
 
-def allow(bad: list[str], max_corrupt: int) -> None:
-    """Checks how many examples are unreadable.
-
-    Args:
-      bad: what is wrong with each.
-      max_corrupt: how many there may be.
-
-    Raises:
-      UserError: there are more; the last is named.
-    """
-    if len(bad) > max_corrupt:
-        others = f" (and {len(bad) - 1} before it; max_corrupt is {max_corrupt})" if len(bad) > 1 else ""
-        raise UserError(
-            f"{bad[-1]}{others}; restore the file, or leave out up to N such examples: --data.max_corrupt=N"
-        )
-
-
 @dataclass(frozen=True, eq=False)
 class StreamedSplit:
     """A split whose images stay on disk, encoded; each is read and decoded whenever it is asked for.
@@ -229,9 +213,3 @@ def name_of(example: Mapping[str, Any], otherwise: str) -> str:
     """Names an example by its feature "id", where it has one."""
     found = example.get("id", otherwise)
     return found.decode() if isinstance(found, bytes) else str(found)
-
-
-def why(error: Exception) -> str:
-    """Says in one line what was raised."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from jaxflow.data.reading.corrupt import why
 from jaxflow.data.reading.images import decode_image
-from jaxflow.data.tfds.records import BadExample, name_of, why
+from jaxflow.data.tfds.records import BadExample, name_of
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 

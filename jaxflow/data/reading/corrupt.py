@@ -1,0 +1,26 @@
+"""Files that cannot be read: how many may be left out, and why they were."""
+
+from jaxflow.errors import UserError
+
+
+def allow(bad: list[str], max_corrupt: int) -> None:
+    """Checks how many examples are unreadable.
+
+    Args:
+      bad: what is wrong with each.
+      max_corrupt: how many there may be.
+
+    Raises:
+      UserError: there are more; the last is named.
+    """
+    if len(bad) > max_corrupt:
+        others = f" (and {len(bad) - 1} before it; max_corrupt is {max_corrupt})" if len(bad) > 1 else ""
+        raise UserError(
+            f"{bad[-1]}{others}; restore the file, or leave out up to N such examples: --data.max_corrupt=N"
+        )
+
+
+def why(error: Exception) -> str:
+    """Says in one line what was raised."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,54 @@
+"""Texts become rows of tokens, as what was fitted to the training texts says."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxflow.data.reading.formats import find_files, none_found
+from jaxflow.data.texts.read import TABLES, TEXTS, read_rows, read_text
+from jaxflow.data.texts.tokenizers import END, encode
+from jaxflow.errors import UserError
+from jaxflow.schema import Feature
+
+
+def fill(encoding: Mapping[str, Any], text: str, feature: Feature) -> np.ndarray:
+    """Encodes a text, cut or filled up with END to one length: (length,) of the feature's dtype."""
+    row = np.full(feature.shape, END, feature.dtype)
+    ids = encode(encoding, text)[: len(row)]
+    row[: len(ids)] = ids
+    return row
+
+
+def encode_texts(encoding: Mapping[str, Any], path: Path, feature: Feature) -> tuple[np.ndarray, Sequence[str]]:
+    """Reads new texts as a model takes them.
+
+    Args:
+      encoding: as `Dataset.encoding` of the texts that it was trained on.
+      path: a table with the same column of texts, a folder of .txt files, or a text file, each line of which is a text.
+      feature: what the model takes.
+
+    Returns:
+      (texts, length) of the feature's dtype, and a name for each text: its file's path, or the number of its row or
+      line, from 0.
+
+    Raises:
+      UserError: there are no texts, or not what they must be.
+    """
+    names: Sequence[str] = ()
+    if path.is_dir():
+        names = find_files(path, TEXTS)
+        if not names:
+            raise none_found(path, TEXTS)
+        texts = ["".join(read_text(path / name)) for name in names]
+    elif path.suffix.lower() in TABLES:
+        texts = [text for _, (text,) in read_rows(path, (encoding["text"],))]
+    else:
+        texts = io.StringIO("".join(read_text(path)), newline=None).read().removesuffix("\n").split("\n")
+    if not any(texts):
+        raise UserError(f"{path} holds no text")
+    return np.stack([fill(encoding["tokens"], text, feature) for text in texts]), names or list(
+        map(str, range(len(texts)))
+    )
