@@ -140,7 +140,7 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
     """Builds the experiment and hands it to the verb's function."""
     import jaxflow
     from jaxflow.console import console, say
-    from jaxflow.rundir import default_workdir, read_experiment
+    from jaxflow.runs.folder import default_workdir, read_experiment
     from jaxflow.runtime.distributed import is_main
 
     console.quiet = flags.quiet or not is_main()

@@ -16,7 +16,7 @@ from benchmarks.photographs import photographs
 from benchmarks.startup import first_steps
 from benchmarks.stream import stream_memory
 from jaxflow.console import say
-from jaxflow.rundir import environment
+from jaxflow.runs.environment import environment
 
 PEAK = "matmul peak"
 

@@ -25,7 +25,7 @@ from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
 from jaxflow.experiment import Experiment, load
 from jaxflow.flags import override
-from jaxflow.rundir import environment
+from jaxflow.runs.environment import environment
 from jaxflow.training.feed import make_feed
 from jaxflow.training.passes import evaluate_split
 from jaxflow.training.setup import set_up

@@ -10,10 +10,11 @@ import jaxflow
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, dumps
 from jaxflow.flags import override
-from jaxflow.rundir import read_experiment, read_results
+from jaxflow.runs.folder import read_experiment
+from jaxflow.runs.metrics_log import read_metrics
+from jaxflow.runs.results import read_results
 from jaxflow.serialization import flatten, from_json, to_json
 from jaxflow.training.checkpoint import DamagedError, checkpoints, read_meta
-from jaxflow.training.log import read_metrics
 from tests.conftest import ROOT
 
 QUICK = settings(

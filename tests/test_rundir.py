@@ -7,7 +7,8 @@ import pytest
 
 import jaxflow
 from jaxflow.file_io import write_atomically
-from jaxflow.rundir import default_workdir, open_run, read_experiment, read_results, update_results
+from jaxflow.runs.folder import default_workdir, open_run, read_experiment
+from jaxflow.runs.results import read_results, update_results
 
 
 def test_a_run_folder_holds_all_that_is_needed_to_rebuild(experiment, tmp_path):
@@ -41,7 +42,7 @@ def test_what_is_no_part_of_the_identity_may_change(experiment, tmp_path):
 
 def test_a_second_run_in_the_same_folder_is_told_who_holds_it(experiment, tmp_path):
     code = (
-        "import sys; from pathlib import Path; from jaxflow.rundir import open_run, read_experiment\n"
+        "import sys; from pathlib import Path; from jaxflow.runs.folder import open_run, read_experiment\n"
         "e = read_experiment(Path(sys.argv[1]))\n"
         "try:\n"
         "    with open_run(Path(sys.argv[1]), e, None, False): print('opened')\n"

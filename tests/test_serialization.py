@@ -37,7 +37,7 @@ def test_json_does_not_depend_on_where_a_class_lies(experiment, tmp_path):
         "sys.modules['jaxflow.moved'] = importlib.import_module(home)\n"
         "jaxflow._PUBLIC['AdamW'] = 'jaxflow.moved'\n"
         "jaxflow.AdamW.__module__ = 'jaxflow.moved'; del sys.modules[home]\n"
-        "from jaxflow.rundir import read_experiment\n"
+        "from jaxflow.runs.folder import read_experiment\n"
         f"assert type(read_experiment(pathlib.Path({str(tmp_path)!r})).optimizer) is jaxflow.AdamW\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

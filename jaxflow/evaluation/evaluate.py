@@ -13,10 +13,10 @@ from jaxflow.evaluation.report.page import write_page
 from jaxflow.evaluation.report.pictures import draw
 from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import write_table
-from jaxflow.rundir import read_results, update_results
+from jaxflow.runs.metrics_log import read_metrics
+from jaxflow.runs.results import read_results, update_results
 from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Split
-from jaxflow.training.log import read_metrics
 from jaxflow.training.passes import evaluate_split
 from jaxflow.training.setup import Trained, check_same_data, read_trained
 

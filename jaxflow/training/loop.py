@@ -13,12 +13,14 @@ from jaxflow.errors import StoppedError
 from jaxflow.experiment import Experiment, dumps, load_data
 from jaxflow.file_io import storage_error
 from jaxflow.optimizers.schedules import learning_rate
-from jaxflow.rundir import open_run, update_results
+from jaxflow.runs.folder import open_run
+from jaxflow.runs.metrics_log import MetricWriter, last_validation
+from jaxflow.runs.results import update_results
 from jaxflow.runtime.distributed import agreed, on_main
 from jaxflow.runtime.preemption import stop_signals, watchdog
 from jaxflow.training.checkpoint import checkpoints, save
-from jaxflow.training.log import MetricWriter, Reporter, Stopwatch, check_skipped, last_validation, read_totals
 from jaxflow.training.passes import evaluate_split
+from jaxflow.training.progress import Reporter, Stopwatch, check_skipped, read_totals
 from jaxflow.training.restore import restore
 from jaxflow.training.setup import Setup, begin, outcome, set_up
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from jaxflow.console import track
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
+from jaxflow.runs.metrics_log import read_metrics
 from jaxflow.training.checkpoint import checkpoints
-from jaxflow.training.log import read_metrics
 from jaxflow.training.setup import experiment_of, resume, set_up
 
 

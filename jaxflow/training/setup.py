@@ -17,7 +17,7 @@ from jaxflow.data.batching.order import permutation
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
-from jaxflow.rundir import check_same_run, read_experiment
+from jaxflow.runs.folder import check_same_run, read_experiment
 from jaxflow.runtime.distributed import on_main, together
 from jaxflow.serialization import classes_of, from_json, to_json
 from jaxflow.training.checkpoint import Checkpoints, DamagedError, checkpoints, choose, read_meta, save, saved_steps

@@ -4,7 +4,7 @@ import struct
 import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from jaxflow.training.log import MetricWriter
+from jaxflow.runs.metrics_log import MetricWriter
 
 
 def events(folder):

@@ -9,7 +9,7 @@ import pytest
 import jaxflow
 from jaxflow.data.batching.order import indices
 from jaxflow.errors import UserError
-from jaxflow.rundir import read_results
+from jaxflow.runs.results import read_results
 from jaxflow.training import loop
 from jaxflow.training.loop import _next_due
 from jaxflow.training.setup import read_trained, set_up

@@ -19,6 +19,8 @@ from jaxflow.file_io import write_atomically
 from jaxflow.legacy import modernize
 from jaxflow.runtime.distributed import on_main
 from jaxflow.serialization import FILE_MODULE, classes_of, from_json
+from jaxflow.runs.results import read_results
+from jaxflow.runs.environment import environment
 
 # What a run writes into its folder, and --overwrite removes; anything else there is the user's.
 WRITTEN = (
@@ -35,7 +37,6 @@ WRITTEN = (
 )
 # What exploring writes, before there is a run.
 EXPLORED = {".lock", "report", "data.json"}
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "clu", "tensorflow-datasets", "numpy", "jaxflow")
 
 
 def default_workdir(config: str | Path, written: Experiment, overridden: Experiment) -> Path:
@@ -128,48 +129,10 @@ def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment
     return experiment
 
 
-def read_results(workdir: Path) -> dict[str, Any]:
-    """Reads results.json; empty where there is none yet."""
-    path = workdir / "results.json"
-    try:
-        results = json.loads(path.read_text()) if path.exists() else {}
-    except ValueError:
-        results = None
-    if not isinstance(results, dict):
-        raise UserError(f"{path} is damaged; remove it, and launch.py train and evaluate write it again")
-    return results
 
 
-def update_results(workdir: Path, results: Mapping[str, Any]) -> dict[str, Any]:
-    """Replaces entries of results.json, all at once.
-
-    Returns:
-      All results.
-    """
-    merged = read_results(workdir) | dict(results)
-    write_atomically(workdir / "results.json", json.dumps(merged, indent=2) + "\n")
-    return merged
 
 
-def environment() -> dict[str, Any]:
-    """Describes what a run runs on: versions, platform, devices."""
-    import jax
-
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = None
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "versions": versions,
-        "devices": [f"{device.platform}:{device.device_kind}" for device in jax.devices()],
-        "processes": jax.process_count(),
-        "cpus": os.cpu_count(),
-        "command": sys.argv,
-    }
 
 
 @contextmanager
