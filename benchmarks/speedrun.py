@@ -26,9 +26,9 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.experiment import Experiment, load
 from jaxflow.flags import override
 from jaxflow.runs.environment import environment
-from jaxflow.training.feed import make_feed
-from jaxflow.training.passes import evaluate_split
-from jaxflow.training.setup import set_up
+from jaxflow.training.eval_loop import evaluate_split
+from jaxflow.training.input_pipeline import make_feed
+from jaxflow.training.prepare import set_up
 
 
 def measure(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Iterator[dict[str, float]]:

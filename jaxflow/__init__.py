@@ -87,7 +87,7 @@ _PUBLIC = {
     "make_train_step": "jaxflow.training.steps",
     "make_eval_step": "jaxflow.training.steps",
     "make_predict_step": "jaxflow.training.steps",
-    "evaluate_split": "jaxflow.training.passes",
+    "evaluate_split": "jaxflow.training.eval_loop",
     # verbs
     "explore": "jaxflow.evaluation.explore",
     "train": "jaxflow.training.loop",

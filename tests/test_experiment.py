@@ -9,7 +9,7 @@ import pytest
 import jaxflow
 from jaxflow.experiment import differences, dumps, execute, load
 from jaxflow.serialization import FILE_MODULE, flatten, from_json, to_json
-from jaxflow.training.setup import set_up
+from jaxflow.training.prepare import set_up
 from tests.conftest import ROOT
 
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.py"))

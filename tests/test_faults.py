@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from jaxflow.training.checkpoint import saved_steps
-from jaxflow.training.digests import digests
-from jaxflow.training.setup import read_trained
+from jaxflow.training.checkpoints.checksums import digests
+from jaxflow.training.checkpoints.manager import saved_steps
+from jaxflow.training.trained import read_trained
 from tests.conftest import ROOT, launch
 
 # JAXFLOW_KILLS=100 pytest tests/test_faults.py -k killed: the long version.

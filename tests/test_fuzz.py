@@ -14,7 +14,7 @@ from jaxflow.runs.folder import read_experiment
 from jaxflow.runs.metrics_log import read_metrics
 from jaxflow.runs.results import read_results
 from jaxflow.serialization import flatten, from_json, to_json
-from jaxflow.training.checkpoint import DamagedError, checkpoints, read_meta
+from jaxflow.training.checkpoints.manager import DamagedError, checkpoints, read_meta
 from tests.conftest import ROOT
 
 QUICK = settings(

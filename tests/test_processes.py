@@ -17,8 +17,8 @@ import pytest
 import jaxflow
 from jaxflow.runtime import distributed
 from jaxflow.runtime.distributed import _cluster, _explicit, agreed, is_main, main_first, on_main, together
-from jaxflow.training.checkpoint import saved_steps
-from jaxflow.training.setup import read_trained
+from jaxflow.training.checkpoints.manager import saved_steps
+from jaxflow.training.trained import read_trained
 from tests.conftest import ROOT, launch
 from tests.test_faults import fill, small_disk
 

@@ -18,8 +18,8 @@ if WHO.startswith("jaxflow"):
 
     import jaxflow
     from jaxflow.console import console
-    from jaxflow.training.feed import make_feed
-    from jaxflow.training.parallel import make_layout
+    from jaxflow.training.input_pipeline import make_feed
+    from jaxflow.training.parallel.layout import make_layout
 
     console.quiet = True
     _, source, workers = WHO.split()

@@ -11,7 +11,7 @@ import numpy as np
 from jaxflow.data.texts.tokenizers import END, decode, encode
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
-from jaxflow.training.setup import read_trained
+from jaxflow.training.trained import read_trained
 
 
 def generate(

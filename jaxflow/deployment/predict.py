@@ -13,7 +13,7 @@ from jaxflow.data.inference_inputs import read_inputs
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.file_io import write_table
-from jaxflow.training.setup import read_trained
+from jaxflow.training.trained import read_trained
 
 BATCH_SIZE = 256  # at most
 

@@ -17,8 +17,8 @@ from jaxflow.runs.metrics_log import read_metrics
 from jaxflow.runs.results import read_results, update_results
 from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Split
-from jaxflow.training.passes import evaluate_split
-from jaxflow.training.setup import Trained, check_same_data, read_trained
+from jaxflow.training.eval_loop import evaluate_split
+from jaxflow.training.trained import Trained, check_same_data, read_trained
 
 
 def evaluate(

@@ -18,11 +18,11 @@ from jaxflow.runs.metrics_log import MetricWriter, last_validation
 from jaxflow.runs.results import update_results
 from jaxflow.runtime.distributed import agreed, on_main
 from jaxflow.runtime.preemption import stop_signals, watchdog
-from jaxflow.training.checkpoint import checkpoints, save
-from jaxflow.training.passes import evaluate_split
+from jaxflow.training.checkpoints.manager import checkpoints, save
+from jaxflow.training.checkpoints.restore import restore
+from jaxflow.training.eval_loop import evaluate_split
+from jaxflow.training.prepare import Setup, begin, outcome, set_up
 from jaxflow.training.progress import Reporter, Stopwatch, check_skipped, read_totals
-from jaxflow.training.restore import restore
-from jaxflow.training.setup import Setup, begin, outcome, set_up
 
 
 def train(

@@ -2,11 +2,9 @@
 
 import dataclasses
 import math
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
@@ -20,12 +18,14 @@ from jaxflow.data.batching.order import steps_in
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.optimizers.base import make_optimizer
-from jaxflow.schema import Feature, Schema, Split
-from jaxflow.training.feed import Feed
-from jaxflow.training.parallel import Layout, join_halves, make_layout, spread, spread_steps
+from jaxflow.schema import Schema, Split
+from jaxflow.training.checks import _check_categories, _check_shapes
+from jaxflow.training.gradients import Sums, make_sums
+from jaxflow.training.input_pipeline import Feed
+from jaxflow.training.parallel.compile import join_halves, spread, spread_steps
+from jaxflow.training.parallel.layout import Layout, make_layout
 from jaxflow.training.state import TrainState, init_state
 from jaxflow.training.steps import make_eval_step, make_predict_step, make_update
-from jaxflow.training.sums import Sums, make_sums
 from jaxflow.transforms import augment, preprocess
 from jaxflow.transforms.tta import as_it_is
 
@@ -226,45 +226,3 @@ def assemble(experiment: Experiment, schema: Schema, fitted: Sequence[Any], trai
     return Program(
         experiment, schema, layout, model, make_optimizer(experiment.optimizer, total_steps), transform, total_steps
     )
-
-
-def _check_categories(experiment: Experiment, model: nn.Module, inputs: Feature) -> None:
-    """Checks that the numbers of categories reach a model that embeds them, as they are."""
-    expected = getattr(model, "categories", ())
-    if inputs.kind == "tokens" or expected == inputs.categories == ():
-        return
-    what, name = "the numbers of categories in its last columns", type(model).__name__
-    if not hasattr(model, "categories"):
-        raise UserError(f"the data has {what}; model {name} does not embed them: use MLP, or Category(encode='onehot')")
-    if expected != inputs.categories:
-        raise UserError(f"model.categories is {expected}, and the data has {inputs.categories}; leave categories=None")
-    for field in ("preprocess", "augment"):
-        for part in getattr(experiment, field)[:1]:
-            raise UserError(
-                f"the data has {what}, which {field} would change by {type(part).__name__}; a table scales its own "
-                f"numbers: leave {field}=()"
-            )
-
-
-def _check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schema, needed: int) -> None:
-    inputs = jax.ShapeDtypeStruct((1, *schema.inputs.shape), schema.inputs.dtype)
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    try:
-        outputs, _ = jax.eval_shape(lambda key, x: model.init_with_output(key, transform(x), train=False), key, inputs)
-    except UserError:
-        raise
-    except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        raise UserError(
-            f"model {type(model).__name__} fails on inputs of shape {schema.inputs.shape}: {type(error).__name__}: "
-            f"{next(iter(str(error).splitlines()), '')} ({Path(where.filename).name}:{where.lineno})"
-        ) from error
-    if outputs.shape[-1] != needed:
-        raise UserError(
-            f"the model gives {outputs.shape[-1]} outputs, but the problem needs {needed}; leave outputs=None"
-        )
-    if outputs.shape[1:-1] != schema.target.over:
-        raise UserError(
-            f"model {type(model).__name__} gives outputs of shape {outputs.shape[1:]} for an example, but the data has "
-            f"targets of shape {schema.target.over}; use a model that answers for each of these places, or for none"
-        )

@@ -7,8 +7,9 @@ from jaxflow.console import track
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.runs.metrics_log import read_metrics
-from jaxflow.training.checkpoint import checkpoints
-from jaxflow.training.setup import experiment_of, resume, set_up
+from jaxflow.training.checkpoints.manager import checkpoints
+from jaxflow.training.prepare import resume, set_up
+from jaxflow.training.trained import experiment_of
 
 
 def replay(

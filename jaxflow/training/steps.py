@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from jaxflow.training.gradients import Batch, Metrics, Sums, make_sums, weights_of
 from jaxflow.training.state import TrainState
-from jaxflow.training.sums import Batch, Metrics, Sums, make_sums, weights_of
 from jaxflow.transforms.tta import as_it_is
 
 

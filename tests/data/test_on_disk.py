@@ -17,8 +17,8 @@ from jaxflow.data.storage.mapped import StoredSplit
 from jaxflow.data.storage.series_split import SeriesSplit
 from jaxflow.data.tables import raw_table
 from jaxflow.data.tables.encode import encode_table
-from jaxflow.training.digests import digests
-from jaxflow.training.setup import read_trained
+from jaxflow.training.checkpoints.checksums import digests
+from jaxflow.training.trained import read_trained
 from tests.conftest import assert_same_splits
 
 COUNT = 150

@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score
 
 import jaxflow
 from jaxflow.evaluation.report import figures
-from jaxflow.training.setup import read_trained
+from jaxflow.training.trained import read_trained
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import jaxflow
-from jaxflow.training.setup import read_trained
+from jaxflow.training.trained import read_trained
 
 
 def plane(size, seed):

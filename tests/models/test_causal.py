@@ -9,7 +9,7 @@ import pytest
 
 import jaxflow
 from jaxflow.models.causal import causal_conv
-from jaxflow.training.setup import set_up
+from jaxflow.training.prepare import set_up
 
 TOKENS = jnp.asarray(np.random.RandomState(0).randint(0, 9, (3, 20)), jnp.int8)
 

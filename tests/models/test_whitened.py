@@ -8,7 +8,8 @@ import pytest
 import jaxflow
 from jaxflow.models import ops
 from jaxflow.models.whitened import whitening_filters
-from jaxflow.training.setup import read_trained, set_up
+from jaxflow.training.prepare import set_up
+from jaxflow.training.trained import read_trained
 
 SMALL = jaxflow.WhitenedCNN(widths=(4, 4), init_examples=20, outputs=3)
 

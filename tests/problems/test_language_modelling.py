@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, log_loss
 import jaxflow
 from jaxflow.problems.metrics import ExpMean
 from jaxflow.schema import VOID, Feature, Schema, Target
-from jaxflow.training.sums import weights_of
+from jaxflow.training.gradients import weights_of
 
 LOGITS = jax.random.normal(jax.random.key(0), (4, 6, 5)) * 3
 TARGETS = np.random.RandomState(0).randint(0, 5, (4, 6)).astype(np.int8)

@@ -6,7 +6,7 @@ from sklearn.metrics import f1_score, jaccard_score, log_loss
 
 import jaxflow
 from jaxflow.schema import VOID, Feature, Schema, Target
-from jaxflow.training.sums import weights_of
+from jaxflow.training.gradients import weights_of
 
 NAMES = ("sky", "road", "car", "bird")
 SCHEMA = Schema(Feature("image", (6, 5, 3), "uint8"), Target("class", NAMES, (6, 5)))

@@ -8,7 +8,8 @@ import pytest
 
 import jaxflow
 from jaxflow import LogMel, Shift, SpecAugment, UserError, WhiteNoise
-from jaxflow.training.parallel import Layout, spread
+from jaxflow.training.parallel.compile import spread
+from jaxflow.training.parallel.layout import Layout
 from jaxflow.transforms import augment
 
 KEY = jax.random.key(0)

@@ -14,10 +14,11 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 import jaxflow
 from jaxflow.data.dataset import ArraySplit
 from jaxflow.errors import UserError
-from jaxflow.training import loop, setup
-from jaxflow.training.checkpoint import checkpoints, choose, read_meta, saved_steps
-from jaxflow.training.digests import digests
-from jaxflow.training.setup import read_trained, resume, set_up
+from jaxflow.training import loop, prepare
+from jaxflow.training.checkpoints.checksums import digests
+from jaxflow.training.checkpoints.manager import checkpoints, choose, read_meta, saved_steps
+from jaxflow.training.prepare import resume, set_up
+from jaxflow.training.trained import read_trained
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_readers_take_the_older_one_and_move_nothing(trained):
 
 def test_readers_look_again_where_a_run_removes_what_they_read(trained, monkeypatch, capsys):
     _, folder, expected = trained
-    newest, really = folder / "checkpoints" / "6", setup.read_meta
+    newest, really = folder / "checkpoints" / "6", prepare.read_meta
 
     def removed_first(kept, step):
         if step == 6:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.training.digests import digests
-from jaxflow.training.setup import read_trained
+from jaxflow.training.checkpoints.checksums import digests
+from jaxflow.training.trained import read_trained
 from tests.training.test_loop import lines, train_until
 
 DEVICES = jax.devices()

@@ -17,8 +17,8 @@ import pytest
 import jaxflow
 from jaxflow.data.batching.order import balanced, by_class, indices, permutation
 from jaxflow.experiment import execute
-from jaxflow.training.feed import make_feed
-from jaxflow.training.parallel import Layout, make_layout
+from jaxflow.training.input_pipeline import make_feed
+from jaxflow.training.parallel.layout import Layout, make_layout
 from tests.conftest import ROOT
 
 
@@ -232,7 +232,7 @@ class Own:
     def __len__(self): return 50
     def rows(self, chosen):
         if multiprocessing.parent_process():
-            heavy = {{"flax", "optax", "tensorflow_datasets", "jaxflow.training.feed"}} & {{*sys.modules}}
+            heavy = {{"flax", "optax", "tensorflow_datasets", "jaxflow.training.input_pipeline"}} & {{*sys.modules}}
             assert not heavy, heavy
         return {{"inputs": chosen}}
 
@@ -289,7 +289,7 @@ def test_auto_puts_on_the_device_what_is_in_memory_and_fits(experiment, toy, fee
     assert feeds(split, experiment, feed="auto").most > 1
     assert feeds(Made(), experiment, feed="auto").most == 1
     assert feeds(split, experiment, feed="auto", workers=1).most == 1
-    monkeypatch.setattr("jaxflow.training.feed._room", lambda device: split.nbytes - 1)
+    monkeypatch.setattr("jaxflow.training.input_pipeline._room", lambda device: split.nbytes - 1)
     assert feeds(split, experiment, feed="auto").most == 1
 
 

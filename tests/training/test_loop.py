@@ -12,7 +12,8 @@ from jaxflow.errors import UserError
 from jaxflow.runs.results import read_results
 from jaxflow.training import loop
 from jaxflow.training.loop import _next_due
-from jaxflow.training.setup import read_trained, set_up
+from jaxflow.training.prepare import set_up
+from jaxflow.training.trained import read_trained
 
 
 def leaves(state):

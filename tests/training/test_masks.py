@@ -9,7 +9,7 @@ import pytest
 
 import jaxflow
 from jaxflow.schema import VOID
-from jaxflow.training.sums import make_sums, weights_of
+from jaxflow.training.gradients import make_sums, weights_of
 
 KEY = jax.random.key(3)
 

@@ -5,7 +5,7 @@ import optax
 import pytest
 
 import jaxflow
-from jaxflow.training.sums import make_sums
+from jaxflow.training.gradients import make_sums
 from jaxflow.transforms import augment
 
 KEY = jax.random.key(0)

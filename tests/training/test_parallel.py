@@ -7,9 +7,10 @@ import optax
 import pytest
 
 import jaxflow
-from jaxflow.training.parallel import AXIS, SMALL, Layout, bytes_per_device, join_halves, spread, spread_steps
+from jaxflow.training.gradients import make_sums
+from jaxflow.training.parallel.compile import join_halves, spread, spread_steps
+from jaxflow.training.parallel.layout import AXIS, SMALL, Layout, bytes_per_device
 from jaxflow.training.steps import make_update
-from jaxflow.training.sums import make_sums
 from jaxflow.transforms import augment
 from tests.conftest import toy_images
 

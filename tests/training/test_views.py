@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.training.setup import set_up
+from jaxflow.training.prepare import set_up
 from tests.conftest import toy_images
 
 IMAGES = jnp.asarray(np.random.RandomState(0).rand(5, 6, 6, 1), jnp.float32)

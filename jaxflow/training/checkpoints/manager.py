@@ -29,7 +29,7 @@ from jaxflow.experiment import Experiment
 from jaxflow.file_io import storage_error
 from jaxflow.legacy import modernize
 from jaxflow.runtime.distributed import is_main, on_main
-from jaxflow.training.digests import digests, forms
+from jaxflow.training.checkpoints.checksums import digests, forms
 from jaxflow.training.state import TrainState
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from jaxflow.data.dataset import ArraySplit
 from jaxflow.experiment import Experiment
 from jaxflow.runtime.distributed import agreed
 from jaxflow.schema import Split
-from jaxflow.training.parallel import Layout
+from jaxflow.training.parallel.layout import Layout
 from jaxflow.training.workers import by_workers
 
 # Steps that may be dispatched at once where the host sends only indices.

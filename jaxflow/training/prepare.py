@@ -17,14 +17,17 @@ from jaxflow.data.batching.order import permutation
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
-from jaxflow.runs.folder import check_same_run, read_experiment
-from jaxflow.runtime.distributed import on_main, together
-from jaxflow.serialization import classes_of, from_json, to_json
-from jaxflow.training.checkpoint import Checkpoints, DamagedError, checkpoints, choose, read_meta, save, saved_steps
-from jaxflow.training.feed import Feed, make_feed
-from jaxflow.training.parallel import bytes_per_device
+from jaxflow.runtime.distributed import on_main
+from jaxflow.serialization import to_json
+from jaxflow.training.checkpoints.manager import (
+    Checkpoints,
+    read_meta,
+    save,
+)
+from jaxflow.training.checkpoints.restore import restore_newest
+from jaxflow.training.input_pipeline import Feed, make_feed
+from jaxflow.training.parallel.layout import bytes_per_device
 from jaxflow.training.program import Program, assemble
-from jaxflow.training.restore import restore, restore_newest
 from jaxflow.training.state import TrainState
 from jaxflow.transforms import preprocess
 
@@ -162,104 +165,3 @@ def _check_unchanged(workdir: Path, saved: Mapping[str, Any], now: Mapping[str, 
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained run, read back from its folder.
-
-    Attributes:
-      step: which checkpoint it is.
-      encoding: as `Dataset.encoding` of the data it was trained on.
-    """
-
-    experiment: Experiment
-    program: Program
-    state: TrainState
-    step: int
-    encoding: Mapping[str, Any] | None
-
-
-def experiment_of(workdir: Path, experiment: Experiment | None = None) -> Experiment:
-    """Reads the experiment of a run.
-
-    Args:
-      workdir: the run folder.
-      experiment: stands in for the folder's own, from which it may differ in what is no part of a run's identity.
-
-    Returns:
-      The experiment.
-
-    Raises:
-      UserError: there is no such run, or it is another experiment's.
-    """
-    if not workdir.is_dir():
-        raise UserError(f"no run folder at {workdir}; name one with --workdir, or train first")
-    own = read_experiment(workdir, experiment)
-    if experiment is not None:
-        check_same_run(workdir, experiment)
-    return experiment or own
-
-
-def check_same_data(workdir: Path, trained: Trained, dataset: Dataset) -> None:
-    """Checks that a dataset gives a trained run the inputs and targets that it knows.
-
-    Args:
-      workdir: the run folder, for the error.
-      trained: the run.
-      dataset: its data as it is now; examples may have come or gone.
-
-    Raises:
-      UserError: its schema, or what its source fitted to the training split, is another.
-    """
-    saved = {"schema": to_json(trained.program.schema), "encoding": trained.encoding}
-    now = {"schema": to_json(dataset.schema), "encoding": dataset.encoding}
-    _check_unchanged(workdir, saved, json.loads(json.dumps(now)))
-
-
-def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment | None = None) -> Trained:
-    """Reads a trained run; the data it was trained on is not needed.
-
-    Args:
-      workdir: its folder.
-      checkpoint: "last", "best" or a step.
-      experiment: stands in for the folder's own, as in `experiment_of`.
-
-    Returns:
-      The trained run.
-
-    Raises:
-      UserError: there is no such run or checkpoint.
-    """
-    experiment = experiment_of(workdir, experiment)
-    with checkpoints(workdir, experiment, read_only=True) as kept:
-        trained = None
-        while trained is None:
-            trained = _read_intact(kept, checkpoint, experiment)
-        return trained
-
-
-def _read_intact(kept: Checkpoints, which: str, experiment: Experiment) -> Trained | None:
-    """Reads a checkpoint, or an older one where the last is damaged; None if one is gone as soon as it was found."""
-    steps = on_main(lambda: saved_steps(kept.folder)[::-1])
-    if not steps:
-        workdir = kept.folder.parent
-        raise UserError(f"{workdir} has no checkpoint; train there first: launch.py train --workdir {workdir}")
-    for step in steps if which == "last" else [on_main(lambda: choose(kept, which))]:
-        try:
-            return _read_checkpoint(kept, step, experiment)
-        except DamagedError as error:
-            if not on_main((kept.folder / str(step)).exists):
-                return None  # a run that still trains has newer ones, and removed it
-            if which != "last" or step == steps[-1]:
-                raise
-            say(f"warning: {error}; an older one is taken")
-    return None
-
-
-def _read_checkpoint(kept: Checkpoints, step: int, experiment: Experiment) -> Trained:
-    meta = together(lambda: read_meta(kept, step))
-    fitted = dataclasses.replace(experiment, problem=from_json(meta["problem"], classes_of(experiment)))
-    program = assemble(fitted, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
-    state = restore(kept, step, program.template())
-    return Trained(experiment, program, state, step, meta.get("encoding"))

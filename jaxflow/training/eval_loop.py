@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxflow.data.batching.padding import padded_batches
 from jaxflow.schema import Split
-from jaxflow.training.parallel import Layout
+from jaxflow.training.parallel.layout import Layout
 
 
 def evaluate_split(

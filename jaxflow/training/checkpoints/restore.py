@@ -9,8 +9,8 @@ import jax
 from jaxflow.console import say
 from jaxflow.errors import UserError
 from jaxflow.runtime.distributed import on_main, together
-from jaxflow.training.checkpoint import Checkpoints, DamagedError, read_item, read_meta, saved_steps
-from jaxflow.training.digests import digests, forms
+from jaxflow.training.checkpoints.checksums import digests, forms
+from jaxflow.training.checkpoints.manager import Checkpoints, DamagedError, read_item, read_meta, saved_steps
 from jaxflow.training.state import TrainState
 
 

@@ -1,0 +1,1 @@
+"""Checkpoints by Orbax: written in the background, verified when they are read."""

@@ -1,0 +1,55 @@
+"""Checks that model, problem and data fit together, before anything is computed."""
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+
+from jaxflow.errors import UserError
+from jaxflow.experiment import Experiment
+from jaxflow.schema import Feature, Schema
+
+
+def _check_categories(experiment: Experiment, model: nn.Module, inputs: Feature) -> None:
+    """Checks that the numbers of categories reach a model that embeds them, as they are."""
+    expected = getattr(model, "categories", ())
+    if inputs.kind == "tokens" or expected == inputs.categories == ():
+        return
+    what, name = "the numbers of categories in its last columns", type(model).__name__
+    if not hasattr(model, "categories"):
+        raise UserError(f"the data has {what}; model {name} does not embed them: use MLP, or Category(encode='onehot')")
+    if expected != inputs.categories:
+        raise UserError(f"model.categories is {expected}, and the data has {inputs.categories}; leave categories=None")
+    for field in ("preprocess", "augment"):
+        for part in getattr(experiment, field)[:1]:
+            raise UserError(
+                f"the data has {what}, which {field} would change by {type(part).__name__}; a table scales its own "
+                f"numbers: leave {field}=()"
+            )
+
+
+def _check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schema, needed: int) -> None:
+    inputs = jax.ShapeDtypeStruct((1, *schema.inputs.shape), schema.inputs.dtype)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    try:
+        outputs, _ = jax.eval_shape(lambda key, x: model.init_with_output(key, transform(x), train=False), key, inputs)
+    except UserError:
+        raise
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        raise UserError(
+            f"model {type(model).__name__} fails on inputs of shape {schema.inputs.shape}: {type(error).__name__}: "
+            f"{next(iter(str(error).splitlines()), '')} ({Path(where.filename).name}:{where.lineno})"
+        ) from error
+    if outputs.shape[-1] != needed:
+        raise UserError(
+            f"the model gives {outputs.shape[-1]} outputs, but the problem needs {needed}; leave outputs=None"
+        )
+    if outputs.shape[1:-1] != schema.target.over:
+        raise UserError(
+            f"model {type(model).__name__} gives outputs of shape {outputs.shape[1:]} for an example, but the data has "
+            f"targets of shape {schema.target.over}; use a model that answers for each of these places, or for none"
+        )
