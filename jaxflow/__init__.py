@@ -89,7 +89,7 @@ _PUBLIC = {
     "make_predict_step": "jaxflow.training.steps",
     "evaluate_split": "jaxflow.training.eval_loop",
     # verbs
-    "explore": "jaxflow.evaluation.explore",
+    "explore": "jaxflow.exploration.explore",
     "train": "jaxflow.training.loop",
     "replay": "jaxflow.training.replay",
     "evaluate": "jaxflow.evaluation.evaluate",

@@ -9,10 +9,10 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
-from jaxflow.evaluation.report.page import write_page
-from jaxflow.evaluation.report.pictures import draw
+from jaxflow.evaluation.report import draw
 from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import write_table
+from jaxflow.reports.page import write_page
 from jaxflow.runs.metrics_log import read_metrics
 from jaxflow.runs.results import read_results, update_results
 from jaxflow.runtime.distributed import on_main

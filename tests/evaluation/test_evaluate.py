@@ -6,7 +6,7 @@ from PIL import Image
 from sklearn.metrics import accuracy_score
 
 import jaxflow
-from jaxflow.evaluation.report import figures
+from jaxflow.reports.figures import predictions
 from jaxflow.training.trained import read_trained
 
 
@@ -75,7 +75,7 @@ def test_a_checkpoint_that_is_not_there_is_named(trained, toy):
 def test_misclassified_counts_the_wrong_ones(tmp_path):
     probabilities = np.eye(3)[[0, 1, 2, 0]]
     images = np.zeros((4, 6, 6, 3), np.uint8)
-    wrong = figures.misclassified(
+    wrong = predictions.misclassified(
         images.__getitem__, np.array([0, 1, 1, 1]), probabilities, "abc", tmp_path / "wrong.png"
     )
     assert wrong == 2

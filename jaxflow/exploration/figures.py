@@ -8,8 +8,8 @@ import numpy as np
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.describe import Sample
 from jaxflow.data.profiling.tokens import lengths
-from jaxflow.evaluation.augmented import Augmented
-from jaxflow.evaluation.report import audio_figures, data_figures, mask_figures, series_figures, text_figures
+from jaxflow.exploration.augmentations import Augmented
+from jaxflow.reports.figures import audio, distributions, masks, series, texts
 
 Drawn = list[tuple[str, Path]]
 
@@ -29,7 +29,7 @@ def draw_data(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Au
     drawn: Drawn = []
     if not (dataset.schema.inputs.kind == "tokens" and dataset.schema.target.over):  # tokens, which are drawn below
         drawn.append(("What is to be predicted", folder / "data_targets.png"))
-        data_figures.targets(dataset, drawn[-1][1])
+        distributions.targets(dataset, drawn[-1][1])
     by_kind = {"image": _images, "volume": _images, "audio": _audio, "tokens": _texts, "vector": _vectors}
     return drawn + by_kind[dataset.schema.inputs.kind](dataset, samples, rows, folder)
 
@@ -38,11 +38,11 @@ def _images(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augm
     drawn = [("Examples of the training split", folder / "data_examples.png")]
     train, target = samples["train"], dataset.schema.target
     if target.over:
-        apart = np.linspace(0, len(train.inputs) - 1, mask_figures.MOST).astype(int)  # neighbours are often alike
+        apart = np.linspace(0, len(train.inputs) - 1, masks.MOST).astype(int)  # neighbours are often alike
         masks = (train.targets[apart],)
-        mask_figures.examples(train.inputs[apart], masks, ("mask",), target.names, drawn[-1][1])
+        masks.examples(train.inputs[apart], masks, ("mask",), target.names, drawn[-1][1])
     else:
-        data_figures.contact_sheet(dataset, train, drawn[-1][1])
+        distributions.contact_sheet(dataset, train, drawn[-1][1])
     if rows:
         drawn.append(("Augmentations, each by itself", folder / "data_augment.png"))
         low, high = rows[0].inputs.min(), rows[0].inputs.max()
@@ -50,36 +50,36 @@ def _images(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augm
         for row in rows:
             shown = np.clip((row.inputs - low) / max(high - low, 1e-6), 0, 1)
             volumes = shown.ndim == 5
-            shown = mask_figures.middle(shown, volumes)
+            shown = masks.middle(shown, volumes)
             if target.over:
-                shown = mask_figures.shaded(shown, mask_figures.middle(row.targets, volumes))
+                shown = masks.shaded(shown, masks.middle(row.targets, volumes))
             pictures.append((row.name, shown))
-        data_figures.before_and_after(pictures, drawn[-1][1])
+        distributions.before_and_after(pictures, drawn[-1][1])
     drawn.append(("Distributions", folder / "data_distributions.png"))
-    data_figures.distributions(dataset, samples, drawn[-1][1])
+    distributions.distributions(dataset, samples, drawn[-1][1])
     return drawn
 
 
 def _audio(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Drawn:
     drawn = [("Examples of the training split", folder / "data_examples.png")]
-    audio_figures.examples(dataset, samples["train"], drawn[-1][1])
+    audio.examples(dataset, samples["train"], drawn[-1][1])
     if rows:
         drawn.append(("Augmentations, each by itself", folder / "data_augment.png"))
-        audio_figures.before_and_after([(row.name, row.raw, row.inputs) for row in rows], drawn[-1][1])
+        audio.before_and_after([(row.name, row.raw, row.inputs) for row in rows], drawn[-1][1])
     drawn.append(("Length and loudness", folder / "data_loudness.png"))
-    audio_figures.loudness(dataset, samples, drawn[-1][1])
+    audio.loudness(dataset, samples, drawn[-1][1])
     return drawn
 
 
 def _texts(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Drawn:
     drawn = [("The most frequent tokens of the training split", folder / "data_tokens.png")]
-    text_figures.frequent_tokens(dataset, samples, drawn[-1][1])
+    texts.frequent_tokens(dataset, samples, drawn[-1][1])
     if rows:
         drawn.append(("Augmentations, each by itself", folder / "data_augment.png"))
-        text_figures.before_and_after(dataset, [(row.name, row.inputs) for row in rows], drawn[-1][1])
+        texts.before_and_after(dataset, [(row.name, row.inputs) for row in rows], drawn[-1][1])
     if len(np.unique(lengths(samples["train"].inputs))) > 2:  # windows are whole, but for the last
         drawn.append(("Tokens of an example", folder / "data_lengths.png"))
-        text_figures.text_lengths(samples, drawn[-1][1])
+        texts.text_lengths(samples, drawn[-1][1])
     return drawn
 
 
@@ -87,13 +87,13 @@ def _vectors(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Aug
     drawn, windows = [], samples["train"].inputs.ndim == 3
     if windows:
         drawn.append(("Windows of the training split, and what comes next", folder / "data_examples.png"))
-        series_figures.windows(dataset, samples["train"], drawn[-1][1])
+        series.windows(dataset, samples["train"], drawn[-1][1])
     if rows:
         drawn.append(("Augmentations, each by itself", folder / "data_augment.png"))
-        series_figures.before_and_after([(row.name, row.inputs) for row in rows], drawn[-1][1])
+        series.before_and_after([(row.name, row.inputs) for row in rows], drawn[-1][1])
     drawn.append(("Distributions", folder / "data_distributions.png"))
-    data_figures.distributions(dataset, samples, drawn[-1][1])
+    distributions.distributions(dataset, samples, drawn[-1][1])
     if not windows:
         drawn.append(("Correlations between features", folder / "data_correlations.png"))
-        data_figures.correlation(dataset, samples["train"], drawn[-1][1])
+        distributions.correlation(dataset, samples["train"], drawn[-1][1])
     return drawn

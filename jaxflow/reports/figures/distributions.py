@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.describe import Sample, class_counts, feature_names
-from jaxflow.evaluation.report.figures import save, show_image
-from jaxflow.evaluation.report.mask_figures import pictures_of
+from jaxflow.reports.figures.masks import pictures_of
+from jaxflow.reports.figures.plot import save, show_image
 
 MOST_FEATURES = 24
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.describe import Sample
-from jaxflow.evaluation.report.figures import save
+from jaxflow.reports.figures.plot import save
 
 
 def windows(dataset: Dataset, sample: Sample, path: Path, most: int = 6) -> None:

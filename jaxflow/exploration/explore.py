@@ -10,10 +10,10 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.describe import describe, take_sample
 from jaxflow.data.profiling.findings import look
 from jaxflow.errors import UserError
-from jaxflow.evaluation.augmented import augmented
-from jaxflow.evaluation.report.data_page import write_data_page
-from jaxflow.evaluation.report.data_pictures import draw_data
 from jaxflow.experiment import Experiment, load_data
+from jaxflow.exploration.augmentations import augmented
+from jaxflow.exploration.figures import draw_data
+from jaxflow.exploration.page import write_data_page
 from jaxflow.file_io import write_atomically
 
 

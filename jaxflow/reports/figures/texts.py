@@ -11,7 +11,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.describe import Sample
 from jaxflow.data.profiling.tokens import count_tokens, lengths, token_names
 from jaxflow.data.texts.tokenizers import END
-from jaxflow.evaluation.report.figures import save
+from jaxflow.reports.figures.plot import save
 
 MOST_TOKENS = 40
 # Letters that fit beside each other.

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.describe import Sample
 from jaxflow.data.profiling.waveforms import decibels, measure, pictures
-from jaxflow.evaluation.report.figures import save
+from jaxflow.reports.figures.plot import save
 
 
 def examples(dataset: Dataset, sample: Sample, path: Path, columns: int = 5, most: int = 12) -> None:

@@ -1,6 +1,5 @@
 """Figures of a run, drawn with Matplotlib's object interface: no global state, no display."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from jaxflow.reports.figures.plot import save, show_image
 
 # Targets that get a panel of their own; a figure has no room for more.
 MOST_PANELS = 6
@@ -156,21 +157,3 @@ def _scatter(
         axes.xaxis.set_major_locator(MaxNLocator(5))  # long numbers would run into each other
         axes.grid(alpha=0.3)
     return figure, panels
-
-
-def show_image(axes: Any, image: np.ndarray) -> None:
-    """Shows a (height, width, channel) image without axes; one channel is grey."""
-    if image.shape[-1] in (3, 4):
-        axes.imshow(image)
-    else:
-        full = 255 if image.dtype == np.uint8 else 1
-        axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=full)
-    axes.set_axis_off()
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Writes a figure as PNG, and its folder where it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box stands for it
-        figure.savefig(path, dpi=120)

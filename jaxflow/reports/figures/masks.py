@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from jaxflow.evaluation.report.figures import save, show_image
+from jaxflow.reports.figures.plot import save, show_image
 
 # Rows of a figure, and how much of a picture shows through its mask.
 MOST, THROUGH = 6, 0.5

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxflow.data.profiling.finding import Finding
-from jaxflow.evaluation.report.page import embed, frame
+from jaxflow.reports.page import embed, frame
 
 COLOURS = {"leak": "#c0392b", "problem": "#c77700", "note": "#2c6fbb"}
 

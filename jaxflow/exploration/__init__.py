@@ -1,0 +1,1 @@
+"""Before training: what the data holds, and what is odd about it."""

@@ -1,0 +1,1 @@
+"""Drawing for every stage: the frame of a page, and figures."""

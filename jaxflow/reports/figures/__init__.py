@@ -1,0 +1,1 @@
+"""Figures, drawn with Matplotlib's object interface: no global state, no display."""

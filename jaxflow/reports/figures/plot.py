@@ -1,0 +1,26 @@
+"""What figures share: images without axes, and saving as PNG."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+
+def show_image(axes: Any, image: np.ndarray) -> None:
+    """Shows a (height, width, channel) image without axes; one channel is grey."""
+    if image.shape[-1] in (3, 4):
+        axes.imshow(image)
+    else:
+        full = 255 if image.dtype == np.uint8 else 1
+        axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=full)
+    axes.set_axis_off()
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG, and its folder where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box stands for it
+        figure.savefig(path, dpi=120)
