@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from jaxflow.data.profiling.waveforms import pictures
-from jaxflow.reports.figures import predictions, texts
+from jaxflow.reports.figures import masks as mask_figures
+from jaxflow.reports.figures import predictions as prediction_figures
+from jaxflow.reports.figures import texts as text_figures
 from jaxflow.schema import Schema, Split
 
 
@@ -33,7 +35,7 @@ def draw(
       Captions and files, in the order of the report.
     """
     learning_curve = folder / "learning_curve.png"
-    predictions.learning_curve(lines, metrics, learning_curve)
+    prediction_figures.learning_curve(lines, metrics, learning_curve)
     if schema.target.kind == "number":
         by_kind = _of_numbers
     elif not schema.target.over:
@@ -45,37 +47,37 @@ def draw(
 
 def _of_numbers(schema: Schema, test: Split, predictions: np.ndarray, folder: Path) -> list[tuple[str, Path]]:
     against, residuals = folder / "predicted_against_true.png", folder / "residuals.png"
-    predictions.predicted_against_true(test.targets, predictions, schema.target.names, against)
-    predictions.residuals(test.targets, predictions, schema.target.names, residuals)
+    prediction_figures.predicted_against_true(test.targets, predictions, schema.target.names, against)
+    prediction_figures.residuals(test.targets, predictions, schema.target.names, residuals)
     return [("Predicted against true, test split", against), ("Residuals of the test split", residuals)]
 
 
 def _of_masks(schema: Schema, test: Split, predictions: np.ndarray, folder: Path) -> list[tuple[str, Path]]:
     names, masks, overlaps = schema.target.names, folder / "masks.png", folder / "overlaps.png"
-    chosen = np.unique(np.linspace(0, len(test) - 1, masks.MOST).astype(int))
+    chosen = np.unique(np.linspace(0, len(test) - 1, mask_figures.MOST).astype(int))
     rows = test.rows(chosen)
     both = (rows["targets"], predictions[chosen])
-    masks.examples(rows["inputs"], both, ("true", "predicted"), names, masks)
-    masks.overlaps(test.targets, predictions, names, overlaps)
+    mask_figures.examples(rows["inputs"], both, ("true", "predicted"), names, masks)
+    mask_figures.overlaps(test.targets, predictions, names, overlaps)
     drawn = [("Examples of the test split", masks), ("Overlap of truth and prediction", overlaps)]
     known = test.targets >= 0
-    predictions.confusion(test.targets[known], predictions[known], names, folder / "confusion.png")
+    prediction_figures.confusion(test.targets[known], predictions[known], names, folder / "confusion.png")
     return [*drawn, ("Confusion matrix of the test split's pixels or voxels", folder / "confusion.png")]
 
 
 def _of_next_tokens(schema: Schema, test: Split, predictions: np.ndarray, folder: Path) -> list[tuple[str, Path]]:
     by_place = folder / "accuracy_by_place.png"
-    texts.accuracy_by_place(test.targets, predictions, by_place)
+    text_figures.accuracy_by_place(test.targets, predictions, by_place)
     return [("Right next tokens by their place in the window, test split", by_place)]
 
 
 def _of_classes(schema: Schema, test: Split, probabilities: np.ndarray, folder: Path) -> list[tuple[str, Path]]:
     names, confusion, misclassified = schema.target.names, folder / "confusion.png", folder / "misclassified.png"
-    predictions.confusion(test.targets, probabilities.argmax(-1), names, confusion)
+    prediction_figures.confusion(test.targets, probabilities.argmax(-1), names, confusion)
     drawn = [("Confusion matrix of the test split", confusion)]
     shown = {"image": lambda images: images, "audio": pictures}.get(schema.inputs.kind)
     if shown is not None:
-        predictions.misclassified(
+        prediction_figures.misclassified(
             lambda index: shown(test.rows(np.array([index]))["inputs"])[0],  # a few: all may not fit into memory
             test.targets,
             probabilities,

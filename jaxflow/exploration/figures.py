@@ -39,8 +39,7 @@ def _images(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augm
     train, target = samples["train"], dataset.schema.target
     if target.over:
         apart = np.linspace(0, len(train.inputs) - 1, masks.MOST).astype(int)  # neighbours are often alike
-        masks = (train.targets[apart],)
-        masks.examples(train.inputs[apart], masks, ("mask",), target.names, drawn[-1][1])
+        masks.examples(train.inputs[apart], (train.targets[apart],), ("mask",), target.names, drawn[-1][1])
     else:
         distributions.contact_sheet(dataset, train, drawn[-1][1])
     if rows:

@@ -12,7 +12,7 @@ from PIL import Image
 import jaxflow
 from jaxflow import HoldOut, ImageFolder, KFold, UserError
 from jaxflow.console import console
-from jaxflow.data.folders import file_split
+from jaxflow.data.folders import file_split, labelled
 from jaxflow.data.profiling.describe import take_sample
 from jaxflow.data.profiling.findings import look
 from jaxflow.data.reading.images import read_image

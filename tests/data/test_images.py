@@ -120,7 +120,7 @@ def test_damaged_exif_says_nothing_of_the_pixels(tmp_path):
     Image.fromarray(smooth(8, 8)).save(tmp_path / "b.jpg")
     code = f"""
 from pathlib import Path
-from jaxflow.data.dataset import Feature
+from jaxflow.schema import Feature
 from jaxflow.data.reading.images import decode_image, read_image
 folder, feature = Path({str(tmp_path)!r}), Feature("image", (8, 8, 3), "uint8")
 one, other = (read_image(folder / name, feature) for name in ("a.jpg", "b.jpg"))

@@ -15,7 +15,7 @@ import jaxflow
 from jaxflow import Category, Date, HoldOut, LabelledText, Outliers, Series, Table, UserError
 from jaxflow.data.storage.mapped import StoredSplit
 from jaxflow.data.storage.series_split import SeriesSplit
-from jaxflow.data.tables import raw_table
+from jaxflow.data.tables import raw_table, read
 from jaxflow.data.tables.encode import encode_table
 from jaxflow.training.checkpoints.checksums import digests
 from jaxflow.training.trained import read_trained

@@ -10,6 +10,7 @@ import pytest
 import jaxflow
 from jaxflow import HoldOut, InTime, KFold, Text, UserError
 from jaxflow.data.profiling.describe import class_counts
+from jaxflow.data.texts import read
 from jaxflow.data.texts.tokenizers import END, UNKNOWN, decode
 from jaxflow.data.texts.windows import WindowSplit
 from jaxflow.schema import VOID

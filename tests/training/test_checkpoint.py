@@ -14,7 +14,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 import jaxflow
 from jaxflow.data.dataset import ArraySplit
 from jaxflow.errors import UserError
-from jaxflow.training import loop, prepare
+from jaxflow.training import loop
+from jaxflow.training import trained as trained_runs
 from jaxflow.training.checkpoints.checksums import digests
 from jaxflow.training.checkpoints.manager import checkpoints, choose, read_meta, saved_steps
 from jaxflow.training.prepare import resume, set_up
@@ -96,14 +97,14 @@ def test_readers_take_the_older_one_and_move_nothing(trained):
 
 def test_readers_look_again_where_a_run_removes_what_they_read(trained, monkeypatch, capsys):
     _, folder, expected = trained
-    newest, really = folder / "checkpoints" / "6", prepare.read_meta
+    newest, really = folder / "checkpoints" / "6", trained_runs.read_meta
 
     def removed_first(kept, step):
         if step == 6:
             shutil.rmtree(newest)
         return really(kept, step)
 
-    monkeypatch.setattr(setup, "read_meta", removed_first)
+    monkeypatch.setattr(trained_runs, "read_meta", removed_first)
     shutil.copytree(newest, folder / "kept")
     assert digests(read_trained(folder).state) == expected[3]
     (folder / "kept").rename(newest)

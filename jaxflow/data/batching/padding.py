@@ -1,8 +1,8 @@
 """Batches of one size: the last one is padded and masked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-import jax
 import numpy as np
 
 from jaxflow.schema import Split
@@ -25,12 +25,25 @@ def padded_batches(split: Split, batch_size: int, own: slice | None = None) -> I
         yield pad(split.rows(there), len(rows))
 
 
-def pad(batch: dict[str, np.ndarray], batch_size: int) -> dict[str, np.ndarray]:
-    """Fills a batch up with rows of zeros, and adds the weights that mask them."""
-    rows = len(batch["inputs"])
-    batch = batch | {"weights": np.ones(rows, np.float32)}
+def pad(batch: dict[str, Any], batch_size: int) -> dict[str, Any]:
+    """Pads a batch with rows of zeros, and adds the weights that mask them.
 
-    def fill(leaf: np.ndarray) -> np.ndarray:
-        return np.concatenate([leaf, np.zeros((batch_size - rows, *leaf.shape[1:]), leaf.dtype)])
+    Args:
+      batch: arrays, or dicts of arrays, batch axis first.
+      batch_size: rows that are wanted, as many as there are or more.
 
-    return batch if rows == batch_size else jax.tree.map(fill, batch)
+    Returns:
+      The batch with "weights", (batch_size,) float32: 1 for examples, 0 for padding.
+    """
+    rows = _count_rows(batch)
+    return _pad_rows(batch | {"weights": np.ones(rows, np.float32)}, batch_size - rows)
+
+
+def _count_rows(tree: Any) -> int:
+    return _count_rows(next(iter(tree.values()))) if isinstance(tree, Mapping) else len(tree)
+
+
+def _pad_rows(tree: Any, count: int) -> Any:
+    if isinstance(tree, Mapping):
+        return {name: _pad_rows(part, count) for name, part in tree.items()}
+    return np.concatenate([tree, np.zeros((count, *tree.shape[1:]), tree.dtype)]) if count else tree
