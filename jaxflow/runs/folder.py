@@ -1,26 +1,24 @@
 """The run folder: what was run, on what, by which code, with which result."""
 
 import fcntl
-import importlib.metadata
 import json
 import os
 import platform
 import re
 import shutil
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, differences, dumps, execute
 from jaxflow.file_io import write_atomically
 from jaxflow.legacy import modernize
+from jaxflow.runs.environment import environment
+from jaxflow.runs.results import read_results
 from jaxflow.runtime.distributed import on_main
 from jaxflow.serialization import FILE_MODULE, classes_of, from_json
-from jaxflow.runs.results import read_results
-from jaxflow.runs.environment import environment
 
 # What a run writes into its folder, and --overwrite removes; anything else there is the user's.
 WRITTEN = (
@@ -127,12 +125,6 @@ def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment
     if not isinstance(experiment, Experiment):
         raise UserError(f"{path} does not hold an experiment; restore it from a backup, or train in another --workdir")
     return experiment
-
-
-
-
-
-
 
 
 @contextmanager

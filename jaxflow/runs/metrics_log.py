@@ -1,0 +1,104 @@
+"""metrics.jsonl and TensorBoard events: a line for each interval of training and each validation."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+from jaxflow.file_io import write_atomically
+from jaxflow.runtime.distributed import is_main
+
+# Longest time that a line is kept from those who watch a run.
+FLUSH_SECONDS = 10.0
+
+
+class MetricWriter:
+    """Writes numbers under the names of CLU's writers, to JSON lines and TensorBoard; of several processes, one does.
+
+    Everything is written by the caller's thread, so what goes wrong is raised where it happens. (The threads of
+    tensorboardX's SummaryWriter die of a full disk, and the writer then waits for them for ever.)
+
+    Attributes:
+      folder: the run folder; lines go to metrics.jsonl, events to tensorboard/.
+    """
+
+    def __init__(self, folder: Path, first_step: int = 0):
+        """Opens the files and drops what was logged after `first_step`, which is about to be done again."""
+        self.folder = folder
+        self._files: list[Any] = []
+        if not is_main():
+            return
+        kept = [json.dumps(line) + "\n" for line in read_metrics(folder) if line["step"] <= first_step]
+        write_atomically(folder / "metrics.jsonl", "".join(kept))
+        self._lines = (folder / "metrics.jsonl").open("a")
+        (folder / "tensorboard").mkdir(exist_ok=True)
+        # Named by the second, and so that a restart within a second does not write over it.
+        self._events = EventsWriter(str(folder / "tensorboard" / "events"), f".{os.getpid()}.{first_step}")
+        self._files, self._flushed = [self._lines, self._events], time.monotonic()
+        # TensorBoard hides what an earlier process logged from this step on.
+        self._write_event(first_step + 1, session_log=SessionLog(status=SessionLog.START))
+
+    def __enter__(self) -> "MetricWriter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def write_scalars(self, step: int, scalars: Mapping[str, float], split: str = "train") -> None:
+        """Writes named numbers of a step, as one line and one event each."""
+        if not self._files:
+            return
+        self._lines.write(json.dumps({"step": step, "split": split, **scalars}) + "\n")
+        for name, value in scalars.items():
+            self._write_event(step, summary=summary.scalar(f"{split}/{name}", value))
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self.flush()
+
+    def write_texts(self, step: int, texts: Mapping[str, str]) -> None:
+        """Writes named texts to TensorBoard."""
+        for name, text in texts.items() if self._files else ():
+            self._write_event(step, summary=summary.text(name, text))
+
+    def flush(self) -> None:
+        """Hands everything written so far to the operating system."""
+        for file in self._files:
+            file.flush()
+        self._flushed = time.monotonic()
+
+    def close(self) -> None:
+        """Writes what is left and closes the files, each of them also where another cannot be written."""
+        with contextlib.ExitStack() as stack:
+            for file in self._files:
+                stack.callback(file.close)
+
+    def _write_event(self, step: int, **content: Any) -> None:
+        self._events.write_event(Event(step=step, wall_time=time.time(), **content))
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Reads a run's metrics.jsonl: one dict for each line; a line that a kill cut in half is left out."""
+    path = folder / "metrics.jsonl"
+    lines = []
+    for text in path.read_text(errors="replace").splitlines() if path.exists() else []:
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(line, dict) and isinstance(line.get("step"), int) and "split" in line:
+            lines.append(line)
+    return lines
+
+
+def last_validation(folder: Path) -> dict[str, dict[str, float]]:
+    """Finds the metrics that a run logged last for its validation split: {"validation": metrics}, or nothing."""
+    lines = [line for line in read_metrics(folder) if line["split"] == "validation"]
+    if not lines:
+        return {}
+    return {"validation": {name: value for name, value in lines[-1].items() if name not in ("step", "split")}}
