@@ -13,7 +13,7 @@ USAGE = """usage: python launch.py [VERB] [--config FILE] [--workdir DIR] [--FIE
   train       train, or go on where the run folder stopped
   evaluate    evaluate the test split: metrics, predictions/test.csv, report/index.html
   predict     predict new data: --input PATH [--output FILE] [--submission CLASS, for Kaggle: id,label]
-  generate    go on with a text as a language model would: --prompt TEXT [--tokens N] [--temperature T] [--draw N]
+  generate    go on with a text as a language model would: --prompt TEXT [--tokens N] [--temperature T] [--seed N]
   replay      compute a past step again and compare it with the log: --step N
 
   --config FILE      experiment file, for example experiments/digits_cnn.py
@@ -40,7 +40,7 @@ FLAGS = {
     "train": ("overwrite", *PROCESSES, "local-processes"),
     "evaluate": ("checkpoint", *PROCESSES, "local-processes"),
     "predict": ("checkpoint", "input", "output", "submission"),
-    "generate": ("checkpoint", "prompt", "tokens", "temperature", "draw"),
+    "generate": ("checkpoint", "prompt", "tokens", "temperature", "seed"),
     "replay": ("step",),
 }
 SWITCHES = ("overwrite", "quiet", "no-cache")
@@ -188,7 +188,7 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
     elif verb == "generate":
         if flags.prompt is None:
             fail("generate needs --prompt TEXT, how the text begins")
-        kinds = {"tokens": int, "temperature": float, "draw": int}
+        kinds = {"tokens": int, "temperature": float, "seed": int}
         asked = {name: getattr(flags, name) for name in kinds if getattr(flags, name) is not None}
         asked = {name: number(name, text, kinds[name]) for name, text in asked.items()}
         asked |= {"checkpoint": flags.checkpoint, "experiment": experiment}

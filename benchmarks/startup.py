@@ -16,13 +16,13 @@ import jaxflow
 from benchmarks.workers.protocol import images
 
 @dataclass(frozen=True)
-class Noise:
+class GaussianNoise:
     def load(self):
         return jaxflow.from_arrays({"train": images()}, classes="0123456789")
 
 def get_config():
     return jaxflow.Experiment(
-        data=Noise(), preprocess=(jaxflow.Scale(),), model=jaxflow.CNN(), problem=jaxflow.Classification(),
+        data=GaussianNoise(), preprocess=(jaxflow.Scale(),), model=jaxflow.CNN(), problem=jaxflow.Classification(),
         optimizer=jaxflow.Adam(), batch_size=32,
     )
 """

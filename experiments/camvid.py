@@ -14,10 +14,10 @@ from jaxflow import (
     Affine,
     ColorJitter,
     Cosine,
-    EncoderDecoder,
     Experiment,
     Flip,
     ImageMasks,
+    LinkNet,
     Scale,
     Segmentation,
 )
@@ -27,13 +27,13 @@ NAMES = ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence",
 
 def get_config():
     return Experiment(
-        data=ImageMasks("data/camvid", size=(120, 160), names=NAMES, void=11),
+        data=ImageMasks("data/camvid", size=(120, 160), names=NAMES, ignore_label=11),
         preprocess=(Scale(0.0, 1.0),),
         augment=(Flip(), Affine(5.0, 0.3), ColorJitter(0.4, 0.4, 0.4)),
-        model=EncoderDecoder(widths=(16, 32, 64, 64)),
+        model=LinkNet(widths=(16, 32, 64, 64)),
         problem=Segmentation(),
         optimizer=AdamW(learning_rate=3e-3, weight_decay=1e-2, schedule=Cosine()),
         batch_size=4,
         epochs=40,
-        validate_epochs=5,
+        validate_every_epochs=5,
     )

@@ -6,12 +6,12 @@ a little more. 140 seconds of training on two CPU cores.
     python launch.py --config experiments/cifar_cnn.py
 """
 
-from jaxflow import CNN, Adam, Classification, Experiment, Scale, Tfds
+from jaxflow import CNN, TFDS, Adam, Classification, Experiment, Scale
 
 
 def get_config():
     return Experiment(
-        data=Tfds("cifar10", validation=0.1),
+        data=TFDS("cifar10", validation=0.1),
         preprocess=(Scale(0.0, 1.0),),
         model=CNN(widths=(32, 64, 64), hidden=(64,)),
         problem=Classification(),

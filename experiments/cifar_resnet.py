@@ -5,12 +5,12 @@ Not measured yet, on any machine.
 python launch.py --config experiments/cifar_resnet.py
 """
 
-from jaxflow import SGD, Classification, Cosine, Crop, Experiment, Flip, ResNet, Standardize, Tfds
+from jaxflow import SGD, TFDS, Classification, Cosine, Crop, Experiment, Flip, ResNet, Standardize
 
 
 def get_config():
     return Experiment(
-        data=Tfds("cifar10", validation=0.1),
+        data=TFDS("cifar10", validation=0.1),
         preprocess=(Standardize(),),
         augment=(Flip(), Crop(4, "zero")),
         model=ResNet(dtype="bfloat16"),

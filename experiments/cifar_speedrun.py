@@ -16,15 +16,15 @@ DECAY = 0.004  # share of the weights that the first step takes away
 
 
 def nesterov(rate):
-    return jf.SGD(rate, jf.Linear(), DECAY / rate, decay_biases=True, momentum=0.85, nesterov=True)
+    return jf.SGD(rate, jf.Linear(), DECAY / rate, decay_all=True, momentum=0.85, nesterov=True)
 
 
 def get_config():
     return jf.Experiment(
-        data=jf.Tfds("cifar10", validation=0.0),
+        data=jf.TFDS("cifar10", validation=0.0),
         preprocess=(jf.Standardize(),),
         augment=(jf.AlternatingFlip(), jf.Crop(2)),
-        model=jf.WhitenedCNN(dtype="float16"),
+        model=jf.AirbenchCNN(dtype="float16"),
         problem=jf.Classification(label_smoothing=0.2),
         optimizer=jf.Muon(
             learning_rate=0.24,
@@ -32,12 +32,12 @@ def get_config():
             momentum=0.6,
             newton_schulz_steps=3,
             fixed_norm=True,
-            matrices=nesterov(0.67 * BATCH),
-            others=nesterov(0.053 * BATCH),
+            matrix_optimizer=nesterov(0.67 * BATCH),
+            default_optimizer=nesterov(0.053 * BATCH),
         ),
-        views=jf.Views(),
+        tta=jf.FlipShift(),
         batch_size=BATCH,
         epochs=8,
-        log_steps=200,
-        validate_epochs=8,
+        log_every_steps=200,
+        validate_every_epochs=8,
     )

@@ -9,7 +9,7 @@ are not measured yet.
 
 TFDS has 23,262 of them as cats_vs_dogs; in a file of your own, which this one is to copy, they are
 
-    data=Tfds("cats_vs_dogs", size=(64, 64), validation=0.1, test=0.2),
+    data=TFDS("cats_vs_dogs", size=(64, 64), validation=0.1, test=0.2),
 """
 
 from jaxflow import CNN, Adam, Classification, Cosine, Experiment, Flip, HoldOut, ImageFolder, Scale
@@ -21,7 +21,7 @@ def get_config():
             "data/dogs-vs-cats",
             size=(64, 64),
             split=HoldOut(validation=0.1, test=0.2),
-            origin="unpack train.zip and test1.zip of https://www.kaggle.com/c/dogs-vs-cats/data there",
+            download_hint="unpack train.zip and test1.zip of https://www.kaggle.com/c/dogs-vs-cats/data there",
         ),
         preprocess=(Scale(-1.0, 1.0),),
         augment=(Flip(),),

@@ -7,7 +7,7 @@ Test Dice 0.870 +- 0.007 over seeds 0, 1, 2, the mean over the three classes of 
     python launch.py predict --workdir runs/hippocampus --input new_scans/
 """
 
-from jaxflow import AdamW, Cosine, EncoderDecoder, Experiment, HoldOut, Segmentation, StandardizeEach, VolumeMasks
+from jaxflow import AdamW, Cosine, Experiment, HoldOut, LinkNet, Segmentation, StandardizePerExample, VolumeMasks
 
 
 def get_config():
@@ -19,13 +19,13 @@ def get_config():
             volumes="images",
             masks="labels",
             split=HoldOut(validation=0.15, test=0.25),
-            origin="get Task04_Hippocampus of medicaldecathlon.com",
+            download_hint="get Task04_Hippocampus of medicaldecathlon.com",
         ),
-        preprocess=(StandardizeEach(),),
-        model=EncoderDecoder(widths=(8, 16, 32, 32), convolutions=1),
+        preprocess=(StandardizePerExample(),),
+        model=LinkNet(widths=(8, 16, 32, 32), convolutions=1),
         problem=Segmentation(class_weights=(1.0, 4.0, 4.0)),
         optimizer=AdamW(learning_rate=1e-2, weight_decay=1e-2, schedule=Cosine()),
         batch_size=2,
         epochs=40,
-        validate_epochs=5,
+        validate_every_epochs=5,
     )

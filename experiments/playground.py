@@ -18,6 +18,6 @@ def get_config():
         optimizer=Adam(learning_rate=1e-2, schedule=Cosine()),
         batch_size=32,
         epochs=100,
-        log_steps=500,
-        validate_epochs=20,
+        log_every_steps=500,
+        validate_every_epochs=20,
     )

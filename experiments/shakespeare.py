@@ -11,7 +11,7 @@ work.
     python launch.py generate --workdir runs/shakespeare --prompt "ROMEO:" --tokens 500
 """
 
-from jaxflow import AdamW, CausalCNN, Cosine, Experiment, InTime, LanguageModelling, Text
+from jaxflow import AdamW, CausalCNN, Cosine, Experiment, LanguageModelling, Text, TimeSplit
 
 
 def get_config():
@@ -19,8 +19,8 @@ def get_config():
         data=Text(
             "tinyshakespeare.txt",
             length=128,
-            split=InTime(validation=0.0, test=0.1),
-            origin="get https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+            split=TimeSplit(validation=0.0, test=0.1),
+            download_hint="get https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
         ),
         model=CausalCNN(width=128, dilations=(1, 2, 4, 8, 16, 32, 64)),
         problem=LanguageModelling(),

@@ -19,9 +19,9 @@ from jaxflow import (
     Experiment,
     HoldOut,
     LogMel,
-    Shift,
     SpecAugment,
     Standardize,
+    TimeShift,
 )
 
 
@@ -29,12 +29,12 @@ def get_config():
     return Experiment(
         data=AudioFolder(
             "data/spoken_digits",
-            rate=8000,
+            sample_rate=8000,
             split=HoldOut(validation=0.1, test=0.2),
-            origin="put recordings of https://github.com/Jakobovski/free-spoken-digit-dataset there",
+            download_hint="put recordings of https://github.com/Jakobovski/free-spoken-digit-dataset there",
         ),
         preprocess=(LogMel(mels=32, window=0.032, hop=0.016, offset=1e-4), Standardize()),
-        augment=(Shift(0.1), SpecAugment(frequency=6, time=12)),
+        augment=(TimeShift(0.1), SpecAugment(freq_mask_width=6, time_mask_width=12)),
         model=CNN(widths=(16, 32, 64), pools=3, hidden=(), padding="SAME", norm="batch", dropout=0.25),
         problem=Classification(),
         optimizer=Adam(learning_rate=2e-3, schedule=Cosine()),

@@ -16,7 +16,7 @@ def get_config():
             "data/titanic.csv",
             target="survived",
             drop=("name", "ticket", "cabin"),
-            columns=(Category("pclass"), Number("fare", clip=0.01)),
+            columns=(Category("pclass"), Number("fare", winsorize=0.01)),
             split=HoldOut(validation=0.1, test=0.2, stratify=True),
         ),
         model=MLP(hidden=(32, 32), dropout=0.2),

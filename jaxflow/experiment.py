@@ -37,8 +37,8 @@ class Experiment:
     """Transforms of the inputs that are part of the model's program, in order."""
     augment: tuple[Any, ...] = ()
     """Random changes to training batches, in order, after `preprocess`."""
-    views: Any = None
-    """Test-time augmentation, for example Views(): what is evaluated and predicted is the mean over views of an input;
+    tta: Any = None
+    """Test-time augmentation, for example FlipShift(): what is evaluated and predicted is the mean over views of an input;
     None for the input alone."""
     batch_size: int = 32
     """Examples in a training step, over all devices."""
@@ -53,33 +53,40 @@ class Experiment:
     """Examples whose gradients are computed at once; a step adds up batch_size / microbatch of them. None: a device's
     whole share. Also the unit of dropout and augmentation keys and of batch normalisation's statistics, so that a run
     with it set gives the same numbers on any number of devices."""
-    ema: float | None = None
+    ema_decay: float | None = None
     """Decay of an exponential moving average of the parameters, which is then what is evaluated; None for none."""
     strategy: Literal["pmap", "shard_map", "fsdp"] = field(default="pmap", metadata=NOT_IDENTITY)
     """How a step spreads over several devices; on one device it is plain jit. pmap and shard_map keep the whole state
     on each; fsdp divides parameters, optimizer state and moving average over them, for models that fit on none."""
-    feed: Literal["auto", "device", "host"] = field(default="auto", metadata=NOT_IDENTITY)
+    data_placement: Literal["auto", "device", "host"] = field(default="auto", metadata=NOT_IDENTITY)
     """Where training batches are gathered: on the device, which then holds the whole split, or on the host. auto takes
     the device where the split is in memory and fits, and no workers are asked for."""
-    workers: int = field(default=0, metadata=NOT_IDENTITY)
+    num_workers: int = field(default=0, metadata=NOT_IDENTITY)
     """Processes that read and decode batches ahead for the host, by Grain; with 0 a thread makes the next one. The
     batches are the same."""
-    log_steps: int = field(default=100, metadata=NOT_IDENTITY)
+    log_every_steps: int = field(default=100, metadata=NOT_IDENTITY)
     """Training steps between two lines of metrics."""
-    validate_epochs: float = field(default=1, metadata=NOT_IDENTITY)
+    validate_every_epochs: float = field(default=1, metadata=NOT_IDENTITY)
     """Epochs between two passes over the validation split; each is followed by a checkpoint."""
-    checkpoint_steps: int | None = field(default=None, metadata=NOT_IDENTITY)
+    checkpoint_every_steps: int | None = field(default=None, metadata=NOT_IDENTITY)
     """Training steps between two further checkpoints; None for none but those after validation."""
-    keep_checkpoints: int = field(default=2, metadata=NOT_IDENTITY)
+    max_checkpoints: int = field(default=2, metadata=NOT_IDENTITY)
     """Latest checkpoints that are kept, beside the best."""
-    max_skipped: int = field(default=10, metadata=NOT_IDENTITY)
+    max_nonfinite_steps: int = field(default=10, metadata=NOT_IDENTITY)
     """Steps in a row that may be skipped since gradient or new state are not finite; then the run stops."""
     watchdog_seconds: float | None = field(default=None, metadata=NOT_IDENTITY)
     """Longest time without a finished step before the process ends itself, resumable; None for no such limit, or on
     several processes half an hour."""
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "log_steps", "keep_checkpoints", "microbatch", "checkpoint_steps", "max_skipped"):
+        for name in (
+            "batch_size",
+            "log_every_steps",
+            "max_checkpoints",
+            "microbatch",
+            "checkpoint_every_steps",
+            "max_nonfinite_steps",
+        ):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{name} is {value}; it must be 1 or more")
@@ -93,20 +100,23 @@ class Experiment:
                 )
         if self.sampling not in ("shuffle", "balanced"):
             raise UserError(f"sampling is {self.sampling!r}; it is 'shuffle' or 'balanced'")
-        if self.workers < 0:
-            raise UserError(f"workers is {self.workers}; it must be 0 or more")
-        if self.workers and self.feed == "device":
-            raise UserError(f"workers is {self.workers}, but feed 'device' needs none; use feed 'host', or workers 0")
-        if not self.validate_epochs > 0:
-            raise UserError(f"validate_epochs is {self.validate_epochs}; it must be more than 0")
+        if self.num_workers < 0:
+            raise UserError(f"num_workers is {self.num_workers}; it must be 0 or more")
+        if self.num_workers and self.data_placement == "device":
+            raise UserError(
+                f"num_workers is {self.num_workers}, but data_placement 'device' needs none; use data_placement 'host', "
+                "or num_workers 0"
+            )
+        if not self.validate_every_epochs > 0:
+            raise UserError(f"validate_every_epochs is {self.validate_every_epochs}; it must be more than 0")
         if self.watchdog_seconds is not None and not self.watchdog_seconds > 0:
             raise UserError(f"watchdog_seconds is {self.watchdog_seconds}; it must be more than 0")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"seed is {self.seed}; it must be in 0..2**32-1")
         if self.microbatch and self.batch_size % self.microbatch:
             raise UserError(f"microbatch {self.microbatch} does not divide batch_size {self.batch_size}")
-        if self.ema is not None and not 0 < self.ema < 1:
-            raise UserError(f"ema is {self.ema}; it must be between 0 and 1")
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise UserError(f"ema_decay is {self.ema_decay}; it must be between 0 and 1")
 
 
 def load(path: str | Path) -> Experiment:

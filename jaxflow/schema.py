@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 # The target of a place whose class nobody knows, or that is padding: it counts nowhere.
-VOID = -1
+IGNORE = -1
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Feature:
         (token,), or "vector" for everything else.
       resize: how an image file of another size becomes one of `shape`: "stretch" resizes it to that height and width,
         "crop" keeps its proportions and cuts off what juts out on both sides, and "none" refuses it.
-      rate: samples per second of audio.
+      sample_rate: samples per second of audio.
       categories: how many values tokens have (one number), or each of the last columns of a vector that holds the
         numbers of categories.
     """
@@ -27,7 +27,7 @@ class Feature:
     shape: tuple[int, ...]
     dtype: str
     resize: Literal["none", "stretch", "crop"] = "none"
-    rate: int | None = None
+    sample_rate: int | None = None
     categories: tuple[int, ...] = ()
 
 
@@ -38,26 +38,26 @@ class Target:
     Attributes:
       kind: "class" for one of `names`, stored as its index, (examples,) int32; "number" for a number under each of
         `names`, (examples, names) float32.
-      over: the places of an example that have a class each, (height, width) of a mask or (time,) of tokens; () where
-        the example has one. Their indices are the smallest signed integers that hold them, (examples, *over), and VOID
+      dense_shape: the places of an example that have a class each, (height, width) of a mask or (time,) of tokens; () where
+        the example has one. Their indices are the smallest signed integers that hold them, (examples, *over), and IGNORE
         where nobody knows the class.
     """
 
     kind: Literal["class", "number"]
     names: tuple[str, ...]
-    over: tuple[int, ...] = ()
+    dense_shape: tuple[int, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one example's target."""
-        return (len(self.names),) if self.kind == "number" else self.over
+        return (len(self.names),) if self.kind == "number" else self.dense_shape
 
     @property
     def dtype(self) -> str:
         """Dtype of the targets."""
         if self.kind == "number":
             return "float32"
-        return np.min_scalar_type(-len(self.names)).name if self.over else "int32"
+        return np.min_scalar_type(-len(self.names)).name if self.dense_shape else "int32"
 
 
 @dataclass(frozen=True)

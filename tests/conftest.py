@@ -79,8 +79,8 @@ def experiment() -> jaxflow.Experiment:
         batch_size=8,
         epochs=2,
         microbatch=2,
-        ema=0.9,
-        log_steps=3,
+        ema_decay=0.9,
+        log_every_steps=3,
     )
 
 

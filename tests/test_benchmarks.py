@@ -74,7 +74,7 @@ def test_photographs_are_the_same_in_files_and_in_tfds(monkeypatch):
     none = jaxflow.HoldOut(0.0, 0.0)
     files = jaxflow.ImageFolder(f"{folder}/jpeg", size=(20, 20), split=none).load().splits["train"]
     settings = {"validation": 0.0, "test": 0.0, "size": (20, 20)}
-    stored = jaxflow.Tfds("photographs", f"{folder}/tfds", **settings).load().splits["train"]
+    stored = jaxflow.TFDS("photographs", f"{folder}/tfds", **settings).load().splits["train"]
     assert sorted(zip(map(bytes, files.inputs), files.targets)) == sorted(
         zip(map(bytes, stored.inputs), stored.targets)
     )

@@ -44,7 +44,7 @@ def test_classes_of_the_experiment_file_are_found_again(tmp_path):
         "                              optimizer=jaxflow.Adam(), preprocess=(jaxflow.Scale(), Halve(0.25)))\n"
     )
     written = dumps(load(file))
-    del sys.modules[FILE_MODULE + "own"]
+    del sys.modules[FILE_MODULE + "as_category"]
     execute(file)
     assert from_json(json.loads(written)).preprocess[1].factor == 0.25
 
@@ -56,7 +56,7 @@ def test_functions_in_fields_are_refused(experiment):
 
 def test_differences_name_the_field_and_both_values(experiment):
     changed = dataclasses.replace(
-        experiment, batch_size=16, model=dataclasses.replace(experiment.model, dropout=0.5), log_steps=99
+        experiment, batch_size=16, model=dataclasses.replace(experiment.model, dropout=0.5), log_every_steps=99
     )
     assert differences(experiment, changed) == ["model.dropout: 0.2 -> 0.5", "batch_size: 8 -> 16"]
     assert differences(experiment, dataclasses.replace(experiment, optimizer=jaxflow.SGD()))[0] == (
@@ -72,13 +72,13 @@ def test_differences_name_the_field_and_both_values(experiment):
         ({"epochs": float("nan")}, "epochs is nan"),
         ({"preprocess": jaxflow.Scale()}, "preprocess is a Scale; write a tuple"),
         ({"microbatch": 3}, "microbatch 3 does not divide batch_size 8"),
-        ({"ema": 1.0}, "ema is 1.0"),
+        ({"ema_decay": 1.0}, "ema_decay is 1.0"),
         ({"seed": -1}, "seed is -1"),
-        ({"validate_epochs": 0}, "validate_epochs is 0"),
-        ({"log_steps": 0}, "log_steps is 0"),
-        ({"workers": -1}, "workers is -1"),
+        ({"validate_every_epochs": 0}, "validate_every_epochs is 0"),
+        ({"log_every_steps": 0}, "log_every_steps is 0"),
+        ({"num_workers": -1}, "num_workers is -1"),
         ({"sampling": "balance"}, "sampling is 'balance'; it is 'shuffle' or 'balanced'"),
-        ({"workers": 2, "feed": "device"}, "feed 'device' needs none"),
+        ({"num_workers": 2, "data_placement": "device"}, "data_placement 'device' needs none"),
     ],
 )
 def test_values_that_make_no_sense_are_refused(change, message, experiment):
@@ -116,13 +116,13 @@ OTHER = {
     "optimizer.epsilon": 1e-3,
     "preprocess.0.epsilon": 100.0, "augment.0.probability": 0.1, "augment.0.axes": (0,),
     "augment.1.pad": 2, "augment.1.mode": "zero",
-    "views": jaxflow.Views(),
-    "batch_size": 16, "epochs": 3, "seed": 1, "sampling": "balanced", "microbatch": 1, "ema": 0.5,
+    "tta": jaxflow.FlipShift(),
+    "batch_size": 16, "epochs": 3, "seed": 1, "sampling": "balanced", "microbatch": 1, "ema_decay": 0.5,
 }  # fmt: skip
 # These change only how a run is done; tests of the loop, the feed and parallel.py hold each of them.
 NOT_COMPUTED = {
-    "strategy", "feed", "workers", "log_steps", "validate_epochs", "checkpoint_steps", "keep_checkpoints",
-    "max_skipped", "watchdog_seconds",
+    "strategy", "data_placement", "num_workers", "log_every_steps", "validate_every_epochs", "checkpoint_every_steps",
+    "max_checkpoints", "max_nonfinite_steps", "watchdog_seconds",
 }  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def fingerprint(experiment):
 
 
 def computed(experiment):
-    setup = set_up(dataclasses.replace(experiment, feed="host"), experiment.data.load())
+    setup = set_up(dataclasses.replace(experiment, data_placement="host"), experiment.data.load())
     items = setup.feed.items(3, 1)
     state, totals = setup.init(), setup.program.empty_metrics()
     step = setup.program.train_steps(setup.feed, state)

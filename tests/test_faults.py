@@ -29,7 +29,7 @@ def get_config():
     return Experiment(
         data=Digits(), preprocess=(Scale(),), augment=(Flip(),), model=MLP(hidden=(16,), dropout=0.1),
         problem=Classification(), optimizer=SGD(0.05, momentum=0.9), batch_size=16, epochs={EPOCHS},
-        log_steps=50, validate_epochs=5, checkpoint_steps=10,
+        log_every_steps=50, validate_every_epochs=5, checkpoint_every_steps=10,
     )
 """
 TOTAL = math.ceil(EPOCHS * 1258 / 16)
@@ -111,7 +111,7 @@ def test_a_signal_saves_the_current_step_and_says_75(number, folder, unbroken):
     workdir = f"stopped-{number.name}"
     metrics = folder / workdir / "metrics.jsonl"
     # A line after each step: slow enough that the signal comes long before the last one.
-    rhythm = ("--checkpoint_steps=100000", "--validate_epochs=100", "--log_steps=1")
+    rhythm = ("--checkpoint_every_steps=100000", "--validate_every_epochs=100", "--log_every_steps=1")
     with training(folder, workdir, *rhythm) as process:
         deadline = time.monotonic() + 120
         while not (metrics.exists() and metrics.stat().st_size) and process.poll() is None:
@@ -183,7 +183,10 @@ def fill(disk: Path) -> Path:
 def test_a_full_disk_is_named_and_an_older_step_restores(when, folder, unbroken):
     with small_disk(folder / when.replace(" ", "-"), "size=64m") as disk:
         run = disk / "run"
-        last = ["--checkpoint_steps=100000", "--validate_epochs=13"]  # one save at step 1023, one at the end
+        last = [
+            "--checkpoint_every_steps=100000",
+            "--validate_every_epochs=13",
+        ]  # one save at step 1023, one at the end
         with training(folder, str(run), *(last if when == "on the last save" else [])) as process:
             wait_past(run, 0, process)
             filler = fill(disk)
@@ -223,7 +226,15 @@ def test_a_stalled_step_ends_the_process(folder):
         "Program.train_steps = stalling\n"
         "sys.exit(launch.main(sys.argv[1:]))\n"
     )
-    command = ["train", "--config", "digits_mlp.py", "--workdir", "stalled", "--log_steps=1", "--watchdog_seconds=6"]
+    command = [
+        "train",
+        "--config",
+        "digits_mlp.py",
+        "--workdir",
+        "stalled",
+        "--log_every_steps=1",
+        "--watchdog_seconds=6",
+    ]
     environment = os.environ | caches(folder) | {"PYTHONPATH": str(ROOT)}
     environment.pop("XLA_FLAGS", None)
     begun = time.monotonic()

@@ -10,12 +10,12 @@ def test_flags_change_fields_at_any_depth(experiment):
     changed = override(
         experiment,
         ["--model.dropout=0.5", "--model.widths", "8", "16", "--optimizer.schedule.final=0.1", "--augment.1.pad=3",
-         "--ema=None", "--epochs=0.5", "--model.activation=gelu"],
+         "--ema_decay=None", "--epochs=0.5", "--model.activation=gelu"],
     )  # fmt: skip
     assert (changed.model.dropout, changed.model.widths, changed.model.activation) == (0.5, (8, 16), "gelu")
     assert changed.optimizer.schedule.final == 0.1
     assert changed.augment[1].pad == 3
-    assert changed.ema is None
+    assert changed.ema_decay is None
     assert changed.epochs == 0.5
 
 

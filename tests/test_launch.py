@@ -29,7 +29,7 @@ def one_cache(private_folders, tmp_path_factory, monkeypatch):
 
 @pytest.mark.slow
 def test_train_evaluate_predict_and_replay(tmp_path):
-    done = launch("--config", DIGITS, "--workdir", "run", "--epochs=2", "--log_steps=10", cwd=tmp_path)
+    done = launch("--config", DIGITS, "--workdir", "run", "--epochs=2", "--log_every_steps=10", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     for expected in (
@@ -91,7 +91,7 @@ SHARED = {
 def test_every_experiment_trains_two_steps(path, tmp_path):
     environment = {}
     flags = ["train", "--config", str(path), "--workdir", "run"]
-    if "Tfds" in path.read_text():
+    if "TFDS" in path.read_text():
         if not PREPARED.exists():
             pytest.skip("no prepared TFDS data beside the checkout")
         environment["TFDS_DATA_DIR"] = str(PREPARED)
@@ -135,7 +135,7 @@ def test_help(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_result(tmp_path):
-    arguments = ["train", "--config", DIGITS, "--epochs=3", "--checkpoint_steps=5", "--log_steps=5"]
+    arguments = ["train", "--config", DIGITS, "--epochs=3", "--checkpoint_every_steps=5", "--log_every_steps=5"]
     assert launch(*arguments, "--workdir", "unbroken", cwd=tmp_path).returncode == 0
     environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
     command = [sys.executable, str(ROOT / "launch.py"), *arguments, "--workdir", "killed"]

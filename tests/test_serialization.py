@@ -46,7 +46,7 @@ def test_json_does_not_depend_on_where_a_class_lies(experiment, tmp_path):
 def test_a_strange_class_is_refused_and_not_imported():
     code = (
         "import sys\nfrom jaxflow.serialization import from_json\nfrom jaxflow.errors import UserError\n"
-        "for name in ('wave:Wave_read', 'os:path', 'jaxflow.data.sources.tfds:Tfds', 'jaxflow:train', 'nothing'):\n"
+        "for name in ('wave:Wave_read', 'os:path', 'jaxflow.data.sources.tfds:TFDS', 'jaxflow:train', 'nothing'):\n"
         "    try:\n        from_json({'class': name})\n    except UserError as error:\n        print(error)\n"
         "assert 'wave' not in sys.modules and 'jaxflow.data.sources.tfds' not in sys.modules\n"
     )

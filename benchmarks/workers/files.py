@@ -26,12 +26,12 @@ if WHO.startswith("jaxflow"):
     none = jaxflow.HoldOut(0.0, 0.0)
     data = {
         "folder": jaxflow.ImageFolder(f"{FOLDER}/jpeg", size=(SIDE, SIDE), split=none, in_memory=False),
-        "tfds": jaxflow.Tfds(
+        "tfds": jaxflow.TFDS(
             "photographs", f"{FOLDER}/tfds", validation=0.0, test=0.0, size=(SIDE, SIDE), in_memory=False
         ),
     }[source]
     experiment = jaxflow.Experiment(
-        data, None, None, None, batch_size=BATCH, epochs=100_000, feed="host", workers=int(workers)
+        data, None, None, None, batch_size=BATCH, epochs=100_000, data_placement="host", num_workers=int(workers)
     )
 
     def start():

@@ -72,7 +72,7 @@ experiment = jaxflow.Experiment(
     microbatch=MICRO or None,
     epochs=100_000,
     # A checkpoint as often as in cifar_cnn; the others measure the loop alone.
-    validate_epochs=45_000 / len(labels) if (MODEL, DTYPE) == ("cnn", "float32") else 100_000,
+    validate_every_epochs=45_000 / len(labels) if (MODEL, DTYPE) == ("cnn", "float32") else 100_000,
 )
 if MODEL == "mlp":
     inputs = inputs[:, :8, :8, :1]

@@ -25,8 +25,8 @@ def main(folder, side, epochs, workers):
         optimizer=jaxflow.SGD(0.0),
         batch_size=32,
         epochs=epochs,
-        workers=workers,
-        validate_epochs=max(epochs, 1),  # one checkpoint, however many epochs
+        num_workers=workers,
+        validate_every_epochs=max(epochs, 1),  # one checkpoint, however many epochs
     )
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["JAXFLOW_CACHE_DIR"] = f"{scratch}/cache"

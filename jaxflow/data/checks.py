@@ -4,7 +4,7 @@ import numpy as np
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
-from jaxflow.schema import VOID
+from jaxflow.schema import IGNORE
 
 
 def checked(dataset: Dataset) -> Dataset:
@@ -32,7 +32,7 @@ def checked(dataset: Dataset) -> Dataset:
                     f"({len(wrong)} such); targets are finite numbers: clean them or leave these examples out"
                 )
             continue
-        lowest = VOID if dataset.schema.target.over else 0
+        lowest = IGNORE if dataset.schema.target.dense_shape else 0
         wrong = np.argwhere((targets < lowest) | (targets >= classes))
         if len(wrong):
             raise UserError(

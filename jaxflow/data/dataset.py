@@ -49,9 +49,9 @@ class Dataset:
     """Named splits ("train", "validation" where there is one, "test") and their schema.
 
     Attributes:
-      left_out: how many examples were left out, by the source's own split ("all" where it has none) or by the reason;
+      excluded: how many examples were left out, by the source's own split ("all" where it has none) or by the reason;
         empty if none.
-      encoding: what the source fitted to the training split to make inputs of what lies on disk, as JSON holds it; None
+      input_encoding: what the source fitted to the training split to make inputs of what lies on disk, as JSON holds it; None
         where it fitted nothing. It travels with the state, so that new data becomes inputs in the same way.
       groups: by split, the name of each example's group, of which none should lie in two splits; empty where there are
         no groups.
@@ -59,6 +59,6 @@ class Dataset:
 
     splits: Mapping[str, Split]
     schema: Schema
-    left_out: Mapping[str, int] = field(default_factory=dict)
-    encoding: Mapping[str, Any] | None = None
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    input_encoding: Mapping[str, Any] | None = None
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)

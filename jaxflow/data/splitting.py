@@ -117,7 +117,7 @@ class HoldOut:
 
 
 @dataclass(frozen=True)
-class InTime:
+class TimeSplit:
     """The last examples for the test, those before them for validation: what is predicted lies after what is known."""
 
     validation: float = 0.1
@@ -131,9 +131,9 @@ class InTime:
     def assign(self, examples: Examples) -> dict[str, np.ndarray]:
         """Splits examples by their times, as HoldOut.assign; examples of one time stay on one side."""
         if examples.times is None:
-            raise UserError("split InTime needs times; name the data's column of times")
+            raise UserError("split TimeSplit needs times; name the data's column of times")
         if examples.groups is not None:
-            raise UserError("split InTime and groups do not go together: a group may last; leave one of them out")
+            raise UserError("split TimeSplit and groups do not go together: a group may last; leave one of them out")
         # Of all examples the share that is not before this one.
         after = 1 - np.searchsorted(np.sort(examples.times), examples.times) / len(examples.times) - 1e-9
         return _named(after < self.test, after < self.test + self.validation, self)
@@ -190,7 +190,7 @@ def _ranks(places: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def _named(test: np.ndarray, held_out: np.ndarray, split: HoldOut | InTime | KFold) -> dict[str, np.ndarray]:
+def _named(test: np.ndarray, held_out: np.ndarray, split: HoldOut | TimeSplit | KFold) -> dict[str, np.ndarray]:
     parts = {"train": ~held_out, "validation": held_out & ~test, "test": test}
     indices = {name: np.flatnonzero(part) for name, part in parts.items() if getattr(split, name, 1) > 0}
     empty = [name for name, chosen in indices.items() if len(chosen) == 0]
@@ -201,7 +201,7 @@ def _named(test: np.ndarray, held_out: np.ndarray, split: HoldOut | InTime | KFo
     return indices
 
 
-def _check_shares(split: HoldOut | InTime) -> None:
+def _check_shares(split: HoldOut | TimeSplit) -> None:
     for name in ("validation", "test"):
         if not 0 <= getattr(split, name) < 1:
             raise UserError(f"split.{name} is {getattr(split, name)}; it must be a share in [0, 1)")

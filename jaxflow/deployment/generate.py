@@ -20,7 +20,7 @@ def generate(
     *,
     tokens: int = 200,
     temperature: float = 0.8,
-    draw: int = 0,
+    seed: int = 0,
     checkpoint: str = "last",
     experiment: Experiment | None = None,
 ) -> list[str]:
@@ -32,7 +32,7 @@ def generate(
       tokens: how many tokens are written at most; a text ends where the model ends it.
       temperature: what logits are divided by: 1 draws as the model says, less takes likely tokens more often, and 0
         always takes the most likely one.
-      draw: another number draws other texts.
+      seed: another number draws other texts.
       checkpoint: "last", "best" (by validation) or a step.
       experiment: the run's own, where paths or the like differ from its folder's.
 
@@ -46,11 +46,11 @@ def generate(
         raise UserError(f"--tokens is {tokens}; it must be 1 or more")
     if not 0 <= temperature < float("inf"):
         raise UserError(f"--temperature is {temperature}; it must be 0 or more")
-    if not 0 <= draw < 2**32:
-        raise UserError(f"--draw is {draw}; it must be in 0..2**32-1")
+    if not 0 <= seed < 2**32:
+        raise UserError(f"--seed is {seed}; it must be in 0..2**32-1")
     trained = read_trained(Path(workdir), checkpoint, experiment)
-    program, encoding = trained.program, (trained.encoding or {}).get("tokens")
-    if program.schema.inputs.kind != "tokens" or not program.schema.target.over or encoding is None:
+    program, encoding = trained.program, (trained.input_encoding or {}).get("tokens")
+    if program.schema.inputs.kind != "tokens" or not program.schema.target.dense_shape or encoding is None:
         problem = type(program.experiment.problem).__name__
         raise UserError(f"{workdir} is a run of {problem} and writes no text; name one of LanguageModelling on Text")
     length = program.schema.inputs.shape[0]
@@ -64,7 +64,7 @@ def generate(
         return program.model.apply(variables, program.transform(inputs), train=False)
 
     write = jax.jit(partial(sample_tokens, logits_of, count=tokens))
-    written = np.asarray(write(window, known, key=jax.random.key(draw), temperature=temperature))
+    written = np.asarray(write(window, known, key=jax.random.key(seed), temperature=temperature))
     ended = [row[: np.argmax(row == END) if (row == END).any() else len(row)] for row in written]
     return [decode(encoding, row.tolist()) for row in ended]
 

@@ -52,7 +52,7 @@ def predict(
     names = schema.target.names if schema.target.kind == "class" else ()
     if submission is not None and submission not in names:
         raise UserError(f"--submission {submission} is no class of this model; it has {', '.join(names) or 'none'}")
-    inputs, ids = read_inputs(source, schema.inputs, trained.encoding)
+    inputs, ids = read_inputs(source, schema.inputs, trained.input_encoding)
     output = Path(output) if output else workdir / "predictions" / "new" / f"{source.stem}.csv"
     step, variables = trained.program.predict_step(), trained.state.variables()
     split = ArraySplit(inputs, np.zeros(len(inputs), np.int32), ids)
@@ -64,11 +64,11 @@ def predict(
     if len(wrong):
         raise UserError(f"the model's output for {ids[wrong[0]]} is not finite ({len(wrong)} such); look at its inputs")
     if submission is None:
-        table = {"id": ids, **trained.program.experiment.problem.columns(schema, predictions)}
+        table = {"id": ids, **trained.program.experiment.problem.prediction_table(schema, predictions)}
     else:
         table = _submission(ids, predictions[:, names.index(submission)])
     try:
-        if schema.target.over and schema.inputs.kind in ("image", "volume"):
+        if schema.target.dense_shape and schema.inputs.kind in ("image", "volume"):
             _write_masks(output.with_suffix(""), ids, predictions)
         write_table(output, table)
     except OSError as error:

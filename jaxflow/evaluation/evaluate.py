@@ -71,7 +71,7 @@ def _write(
     new = {"test": metrics, "baseline": baseline, "test_step": trained.step, "test_evaluations": before + 1}
     ids = [test.id(index) for index in range(len(test))]
     try:
-        table = {"id": ids, **problem.columns(schema, predictions, test.targets)}
+        table = {"id": ids, **problem.prediction_table(schema, predictions, test.targets)}
         write_table(workdir / "predictions" / "test.csv", table)
         _write_report(workdir, trained, results | new, test, predictions)
         return update_results(workdir, new)  # last: results that are there have their files beside them

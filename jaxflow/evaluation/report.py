@@ -38,7 +38,7 @@ def draw(
     prediction_figures.learning_curve(lines, metrics, learning_curve)
     if schema.target.kind == "number":
         by_kind = _of_numbers
-    elif not schema.target.over:
+    elif not schema.target.dense_shape:
         by_kind = _of_classes
     else:
         by_kind = _of_next_tokens if schema.inputs.kind == "tokens" else _of_masks

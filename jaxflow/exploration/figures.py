@@ -27,7 +27,9 @@ def draw_data(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Au
       Captions and files, in the order of the page.
     """
     drawn: Drawn = []
-    if not (dataset.schema.inputs.kind == "tokens" and dataset.schema.target.over):  # tokens, which are drawn below
+    if not (
+        dataset.schema.inputs.kind == "tokens" and dataset.schema.target.dense_shape
+    ):  # tokens, which are drawn below
         drawn.append(("What is to be predicted", folder / "data_targets.png"))
         distributions.targets(dataset, drawn[-1][1])
     by_kind = {"image": _images, "volume": _images, "audio": _audio, "tokens": _texts, "vector": _vectors}
@@ -37,7 +39,7 @@ def draw_data(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Au
 def _images(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Drawn:
     drawn = [("Examples of the training split", folder / "data_examples.png")]
     train, target = samples["train"], dataset.schema.target
-    if target.over:
+    if target.dense_shape:
         apart = np.linspace(0, len(train.inputs) - 1, masks.MOST).astype(int)  # neighbours are often alike
         masks.examples(train.inputs[apart], (train.targets[apart],), ("mask",), target.names, drawn[-1][1])
     else:
@@ -50,7 +52,7 @@ def _images(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augm
             shown = np.clip((row.inputs - low) / max(high - low, 1e-6), 0, 1)
             volumes = shown.ndim == 5
             shown = masks.middle(shown, volumes)
-            if target.over:
+            if target.dense_shape:
                 shown = masks.shaded(shown, masks.middle(row.targets, volumes))
             pictures.append((row.name, shown))
         distributions.before_and_after(pictures, drawn[-1][1])

@@ -41,7 +41,7 @@ def write_data_page(
     if numbers["sampled"]:
         parts = ", ".join(f"{count:,} of {name}" for name, count in numbers["sampled"].items())
         about += f"<p>Statistics are of a sample: {html.escape(parts)}. Duplicates were looked for among all.</p>"
-    for reason, count in numbers["left_out"].items():
+    for reason, count in numbers["excluded"].items():
         about += f"<p>{count:,} left out: {html.escape(reason)}.</p>"
     body = f"{about}<h2>Findings</h2>{_findings(findings)}" + "".join(embed(*figure) for figure in figures)
     if "columns" in numbers:

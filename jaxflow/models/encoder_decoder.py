@@ -10,7 +10,7 @@ from jaxflow.models import ops
 from jaxflow.models.layers import Activation, BatchNorm, Conv, Dropout, Dtype, activation
 
 
-class EncoderDecoder(nn.Module):
+class LinkNet(nn.Module):
     """Convolutions at coarser and coarser resolution, and back, for images and volumes of any size.
 
     Each level takes up what the encoder saw at its resolution by adding it, as in LinkNet.

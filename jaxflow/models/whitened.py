@@ -55,7 +55,7 @@ class Whitening(nn.Module):
         return (outputs.astype(jnp.float32) + self.param("bias", uniform, filters.shape[-1:])).astype(self.dtype)
 
 
-class WhitenedCNN(nn.Module):
+class AirbenchCNN(nn.Module):
     """A frozen whitening layer, then blocks of convolution, pooling, norm, GELU, convolution, norm, GELU.
 
     Convolutions start as the identity, norms have no scale, and the head starts so large that its outputs are divided

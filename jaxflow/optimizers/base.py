@@ -25,7 +25,7 @@ class Optimizer:
     """Largest global norm of the gradient; None for no clipping."""
 
     decoupled: ClassVar[bool] = False
-    decay_biases: ClassVar[bool] = False
+    decay_all: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Checks what is a number; a traced value has none to look at."""
@@ -37,7 +37,7 @@ class Optimizer:
 
     def decay_weights(self) -> optax.GradientTransformation:
         """Makes the transformation that adds `weight_decay` times the weights."""
-        return optax.add_decayed_weights(self.weight_decay, None if self.decay_biases else kernels)
+        return optax.add_decayed_weights(self.weight_decay, None if self.decay_all else kernels)
 
     def transformation(self, total_steps: int) -> optax.GradientTransformation:
         """Makes the whole transformation: clip, L2 penalty, direction, learning rate."""
@@ -61,7 +61,7 @@ class SGD(Optimizer):
     """Share of the last update that goes on; 0 for plain gradient descent."""
     nesterov: bool = False
     """Looks ahead along the momentum."""
-    decay_biases: bool = False
+    decay_all: bool = False
     """Whether weight decay spares nothing, biases and norms neither."""
 
     def direction(self) -> optax.GradientTransformation:

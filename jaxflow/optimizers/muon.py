@@ -37,9 +37,9 @@ class Muon(Optimizer):
     """Brings each kernel to the norm sqrt(features) before it moves, so that a step is a turn and never a growth."""
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """Dtype of the iterations."""
-    matrices: Any = None
+    matrix_optimizer: Any = None
     """Optimizer of the kernels of two axes, such as a classifier's head; None leaves them to Muon."""
-    others: Any = SGD(learning_rate=0.1, momentum=0.9, nesterov=True)
+    default_optimizer: Any = SGD(learning_rate=0.1, momentum=0.9, nesterov=True)
     """Optimizer of biases, norms and scalars."""
 
     decoupled: ClassVar[bool] = True
@@ -59,15 +59,15 @@ class Muon(Optimizer):
         muon = super().transformation(total_steps)
         optimizers = {
             "muon": optax.chain(muon, _to_fixed_norm()) if self.fixed_norm else muon,
-            "others": self.others.transformation(total_steps),
+            "others": self.default_optimizer.transformation(total_steps),
         }
-        if self.matrices is not None:
-            optimizers["matrices"] = self.matrices.transformation(total_steps)
+        if self.matrix_optimizer is not None:
+            optimizers["matrices"] = self.matrix_optimizer.transformation(total_steps)
 
         def owner(leaf: jax.Array) -> str:
             if leaf.ndim < 2:
                 return "others"
-            return "matrices" if leaf.ndim == 2 and self.matrices is not None else "muon"
+            return "matrices" if leaf.ndim == 2 and self.matrix_optimizer is not None else "muon"
 
         return optax.partition(optimizers, lambda params: jax.tree.map(owner, params))
 

@@ -26,13 +26,13 @@ class Classification:
     """How much the loss of an example counts, by its class: alike; "balanced" in inverse proportion to the class's
     training examples, so that every class counts as much as any other; or a number for each class."""
 
-    best_metric: ClassVar[str] = "loss"
+    selection_metric: ClassVar[str] = "loss"
 
     def fit(self, targets: np.ndarray) -> "Classification":
         """Takes the weights of balanced classes from the training split's (examples,) labels."""
         return dataclasses.replace(self, class_weights=fit_weights(self.class_weights, targets))
 
-    def outputs(self, schema: Any) -> int:
+    def num_outputs(self, schema: Any) -> int:
         """Counts the model's outputs: one logit for each class of the data's schema.
 
         Raises:
@@ -44,11 +44,11 @@ class Classification:
                 f"problem Classification predicts classes, and the data has numbers ({numbers}); "
                 "use problem=Regression()"
             )
-        if schema.target.over:
+        if schema.target.dense_shape:
             other = "LanguageModelling" if schema.inputs.kind == "tokens" else "Segmentation"
             raise UserError(
                 "problem Classification predicts one class for each example, and the data has one for each of its "
-                f"{' x '.join(map(str, schema.target.over))} places; use problem={other}()"
+                f"{' x '.join(map(str, schema.target.dense_shape))} places; use problem={other}()"
             )
         check_weights(self.class_weights, len(schema.target.names))
         return len(schema.target.names)
@@ -90,7 +90,7 @@ class Classification:
         most_frequent = np.bincount(train_targets).argmax()
         return {"accuracy": float(np.mean(targets == most_frequent))}
 
-    def columns(
+    def prediction_table(
         self, schema: Any, predictions: np.ndarray, targets: np.ndarray | None = None
     ) -> Mapping[str, Sequence[Any]]:
         """Lists predictions as the columns of a table.

@@ -20,21 +20,21 @@ AT_ONCE = 4096
 class LanguageModelling:
     """Categorical cross-entropy over the next token at each place; predictions are the most likely tokens."""
 
-    best_metric: ClassVar[str] = "loss"
+    selection_metric: ClassVar[str] = "loss"
 
     def fit(self, targets: np.ndarray) -> "LanguageModelling":
         """Takes nothing from the training targets."""
         return self
 
-    def outputs(self, schema: Any) -> int:
+    def num_outputs(self, schema: Any) -> int:
         """Counts the model's outputs at each place: one logit for each token of the vocabulary.
 
         Raises:
           UserError: the data is no text whose tokens are to be predicted.
         """
         inputs, target = schema.inputs, schema.target
-        if inputs.kind != "tokens" or target.kind != "class" or target.over != inputs.shape:
-            numbers, places = target.kind == "number", bool(target.over)
+        if inputs.kind != "tokens" or target.kind != "class" or target.dense_shape != inputs.shape:
+            numbers, places = target.kind == "number", bool(target.dense_shape)
             other = "Regression" if numbers else "Segmentation" if places else "Classification"
             found = "numbers" if numbers else "a class for each place" if places else "a class for each example"
             raise UserError(
@@ -98,7 +98,7 @@ class LanguageModelling:
         accuracy = counts[train.argmax()] / counts.sum()
         return {"loss": float(loss), "accuracy": float(accuracy), "perplexity": float(np.exp(loss))}
 
-    def columns(
+    def prediction_table(
         self, schema: Any, predictions: np.ndarray, targets: np.ndarray | None = None
     ) -> Mapping[str, Sequence[Any]]:
         """Lists predictions as the columns of a table.

@@ -32,7 +32,7 @@ class Regression:
     std: tuple[float, ...] | None = None
     """What each target is then divided by; None for its standard deviation in the training split."""
 
-    best_metric: ClassVar[str] = "loss"
+    selection_metric: ClassVar[str] = "loss"
 
     def __post_init__(self) -> None:
         if not self.delta > 0:
@@ -58,7 +58,7 @@ class Regression:
             std=tuple(std.tolist()) if self.std is None else self.std,
         )
 
-    def outputs(self, schema: Any) -> int:
+    def num_outputs(self, schema: Any) -> int:
         """Counts the model's outputs: one for each number of the data's schema.
 
         Raises:
@@ -123,7 +123,7 @@ class Regression:
         sizes = np.abs(targets - np.median(train_targets, axis=0))
         return {"rmse": float(np.sqrt(squares.mean())), "mae": float(sizes.mean())}
 
-    def columns(
+    def prediction_table(
         self, schema: Any, predictions: np.ndarray, targets: np.ndarray | None = None
     ) -> Mapping[str, Sequence[Any]]:
         """Lists predictions as the columns of a table.

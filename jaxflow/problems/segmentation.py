@@ -26,19 +26,23 @@ class Segmentation:
     """How much the loss of a pixel counts, by its class: alike; "balanced" in inverse proportion to the class's
     training pixels, so that every class counts as much as any other; or a number for each class."""
 
-    best_metric: ClassVar[str] = "loss"
+    selection_metric: ClassVar[str] = "loss"
 
     def fit(self, targets: np.ndarray) -> "Segmentation":
         """Takes the weights of balanced classes from the training split's (examples, *places) masks."""
         return dataclasses.replace(self, class_weights=fit_weights(self.class_weights, targets))
 
-    def outputs(self, schema: Any) -> int:
+    def num_outputs(self, schema: Any) -> int:
         """Counts the model's outputs for each place: one logit for each class of the data's schema.
 
         Raises:
           UserError: the targets are no masks, or `class_weights` are those of other classes.
         """
-        if schema.target.kind != "class" or schema.inputs.kind not in ("image", "volume") or not schema.target.over:
+        if (
+            schema.target.kind != "class"
+            or schema.inputs.kind not in ("image", "volume")
+            or not schema.target.dense_shape
+        ):
             raise UserError(
                 "problem Segmentation predicts masks of images or volumes, and the data has none; "
                 "use Classification() or Regression(), or data with masks, for example ImageMasks"
@@ -92,7 +96,7 @@ class Segmentation:
         there = len(np.union1d(np.unique(targets[targets >= 0]), counts.argmax()))
         return {"accuracy": share, "iou": share / there, "dice": 2 * share / (1 + share) / there}
 
-    def columns(
+    def prediction_table(
         self, schema: Any, predictions: np.ndarray, targets: np.ndarray | None = None
     ) -> Mapping[str, Sequence[Any]]:
         """Lists what is in masks as the columns of a table.

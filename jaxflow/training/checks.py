@@ -48,8 +48,8 @@ def _check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schem
         raise UserError(
             f"the model gives {outputs.shape[-1]} outputs, but the problem needs {needed}; leave outputs=None"
         )
-    if outputs.shape[1:-1] != schema.target.over:
+    if outputs.shape[1:-1] != schema.target.dense_shape:
         raise UserError(
             f"model {type(model).__name__} gives outputs of shape {outputs.shape[1:]} for an example, but the data has "
-            f"targets of shape {schema.target.over}; use a model that answers for each of these places, or for none"
+            f"targets of shape {schema.target.dense_shape}; use a model that answers for each of these places, or for none"
         )

@@ -129,8 +129,8 @@ def weights_of(batch: Batch) -> jax.Array:
 
 
 def _mixed_losses(problem: Any, outputs: jax.Array, batch: Batch) -> jax.Array:
-    """Computes the losses of a batch whose inputs may be mixed with those of other examples ("other", "share")."""
+    """Returns the losses of a batch; where Mixup or CutMix joined examples, those of both targets, weighted."""
     losses = problem.losses(outputs, batch["targets"])
-    if "share" not in batch:
+    if "mix_weight" not in batch:
         return losses
-    return batch["share"] * losses + (1 - batch["share"]) * problem.losses(outputs, batch["other"])
+    return batch["mix_weight"] * losses + (1 - batch["mix_weight"]) * problem.losses(outputs, batch["mixed_targets"])

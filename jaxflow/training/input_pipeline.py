@@ -49,14 +49,14 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
 
     Args:
       split: the training split.
-      experiment: says batch size, seed, `sampling`, `feed` and `workers`.
+      experiment: says batch size, seed, `sampling`, `data_placement` and `num_workers`.
       layout: the devices, and which rows of a batch are this process's.
 
     Returns:
       The feed.
 
     Raises:
-      UserError: `workers` are asked for and Grain is not installed.
+      UserError: `num_workers` are asked for and Grain is not installed.
     """
     own = layout.own(experiment.batch_size)
     batches = Batches(split, experiment.batch_size, experiment.seed, own, experiment.sampling)
@@ -75,8 +75,8 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
 
     steps = steps_in(experiment.epochs, len(split), experiment.batch_size)
     make, end_workers = batches, lambda: None
-    if experiment.workers:
-        make, end_workers = by_workers(batches, steps, experiment.workers)
+    if experiment.num_workers:
+        make, end_workers = by_workers(batches, steps, experiment.num_workers)
 
     def one(step: int) -> Any:
         batch = make(step)
@@ -92,11 +92,11 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
 
 
 def _on_device(split: Split, experiment: Experiment, layout: Layout) -> bool:
-    if experiment.feed == "auto":
+    if experiment.data_placement == "auto":
         # What lies on disk was put there to stay, and workers are asked for only where the host is to feed.
-        in_memory = isinstance(split, ArraySplit) and not experiment.workers
+        in_memory = isinstance(split, ArraySplit) and not experiment.num_workers
         return in_memory and agreed(split.nbytes <= _room(layout.device))
-    return experiment.feed == "device"
+    return experiment.data_placement == "device"
 
 
 def _ahead(make: Callable[[int], Any], steps: int) -> tuple[Callable[[int, int], Any], Callable[[], None]]:

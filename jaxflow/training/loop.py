@@ -73,10 +73,10 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
         with MetricWriter(folder, step) as writer, reporter as report:
             writer.write_texts(step, {"experiment": dumps(experiment)})
             while step < total and not stop:
-                validate_at = _next_due(step, experiment.validate_epochs * per_epoch, total)
-                save_at = min(validate_at, _next_due(step, experiment.checkpoint_steps, total))
+                validate_at = _next_due(step, experiment.validate_every_epochs * per_epoch, total)
+                save_at = min(validate_at, _next_due(step, experiment.checkpoint_every_steps, total))
                 # A checkpoint ends an interval too: a resumed run then logs the same lines as an unbroken one.
-                log_at = min(save_at, _next_due(step, experiment.log_steps, total))
+                log_at = min(save_at, _next_due(step, experiment.log_every_steps, total))
                 count = min(pace, log_at - step)
                 state, totals, last = train_steps(state, totals, feed.resident, feed.items(step, count), count)
                 step += count
@@ -95,7 +95,7 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
                         pace = agreed(max(1, min(feed.most, int(0.1 / seconds))))
                     writer.write_scalars(step, line)
                     report.training(step, line)
-                    check_skipped(state, folder, experiment.max_skipped)
+                    check_skipped(state, folder, experiment.max_nonfinite_steps)
                     kept.check()
                     beat()
                 metrics = None

@@ -79,7 +79,7 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
         "train_size": len(split),
         "train_ids": names,
     }
-    meta |= {} if dataset.encoding is None else {"encoding": dataset.encoding}
+    meta |= {} if dataset.input_encoding is None else {"encoding": dataset.input_encoding}
     try:
         json.dumps(meta)
     except TypeError as error:
@@ -122,7 +122,7 @@ def outcome(setup: Setup, state: TrainState) -> dict[str, int]:
         "steps": setup.program.total_steps,
         "checkpoint_step": int(state.step),
         "skipped_steps": int(state.skipped),
-        "left_out_examples": sum(setup.dataset.left_out.values()),
+        "excluded_examples": sum(setup.dataset.excluded.values()),
         "state_bytes_per_device": bytes_per_device(state),
     }
 

@@ -27,7 +27,7 @@ from jaxflow.training.parallel.layout import Layout, make_layout
 from jaxflow.training.state import TrainState, init_state
 from jaxflow.training.steps import make_eval_step, make_predict_step, make_update
 from jaxflow.transforms import augment, preprocess
-from jaxflow.transforms.tta import as_it_is
+from jaxflow.transforms.tta import identity_views
 
 # Inputs and outputs of an evaluation's batch, in numbers: what an encoder keeps of them may be a hundred times as much.
 MOST_NUMBERS = 1 << 23
@@ -86,7 +86,7 @@ class Program:
     # The key is made inside: an operation outside would be a program of its own, compiled or looked up by itself.
     def _make_state(self, seed: jax.Array, examples: jax.Array) -> TrainState:
         key = jax.random.key(seed)
-        return init_state(self.model, self.tx, key, self.transform(examples), self.experiment.ema is not None)
+        return init_state(self.model, self.tx, key, self.transform(examples), self.experiment.ema_decay is not None)
 
     def train_steps(self, feed: Feed, state: TrainState) -> Callable[..., Any]:
         """Compiles (state, totals, resident, items, count) -> (state, totals, metrics of the last step).
@@ -99,7 +99,7 @@ class Program:
           The function; it takes `count` steps, one for each of the first items, (step, batch, ...).
         """
         experiment = self.experiment
-        update = make_update(self.tx, ema=experiment.ema)
+        update = make_update(self.tx, ema_decay=experiment.ema_decay)
         sums_of = make_sums(
             self.model,
             experiment.problem,
@@ -155,22 +155,22 @@ class Program:
     def eval_step(self) -> Callable[..., Any]:
         """Compiles (variables, batch) -> (metrics, predictions)."""
         step = make_eval_step(
-            self.model, self.experiment.problem, transform=self.transform, views=self._views(), axis=self.layout.axis
+            self.model, self.experiment.problem, transform=self.transform, tta=self._tta(), axis=self.layout.axis
         )
         return spread(step, self.layout, (None, 0), (None, 0))
 
     def predict_step(self) -> Callable[..., Any]:
         """Compiles (variables, inputs) -> predictions, on one device."""
-        step = make_predict_step(self.model, self.experiment.problem, transform=self.transform, views=self._views())
+        step = make_predict_step(self.model, self.experiment.problem, transform=self.transform, tta=self._tta())
         return jax.jit(lambda variables, inputs: step(variables, inputs)[1])
 
-    def _views(self) -> Callable[..., Any]:
-        return as_it_is if self.experiment.views is None else self.experiment.views
+    def _tta(self) -> Callable[..., Any]:
+        return identity_views if self.experiment.tta is None else self.experiment.tta
 
     def evaluation_batch_size(self, split: Split) -> int:
         """Chooses the rows of an evaluation's batches: without gradients to keep, 256 are no burden, but of volumes."""
         target = self.schema.target
-        outputs = math.prod(target.over) * self.experiment.problem.outputs(self.schema)
+        outputs = math.prod(target.dense_shape) * self.experiment.problem.num_outputs(self.schema)
         fitting = MOST_NUMBERS // (math.prod(self.schema.inputs.shape) + outputs)
         rows = min(max(self.experiment.batch_size, min(256, fitting)), len(split))
         devices = len(self.layout.devices)
@@ -180,9 +180,9 @@ class Program:
         """Makes the metrics of no examples, on every device."""
         target = self.schema.target
         targets = jax.ShapeDtypeStruct((1, *target.shape), target.dtype)
-        width = self.experiment.problem.outputs(self.schema)
-        outputs = jax.ShapeDtypeStruct((1, *target.over, width), jnp.float32)
-        floats = jax.ShapeDtypeStruct((1, *target.over), jnp.float32)
+        width = self.experiment.problem.num_outputs(self.schema)
+        outputs = jax.ShapeDtypeStruct((1, *target.dense_shape, width), jnp.float32)
+        floats = jax.ShapeDtypeStruct((1, *target.dense_shape), jnp.float32)
         metrics = jax.eval_shape(self.experiment.problem.metrics, outputs, targets, floats, floats)
         return self.layout.replicate(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), metrics))
 
@@ -209,15 +209,15 @@ def assemble(experiment: Experiment, schema: Schema, fitted: Sequence[Any], trai
       UserError: the model does not take these inputs or gives outputs of another width than the problem needs.
     """
     layout = make_layout(experiment.strategy)
-    needed = experiment.problem.outputs(schema)
+    needed = experiment.problem.num_outputs(schema)
     model = experiment.model
     for name, value in (("outputs", needed), ("categories", schema.inputs.categories)):
         if getattr(model, name, value) is None:
             model = dataclasses.replace(model, **{name: value})
-    if schema.target.over and experiment.views is not None:
-        raise UserError("views turn images and not what is predicted for each of their places; leave views=None")
+    if schema.target.dense_shape and experiment.tta is not None:
+        raise UserError("tta turns images and not what is predicted for each of their places; leave tta=None")
     _check_categories(experiment, model, schema.inputs)
-    if experiment.sampling == "balanced" and (schema.target.kind != "class" or schema.target.over):
+    if experiment.sampling == "balanced" and (schema.target.kind != "class" or schema.target.dense_shape):
         has = "numbers" if schema.target.kind == "number" else "a class for each place"
         raise UserError(f"sampling 'balanced' goes by each example's class, and the data has {has}; leave it 'shuffle'")
     total_steps = steps_in(experiment.epochs, train_size, experiment.batch_size)

@@ -17,7 +17,7 @@ from jax import lax
 
 from jaxflow.training.gradients import Batch, Metrics, Sums, make_sums, weights_of
 from jaxflow.training.state import TrainState
-from jaxflow.transforms.tta import as_it_is
+from jaxflow.transforms.tta import identity_views
 
 
 def make_train_step(
@@ -29,7 +29,7 @@ def make_train_step(
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
     augment: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
     microbatch: int | None = None,
-    ema: float | None = None,
+    ema_decay: float | None = None,
     axis: str | None = None,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Makes the function that takes one training step: `make_sums`, then `make_update`.
@@ -42,7 +42,7 @@ def make_train_step(
       transform: preprocessing of the inputs.
       augment: random change of a transformed batch.
       microbatch: rows of a tile; None makes the device's whole share one tile.
-      ema: decay of the parameters' moving average; None where the state has none.
+      ema_decay: decay of the parameters' moving average; None where the state has none.
       axis: name of the device axis that the step is mapped over, None on one device.
 
     Returns:
@@ -57,7 +57,7 @@ def make_train_step(
         microbatch=microbatch,
         axis=axis,
     )
-    update = make_update(tx, ema=ema)
+    update = make_update(tx, ema_decay=ema_decay)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         sums = sums_of(state, batch)
@@ -67,7 +67,7 @@ def make_train_step(
 
 
 def make_update(
-    tx: optax.GradientTransformation, *, ema: float | None = None
+    tx: optax.GradientTransformation, *, ema_decay: float | None = None
 ) -> Callable[[TrainState, Sums], TrainState]:
     """Makes the second half of a training step: the optimizer's.
 
@@ -76,7 +76,7 @@ def make_update(
 
     Args:
       tx: the optimizer.
-      ema: decay of the parameters' moving average; None where the state has none.
+      ema_decay: decay of the parameters' moving average; None where the state has none.
 
     Returns:
       (state, sums) -> state of the next step.
@@ -90,8 +90,8 @@ def make_update(
             name: jax.tree.map(lambda new, old: (new / sums.weight).astype(old.dtype), values, state.model_state[name])
             for name, values in sums.model_state.items()
         }
-        if ema is not None:
-            new["ema"] = jax.tree.map(lambda old, new: old + (1 - ema) * (new - old), state.ema, new["params"])
+        if ema_decay is not None:
+            new["ema"] = jax.tree.map(lambda old, new: old + (1 - ema_decay) * (new - old), state.ema, new["params"])
         finite = _is_finite((gradient, new))
         kept = {
             name: jax.tree.map(partial(lax.select, finite), leaves, getattr(state, name))
@@ -125,7 +125,7 @@ def make_eval_step(
     problem: Any,
     *,
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
-    views: Callable[[jax.Array], Sequence[tuple[float, jax.Array]]] = as_it_is,
+    tta: Callable[[jax.Array], Sequence[tuple[float, jax.Array]]] = identity_views,
     axis: str | None = None,
 ) -> Callable[[Any, Batch], tuple[Metrics, jax.Array]]:
     """Makes the function that evaluates one batch.
@@ -134,13 +134,13 @@ def make_eval_step(
       model: Linen module called as model(inputs, train).
       problem: gives losses, metrics and predictions.
       transform: preprocessing of the inputs.
-      views: test-time augmentation, as for `make_predict_step`.
+      tta: test-time augmentation, as for `make_predict_step`.
       axis: name of the device axis that the step is mapped over, None on one device.
 
     Returns:
       step(variables, batch) -> (metrics of the global batch, predictions of this device's rows).
     """
-    predict = make_predict_step(model, problem, transform=transform, views=views)
+    predict = make_predict_step(model, problem, transform=transform, tta=tta)
 
     def step(variables: Any, batch: Batch) -> tuple[Metrics, jax.Array]:
         outputs, predictions = predict(variables, batch["inputs"])
@@ -156,7 +156,7 @@ def make_predict_step(
     problem: Any,
     *,
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
-    views: Callable[[jax.Array], Sequence[tuple[float, jax.Array]]] = as_it_is,
+    tta: Callable[[jax.Array], Sequence[tuple[float, jax.Array]]] = identity_views,
 ) -> Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]:
     """Makes the function that predicts one batch.
 
@@ -164,14 +164,14 @@ def make_predict_step(
       model: Linen module called as model(inputs, train).
       problem: turns raw outputs into predictions.
       transform: preprocessing of the inputs.
-      views: (weight, inputs) pairs from transformed inputs; the raw outputs are the weighted sum over them.
+      tta: (weight, inputs) pairs from transformed inputs; the raw outputs are the weighted sum over them.
 
     Returns:
       step(variables, inputs) -> (raw outputs, predictions).
     """
 
     def step(variables: Any, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        weights, copies = zip(*views(transform(inputs)))
+        weights, copies = zip(*tta(transform(inputs)))
         outputs = model.apply(variables, jnp.concatenate(copies), train=False)  # (view * batch, outputs)
         outputs = sum(weight * part for weight, part in zip(weights, jnp.split(outputs, len(weights))))
         return outputs, problem.predictions(outputs)

@@ -34,14 +34,14 @@ class Trained:
 
     Attributes:
       step: which checkpoint it is.
-      encoding: as `Dataset.encoding` of the data it was trained on.
+      input_encoding: as `Dataset.input_encoding` of the data it was trained on.
     """
 
     experiment: Experiment
     program: Program
     state: TrainState
     step: int
-    encoding: Mapping[str, Any] | None
+    input_encoding: Mapping[str, Any] | None
 
 
 def experiment_of(workdir: Path, experiment: Experiment | None = None) -> Experiment:
@@ -76,8 +76,8 @@ def check_same_data(workdir: Path, trained: Trained, dataset: Dataset) -> None:
     Raises:
       UserError: its schema, or what its source fitted to the training split, is another.
     """
-    saved = {"schema": to_json(trained.program.schema), "encoding": trained.encoding}
-    now = {"schema": to_json(dataset.schema), "encoding": dataset.encoding}
+    saved = {"schema": to_json(trained.program.schema), "encoding": trained.input_encoding}
+    now = {"schema": to_json(dataset.schema), "encoding": dataset.input_encoding}
     _check_unchanged(workdir, saved, json.loads(json.dumps(now)))
 
 

@@ -45,7 +45,7 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
         from absl import flags
     except ImportError as error:
         raise UserError(
-            f"workers is {workers}, which takes Grain: pip install -e '.[stream]', or set workers to 0"
+            f"num_workers is {workers}, which takes Grain: pip install -e '.[stream]', or set num_workers to 0"
         ) from error
     from jaxflow.serialization import FILE_MODULE
 
@@ -113,7 +113,7 @@ def _next(coming: Iterator[dict[str, Any]]) -> dict[str, np.ndarray]:
         if "terminated unexpectedly" not in str(error):
             raise
         raise UserError(
-            f"a process that reads ahead ended ({error}); if memory or /dev/shm ran out, use fewer --workers or a "
+            f"a process that reads ahead ended ({error}); if memory or /dev/shm ran out, use fewer --num_workers or a "
             "smaller batch; a script that trains with workers does so under if __name__ == '__main__'"
         ) from error
 

@@ -109,7 +109,7 @@ class Standardize:
 
 
 @dataclass(frozen=True)
-class StandardizeEach:
+class StandardizePerExample:
     """Subtracts each example's own mean and divides by its own standard deviation, for each channel.
 
     For scans whose units differ from file to file.

@@ -45,18 +45,20 @@ class LogMel:
           UserError: the inputs are no waveforms, or the window is too short for as many bands.
         """
         feature = inputs.feature
-        if feature.kind != "audio" or feature.rate is None or len(inputs.shape) != 2:
+        if feature.kind != "audio" or feature.sample_rate is None or len(inputs.shape) != 2:
             shape = ", ".join(map(str, inputs.shape[1:]))
             raise UserError(f"LogMel takes waveforms, and gets {feature.kind} inputs of shape ({shape}); leave it out")
-        window, hop, size = self._sizes(feature.rate)
+        window, hop, size = self._sizes(feature.sample_rate)
         if hop == 0:
-            raise UserError(f"LogMel.hop is {self.hop} seconds, less than a sample at {feature.rate} Hz; give more")
-        if not mel_filters(feature.rate, size, self.mels).any(0).all():
             raise UserError(
-                f"LogMel has bands between the frequencies that {window} samples ({self.window} s at {feature.rate} "
+                f"LogMel.hop is {self.hop} seconds, less than a sample at {feature.sample_rate} Hz; give more"
+            )
+        if not mel_filters(feature.sample_rate, size, self.mels).any(0).all():
+            raise UserError(
+                f"LogMel has bands between the frequencies that {window} samples ({self.window} s at {feature.sample_rate} "
                 f"Hz) tell apart; use fewer than {self.mels} mels, or a longer window"
             )
-        return {"rate": feature.rate}
+        return {"rate": feature.sample_rate}
 
     def __call__(self, fitted: dict[str, int], inputs: jax.Array) -> jax.Array:
         """Turns (batch, samples) waveforms into (batch, frames, mels, 1) float32; frames are 1 + samples // hop."""

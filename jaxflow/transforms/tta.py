@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 
 @dataclass(frozen=True)
-class Views:
+class FlipShift:
     """Each image as it is, shifted up and left, and shifted down and right, and the mirror images of these.
 
     The images that are not shifted have half of the weight.
@@ -40,6 +40,6 @@ class Views:
         return views
 
 
-def as_it_is(inputs: jax.Array) -> list[tuple[float, jax.Array]]:
+def identity_views(inputs: jax.Array) -> list[tuple[float, jax.Array]]:
     """Makes the one view that is the input itself."""
     return [(1.0, inputs)]

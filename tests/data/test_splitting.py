@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from jaxflow.data.splitting import Examples, HoldOut, InTime, KFold, count_of, hold_out
+from jaxflow.data.splitting import Examples, HoldOut, KFold, TimeSplit, count_of, hold_out
 from jaxflow.errors import UserError
 
 NAMES = [f"file_{i}" for i in range(1000)]
@@ -86,11 +86,11 @@ def test_a_group_stays_on_one_side():
 
 def test_in_time_the_test_comes_last_and_no_time_is_cut():
     times = np.random.RandomState(0).randint(0, 50, 1000)  # twenty examples a day
-    assigned = InTime(0.1, 0.2).assign(Examples(NAMES, times=times))
+    assigned = TimeSplit(0.1, 0.2).assign(Examples(NAMES, times=times))
     ranges = [(times[assigned[name]].min(), times[assigned[name]].max()) for name in ("train", "validation", "test")]
     assert all(earlier[1] < later[0] for earlier, later in itertools.pairwise(ranges))
     assert 0.17 < len(assigned["test"]) / 1000 <= 0.2
-    exact = InTime(0.1, 0.2).assign(Examples(NAMES, times=np.arange(1000)[::-1]))
+    exact = TimeSplit(0.1, 0.2).assign(Examples(NAMES, times=np.arange(1000)[::-1]))
     assert {name: len(chosen) for name, chosen in exact.items()} == {"train": 700, "validation": 100, "test": 200}
 
 
@@ -105,10 +105,10 @@ def test_over_all_folds_each_example_is_tested_once():
     ("make", "message"),
     [
         (lambda: HoldOut(test=1.0), r"split.test is 1.0; it must be a share in \[0, 1\)"),
-        (lambda: InTime(0.6, 0.4), "split.validation and split.test are 1; nothing is left"),
+        (lambda: TimeSplit(0.6, 0.4), "split.validation and split.test are 1; nothing is left"),
         (lambda: KFold(5, 5), "fold 5 of 5"),
         (lambda: HoldOut().assign(Examples(["a", "b"])), "of 2 examples none would be in the"),
-        (lambda: InTime().assign(Examples(NAMES)), "needs times"),
+        (lambda: TimeSplit().assign(Examples(NAMES)), "needs times"),
         (lambda: HoldOut(stratify=True).assign(Examples(NAMES)), "the target is a number"),
         (lambda: HoldOut(stratify=True).assign(Examples(NAMES, groups=NAMES)), "do not go together"),
     ],
@@ -120,5 +120,5 @@ def test_splits_that_cannot_be_made_are_refused(make, message):
 
 def test_groups_cannot_be_split_in_time():
     examples = Examples(list("abcd"), groups=list("xxyy"), times=np.arange(4))
-    with pytest.raises(UserError, match="split InTime and groups do not go together"):
-        InTime(0.25, 0.25).assign(examples)
+    with pytest.raises(UserError, match="split TimeSplit and groups do not go together"):
+        TimeSplit(0.25, 0.25).assign(examples)

@@ -34,9 +34,9 @@ def experiment(data, model, problem, **fields):
 def writer(tmp_path_factory):
     folder = tmp_path_factory.mktemp("writer")
     (folder / "text.txt").write_text(CYCLE * 60)
-    data = jaxflow.Text(str(folder / "text.txt"), length=32, split=jaxflow.InTime(0.1, 0.1))
+    data = jaxflow.Text(str(folder / "text.txt"), length=32, split=jaxflow.TimeSplit(0.1, 0.1))
     model = jaxflow.CausalCNN(width=24, dilations=(1, 2, 4))
-    run = experiment(data, model, jaxflow.LanguageModelling(), validate_epochs=10)
+    run = experiment(data, model, jaxflow.LanguageModelling(), validate_every_epochs=10)
     jaxflow.train(run, folder / "run")
     return folder / "run"
 
@@ -87,9 +87,9 @@ def test_a_trained_model_goes_on_with_what_it_was_trained_on(writer):
 
 def test_tokens_on_disk_train_to_the_same_bits(writer, tmp_path):
     path = writer.parent / "text.txt"
-    data = jaxflow.Text(str(path), length=32, split=jaxflow.InTime(0.1, 0.1), in_memory=False)
+    data = jaxflow.Text(str(path), length=32, split=jaxflow.TimeSplit(0.1, 0.1), in_memory=False)
     run = experiment(
-        data, jaxflow.CausalCNN(width=24, dilations=(1, 2, 4)), jaxflow.LanguageModelling(), validate_epochs=10
+        data, jaxflow.CausalCNN(width=24, dilations=(1, 2, 4)), jaxflow.LanguageModelling(), validate_every_epochs=10
     )
     jaxflow.train(run, tmp_path / "run")
     losses = [
@@ -105,7 +105,7 @@ def test_tokens_on_disk_train_to_the_same_bits(writer, tmp_path):
         ({"tokens": 0}, "--tokens is 0; it must be 1 or more"),
         ({"temperature": -1.0}, r"--temperature is -1\.0; it must be 0 or more"),
         ({"temperature": float("nan")}, "--temperature is nan"),
-        ({"draw": -1}, "--draw is -1"),
+        ({"draw": -1}, "--seed is -1"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(asked, message, writer):
@@ -124,7 +124,7 @@ def classifier(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classifier")
     data = jaxflow.LabelledText(write(folder, "jsonl", examples(120)), length=40, tokens=jaxflow.BPE(300))
     run = experiment(data, jaxflow.BagOfTokens(width=16), jaxflow.Classification(), epochs=20,
-                     augment=(jaxflow.TokenDropout(0.1),), validate_epochs=20)  # fmt: skip
+                     augment=(jaxflow.TokenDropout(0.1),), validate_every_epochs=20)  # fmt: skip
     jaxflow.train(run, folder / "run")
     return folder / "run"
 

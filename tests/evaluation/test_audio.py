@@ -34,9 +34,9 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def experiment(root):
     return jaxflow.Experiment(
-        data=AudioFolder(str(root), rate=RATE, seconds=0.1, split=HoldOut(0.2, 0.3)),
+        data=AudioFolder(str(root), sample_rate=RATE, seconds=0.1, split=HoldOut(0.2, 0.3)),
         preprocess=(LogMel(16), jaxflow.Standardize()),
-        augment=(jaxflow.Shift(0.1), jaxflow.SpecAugment(2, 1, 2, 1)),
+        augment=(jaxflow.TimeShift(0.1), jaxflow.SpecAugment(2, 1, 2, 1)),
         model=jaxflow.MLP(hidden=(8,)),
         problem=jaxflow.Classification(),
         optimizer=jaxflow.Adam(1e-2),
@@ -69,7 +69,7 @@ def test_explore_shows_clips_and_says_what_is_odd(experiment, tmp_path):
 @pytest.mark.parametrize("change", [{"augment": ()}, {"preprocess": ()}])
 def test_explore_needs_neither_augmentation_nor_spectrogram(change, experiment, tmp_path):
     if "preprocess" in change:
-        change["augment"] = (jaxflow.Shift(),)
+        change["augment"] = (jaxflow.TimeShift(),)
     jaxflow.explore(dataclasses.replace(experiment, **change), tmp_path / "run")
     assert (tmp_path / "run" / "report" / "data_examples.png").stat().st_size > 0
 

@@ -35,7 +35,7 @@ def experiment():
         optimizer=jaxflow.Adam(3e-2),
         batch_size=32,
         epochs=20,
-        validate_epochs=10,
+        validate_every_epochs=10,
     )
 
 

@@ -7,7 +7,7 @@ import jaxflow
 
 
 def apply(inputs, **settings):
-    model = jaxflow.EncoderDecoder(**{"widths": (4, 8, 8), "outputs": 3} | settings)
+    model = jaxflow.LinkNet(**{"widths": (4, 8, 8), "outputs": 3} | settings)
     variables = model.init(jax.random.key(0), inputs)
     return model.apply(variables, inputs)
 
@@ -32,7 +32,7 @@ def test_places_see_what_is_near_and_not_what_is_far():
 def test_a_volume_of_equal_slices_is_its_slice():
     """A kernel that looks at one slice alone does to each what the network of images does."""
     image = jnp.asarray(np.random.RandomState(0).rand(1, 8, 8, 1), jnp.float32)
-    model = jaxflow.EncoderDecoder(widths=(4, 8), outputs=3, norm="none")
+    model = jaxflow.LinkNet(widths=(4, 8), outputs=3, norm="none")
     flat = model.init(jax.random.key(0), image)
     volume = jnp.repeat(image[:, None], 8, axis=1)  # (batch, depth, height, width, channel)
 

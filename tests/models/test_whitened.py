@@ -11,7 +11,7 @@ from jaxflow.models.whitened import whitening_filters
 from jaxflow.training.prepare import set_up
 from jaxflow.training.trained import read_trained
 
-SMALL = jaxflow.WhitenedCNN(widths=(4, 4), init_examples=20, outputs=3)
+SMALL = jaxflow.AirbenchCNN(widths=(4, 4), init_examples=20, outputs=3)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_whitened_patches_are_uncorrelated_and_of_unit_size():
 
 
 def test_it_has_airbenchs_parameter_count():
-    shapes = jax.eval_shape(jaxflow.WhitenedCNN(outputs=10).init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+    shapes = jax.eval_shape(jaxflow.AirbenchCNN(outputs=10).init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes["params"])) == 1_971_352
     assert shapes["constants"]["Whitening_0"]["kernel"].shape == (2, 2, 3, 24)
 

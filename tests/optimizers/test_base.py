@@ -43,7 +43,7 @@ L2 = optax.add_decayed_weights(0.1, MASK)
         (jaxflow.SGD(0.1, weight_decay=0.1), optax.chain(L2, optax.sgd(0.1))),
         (jaxflow.Adam(0.01, weight_decay=0.1), optax.chain(L2, optax.adam(0.01))),
         (
-            jaxflow.SGD(0.1, weight_decay=0.1, decay_biases=True),
+            jaxflow.SGD(0.1, weight_decay=0.1, decay_all=True),
             optax.chain(optax.add_decayed_weights(0.1), optax.sgd(0.1)),
         ),
         (jaxflow.SGD(0.1, clip_norm=0.5), optax.chain(optax.clip_by_global_norm(0.5), optax.sgd(0.1))),

@@ -70,10 +70,10 @@ def test_muon_is_optax_on_kernels(nesterov):
 
 def test_the_speed_records_step_by_hand():
     """Momentum, fixed norms, decay and schedules as airbench94_muon has them, in NumPy."""
-    sgd = jaxflow.SGD(0.5, jaxflow.Linear(), weight_decay=0.02, decay_biases=True, momentum=0.85, nesterov=True)
+    sgd = jaxflow.SGD(0.5, jaxflow.Linear(), weight_decay=0.02, decay_all=True, momentum=0.85, nesterov=True)
     muon = jaxflow.Muon(
         0.24, jaxflow.Linear(), momentum=0.6, newton_schulz_steps=3, fixed_norm=True, dtype="float32",
-        matrices=dataclasses.replace(sgd, learning_rate=0.3), others=sgd,
+        matrix_optimizer=dataclasses.replace(sgd, learning_rate=0.3), default_optimizer=sgd,
     )  # fmt: skip
     params = {name: np.asarray(leaf, np.float64) for name, leaf in PARAMS.items()}
     momenta = {name: np.zeros(leaf.shape) for name, leaf in params.items()}
@@ -112,7 +112,7 @@ def test_bfloat16_is_near_float32():
 CHANGES = {
     "learning_rate": 0.5, "schedule": jaxflow.Linear(), "weight_decay": 0.1, "clip_norm": 0.1,
     "momentum": 0.5, "nesterov": False, "newton_schulz_steps": 4, "fixed_norm": True, "dtype": "float32",
-    "matrices": jaxflow.SGD(), "others": jaxflow.SGD(0.3),
+    "matrix_optimizer": jaxflow.SGD(), "default_optimizer": jaxflow.SGD(0.3),
 }  # fmt: skip
 
 

@@ -66,4 +66,4 @@ def test_balanced_classes_count_alike():
 def test_weights_that_do_not_fit_are_refused(weights):
     schema = Schema(Feature("vector", (2,), "float32"), Target("class", ("a", "b", "c")))
     with pytest.raises(jaxflow.UserError, match=r"problem\.class_weights is .*; give 3 numbers, 0 or more"):
-        jaxflow.Classification(class_weights=weights).outputs(schema)
+        jaxflow.Classification(class_weights=weights).num_outputs(schema)

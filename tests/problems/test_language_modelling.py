@@ -6,19 +6,19 @@ from sklearn.metrics import accuracy_score, log_loss
 
 import jaxflow
 from jaxflow.problems.metrics import ExpMean
-from jaxflow.schema import VOID, Feature, Schema, Target
+from jaxflow.schema import IGNORE, Feature, Schema, Target
 from jaxflow.training.gradients import weights_of
 
 LOGITS = jax.random.normal(jax.random.key(0), (4, 6, 5)) * 3
 TARGETS = np.random.RandomState(0).randint(0, 5, (4, 6)).astype(np.int8)
-TARGETS[1, 3:] = VOID
-TARGETS[3] = VOID
+TARGETS[1, 3:] = IGNORE
+TARGETS[3] = IGNORE
 PROBLEM = jaxflow.LanguageModelling()
 NAMES = tuple("abcde")
 
 
-def schema(kind="tokens", target="class", over=(6,)):
-    return Schema(Feature(kind, (6,), "int8", categories=(5,)), Target(target, NAMES, over))
+def schema(kind="tokens", target="class", dense_shape=(6,)):
+    return Schema(Feature(kind, (6,), "int8", categories=(5,)), Target(target, NAMES, dense_shape))
 
 
 def test_metrics_are_scikit_learns_over_all_known_places():
@@ -44,8 +44,8 @@ def test_perplexity_merges_as_the_mean_does():
 
 
 def test_the_baseline_is_the_frequency_of_tokens():
-    train = np.array([[0, 0, 1], [0, VOID, VOID]], np.int8)
-    tested = np.array([[0, 1, 3, VOID]], np.int8)
+    train = np.array([[0, 0, 1], [0, IGNORE, IGNORE]], np.int8)
+    tested = np.array([[0, 1, 3, IGNORE]], np.int8)
     shares = np.array([4, 2, 1, 1]) / 8  # each once more
     baseline = PROBLEM.baseline(train, tested)
     assert baseline["loss"] == pytest.approx(-np.log(shares[[0, 1, 3]]).mean())
@@ -57,28 +57,30 @@ def test_columns_say_the_token_after_the_window():
     predictions = np.asarray(PROBLEM.predictions(LOGITS))
     assert predictions.dtype == np.int32
     known = TARGETS[:3]
-    columns = PROBLEM.columns(schema(), predictions[:3], known)
+    columns = PROBLEM.prediction_table(schema(), predictions[:3], known)
     assert columns["target"].tolist() == [NAMES[known[0, -1]], NAMES[known[1, 2]], NAMES[known[2, -1]]]
     assert columns["prediction"].tolist() == [NAMES[predictions[row, place]] for row, place in enumerate((5, 2, 5))]
     assert float(columns["accuracy"][1]) == pytest.approx((predictions[1, :3] == known[1, :3]).mean(), abs=1e-6)
-    assert PROBLEM.columns(schema(), predictions)["prediction"].tolist() == [NAMES[p] for p in predictions[:, -1]]
+    assert PROBLEM.prediction_table(schema(), predictions)["prediction"].tolist() == [
+        NAMES[p] for p in predictions[:, -1]
+    ]
 
 
 @pytest.mark.parametrize(
     ("given", "other"),
     [
-        (schema(over=()), "Classification"),
-        (schema(target="number", over=()), "Regression"),
+        (schema(dense_shape=()), "Classification"),
+        (schema(target="number", dense_shape=()), "Regression"),
         (schema(kind="image"), "Segmentation"),
     ],
 )
 def test_data_that_is_no_text_is_refused(given, other):
     with pytest.raises(jaxflow.UserError, match=f"LanguageModelling predicts the next token .*; use problem={other}"):
-        PROBLEM.outputs(given)
-    assert PROBLEM.outputs(schema()) == 5
+        PROBLEM.num_outputs(given)
+    assert PROBLEM.num_outputs(schema()) == 5
 
 
 @pytest.mark.parametrize(("kind", "other"), [("tokens", "LanguageModelling"), ("image", "Segmentation")])
 def test_classification_refuses_a_class_for_each_place(kind, other):
     with pytest.raises(jaxflow.UserError, match=rf"one for each of its 6 places; use problem={other}\(\)"):
-        jaxflow.Classification().outputs(schema(kind))
+        jaxflow.Classification().num_outputs(schema(kind))

@@ -108,10 +108,13 @@ def test_columns():
     [
         (lambda: jaxflow.Regression(delta=0.0), r"problem.delta is 0.0; it must be more than 0"),
         (lambda: jaxflow.Regression(std=(1.0, 0.0)), r"problem.std is \(1.0, 0.0\)"),
-        (lambda: jaxflow.Regression(mean=(1.0,)).outputs(schema()), "problem.mean has 1 values for 2 targets"),
-        (lambda: jaxflow.Regression().outputs(schema("class")), r"one of 2 classes; use problem=Classification\(\)"),
+        (lambda: jaxflow.Regression(mean=(1.0,)).num_outputs(schema()), "problem.mean has 1 values for 2 targets"),
         (
-            lambda: jaxflow.Classification().outputs(schema()),
+            lambda: jaxflow.Regression().num_outputs(schema("class")),
+            r"one of 2 classes; use problem=Classification\(\)",
+        ),
+        (
+            lambda: jaxflow.Classification().num_outputs(schema()),
             r"the data has numbers \(a, b\); use problem=Regression\(\)",
         ),
     ],

@@ -5,14 +5,14 @@ import pytest
 from sklearn.metrics import f1_score, jaccard_score, log_loss
 
 import jaxflow
-from jaxflow.schema import VOID, Feature, Schema, Target
+from jaxflow.schema import IGNORE, Feature, Schema, Target
 from jaxflow.training.gradients import weights_of
 
 NAMES = ("sky", "road", "car", "bird")
 SCHEMA = Schema(Feature("image", (6, 5, 3), "uint8"), Target("class", NAMES, (6, 5)))
 GENERATOR = np.random.RandomState(0)
 TARGETS = GENERATOR.randint(0, 3, (4, 6, 5)).astype(np.int8)  # a bird is nowhere
-TARGETS[:, 0] = VOID
+TARGETS[:, 0] = IGNORE
 OUTPUTS = GENERATOR.normal(size=(4, 6, 5, 4)).astype(np.float32)
 KNOWN = TARGETS >= 0
 
@@ -69,7 +69,7 @@ def test_predictions_are_masks_and_a_table_of_shares():
     masks = np.asarray(problem.predictions(jnp.asarray(OUTPUTS)))
     assert masks.dtype == SCHEMA.target.dtype == "int8"
     np.testing.assert_array_equal(masks, OUTPUTS.argmax(-1))
-    table = problem.columns(SCHEMA, masks, TARGETS)
+    table = problem.prediction_table(SCHEMA, masks, TARGETS)
     assert list(table) == ["accuracy", *(f"share_{name}" for name in NAMES)]
     np.testing.assert_allclose(np.float64(table["accuracy"][1]), (masks == TARGETS)[1][KNOWN[1]].mean(), atol=1e-6)
     np.testing.assert_allclose(sum(np.float64(table[f"share_{name}"]) for name in NAMES), 1, atol=1e-5)
@@ -80,8 +80,8 @@ def test_predictions_are_masks_and_a_table_of_shares():
 )
 def test_data_without_masks_is_refused(target):
     with pytest.raises(jaxflow.UserError, match="the data has none"):
-        jaxflow.Segmentation().outputs(Schema(SCHEMA.inputs, target))
+        jaxflow.Segmentation().num_outputs(Schema(SCHEMA.inputs, target))
     with pytest.raises(jaxflow.UserError, match=r"use problem=Segmentation\(\)"):
-        jaxflow.Classification().outputs(SCHEMA)
+        jaxflow.Classification().num_outputs(SCHEMA)
     with pytest.raises(jaxflow.UserError, match="give 4 numbers"):
         jaxflow.Segmentation(class_weights=(1.0,)).outputs(SCHEMA)

@@ -36,8 +36,8 @@ def test_another_experiment_is_refused_by_field(experiment, tmp_path):
 
 def test_what_is_no_part_of_the_identity_may_change(experiment, tmp_path):
     for every in (3, 5):
-        with open_run(tmp_path / "run", dataclasses.replace(experiment, log_steps=every), None, overwrite=False):
-            assert read_experiment(tmp_path / "run").log_steps == every
+        with open_run(tmp_path / "run", dataclasses.replace(experiment, log_every_steps=every), None, overwrite=False):
+            assert read_experiment(tmp_path / "run").log_every_steps == every
 
 
 def test_a_second_run_in_the_same_folder_is_told_who_holds_it(experiment, tmp_path):
@@ -77,7 +77,7 @@ def test_results_are_replaced_all_at_once(tmp_path):
 def test_the_default_folder_names_experiment_and_overrides(experiment):
     assert str(default_workdir("experiments/digits_cnn.py", experiment, experiment)) == "runs/digits_cnn"
     changed = dataclasses.replace(
-        experiment, seed=1, model=dataclasses.replace(experiment.model, widths=(8, 16)), log_steps=7
+        experiment, seed=1, model=dataclasses.replace(experiment.model, widths=(8, 16)), log_every_steps=7
     )
     assert str(default_workdir("e/a.py", experiment, changed)) == "runs/a-model.widths=_8,_16_-seed=1"
 

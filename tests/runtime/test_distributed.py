@@ -29,7 +29,7 @@ from jaxflow import MLP, SGD, Classification, Digits, Experiment, Flip, Scale
 def get_config():
     return Experiment(
         data=Digits(), preprocess=(Scale(),), augment=(Flip(),), model=MLP(hidden=(64,), dropout=0.1),
-        problem=Classification(), optimizer=SGD(0.05), batch_size=32, microbatch=8, epochs=0.05, log_steps=1,
+        problem=Classification(), optimizer=SGD(0.05), batch_size=32, microbatch=8, epochs=0.05, log_every_steps=1,
     )
 """
 
@@ -73,7 +73,7 @@ def assert_same_run(one, other, atol):
 @pytest.mark.parametrize(("strategy", "feed"), [("pmap", "auto"), ("shard_map", "host"), ("fsdp", "auto")])
 def test_two_processes_do_what_one_does(strategy, feed, folder):
     run = folder / strategy
-    done = on_two(folder, "--workdir", strategy, f"--strategy={strategy}", f"--feed={feed}")
+    done = on_two(folder, "--workdir", strategy, f"--strategy={strategy}", f"--data_placement={feed}")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("test: loss") == 1
     environment = json.loads((run / "environment.json").read_text())
@@ -110,7 +110,7 @@ def training(folder, run, *flags, past=10):
     """Two processes that train for long, as soon as they have a checkpoint of a step past `past`."""
     environment = os.environ | caches(folder) | {"XLA_FLAGS": TWO_DEVICES}
     command = [sys.executable, str(ROOT / "launch.py"), "train", "--config", "toy.py", "--workdir", str(run)]
-    command += ["--epochs=60", "--log_steps=10", "--checkpoint_steps=10", "--validate_epochs=100"]
+    command += ["--epochs=60", "--log_every_steps=10", "--checkpoint_every_steps=10", "--validate_every_epochs=100"]
     command += ["--local-processes=2", *flags]
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

@@ -28,9 +28,9 @@ def test_a_run_of_two_devices_goes_on_with_one_or_four(experiment, toy, tmp_path
         model=dataclasses.replace(experiment.model, hidden=(64,), norm="none"),
         optimizer=jaxflow.SGD(0.02, momentum=0.9),
         epochs=5,
-        log_steps=1,
-        checkpoint_steps=6,
-        keep_checkpoints=9,
+        log_every_steps=1,
+        checkpoint_every_steps=6,
+        max_checkpoints=9,
     )
     with monkeypatch.context() as patch:
         on(2, patch)

@@ -25,7 +25,7 @@ from tests.conftest import ROOT
 @pytest.mark.parametrize("kind", ["device", "host"])
 @pytest.mark.parametrize("step", [0, 6])  # of 50 examples in batches of 8: the seventh batch spans two epochs
 def test_a_batch_says_which_examples_it_holds_and_in_which_epoch(kind, step, experiment, toy):
-    feed = make_feed(toy.splits["train"], dataclasses.replace(experiment, feed=kind), make_layout("pmap"))
+    feed = make_feed(toy.splits["train"], dataclasses.replace(experiment, data_placement=kind), make_layout("pmap"))
     item = jax.tree.map(lambda leaf: leaf[0], feed.items(step, 1))
     batch = jax.device_get(feed.fetch(feed.resident, item))
     rows = indices(step, 50, 8, experiment.seed)
@@ -50,7 +50,7 @@ def test_the_next_batch_is_made_while_the_device_is_busy(experiment, toy):
             seen.append((tuple(chosen), threading.current_thread() is threading.main_thread()))
             return split.rows(chosen)
 
-    feed = make_feed(Watched(), dataclasses.replace(experiment, feed="host"), make_layout("pmap"))
+    feed = make_feed(Watched(), dataclasses.replace(experiment, data_placement="host"), make_layout("pmap"))
     feed.items(5, 1)  # the first batch only shows what batches look like
     time.sleep(0.1)
     assert len(seen) == 1
@@ -82,7 +82,7 @@ def feeds():
     with contextlib.ExitStack() as stack:
 
         def make(split, experiment, layout=None, **changes):
-            changed = dataclasses.replace(experiment, **{"feed": "host"} | changes)
+            changed = dataclasses.replace(experiment, **{"data_placement": "host"} | changes)
             feed = make_feed(split, changed, layout or make_layout("pmap"))
             stack.callback(feed.close)
             return feed
@@ -99,7 +99,7 @@ STEPS = [0, 5, 6, 7, 8, 9, 2, 3, 4, 11, 12, 13, 0]
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_every_way_gives_the_batches_that_arrays_in_memory_give(workers, experiment, toy, feeds):
     split = toy.splits["train"]
-    feed, resident = feeds(split, experiment, workers=workers), feeds(split, experiment, feed="device")
+    feed, resident = feeds(split, experiment, num_workers=workers), feeds(split, experiment, data_placement="device")
     for step in STEPS:
         batch, expected = batch_of(feed, step), batch_of(resident, step)
         assert batch.keys() == expected.keys() == {"inputs", "targets", "index", "epoch"}
@@ -112,8 +112,8 @@ def test_every_way_gives_the_batches_that_arrays_in_memory_give(workers, experim
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_every_way_gives_the_same_balanced_batches(workers, experiment, toy, feeds):
     split, changes = toy.splits["train"], {"sampling": "balanced"}
-    feed = feeds(split, experiment, workers=workers, **changes)
-    resident = feeds(split, experiment, feed="device", **changes)
+    feed = feeds(split, experiment, num_workers=workers, **changes)
+    resident = feeds(split, experiment, data_placement="device", **changes)
     for step in STEPS:
         batch, expected = batch_of(feed, step), batch_of(resident, step)
         for name, leaf in batch.items():
@@ -139,9 +139,9 @@ class OneOfTwo(Layout):
 @pytest.mark.parametrize(("kind", "workers"), [("device", 0), ("host", 0), ("host", 1)])
 def test_each_process_of_a_run_is_fed_its_own_part(kind, workers, sampling, experiment, toy, feeds):
     split, experiment = toy.splits["train"], dataclasses.replace(experiment, sampling=sampling)
-    whole = feeds(split, experiment, feed=kind)
+    whole = feeds(split, experiment, data_placement=kind)
     layouts = [OneOfTwo(make_layout("pmap").devices, process=process) for process in range(2)]
-    parts = [feeds(split, experiment, layout, feed=kind, workers=workers) for layout in layouts]
+    parts = [feeds(split, experiment, layout, data_placement=kind, num_workers=workers) for layout in layouts]
     for step in (5, 6, 7):
         expected, got = batch_of(whole, step), [batch_of(part, step) for part in parts]
         for name, leaf in expected.items():
@@ -170,7 +170,7 @@ class Made:
 
 
 def test_workers_take_turns_and_touch_no_device(experiment, feeds):
-    feed = feeds(Made(), experiment, workers=2)
+    feed = feeds(Made(), experiment, num_workers=2)
     batches = [batch_of(feed, step) for step in (4, 5, 6, 7)]
     pids = [batch["told"][0, 0] for batch in batches]
     assert pids[0] == os.getpid()
@@ -181,7 +181,7 @@ def test_workers_take_turns_and_touch_no_device(experiment, feeds):
 
 def test_what_goes_wrong_in_a_worker_is_said_here(experiment, feeds):
     bad = int(indices(3, 50, 8, experiment.seed)[5])
-    feed = feeds(Made(bad), experiment, workers=2)
+    feed = feeds(Made(bad), experiment, num_workers=2)
     named = rf"some\.file, record {bad}: example {bad} \(cat_{bad}\) cannot be read"
     with pytest.raises(jaxflow.UserError, match=named):
         run_through(feed, range(8))
@@ -189,16 +189,18 @@ def test_what_goes_wrong_in_a_worker_is_said_here(experiment, feeds):
 
 
 def test_a_worker_that_is_killed_is_missed(experiment, feeds):
-    feed = feeds(Made(), experiment, workers=1, epochs=50)
+    feed = feeds(Made(), experiment, num_workers=1, epochs=50)
     for step in range(3):
         batch_of(feed, step)
     os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
-    with pytest.raises(jaxflow.UserError, match=r"exit code -9.*; if memory or /dev/shm ran out, use fewer --workers"):
+    with pytest.raises(
+        jaxflow.UserError, match=r"exit code -9.*; if memory or /dev/shm ran out, use fewer --num_workers"
+    ):
         run_through(feed, range(3, 50))
 
 
 def test_workers_outlive_the_signals_that_a_whole_job_gets(experiment, feeds):
-    feed = feeds(Made(), experiment, workers=1, epochs=50)
+    feed = feeds(Made(), experiment, num_workers=1, epochs=50)
     for step in range(3):
         batch_of(feed, step)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -208,7 +210,7 @@ def test_workers_outlive_the_signals_that_a_whole_job_gets(experiment, feeds):
 
 
 def test_a_feed_that_is_dropped_leaves_no_processes(experiment):
-    feed = make_feed(Made(), dataclasses.replace(experiment, feed="host", workers=1), make_layout("pmap"))
+    feed = make_feed(Made(), dataclasses.replace(experiment, data_placement="host", num_workers=1), make_layout("pmap"))
     for step in range(3):
         batch_of(feed, step)
     assert len(multiprocessing.active_children()) == 1
@@ -273,7 +275,7 @@ def test_splits_of_an_experiment_file_reach_the_workers(experiment, feeds, tmp_p
         "    def rows(self, chosen): return {'inputs': np.asarray(chosen) * FACTOR}\n"
         "FACTOR = 3\n"
     )
-    feed = feeds(execute(tmp_path / "own_split.py").Own(), experiment, workers=1)
+    feed = feeds(execute(tmp_path / "own_split.py").Own(), experiment, num_workers=1)
     for step in range(3):
         np.testing.assert_array_equal(batch_of(feed, step)["inputs"], 3 * indices(step, 50, 8, experiment.seed))
 
@@ -281,16 +283,16 @@ def test_splits_of_an_experiment_file_reach_the_workers(experiment, feeds, tmp_p
 def test_without_grain_workers_are_refused_in_one_line(experiment, toy, monkeypatch):
     monkeypatch.setitem(sys.modules, "grain", None)
     with pytest.raises(jaxflow.UserError, match=r"workers is 2, which takes Grain: pip install -e '\.\[stream\]', or"):
-        make_feed(toy.splits["train"], dataclasses.replace(experiment, workers=2), make_layout("pmap"))
+        make_feed(toy.splits["train"], dataclasses.replace(experiment, num_workers=2), make_layout("pmap"))
 
 
 def test_auto_puts_on_the_device_what_is_in_memory_and_fits(experiment, toy, feeds, monkeypatch):
     split = toy.splits["train"]
-    assert feeds(split, experiment, feed="auto").most > 1
-    assert feeds(Made(), experiment, feed="auto").most == 1
-    assert feeds(split, experiment, feed="auto", workers=1).most == 1
+    assert feeds(split, experiment, data_placement="auto").most > 1
+    assert feeds(Made(), experiment, data_placement="auto").most == 1
+    assert feeds(split, experiment, data_placement="auto", num_workers=1).most == 1
     monkeypatch.setattr("jaxflow.training.input_pipeline._room", lambda device: split.nbytes - 1)
-    assert feeds(split, experiment, feed="auto").most == 1
+    assert feeds(split, experiment, data_placement="auto").most == 1
 
 
 def resident_bytes():
@@ -303,7 +305,7 @@ def resident_bytes():
 def test_memory_stays_bounded(workers, experiment, feeds):
     # 300 MB go through: 800 examples of 384 KiB, 64 batches of 8 and more. In flight: a few batches of 3 MiB.
     split = Made(side=620, size=800)
-    feed = feeds(split, experiment, workers=workers, epochs=1)
+    feed = feeds(split, experiment, num_workers=workers, epochs=1)
     for step in range(100):
         batch = feed.items(step, 1)
         assert int(batch["inputs"][0, 3, 5, 5]) == int(batch["targets"][0, 3]) % 256

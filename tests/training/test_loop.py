@@ -52,7 +52,7 @@ def train_until(step, monkeypatch, *arguments, **options):
 
 @pytest.fixture
 def resumable(experiment):
-    return dataclasses.replace(experiment, checkpoint_steps=3)
+    return dataclasses.replace(experiment, checkpoint_every_steps=3)
 
 
 @pytest.mark.parametrize("sampling", ["shuffle", "balanced"])
@@ -89,7 +89,7 @@ def test_a_finished_run_is_left_alone(resumable, toy, tmp_path):
 
 @pytest.mark.parametrize("step", [5, 13])
 def test_a_replayed_step_gives_the_logged_loss(step, resumable, toy, tmp_path, monkeypatch):
-    experiment = dataclasses.replace(resumable, log_steps=1, keep_checkpoints=1)
+    experiment = dataclasses.replace(resumable, log_every_steps=1, max_checkpoints=1)
     monkeypatch.setattr(jaxflow.Digits, "load", lambda self: toy)
     jaxflow.train(experiment, tmp_path)
     metrics, logged = jaxflow.replay(tmp_path, step)
@@ -98,9 +98,9 @@ def test_a_replayed_step_gives_the_logged_loss(step, resumable, toy, tmp_path, m
 
 
 def test_logged_means_are_those_of_the_interval(experiment, toy, tmp_path):
-    every = dataclasses.replace(experiment, log_steps=1, validate_epochs=100)
+    every = dataclasses.replace(experiment, log_every_steps=1, validate_every_epochs=100)
     jaxflow.train(every, tmp_path / "every", dataset=toy)
-    jaxflow.train(dataclasses.replace(every, log_steps=4), tmp_path / "fourth", dataset=toy)
+    jaxflow.train(dataclasses.replace(every, log_every_steps=4), tmp_path / "fourth", dataset=toy)
     single = {line["step"]: line["step_loss"] for line in lines(tmp_path / "every") if line["split"] == "train"}
     for line in lines(tmp_path / "fourth"):
         if line["split"] == "train" and line["step"] % 4 == 0:
@@ -112,7 +112,7 @@ def test_logged_means_are_those_of_the_interval(experiment, toy, tmp_path):
 @pytest.mark.slow
 def test_batches_from_host_and_device_are_the_same(experiment, toy, tmp_path):
     for feed in ("device", "host"):
-        jaxflow.train(dataclasses.replace(experiment, feed=feed), tmp_path / feed, dataset=toy)
+        jaxflow.train(dataclasses.replace(experiment, data_placement=feed), tmp_path / feed, dataset=toy)
     for one, other in zip(*(leaves(read_trained(tmp_path / feed).state) for feed in ("device", "host"))):
         np.testing.assert_array_equal(one, other)
 
@@ -120,7 +120,7 @@ def test_batches_from_host_and_device_are_the_same(experiment, toy, tmp_path):
 def test_the_resident_split_is_on_every_device(experiment, toy):
     feed = set_up(experiment, toy).feed
     assert len(feed.resident["inputs"].addressable_shards) == len(jax.devices())
-    assert set_up(dataclasses.replace(experiment, feed="host"), toy).feed.resident == ()
+    assert set_up(dataclasses.replace(experiment, data_placement="host"), toy).feed.resident == ()
 
 
 def test_no_epochs_give_the_initial_model(experiment, toy, tmp_path):
@@ -135,7 +135,7 @@ def test_no_epochs_give_the_initial_model(experiment, toy, tmp_path):
 def test_latest_and_best_checkpoints_are_kept(experiment, toy, tmp_path, monkeypatch):
     losses = iter([0.5, 0.1, 0.9, float("nan"), 0.8, 0.7])
     monkeypatch.setattr(loop, "evaluate_split", lambda *a: ({"loss": next(losses), "accuracy": 0.0}, None))
-    jaxflow.train(dataclasses.replace(experiment, epochs=6, keep_checkpoints=2), tmp_path, dataset=toy)
+    jaxflow.train(dataclasses.replace(experiment, epochs=6, max_checkpoints=2), tmp_path, dataset=toy)
     kept = sorted(int(path.name) for path in (tmp_path / "checkpoints").iterdir() if path.name.isdigit())
     assert kept == [13, 32, 38]  # the epoch of loss 0.1, and the last two
     assert read_trained(tmp_path, "best").step == 13
@@ -186,7 +186,7 @@ def with_nans(toy, rows):
 
 @pytest.mark.slow
 def test_a_bad_example_costs_its_own_steps_and_no_more(experiment, toy, tmp_path):
-    steady = dataclasses.replace(experiment, preprocess=(jaxflow.Scale(),), log_steps=1)
+    steady = dataclasses.replace(experiment, preprocess=(jaxflow.Scale(),), log_every_steps=1)
     results = jaxflow.train(steady, tmp_path, dataset=with_nans(toy, [7]))
     bad = [step for step in range(13) if 7 in indices(step, 50, 8, steady.seed)]
     assert results["skipped_steps"] == len(bad) == 2
@@ -199,7 +199,9 @@ def test_a_bad_example_costs_its_own_steps_and_no_more(experiment, toy, tmp_path
 
 
 def test_bad_examples_for_ever_stop_the_run_and_name_the_step(experiment, toy, tmp_path):
-    steady = dataclasses.replace(experiment, preprocess=(jaxflow.Scale(),), max_skipped=5, checkpoint_steps=2)
+    steady = dataclasses.replace(
+        experiment, preprocess=(jaxflow.Scale(),), max_nonfinite_steps=5, checkpoint_every_steps=2
+    )
     message = r"\d steps in a row were skipped, from step 1 on: .* replay --workdir \S+ --step 1, then clean"
     with pytest.raises(UserError, match=message):
         jaxflow.train(steady, tmp_path, dataset=with_nans(toy, slice(None)))

@@ -8,7 +8,7 @@ import optax
 import pytest
 
 import jaxflow
-from jaxflow.schema import VOID
+from jaxflow.schema import IGNORE
 from jaxflow.training.gradients import make_sums, weights_of
 
 KEY = jax.random.key(3)
@@ -27,7 +27,7 @@ def test_masks_move_with_their_inputs(augmentation, places):
     assert moved["targets"].dtype == np.int8
     expected = np.asarray(moved["inputs"][..., 0])
     # What a crop lets in from outside is 0 in the image and void in the mask; no class here is 0.
-    np.testing.assert_array_equal(moved["targets"], np.where(expected == 0, VOID, expected))
+    np.testing.assert_array_equal(moved["targets"], np.where(expected == 0, IGNORE, expected))
     assert not np.array_equal(moved["targets"], masks)
 
 
@@ -71,7 +71,7 @@ def test_void_pixels_count_nowhere():
     generator = np.random.RandomState(0)
     inputs = generator.rand(4, 6, 5, 2).astype(np.float32)
     targets = generator.randint(0, 3, (4, 6, 5)).astype(np.int8)
-    targets[:, 3:] = VOID
+    targets[:, 3:] = IGNORE
     whole = sums({"inputs": inputs, "targets": targets})
     cut = sums({"inputs": inputs[:, :3], "targets": targets[:, :3]})
     assert whole.weight == cut.weight == 4 * 3 * 5
@@ -81,7 +81,7 @@ def test_void_pixels_count_nowhere():
 
 
 def test_weights_of_rows_and_places():
-    targets = np.array([[0, VOID], [2, 1]], np.int8)
+    targets = np.array([[0, IGNORE], [2, 1]], np.int8)
     np.testing.assert_array_equal(weights_of({"targets": targets}), [[1, 0], [1, 1]])
     np.testing.assert_array_equal(weights_of({"targets": targets, "weights": np.array([1.0, 0.0])}), [[1, 0], [0, 0]])
     numbers = np.array([[-1.0, 2.0]], np.float32)

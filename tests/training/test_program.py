@@ -28,7 +28,11 @@ def test_an_operation_is_found_however_deep_it_lies():
     ("schema", "problem", "has"),
     [
         (Schema(VECTOR, Target("number", ("price",))), jaxflow.Regression(), "numbers"),
-        (Schema(IMAGE, Target("class", ("a", "b"), over=(6, 6))), jaxflow.Segmentation(), "a class for each place"),
+        (
+            Schema(IMAGE, Target("class", ("a", "b"), dense_shape=(6, 6))),
+            jaxflow.Segmentation(),
+            "a class for each place",
+        ),
     ],
 )
 def test_balanced_sampling_needs_a_class_for_each_example(schema, problem, has):
@@ -43,7 +47,7 @@ def test_balanced_sampling_needs_a_class_for_each_example(schema, problem, has):
         ({"model": jaxflow.CNN()}, "model CNN does not embed them: use MLP, or Category"),
         ({"model": jaxflow.MLP(categories=(4, 6))}, r"model.categories is \(4, 6\), and the data has \(4, 5\); leave"),
         ({"preprocess": (jaxflow.Standardize(),)}, r"preprocess would change by Standardize; .* leave preprocess=\(\)"),
-        ({"augment": (jaxflow.Noise(),)}, r"augment would change by Noise; .* leave augment=\(\)"),
+        ({"augment": (jaxflow.GaussianNoise(),)}, r"augment would change by Noise; .* leave augment=\(\)"),
     ],
 )
 def test_numbers_of_categories_reach_a_model_that_embeds_them_as_they_are(change, message):

@@ -78,7 +78,7 @@ def test_microbatches_add_up_to_the_batch():
 
 def test_the_moving_average_follows_its_formula():
     model, tx = jaxflow.MLP(hidden=(), outputs=3), optax.sgd(0.5)
-    step, state = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx, ema=0.9)), state_of(model, tx, ema=True)
+    step, state = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx, ema_decay=0.9)), state_of(model, tx, ema=True)
     average = np.asarray(state.params["Dense_0"]["kernel"])
     for seed in range(3):
         state, _ = step(state, batch_of(4, seed))
@@ -120,7 +120,7 @@ def test_evaluation_ignores_padding(toy):
 def test_a_step_that_is_not_finite_changes_nothing_but_the_counts(poison):
     model = jaxflow.CNN(widths=(4,), pools=0, hidden=(), outputs=3, norm="batch")
     tx = optax.adam(0.1)
-    step = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx, ema=0.9, microbatch=4))
+    step = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx, ema_decay=0.9, microbatch=4))
     good = batch_of(8) | {"weights": np.ones(8, np.float32)}
     bad = good | {poison: good[poison].copy()}
     bad[poison][5] = np.nan

@@ -18,7 +18,7 @@ NOISE = (0.1 * np.random.RandomState(0).randn(3, 4000)).astype(np.float32)
 
 def fit(transforms, waves=NOISE, rate=8000, kind="audio"):
     split = ArraySplit(waves, np.zeros(len(waves), np.int32), [str(i) for i in range(len(waves))])
-    return preprocess.fit(transforms, split, Feature(kind, waves.shape[1:], "float32", rate=rate))
+    return preprocess.fit(transforms, split, Feature(kind, waves.shape[1:], "float32", sample_rate=rate))
 
 
 @pytest.mark.parametrize(("window", "hop", "size"), [(200, 80, 256), (256, 64, 256), (161, 33, 300)])

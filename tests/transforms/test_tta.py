@@ -18,7 +18,7 @@ def test_six_views_by_hand():
     plain = np.asarray(IMAGES)
     padded = np.pad(plain, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
     expected = [(0.25, plain), (0.125, padded[:, :6, :6]), (0.125, padded[:, 2:, 2:])]
-    views = jaxflow.Views()(IMAGES)
+    views = jaxflow.FlipShift()(IMAGES)
     assert len(views) == 6
     assert sum(weight for weight, _ in views) == 1
     for number, (weight, image) in enumerate(expected):
@@ -28,19 +28,19 @@ def test_six_views_by_hand():
         np.testing.assert_array_equal(right, image[:, :, ::-1])
 
 
-@pytest.mark.parametrize(("views", "count"), [(jaxflow.Views(flip=False), 3), (jaxflow.Views(shift=0), 2)])
+@pytest.mark.parametrize(("views", "count"), [(jaxflow.FlipShift(flip=False), 3), (jaxflow.FlipShift(shift=0), 2)])
 def test_no_field_is_dead(views, count):
     weights = [weight for weight, _ in views(IMAGES)]
     assert len(weights) == count
     assert sum(weights) == 1
-    shifted = jaxflow.Views(flip=False, shift=2)(IMAGES)[1][1]
-    assert not np.array_equal(shifted, jaxflow.Views(flip=False)(IMAGES)[1][1])
+    shifted = jaxflow.FlipShift(flip=False, shift=2)(IMAGES)[1][1]
+    assert not np.array_equal(shifted, jaxflow.FlipShift(flip=False)(IMAGES)[1][1])
 
 
 def test_outputs_are_the_weighted_mean_over_views():
-    step = jaxflow.make_predict_step(MODEL, jaxflow.Classification(), views=jaxflow.Views())
+    step = jaxflow.make_predict_step(MODEL, jaxflow.Classification(), tta=jaxflow.FlipShift())
     outputs, predictions = step(VARIABLES, IMAGES)
-    expected = sum(weight * MODEL.apply(VARIABLES, view) for weight, view in jaxflow.Views()(IMAGES))
+    expected = sum(weight * MODEL.apply(VARIABLES, view) for weight, view in jaxflow.FlipShift()(IMAGES))
     np.testing.assert_allclose(outputs, expected, atol=1e-6)
     np.testing.assert_allclose(predictions, jax.nn.softmax(expected), atol=1e-6)
 
@@ -48,7 +48,7 @@ def test_outputs_are_the_weighted_mean_over_views():
 @pytest.mark.slow
 def test_evaluation_and_prediction_see_the_views_and_training_does_not(experiment, toy, tmp_path):
     experiment = dataclasses.replace(experiment, epochs=1)
-    viewed = dataclasses.replace(experiment, views=jaxflow.Views())
+    viewed = dataclasses.replace(experiment, tta=jaxflow.FlipShift())
     plain, with_views = (
         jaxflow.train(one, tmp_path / name, dataset=toy)["validation"]
         for name, one in (("plain", experiment), ("viewed", viewed))

@@ -35,13 +35,13 @@ def load_labelled(source: Any, feature: Feature) -> Dataset:
       feature: what files become; its kind says which files are looked for.
 
     Returns:
-      The dataset; `left_out` counts unreadable files by the folder's own splits, or as "all" where it has none.
+      The dataset; `excluded` counts unreadable files by the folder's own splits, or as "all" where it has none.
 
     Raises:
       UserError: the folder or its labels make no dataset, or more files are unreadable than `max_corrupt`.
     """
     folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
-    check_there(folder, source.origin)
+    check_there(folder, source.download_hint)
     found = find_labelled(folder, kind, source.labels)
     doubles = 0
     if source.drop_duplicates:
@@ -62,7 +62,7 @@ def load_labelled(source: Any, feature: Feature) -> Dataset:
 
     # The first time every file is read, whether it is kept or not: both ways then have the same examples.
     arrays = cached_arrays(key_of(folder, [file.path for file in found], feature, source.in_memory), read_once)
-    say_left_out(arrays["bad"], source.max_corrupt, kind.plural)
+    report_excluded(arrays["bad"], source.max_corrupt, kind.plural)
     names = tuple(sorted({file.label for file in found}))
     number_of = {name: number for number, name in enumerate(names)}
     good = [found[number] for number in arrays["numbers"]]
@@ -72,8 +72,8 @@ def load_labelled(source: Any, feature: Feature) -> Dataset:
     parts = assign(source.split, ids, [file.split for file in good], folder, targets, groups)
     check_classes(folder, kind.plural, names, targets, parts["train"])
     splits = take_parts(folder, feature, arrays.get("inputs"), ids, targets, parts)
-    schema, left_out = Schema(feature, Target("class", names)), count_left_out(found, good, doubles)
-    return checked(Dataset(splits, schema, left_out, groups=in_parts(groups, parts)))
+    schema, excluded = Schema(feature, Target("class", names)), count_excluded(found, good, doubles)
+    return checked(Dataset(splits, schema, excluded, groups=in_parts(groups, parts)))
 
 
 def take_parts(
@@ -104,13 +104,13 @@ def take_parts(
     return {name: everything.take(chosen) for name, chosen in parts.items()}
 
 
-def count_left_out(found: Sequence[Any], good: Sequence[Any], doubles: int) -> dict[str, int]:
+def count_excluded(found: Sequence[Any], good: Sequence[Any], doubles: int) -> dict[str, int]:
     """Counts files that cannot be read, by the folder's own split or as "all", and duplicates."""
     unread = Counter(file.split or "all" for file in found) - Counter(file.split or "all" for file in good)
     return dict(unread) | ({"duplicates": doubles} if doubles else {})
 
 
-def say_left_out(bad: np.ndarray, max_corrupt: int, plural: str) -> None:
+def report_excluded(bad: np.ndarray, max_corrupt: int, plural: str) -> None:
     """Says which files were left out, or refuses that many."""
     allow(bad.tolist(), max_corrupt)
     if len(bad):
@@ -122,10 +122,10 @@ def key_of(folder: Path, paths: Sequence[str], feature: Feature, in_memory: bool
     return cache_key(folder, (READ, feature), paths) + ("" if in_memory else "-index")
 
 
-def check_there(folder: Path, origin: str | None) -> None:
+def check_there(folder: Path, download_hint: str | None) -> None:
     """Says where a folder that is missing can be had."""
-    if origin and not os.path.exists(folder):
-        raise UserError(f"data.path {folder} is not there; {origin}, or name another folder: --data.path=DIR")
+    if download_hint and not os.path.exists(folder):
+        raise UserError(f"data.path {folder} is not there; {download_hint}, or name another folder: --data.path=DIR")
 
 
 def check_classes(folder: Path, plural: str, names: Sequence[str], targets: np.ndarray, train: np.ndarray) -> None:

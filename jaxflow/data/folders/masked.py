@@ -12,14 +12,14 @@ from jaxflow.data.checks import checked
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.folders.duplicate_files import equals, left
 from jaxflow.data.folders.file_split import gather
-from jaxflow.data.folders.labelled import check_there, count_left_out, key_of, say_left_out, take_parts
+from jaxflow.data.folders.labelled import check_there, count_excluded, key_of, report_excluded, take_parts
 from jaxflow.data.folders.layout import OFFICIAL
 from jaxflow.data.folders.splits import assign, groups_of
 from jaxflow.data.reading.formats import KINDS, Kind, find_files, read_files, read_masks
 from jaxflow.data.splitting import in_parts
 from jaxflow.data.storage.cache import cached_arrays
 from jaxflow.errors import UserError
-from jaxflow.schema import VOID, Feature, Schema, Target
+from jaxflow.schema import IGNORE, Feature, Schema, Target
 
 
 @dataclass(frozen=True)
@@ -46,20 +46,20 @@ def load_masked(source: Any, inputs: str, feature: Feature) -> Dataset:
       feature: what inputs become; its kind says which files are looked for.
 
     Returns:
-      The dataset; `left_out` counts unreadable pairs by the folder's own splits, or as "all" where it has none.
+      The dataset; `excluded` counts unreadable pairs by the folder's own splits, or as "all" where it has none.
 
     Raises:
       UserError: the folder makes no dataset, or more files are unreadable than `max_corrupt`.
     """
     folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
-    check_there(folder, source.origin)
+    check_there(folder, source.download_hint)
     found = find_pairs(folder, kind, inputs, source.masks)
     doubles = 0
     if source.drop_duplicates:
         found, doubles = left(
             found, equals(folder, [(pair.input, pair.mask) for pair in found], [pair.split for pair in found])
         )
-    places, names, void = feature.shape[:-1], source.names, source.void
+    places, names, ignore_label = feature.shape[:-1], source.names, source.ignore_label
 
     def read_once() -> dict[str, np.ndarray]:
         like = {"masks": (places, "int16")} | ({"inputs": (feature.shape, feature.dtype)} if source.in_memory else {})
@@ -67,29 +67,29 @@ def load_masked(source: Any, inputs: str, feature: Feature) -> Dataset:
 
     paths = [path for pair in found for path in (pair.input, pair.mask)]
     arrays = cached_arrays(key_of(folder, paths, feature, source.in_memory), read_once)
-    say_left_out(arrays["bad"], source.max_corrupt, kind.plural)
+    report_excluded(arrays["bad"], source.max_corrupt, kind.plural)
     good = [found[number] for number in arrays["numbers"]]
     ids = [pair.input for pair in good]
     groups = groups_of(ids, source.group, folder)
     assigned = assign(source.split, ids, [pair.split for pair in good], folder, groups=groups)
     values = np.unique(arrays["masks"][assigned["train"]])
-    values = values[(values >= 0) & (values != (VOID if void is None else void))]
+    values = values[(values >= 0) & (values != (IGNORE if ignore_label is None else ignore_label))]
     target = Target("class", _names(folder, names, values), places)
     # With names a value is a class's number; without, its place among the values.
     values = np.arange(len(names)) if names else values
-    targets = _numbered(folder, good, arrays["masks"], values, void).astype(target.dtype)
+    targets = _numbered(folder, good, arrays["masks"], values, ignore_label).astype(target.dtype)
     say(f"{folder}: {len(good)} {kind.plural} with masks of {len(target.names)} classes")
     splits = take_parts(folder, feature, arrays.get("inputs"), ids, targets, assigned)
-    left_out = count_left_out(found, good, doubles)
-    return checked(Dataset(splits, Schema(feature, target), left_out, groups=in_parts(groups, assigned)))
+    excluded = count_excluded(found, good, doubles)
+    return checked(Dataset(splits, Schema(feature, target), excluded, groups=in_parts(groups, assigned)))
 
 
 def check_masks(source: Any) -> None:
     """Refuses settings of an ImageMasks or a VolumeMasks that say nothing."""
     if len(source.names) == 1 or len(set(source.names)) < len(source.names):
         raise UserError(f"data.names is {source.names}; name two classes or more, each once, or none")
-    if source.void is not None and not 0 <= source.void <= np.iinfo(np.int16).max:
-        raise UserError(f"data.void is {source.void}; it is a value of the masks, 0 or more, or None")
+    if source.ignore_label is not None and not 0 <= source.ignore_label <= np.iinfo(np.int16).max:
+        raise UserError(f"data.ignore_label is {source.ignore_label}; it is a value of the masks, 0 or more, or None")
 
 
 def find_pairs(folder: Path, kind: Kind, inputs: str, masks: str) -> list[Pair]:
@@ -164,20 +164,20 @@ def _names(folder: Path, names: tuple[str, ...], values: np.ndarray) -> tuple[st
 
 
 def _numbered(
-    folder: Path, pairs: Sequence[Pair], masks: np.ndarray, values: np.ndarray, void: int | None
+    folder: Path, pairs: Sequence[Pair], masks: np.ndarray, values: np.ndarray, ignore_label: int | None
 ) -> np.ndarray:
-    """Turns the values that masks hold into numbers of classes, (examples, *places); what no class has is VOID."""
+    """Turns the values that masks hold into numbers of classes, (examples, *places); what no class has is IGNORE."""
     class_of = np.full(np.iinfo(np.int16).max + 2, len(values), np.int16)
     class_of[values] = np.arange(len(values))
-    class_of[VOID] = VOID  # the last: outside of what was cut or padded
-    if void is not None:
-        class_of[void] = VOID
+    class_of[IGNORE] = IGNORE  # the last: outside of what was cut or padded
+    if ignore_label is not None:
+        class_of[ignore_label] = IGNORE
     targets = class_of[masks]
     wrong = np.argwhere(targets == len(values))
     if len(wrong):
         pair = pairs[wrong[0][0]]
         raise UserError(
             f"{folder / pair.mask} holds the value {masks[tuple(wrong[0])]}, and the classes are {values.tolist()}; "
-            "say which value is data.void, or name all classes"
+            "say which value is data.ignore_label, or name all classes"
         )
     return targets

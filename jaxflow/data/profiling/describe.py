@@ -52,12 +52,12 @@ def describe(dataset: Dataset, samples: Mapping[str, Sample]) -> dict[str, Any]:
     """
     numbers: dict[str, Any] = {
         "splits": {name: _describe_targets(dataset, split) for name, split in dataset.splits.items()},
-        "left_out": dict(dataset.left_out),
+        "excluded": dict(dataset.excluded),
         "sampled": {name: len(s.indices) for name, s in samples.items() if len(s.indices) < len(dataset.splits[name])},
         "inputs": _describe_inputs(dataset, samples["train"]),
     }
-    if dataset.encoding is not None and "columns" in dataset.encoding:
-        columns = dataset.encoding["columns"]
+    if dataset.input_encoding is not None and "columns" in dataset.input_encoding:
+        columns = dataset.input_encoding["columns"]
         numbers["columns"] = [{name: column[name] for name in ("name", "kind", "missing")} for column in columns]
     if dataset.schema.inputs.kind == "vector" and samples["train"].inputs.ndim == 2:
         numbers["features"] = _describe_features(dataset, samples["train"])
@@ -69,7 +69,7 @@ def describe(dataset: Dataset, samples: Mapping[str, Sample]) -> dict[str, Any]:
 def feature_names(dataset: Dataset) -> list[str]:
     """Names the features of vectors, by number where the source has no names."""
     count = dataset.schema.inputs.shape[-1]
-    return list((dataset.encoding or {}).get("features", [f"feature {index}" for index in range(count)]))
+    return list((dataset.input_encoding or {}).get("features", [f"feature {index}" for index in range(count)]))
 
 
 def correlations(dataset: Dataset, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -108,7 +108,7 @@ def parts(chosen: np.ndarray) -> list[np.ndarray]:
 def _describe_targets(dataset: Dataset, split: Split) -> dict[str, Any]:
     if dataset.schema.target.kind == "class":
         counts = dict(zip(dataset.schema.target.names, class_counts(dataset, split).tolist()))
-        void = {"void": int(np.sum(split.targets < 0))} if dataset.schema.target.over else {}
+        void = {"void": int(np.sum(split.targets < 0))} if dataset.schema.target.dense_shape else {}
         return {"examples": len(split), "classes": counts | void}
     columns = zip(dataset.schema.target.names, split.targets.T.astype(np.float64))
     return {"examples": len(split), "targets": {name: _summary(column) for name, column in columns}}
@@ -123,7 +123,11 @@ def _describe_inputs(dataset: Dataset, sample: Sample) -> dict[str, Any]:
         "dtype": feature.dtype,
         "range": [float(sample.inputs.min()), float(sample.inputs.max())],
         **({"mean": flat.mean(0, dtype=np.float64).tolist()} if feature.kind in ("image", "volume") else {}),
-        **({"rate": feature.rate, **_describe_clips(sample, feature.rate)} if feature.kind == "audio" else {}),
+        **(
+            {"rate": feature.sample_rate, **_describe_clips(sample, feature.sample_rate)}
+            if feature.kind == "audio"
+            else {}
+        ),
     }
 
 

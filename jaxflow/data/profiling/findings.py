@@ -114,7 +114,7 @@ def _balance(dataset: Dataset) -> list[Finding]:
     if dataset.schema.target.kind != "class" or goes_on(dataset):
         return []
     names, findings = dataset.schema.target.names, []
-    unit = "places" if dataset.schema.target.over else "examples"
+    unit = "places" if dataset.schema.target.dense_shape else "examples"
     counts = {name: class_counts(dataset, split) for name, split in dataset.splits.items()}
     train = counts["train"]
     if train.max() > 10 * max(train.min(), 1):
@@ -135,7 +135,7 @@ def _balance(dataset: Dataset) -> list[Finding]:
 
 def _suspects(dataset: Dataset, sample: Sample, most: int = 2000) -> list[Finding]:
     """Finds labels that a simple model, which did not see them, is sure are others."""
-    if dataset.schema.target.kind != "class" or dataset.schema.target.over:
+    if dataset.schema.target.kind != "class" or dataset.schema.target.dense_shape:
         return []
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_predict

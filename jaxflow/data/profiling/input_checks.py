@@ -59,13 +59,13 @@ def _units(sample: Sample) -> list[Finding]:
     if most < 10 * least:
         return []
     return [Finding("problem", f"the values of one volume span {most:.4g}, those of another {least:.4g}",
-                    "scans differ in their units: use preprocess=(StandardizeEach(),)")]  # fmt: skip
+                    "scans differ in their units: use preprocess=(StandardizePerExample(),)")]  # fmt: skip
 
 
 def _odd_clips(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
     silent, clipped = [], []
     for name, sample in samples.items():
-        measured = measure(sample.inputs, dataset.schema.inputs.rate)
+        measured = measure(sample.inputs, dataset.schema.inputs.sample_rate)
         for ids, odd in ((silent, measured["peak"] < SILENT), (clipped, measured["clipped"] > CLIPPED)):
             ids += [dataset.splits[name].id(int(index)) for index in sample.indices[odd]]
     findings = []
@@ -91,8 +91,8 @@ def _odd_features(dataset: Dataset, sample: Sample) -> list[Finding]:
     for name, count in zip(names, far.sum(0)):
         if count:
             what = f"{count} values of {name} lie more than ten quartile ranges from its median"
-            findings.append(Finding("note", what, "look whether they are mistakes; Number(clip=0.01) bounds them"))
-    for column in (dataset.encoding or {}).get("columns", ()):
+            findings.append(Finding("note", what, "look whether they are mistakes; Number(winsorize=0.01) bounds them"))
+    for column in (dataset.input_encoding or {}).get("columns", ()):
         if column["missing"] > MUCH_MISSING:
             what = f"{column['name']} is missing in {column['missing']:.0%} of the training rows"
             findings.append(Finding("note", what, "ask why; where it says something, Number(indicator=True) keeps it"))

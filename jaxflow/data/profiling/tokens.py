@@ -14,7 +14,7 @@ SHOWN = 5
 
 def token_names(dataset: Dataset) -> list[str]:
     """Names the tokens, by number where the source has no names."""
-    encoding = dataset.encoding or {}
+    encoding = dataset.input_encoding or {}
     if "tokens" in encoding:
         return vocabulary(encoding["tokens"])
     return [str(token) for token in range(dataset.schema.inputs.categories[0])]
@@ -35,7 +35,7 @@ def lengths(inputs: np.ndarray) -> np.ndarray:
 
 def unknown_share(dataset: Dataset, inputs: np.ndarray) -> float:
     """Computes which share of the tokens the training text does not know."""
-    if (dataset.encoding or {}).get("tokens", {}).get("kind") != "characters":
+    if (dataset.input_encoding or {}).get("tokens", {}).get("kind") != "characters":
         return 0.0  # bytes know everything
     return float((inputs == UNKNOWN).sum() / max((inputs != END).sum(), 1))
 
@@ -59,13 +59,13 @@ def describe_tokens(dataset: Dataset, samples: Mapping[str, Any]) -> dict[str, A
             "unknown": {split: unknown_share(dataset, sample.inputs) for split, sample in samples.items()},
         }
     }
-    encoding, train, target = dataset.encoding or {}, samples["train"], dataset.schema.target
+    encoding, train, target = dataset.input_encoding or {}, samples["train"], dataset.schema.target
     if "tokens" in encoding:
         rows = np.linspace(0, len(train.inputs) - 1, min(SHOWN, len(train.inputs)), dtype=int)
         numbers["texts"] = [
             {
                 "id": dataset.splits["train"].id(int(train.indices[row])),
-                **({} if target.over or target.kind != "class" else {"class": target.names[train.targets[row]]}),
+                **({} if target.dense_shape or target.kind != "class" else {"class": target.names[train.targets[row]]}),
                 "text": decode(encoding["tokens"], train.inputs[row]),
             }
             for row in rows
@@ -95,4 +95,4 @@ def bags(inputs: np.ndarray, most: int = 300) -> np.ndarray:
 
 def goes_on(dataset: Dataset) -> bool:
     """Whether the targets are the next tokens of the inputs."""
-    return dataset.schema.inputs.kind == "tokens" and bool(dataset.schema.target.over)
+    return dataset.schema.inputs.kind == "tokens" and bool(dataset.schema.target.dense_shape)

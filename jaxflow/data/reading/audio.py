@@ -59,12 +59,12 @@ def read_audio(path: Path, feature: Feature) -> np.ndarray:
             if not RATES[0] <= rate <= RATES[1]:
                 raise ValueError(f"it has {rate} samples a second; it takes {RATES[0]:,} to {RATES[1]:,}")
             _check_end(path, file)
-            needed = _needed(samples, feature.rate, rate)
+            needed = _needed(samples, feature.sample_rate, rate)
             waves = file.read(needed, "float32", always_2d=True)  # (sample, channel)
             _check_samples(waves, min(needed, file.frames))
     except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
         raise UserError(f"{path} cannot be read as audio: {_why(path, error)}") from error
-    wave = _resampled(waves.mean(1), feature.rate, rate)[:samples]
+    wave = _resampled(waves.mean(1), feature.sample_rate, rate)[:samples]
     return np.pad(np.clip(wave, -1, 1), (0, samples - len(wave)))
 
 

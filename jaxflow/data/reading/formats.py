@@ -28,7 +28,7 @@ class Kind:
       suffixes: how their names end, in lower case.
       read: (path, feature) -> array of the feature's shape and dtype; raises UserError. None where what files become is
         fitted to all of them, as tokens are.
-      read_mask: (path of the input, path of its mask, feature) -> (*places,) int16, resized like the input, VOID
+      read_mask: (path of the input, path of its mask, feature) -> (*places,) int16, resized like the input, IGNORE
         outside of it; raises UserError. None where there are no masks.
     """
 
@@ -115,7 +115,7 @@ def read_masks(paths: Sequence[tuple[Path, Path]], feature: Feature) -> Iterator
       feature: what the inputs shall be.
 
     Yields:
-      For each (*places,) int16 values as the file has them, VOID outside of it; or the error that says what is wrong.
+      For each (*places,) int16 values as the file has them, IGNORE outside of it; or the error that says what is wrong.
     """
     read = KINDS[feature.kind].read_mask
     return _read_all(lambda pair: read(*pair, feature), paths)

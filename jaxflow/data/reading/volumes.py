@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxflow.data.reading.npy import read_array
 from jaxflow.errors import UserError
-from jaxflow.schema import VOID, Feature
+from jaxflow.schema import IGNORE, Feature
 
 SUFFIXES = (".nii", ".nii.gz", ".npy", ".npz")
 
@@ -50,7 +50,7 @@ def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
       feature: what the volume becomes.
 
     Returns:
-      (depth, height, width) int16 values, VOID where the volume was filled up.
+      (depth, height, width) int16 values, IGNORE where the volume was filled up.
 
     Raises:
       UserError: the file holds no mask, or one of another size than the volume.
@@ -60,7 +60,7 @@ def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
         raise UserError(f"{mask_path} has the shape {mask.shape} and its volume {path.name} {shape}; they must agree")
     if not (mask == np.round(mask)).all() or mask.min() < 0 or mask.max() > np.iinfo(np.int16).max:
         raise UserError(f"{mask_path} holds other numbers than those of classes, which are 0 to 32767")
-    return _fit(mask.astype(np.int16), feature.shape[:-1], VOID)
+    return _fit(mask.astype(np.int16), feature.shape[:-1], IGNORE)
 
 
 def _read(path: Path) -> np.ndarray:

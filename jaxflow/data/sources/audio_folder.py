@@ -21,7 +21,7 @@ class AudioFolder:
 
     path: str = field(metadata={"identity": False})
     """The folder."""
-    rate: int = 16_000
+    sample_rate: int = 16_000
     """Samples per second that every file is resampled to, here and in `predict`; channels become their mean."""
     seconds: float = 1.0
     """Length of a clip: the beginning of a longer file is kept, and silence comes after a shorter one."""
@@ -37,7 +37,7 @@ class AudioFolder:
     drop_duplicates: bool = False
     """Whether of clips whose files hold the same bytes one is kept; that of the test where there
     is one. The others are counted."""
-    origin: str | None = field(default=None, metadata={"identity": False})
+    download_hint: str | None = field(default=None, metadata={"identity": False})
     """Where the clips can be had, said where the folder is missing."""
 
     in_memory: bool = field(default=True, metadata={"identity": False})
@@ -47,9 +47,11 @@ class AudioFolder:
     """Files that may be unreadable; they are left out, and counted. One more stops the run and names it."""
 
     def __post_init__(self) -> None:
-        if not RATES[0] <= self.rate <= RATES[1]:
-            raise UserError(f"data.rate is {self.rate}; it is {RATES[0]:,} to {RATES[1]:,} samples a second")
-        if not 1 <= self.rate * self.seconds < float("inf"):
+        if not RATES[0] <= self.sample_rate <= RATES[1]:
+            raise UserError(
+                f"data.sample_rate is {self.sample_rate}; it is {RATES[0]:,} to {RATES[1]:,} samples a second"
+            )
+        if not 1 <= self.sample_rate * self.seconds < float("inf"):
             raise UserError(f"data.seconds is {self.seconds}; a clip has one sample at least")
         if self.max_corrupt < 0:
             raise UserError(f"data.max_corrupt is {self.max_corrupt}; it must be 0 or more")
@@ -59,7 +61,7 @@ class AudioFolder:
         """Finds the files, reads each once and splits them; a clip's id is its path below the folder, with slashes.
 
         Returns:
-          The dataset: (examples, samples) float32 from -1 to 1; `left_out` counts unreadable files by the folder's own
+          The dataset: (examples, samples) float32 from -1 to 1; `excluded` counts unreadable files by the folder's own
           splits, or as "all" where it has none.
 
         Raises:
@@ -67,5 +69,5 @@ class AudioFolder:
             than `max_corrupt`.
         """
         load_soundfile()  # else every file would be said to be unreadable
-        feature = Feature("audio", (round(self.rate * self.seconds),), "float32", rate=self.rate)
+        feature = Feature("audio", (round(self.sample_rate * self.seconds),), "float32", sample_rate=self.sample_rate)
         return load_labelled(self, feature)

@@ -39,7 +39,7 @@ class ImageFolder:
     drop_duplicates: bool = False
     """Whether of images whose files hold the same bytes one is kept; that of the test where there
     is one. The others are counted."""
-    origin: str | None = field(default=None, metadata={"identity": False})
+    download_hint: str | None = field(default=None, metadata={"identity": False})
     """Where the images can be had, said where the folder is missing."""
 
     in_memory: bool = field(default=True, metadata={"identity": False})
@@ -56,7 +56,7 @@ class ImageFolder:
         """Finds the images, reads each once and splits them; an image's id is its path below the folder, with slashes.
 
         Returns:
-          The dataset: (examples, height, width, channels) uint8; `left_out` counts unreadable images by the folder's
+          The dataset: (examples, height, width, channels) uint8; `excluded` counts unreadable images by the folder's
           own splits, or as "all" where it has none.
 
         Raises:

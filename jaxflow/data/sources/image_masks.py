@@ -29,7 +29,7 @@ class ImageMasks:
     """stretch keeps everything; crop keeps the proportions and cuts off what juts out on both sides."""
     names: tuple[str, ...] = ()
     """Names of the classes 0, 1, ...; () takes the values that the training masks hold, whatever they are."""
-    void: int | None = None
+    ignore_label: int | None = None
     """Value of the pixels that count nowhere, unlabelled or at borders; None where there is none."""
     images: str = "images"
     """Name of the folder of images."""
@@ -44,7 +44,7 @@ class ImageMasks:
     drop_duplicates: bool = False
     """Whether of pairs whose files hold the same bytes one is kept; that of the test where there
     is one. The others are counted."""
-    origin: str | None = field(default=None, metadata={"identity": False})
+    download_hint: str | None = field(default=None, metadata={"identity": False})
     """Where the images can be had, said where the folder is missing."""
 
     in_memory: bool = field(default=True, metadata={"identity": False})

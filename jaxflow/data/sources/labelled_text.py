@@ -51,7 +51,7 @@ class LabelledText:
     split: HoldOut | KFold = HoldOut()
     """Who is held out: by the file's path, or by what a row's text is, so that equal rows stay together. A folder's own
     splits are kept."""
-    origin: str | None = field(default=None, metadata={"identity": False})
+    download_hint: str | None = field(default=None, metadata={"identity": False})
     """Where the texts can be had, said where they are missing."""
     in_memory: bool = field(default=True, metadata={"identity": False})
     """Whether the tokens are kept in memory. With False they are read from the cache's disk batch by batch, for texts
@@ -65,14 +65,14 @@ class LabelledText:
         """Reads, splits and tokenizes the texts.
 
         Returns:
-          The dataset: inputs (examples, length); `encoding` holds the fitted tokenizer, and `left_out` counts empty
+          The dataset: inputs (examples, length); `input_encoding` holds the fitted tokenizer, and `excluded` counts empty
           texts and rows without a class.
 
         Raises:
           UserError: the texts or their classes make no dataset; file and line are named.
         """
         path = Path(self.path).expanduser()
-        check_there(path, self.origin)
+        check_there(path, self.download_hint)
         if not path.exists():
             raise UserError(f"no texts at {path}; data.path takes a folder of .txt files, or {', '.join(TABLES)}")
         is_table = path.suffix.lower() in TABLES and not path.is_dir()
@@ -81,22 +81,22 @@ class LabelledText:
             dataset = self._encoded(path, files)
         else:
             dataset = stored(self._key(path, files), lambda: self._encoded(path, files))
-        if dataset.left_out:
-            say("left out: " + ", ".join(f"{count} ({reason})" for reason, count in dataset.left_out.items()))
+        if dataset.excluded:
+            say("left out: " + ", ".join(f"{count} ({reason})" for reason, count in dataset.excluded.items()))
         return checked(dataset)
 
     def _key(self, path: Path, files: Sequence[LabelledFile]) -> str:
         """Names the files by path, size and time, and what they become: a changed file is read anew."""
         names = [file.path for file in files] or ["."]
-        how = dataclasses.replace(self, path="", origin=None, in_memory=True)
+        how = dataclasses.replace(self, path="", download_hint=None, in_memory=True)
         return cache_key(path, (ENCODED, how), names)
 
     def _encoded(self, path: Path, files: Sequence[LabelledFile]) -> Dataset:
         """Goes through the texts three times: to know their classes, to fit the tokenizer, and to encode them."""
-        left_out, keys, labels, official = Counter(), [], [], []
+        excluded, keys, labels, official = Counter(), [], [], []
         for example in track(self._examples(path, files), f"read {path.name}"):
             if reason := example.wrong:
-                left_out[reason] += 1
+                excluded[reason] += 1
             else:
                 keys.append(example.key)
                 labels.append(sys.intern(example.label))
@@ -125,7 +125,7 @@ class LabelledText:
         everything = (ArraySplit if self.in_memory else store)(inputs, targets, numbered(keys))
         splits = {name: everything.take(chosen) for name, chosen in parts.items()}
         schema = Schema(feature, Target("class", tuple(names)))
-        return Dataset(splits, schema, dict(left_out), {"tokens": encoding, "text": self.text})
+        return Dataset(splits, schema, dict(excluded), {"tokens": encoding, "text": self.text})
 
     def _examples(self, path: Path, files: Sequence[LabelledFile]) -> Iterator["_Example"]:
         """Reads the texts one after the other, those that are left out too: of the files, or of a table."""

@@ -11,7 +11,7 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data.checks import checked
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.splitting import Examples, InTime
+from jaxflow.data.splitting import Examples, TimeSplit
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.storage.mapped import check_stored, new_array
 from jaxflow.data.storage.series_split import SeriesSplit
@@ -44,7 +44,7 @@ class Series:
     """Rows that the model looks back at."""
     horizon: int = 1
     """Rows that it predicts."""
-    split: InTime = InTime(0.1, 0.1)
+    split: TimeSplit = TimeSplit(0.1, 0.1)
     """Which share of the rows is held out, the last ones."""
     in_memory: bool = field(default=True, metadata={"identity": False})
     """Whether all windows are kept in memory. With False they are cut out of the cache's disk batch by batch, for
@@ -83,8 +83,8 @@ class Series:
             splits[name] = split.read() if self.in_memory else split
         names = tuple(f"{self.columns[0]}+{ahead}" for ahead in range(1, self.horizon + 1))
         feature = Feature("vector", (self.length, len(self.columns)), "float32")
-        left_out = {"windows": int(np.sum(~whole))} if not whole.all() else {}
-        return checked(Dataset(splits, Schema(feature, Target("number", names)), left_out))
+        excluded = {"windows": int(np.sum(~whole))} if not whole.all() else {}
+        return checked(Dataset(splits, Schema(feature, Target("number", names)), excluded))
 
     def _check_rows(self, count: int) -> None:
         width = self.length + self.horizon

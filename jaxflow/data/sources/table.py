@@ -53,14 +53,14 @@ class Table:
     group: str | None = None
     """Column whose equal values stay in one split, for example a patient; it is no input."""
     time: str | None = None
-    """Column of dates or numbers for split InTime; it is no input unless `columns` names it."""
+    """Column of dates or numbers for split TimeSplit; it is no input unless `columns` names it."""
     split: Any = HoldOut()
-    """Who is held out: HoldOut, InTime or KFold."""
+    """Who is held out: HoldOut, TimeSplit or KFold."""
     missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
     """What stands for a missing value in a text file."""
     required: tuple[str, ...] = ()
     """Columns whose missing values are not filled in: rows without one are left out, and counted."""
-    most_missing: float = 1.0
+    max_missing_fraction: float = 1.0
     """Share of the columns that a row may miss; rows that miss more are left out, and counted."""
     duplicates: Literal["keep", "drop"] = "keep"
     """Whether rows that equal an earlier one are left out, and counted."""
@@ -73,8 +73,8 @@ class Table:
     cache's disk batch by batch, for tables larger than memory; the batches are the same."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.most_missing <= 1:
-            raise UserError(f"data.most_missing is {self.most_missing}; it must be a share in [0, 1]")
+        if not 0 <= self.max_missing_fraction <= 1:
+            raise UserError(f"data.max_missing_fraction is {self.max_missing_fraction}; it must be a share in [0, 1]")
         if self.duplicates not in ("keep", "drop"):
             raise UserError(f"data.duplicates is {self.duplicates!r}; it is 'keep' or 'drop'")
 
@@ -82,16 +82,16 @@ class Table:
         """Reads, cleans, splits and encodes the table.
 
         Returns:
-          The dataset; its inputs are (rows, features) float32, `encoding` says how new rows become such inputs, and
-          `left_out` counts rows by the reason why they were left out.
+          The dataset; its inputs are (rows, features) float32, `input_encoding` says how new rows become such inputs, and
+          `excluded` counts rows by the reason why they were left out.
 
         Raises:
           UserError: the file, or a column, is not what it must be.
         """
         dataset = self._encoded() if self.in_memory else stored(self._key(), self._encoded)
         counts = "  ".join(f"{name} {len(split):,}" for name, split in dataset.splits.items())
-        dropped = "".join(f"; {count:,} left out: {reason}" for reason, count in dataset.left_out.items())
-        rows, columns = sum(map(len, dataset.splits.values())), dataset.encoding["columns"]
+        dropped = "".join(f"; {count:,} left out: {reason}" for reason, count in dataset.excluded.items())
+        rows, columns = sum(map(len, dataset.splits.values())), dataset.input_encoding["columns"]
         features = f"{dataset.schema.inputs.shape[0]} features of {len(columns)} columns"
         say(f"{self.path}: {rows:,} rows ({counts}){dropped}; {features}")
         return checked(dataset)
@@ -106,7 +106,7 @@ class Table:
         raw = read_table(Path(self.path), self.missing, self.in_memory)
         self._check_names(raw)
         names = own_ids(self.id, raw) if self.id else row_ids(raw)
-        kept, left_out = self._clean(raw)
+        kept, excluded = self._clean(raw)
         ids = [names[row] for row in kept]
         targets, target = read_targets(self.target, self.task, raw, kept)
         classes = targets if target.kind == "class" else None
@@ -115,7 +115,7 @@ class Table:
         parts = self.split.assign(Examples(ids, groups, classes, times))
         if self.outliers is not None:
             parts, outliers = self.outliers.drop(self._numbers(raw, kept, kept[parts["train"]]), parts)
-            left_out |= outliers
+            excluded |= outliers
         if classes is not None:
             check_classes(classes, target.names, parts)
         train = parts["train"]
@@ -126,7 +126,7 @@ class Table:
         encoding |= {"missing": list(self.missing), "id": self.id}
         categories = tuple(filter(None, map(cardinality_of, encoding["columns"])))
         schema = Schema(Feature("vector", inputs.shape[1:], "float32", categories=categories), target)
-        return Dataset({name: everything.take(chosen) for name, chosen in parts.items()}, schema, left_out, encoding)
+        return Dataset({name: everything.take(chosen) for name, chosen in parts.items()}, schema, excluded, encoding)
 
     def _check_names(self, raw: RawTable) -> None:
         named = {"target": (self.target,), "drop": self.drop, "columns": tuple(spec.name for spec in self.columns)}
@@ -145,11 +145,11 @@ class Table:
         required, inputs = (self.target, *self.required), self._inputs(raw)
         if raw.missing(self.target).all():
             raise UserError(f"every {self.target} in {self.path} is missing; name another target")
-        kept, left_out = kept_rows(raw, required, inputs, self.most_missing, self.duplicates, self.id)
+        kept, excluded = kept_rows(raw, required, inputs, self.max_missing_fraction, self.duplicates, self.id)
         if len(kept) == 0:
-            reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in excluded.items())
             raise UserError(f"no row of {self.path} is left ({reasons}); ask less of them")
-        return kept, left_out
+        return kept, excluded
 
     def _inputs(self, raw: RawTable) -> list[str]:
         """Names the columns that the target may be predicted from."""
@@ -182,7 +182,7 @@ class Table:
         if not specs:
             raise UserError(f"{self.path} has no column left to predict {self.target} from")
         # The numbers of categories lie last, where models look for them.
-        return sorted(specs, key=lambda spec: getattr(spec[0], "encode", None) == "embed")
+        return sorted(specs, key=lambda spec: getattr(spec[0], "encode", None) == "index")
 
 
 def _useless(kind: Kind, distinct: int, rows: int) -> str | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.splitting import Examples, HoldOut, InTime, KFold
+from jaxflow.data.splitting import Examples, HoldOut, KFold, TimeSplit
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.storage.mapped import check_stored, new_file
 from jaxflow.data.texts.read import Documents, find_documents, text_paths
@@ -51,9 +51,9 @@ class Text:
     document windows of its own, filled up with void places."""
     column: str = "text"
     """Column of a table that holds the texts."""
-    split: HoldOut | InTime | KFold | None = None
-    """Which share is held out; None for InTime() of one text and HoldOut() of several."""
-    origin: str | None = field(default=None, metadata={"identity": False})
+    split: HoldOut | TimeSplit | KFold | None = None
+    """Which share is held out; None for TimeSplit() of one text and HoldOut() of several."""
+    download_hint: str | None = field(default=None, metadata={"identity": False})
     """Where the text can be had, said where it is missing."""
     in_memory: bool = field(default=True, metadata={"identity": False})
     """Whether the tokens are kept in memory. With False they are read from the cache's disk window by window, for texts
@@ -71,21 +71,23 @@ class Text:
         """Reads, splits and tokenizes the texts; a window is named by its document and its place in it.
 
         Returns:
-          The dataset: inputs (examples, length) and the next tokens, VOID past the end of a document; `encoding` holds
-          the fitted tokenizer, and `left_out` counts empty documents.
+          The dataset: inputs (examples, length) and the next tokens, IGNORE past the end of a document; `input_encoding` holds
+          the fitted tokenizer, and `excluded` counts empty documents.
 
         Raises:
           UserError: there is no text, or not what it must be; file and line are named.
         """
         path = Path(self.path).expanduser()
-        if self.origin and not path.exists():
-            raise UserError(f"data.path {path} is not there; {self.origin}, or name another text: --data.path=PATH")
+        if self.download_hint and not path.exists():
+            raise UserError(
+                f"data.path {path} is not there; {self.download_hint}, or name another text: --data.path=PATH"
+            )
         arrays = cached_arrays(self._key(path), lambda: self._tokenized(path), mapped=not self.in_memory)
         if not self.in_memory:
             check_stored(arrays["train.tokens"])
         encoding = json.loads(str(arrays["encoding"][0]))
         names = tuple(vocabulary(encoding))
-        splits, target = {}, Target("class", names, over=(self.length,))
+        splits, target = {}, Target("class", names, dense_shape=(self.length,))
         for name in SPLITS:
             if f"{name}.tokens" in arrays:
                 starts, of, firsts = (np.array(arrays[f"{name}.{key}"]) for key in ("starts", "names", "firsts"))
@@ -95,13 +97,13 @@ class Text:
         dropped = f"; {empty:,} empty documents left out" if empty else ""
         say(f"{path}: windows of {self.length} tokens, of which there are {len(names)} ({counts}){dropped}")
         feature = Feature("tokens", (self.length,), target.dtype, categories=(len(names),))
-        left_out = {"empty documents": empty} if empty else {}
-        return Dataset(splits, Schema(feature, target), left_out, {"tokens": encoding})
+        excluded = {"empty documents": empty} if empty else {}
+        return Dataset(splits, Schema(feature, target), excluded, {"tokens": encoding})
 
     def _key(self, path: Path) -> str:
         """Names the files by path, size and time, and how they are read: a changed file is read anew."""
         files = [str(file.relative_to(path)) for file in text_paths(path)]
-        how = dataclasses.replace(self, path="", origin=None, in_memory=True)
+        how = dataclasses.replace(self, path="", download_hint=None, in_memory=True)
         return cache_key(path, (LAID, how), files)
 
     def _tokenized(self, path: Path) -> dict[str, np.ndarray]:
@@ -109,7 +111,7 @@ class Text:
         documents = find_documents(path, self.column)
         parts = _divide(self.split, documents)
         encoding = self.tokens.fit(piece for _, piece in parts["train"]())
-        dtype = Target("class", tuple(vocabulary(encoding)), over=(self.length,)).dtype
+        dtype = Target("class", tuple(vocabulary(encoding)), dense_shape=(self.length,)).dtype
         how = {"ends": len(documents.names) > 1, "pack": self.documents == "pack"}
         arrays = {"encoding": np.array([json.dumps(encoding)]), "empty": np.array([documents.empty])}
         for split, read in parts.items():
@@ -127,7 +129,7 @@ class Text:
 
 
 def _divide(
-    split: HoldOut | InTime | KFold | None, documents: Documents
+    split: HoldOut | TimeSplit | KFold | None, documents: Documents
 ) -> dict[str, Callable[[], Iterator[tuple[str, str]]]]:
     """Decides who is held out.
 
@@ -149,12 +151,12 @@ def _divide(
 
         parts = (split or HoldOut()).assign(Examples(documents.keys, times=np.arange(len(names))))
         return {part: partial(own, set(parts[part].tolist())) for part in SPLITS if part in parts}
-    if not isinstance(split, InTime | None):
+    if not isinstance(split, TimeSplit | None):
         raise UserError(
             f"data.split is {type(split).__name__}, and {names[0]} is one text, which is split in order; use "
-            "InTime(validation, test)"
+            "TimeSplit(validation, test)"
         )
-    split, size = split or InTime(), int(documents.sizes[0])
+    split, size = split or TimeSplit(), int(documents.sizes[0])
     ends = [int(size * (1 - split.test - split.validation)), int(size * (1 - split.test)), size]
 
     def cut(part: str, first: int, last: int) -> Iterator[tuple[str, str]]:

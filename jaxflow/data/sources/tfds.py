@@ -28,7 +28,7 @@ SCAN = 3
 
 
 @dataclass(frozen=True)
-class Tfds:
+class TFDS:
     """A dataset of images and class labels from the TFDS catalogue, its official splits kept."""
 
     name: str
@@ -48,7 +48,7 @@ class Tfds:
     """crop keeps the proportions and cuts off what juts out on both sides; stretch keeps everything."""
     in_memory: bool = field(default=True, metadata={"identity": False})
     """Whether the decoded images are kept in memory, and in the cache. False leaves them on disk as they are, and every
-    batch reads and decodes its own: for datasets larger than memory. (Decoding goes on in --workers; a cache of decoded
+    batch reads and decodes its own: for datasets larger than memory. (Decoding goes on in --num_workers; a cache of decoded
     images would be many times the dataset's size on disk.) The batches are the same. Only the format array_record can
     stay on disk; others are read once, by TensorFlow."""
     max_corrupt: int = field(default=0, metadata={"identity": False})
@@ -63,7 +63,7 @@ class Tfds:
         """Reads the splits as uint8 images; prepares the dataset first where it is not on disk yet.
 
         Returns:
-          The dataset; `left_out` counts unreadable examples by official split.
+          The dataset; `excluded` counts unreadable examples by official split.
 
         Raises:
           UserError: the dataset is not there and cannot be prepared, or more of it is unreadable than `max_corrupt`.
@@ -107,7 +107,7 @@ class Tfds:
             return Feature("image", (*self.size, shape[-1]), "uint8", self.resize)
         if None in shape:
             raise UserError(
-                f"{self.name} has images of any size; say which they become: Tfds({self.name!r}, size=(128, 128))"
+                f"{self.name} has images of any size; say which they become: TFDS({self.name!r}, size=(128, 128))"
             )
         return Feature("image", tuple(shape), "uint8")
 

@@ -14,7 +14,7 @@ from jaxflow.schema import Feature, Schema, Target
 
 
 @dataclass(frozen=True)
-class Bundled:
+class ToyTable:
     """A table of numbers with a class, in "diabetes" a number or in "linnerud" three to predict: no network, no files.
 
     Columns are in their own units, so `preprocess` wants a Standardize().

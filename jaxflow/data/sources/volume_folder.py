@@ -35,7 +35,7 @@ class VolumeFolder:
     drop_duplicates: bool = False
     """Whether of volumes whose files hold the same bytes one is kept; that of the test where there
     is one. The others are counted."""
-    origin: str | None = field(default=None, metadata={"identity": False})
+    download_hint: str | None = field(default=None, metadata={"identity": False})
     """Where the volumes can be had, said where the folder is missing."""
 
     in_memory: bool = field(default=True, metadata={"identity": False})

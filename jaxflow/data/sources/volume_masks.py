@@ -26,7 +26,7 @@ class VolumeMasks:
     """Numbers for each voxel."""
     names: tuple[str, ...] = ()
     """Names of the classes 0, 1, ...; () takes the values that the training masks hold, whatever they are."""
-    void: int | None = None
+    ignore_label: int | None = None
     """Value of the voxels that count nowhere; None where there is none."""
     volumes: str = "volumes"
     """Name of the folder of volumes."""
@@ -41,7 +41,7 @@ class VolumeMasks:
     drop_duplicates: bool = False
     """Whether of pairs whose files hold the same bytes one is kept; that of the test where there
     is one. The others are counted."""
-    origin: str | None = field(default=None, metadata={"identity": False})
+    download_hint: str | None = field(default=None, metadata={"identity": False})
     """Where the volumes can be had, said where the folder is missing."""
 
     in_memory: bool = field(default=True, metadata={"identity": False})

@@ -107,8 +107,8 @@ def stored(key: str, make: Callable[[], Dataset]) -> Dataset:
 
     def arrays_of() -> dict[str, np.ndarray]:
         dataset = checked(make())
-        about = {"schema": dataclasses.asdict(dataset.schema), "left_out": dict(dataset.left_out)}
-        about |= {"encoding": dataset.encoding, "splits": list(dataset.splits)}
+        about = {"schema": dataclasses.asdict(dataset.schema), "excluded": dict(dataset.excluded)}
+        about |= {"encoding": dataset.input_encoding, "splits": list(dataset.splits)}
         train = dataset.splits["train"]
         arrays = {"about": np.array([json.dumps(about)])}
         arrays |= {"inputs": train.inputs, "letters": train.letters, "ends": train.ends}
@@ -128,7 +128,7 @@ def stored(key: str, make: Callable[[], Dataset]) -> Dataset:
         {field: tuple(value) if isinstance(value, list) else value for field, value in part.items()}
         for part in (about["schema"]["inputs"], about["schema"]["target"])
     )
-    return Dataset(splits, Schema(Feature(**feature), Target(**target)), about["left_out"], about["encoding"])
+    return Dataset(splits, Schema(Feature(**feature), Target(**target)), about["excluded"], about["encoding"])
 
 
 def new_array(shape: tuple[int, ...], dtype: str, in_memory: bool) -> np.ndarray:

@@ -18,10 +18,10 @@ class Outliers:
     predicted come as they like, and a test that leaves the odd ones out would flatter the model.
     """
 
-    rule: Literal["quartiles", "quantile"] = "quartiles"
-    """quartiles: further from the nearer quartile than `beyond` times the distance between the two; where half of a
-    column is one number, nothing of it is. quantile: among the smallest or the largest of the share `beyond`."""
-    beyond: float = 3.0
+    method: Literal["iqr", "quantile"] = "iqr"
+    """iqr: further from the nearer quartile than `threshold` times the distance between the two; where half of a
+    column is one number, nothing of it is. quantile: among the smallest or the largest of the share `threshold`."""
+    threshold: float = 3.0
     """How far is far out: for quartiles 1.5 is usual, and 3 for extreme; for quantile a share such as 0.01."""
     columns: tuple[str, ...] = ()
     """Columns of numbers that are looked at, the target too if it is named; empty for all inputs that are numbers."""
@@ -29,11 +29,13 @@ class Outliers:
     """Whether such rows are left out of validation and test too, for numbers that can only be mistakes."""
 
     def __post_init__(self) -> None:
-        if self.rule not in ("quartiles", "quantile"):
-            raise UserError(f"outliers.rule is {self.rule!r}; it must be one of quartiles, quantile")
-        most = 0.5 if self.rule == "quantile" else np.inf
-        if not 0 < self.beyond < most:
-            raise UserError(f"outliers.beyond is {self.beyond}; with {self.rule} it must lie between 0 and {most:g}")
+        if self.method not in ("iqr", "quantile"):
+            raise UserError(f"outliers.method is {self.method!r}; it must be one of quartiles, quantile")
+        most = 0.5 if self.method == "quantile" else np.inf
+        if not 0 < self.threshold < most:
+            raise UserError(
+                f"outliers.threshold is {self.threshold}; with {self.method} it must lie between 0 and {most:g}"
+            )
 
     def drop(
         self, numbers: Mapping[str, np.ndarray], parts: Mapping[str, np.ndarray]
@@ -60,20 +62,20 @@ class Outliers:
             known = values[parts["train"]]
             low, high = self._bounds(known[~np.isnan(known)])
             reasons[f"outlier in {name}"] = looked_at & ((values < low) | (values > high))  # a missing one is neither
-        stays, left_out = _count_by_first(reasons)
+        stays, excluded = _count_by_first(reasons)
         swept = {name: rows[stays[rows]] for name, rows in parts.items()}
         if len(swept["train"]) == 0:
-            raise UserError("every training row has an outlier; change data.outliers.beyond, or name fewer columns")
-        return swept, left_out
+            raise UserError("every training row has an outlier; change data.outliers.threshold, or name fewer columns")
+        return swept, excluded
 
     def _bounds(self, known: np.ndarray) -> tuple[float, float]:
         if len(known) == 0:
             return -np.inf, np.inf
-        if self.rule == "quantile":
-            low, high = np.quantile(known, (self.beyond, 1 - self.beyond))
+        if self.method == "quantile":
+            low, high = np.quantile(known, (self.threshold, 1 - self.threshold))
             return low, high
         low, high = np.quantile(known, (0.25, 0.75))
-        reach = self.beyond * (high - low) or np.inf
+        reach = self.threshold * (high - low) or np.inf
         return low - reach, high + reach
 
 
@@ -81,7 +83,7 @@ def kept_rows(
     raw: RawTable,
     required: Sequence[str],
     inputs: Sequence[str],
-    most_missing: float,
+    max_missing_fraction: float,
     duplicates: Literal["keep", "drop"],
     id_column: str | None,
 ) -> tuple[np.ndarray, dict[str, int]]:
@@ -91,7 +93,7 @@ def kept_rows(
       raw: the table.
       required: columns that a row must have.
       inputs: columns that may be missing.
-      most_missing: share of the inputs that a row may miss.
+      max_missing_fraction: share of the inputs that a row may miss.
       duplicates: whether rows that equal an earlier one stay.
       id_column: the column that names the rows, by which they always differ; None where there is none.
 
@@ -100,18 +102,18 @@ def kept_rows(
     """
     reasons = {f"no {name}": raw.missing(name) for name in required}
     share = sum(raw.missing(name).astype(int) for name in inputs) / len(inputs)
-    reasons[f"more than {most_missing:.0%} of the columns missing"] = share > most_missing
+    reasons[f"more than {max_missing_fraction:.0%} of the columns missing"] = share > max_missing_fraction
     if duplicates == "drop":
         same = row_ids(raw.without(id_column))
         reasons["equal to an earlier row"] = np.array(["-" in name for name in same])
-    stays, left_out = _count_by_first(reasons)
-    return np.flatnonzero(stays), left_out
+    stays, excluded = _count_by_first(reasons)
+    return np.flatnonzero(stays), excluded
 
 
 def _count_by_first(reasons: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str, int]]:
     """Says which rows stay, (rows,) booleans, and counts the others by the first reason that each has to go."""
-    stays, left_out = np.ones(len(next(iter(reasons.values()))), bool), {}
+    stays, excluded = np.ones(len(next(iter(reasons.values()))), bool), {}
     for reason, goes in reasons.items():
-        left_out[reason] = int((stays & goes).sum())
+        excluded[reason] = int((stays & goes).sum())
         stays &= ~goes
-    return stays, {reason: count for reason, count in left_out.items() if count}
+    return stays, {reason: count for reason, count in excluded.items() if count}

@@ -37,7 +37,7 @@ def encode(fitted: dict[str, Any], values: np.ndarray) -> np.ndarray:
     known = known_of(values, fitted["categories"], fitted["fill"])
     place = {name: index for index, name in enumerate(fitted["categories"])}
     index = np.array([place.get(name, -1) for name in known], int)
-    if kind == "embed":
+    if kind == "index":
         return (index + 1).astype(np.float32)[:, None]
     if kind == "ordinal":
         return (index / max(len(place) - 1, 1)).astype(np.float32)[:, None]
@@ -51,7 +51,7 @@ def encode(fitted: dict[str, Any], values: np.ndarray) -> np.ndarray:
 
 def cardinality_of(fitted: dict[str, Any]) -> int | None:
     """Counts the numbers that an embedded column holds, 0 for what is rare or unknown; None for any other column."""
-    return len(fitted["categories"]) + 1 if fitted["kind"] == "embed" else None
+    return len(fitted["categories"]) + 1 if fitted["kind"] == "index" else None
 
 
 def names_of(fitted: dict[str, Any]) -> list[str]:
@@ -62,7 +62,7 @@ def names_of(fitted: dict[str, Any]) -> list[str]:
     if kind == "date":
         turns = [f"{name}: {wave} of {period}" for period in fitted["turns"] for wave in ("sine", "cosine")]
         return [*names_of(fitted["days"]), *turns]
-    if kind in ("ordinal", "embed"):
+    if kind in ("ordinal", "index"):
         return [name]
     if kind == "target":
         return [f"{name}: target" + (f" {i}" if len(fitted["mean"]) > 1 else "") for i in range(len(fitted["means"]))]

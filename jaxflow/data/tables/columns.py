@@ -28,22 +28,22 @@ class Number:
     """What is filled in with impute "constant"."""
     indicator: bool = True
     """Whether a further column says where numbers were missing, if any are in the training rows."""
-    clip: float = 0.0
+    winsorize: float = 0.0
     """Share of the training rows beyond which numbers are clipped, at either end; 0 for no clipping."""
     scale: Literal["standard", "minmax", "robust", "none"] = "standard"
     """To mean 0 and deviation 1; to [0, 1]; to median 0 and quartiles one apart; or not at all."""
 
     def __post_init__(self) -> None:
         _check_choices(self)
-        if not 0 <= self.clip < 0.5:
-            raise UserError(f"clip is {self.clip}; it must be a share in [0, 0.5)")
+        if not 0 <= self.winsorize < 0.5:
+            raise UserError(f"winsorize is {self.winsorize}; it must be a share in [0, 0.5)")
 
     def fit(self, values: np.ndarray) -> dict[str, Any]:
         """Fits to (rows,) float64 training values, NaN where missing."""
         known = values[~np.isnan(values)]
         if len(known) == 0:
             raise UserError(f"column {self.name} has no number in the training rows; leave it out with drop")
-        low, high = np.quantile(known, (self.clip, 1 - self.clip)) if self.clip else (None, None)
+        low, high = np.quantile(known, (self.winsorize, 1 - self.winsorize)) if self.winsorize else (None, None)
         known = known if low is None else known.clip(low, high)
         middles = {"median": np.median, "mean": np.mean, "mode": _mode, "constant": lambda _: self.constant}
         fill = float(middles[self.impute](known))
@@ -74,32 +74,34 @@ class Category:
 
     name: str = ""
     """The column; empty where this says how all columns of categories are encoded."""
-    encode: Literal["onehot", "ordinal", "target", "embed"] = "onehot"
+    encode: Literal["onehot", "ordinal", "target", "index"] = "onehot"
     """One column for each category; its place in the order, in [0, 1]; the mean of the target among its rows, shrunk
     towards the mean of all; or its number, of which a model that embeds it learns what it means. The last two suit
     columns of many categories."""
-    impute: Literal["own", "mode", "constant"] = "own"
+    impute: Literal["as_category", "mode", "constant"] = "as_category"
     """What a missing category counts as: one of its own, the most frequent one, or `constant`."""
     constant: str = "missing"
     """What a missing category counts as with impute "constant"."""
     order: tuple[str, ...] = ()
     """The categories from low to high, for "ordinal"; empty takes them as they sort."""
     min_count: int = 1
-    """Categories with fewer training rows are rare: they share one. With "embed" and 2 or more, the model learns from
+    """Categories with fewer training rows are rare: they share one. With "index" and 2 or more, the model learns from
     them what a category that training never saw is like."""
-    most: int | None = None
+    max_categories: int | None = None
     """How many categories are kept apart; the least frequent are rare. None for 50 with "onehot", else for all."""
 
     def __post_init__(self) -> None:
         _check_choices(self)
-        if self.min_count < 1 or (self.most is not None and self.most < 1):
-            raise UserError(f"min_count is {self.min_count} and most is {self.most}; they must be 1 or more")
+        if self.min_count < 1 or (self.max_categories is not None and self.max_categories < 1):
+            raise UserError(
+                f"min_count is {self.min_count} and max_categories is {self.max_categories}; they must be 1 or more"
+            )
 
     def fit(self, values: np.ndarray) -> dict[str, Any]:
         """Fits to (rows,) training values, strings or None where missing; "target" has a function of its own."""
         fill = self._fill(values)
         names, counts = np.unique(named(values, fill), return_counts=True)
-        most = MOST_COLUMNS if self.most is None and self.encode == "onehot" else self.most
+        most = MOST_COLUMNS if self.max_categories is None and self.encode == "onehot" else self.max_categories
         frequent = sorted(zip(-counts, names))[:most]
         kept = sorted(str(name) for count, name in frequent if -count >= self.min_count)
         if self.encode == "ordinal":
@@ -180,7 +182,7 @@ def fit_target_encoding(
     from sklearn.model_selection import KFold
     from sklearn.preprocessing import TargetEncoder
 
-    plain = replace(spec, encode="embed", order=()).fit(values)
+    plain = replace(spec, encode="index", order=()).fit(values)
     known = known_of(values, plain["categories"], plain["fill"])[:, None]  # (rows, 1)
     labels = np.unique(targets)
     # One column is enough for two classes: the other would be its mirror image.

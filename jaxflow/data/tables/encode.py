@@ -68,7 +68,7 @@ def encode_table(encoding: Mapping[str, Any], path: Path) -> tuple[np.ndarray, l
     """Reads new rows as a model takes them.
 
     Args:
-      encoding: as `Dataset.encoding` of the table that it was trained on.
+      encoding: as `Dataset.input_encoding` of the table that it was trained on.
       path: a table with at least the columns that were inputs.
 
     Returns:

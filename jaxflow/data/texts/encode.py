@@ -26,7 +26,7 @@ def encode_texts(encoding: Mapping[str, Any], path: Path, feature: Feature) -> t
     """Reads new texts as a model takes them.
 
     Args:
-      encoding: as `Dataset.encoding` of the texts that it was trained on.
+      encoding: as `Dataset.input_encoding` of the texts that it was trained on.
       path: a table with the same column of texts, a folder of .txt files, or a text file, each line of which is a text.
       feature: what the model takes.
 

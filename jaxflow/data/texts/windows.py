@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxflow.data.storage.mapped import Mapped
 from jaxflow.data.texts.tokenizers import END
-from jaxflow.schema import VOID
+from jaxflow.schema import IGNORE
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +18,7 @@ class WindowSplit(Mapped):
     Windows may overlap: each is cut out of the array whenever it is asked for.
 
     Attributes:
-      tokens: (cells,) signed integers, VOID where a window reaches past what there is.
+      tokens: (cells,) signed integers, IGNORE where a window reaches past what there is.
       starts: (examples,) int64, where each window starts.
       length: tokens in a window.
       names: of the documents that the tokens come from.
@@ -37,11 +37,11 @@ class WindowSplit(Mapped):
     def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """Cuts out the windows at `indices`: {"inputs": (batch, length), "targets": (batch, length)}.
 
-        Inputs past the end are END, and their targets VOID.
+        Inputs past the end are END, and their targets IGNORE.
         """
         cut = np.lib.stride_tricks.sliding_window_view(self.tokens, self.length + 1)
         both = cut[self.starts[indices]]  # (batch, length + 1)
-        return {"inputs": np.where(both[:, :-1] == VOID, END, both[:, :-1]), "targets": both[:, 1:]}
+        return {"inputs": np.where(both[:, :-1] == IGNORE, END, both[:, :-1]), "targets": both[:, 1:]}
 
     def id(self, index: int) -> str:
         """Names a window by the document that it starts in and how many tokens into it."""
@@ -103,7 +103,7 @@ def lay_out(
         if known > 1:
             count = max(-(-(known - 1 - length) // stride), 0) + 1
             starts.append(covered + stride * np.arange(count))
-            write(np.full((count - 1) * stride + length + 1 - known, VOID))
+            write(np.full((count - 1) * stride + length + 1 - known, IGNORE))
         covered = size
 
     for name, pieces in documents:

@@ -55,7 +55,7 @@ def loudness(dataset: Dataset, samples: Mapping[str, Sample], path: Path) -> Non
       path: PNG file to write.
     """
     figure = Figure(figsize=(10.5, 2.8), layout="constrained")
-    measured = {name: measure(sample.inputs, dataset.schema.inputs.rate) for name, sample in samples.items()}
+    measured = {name: measure(sample.inputs, dataset.schema.inputs.sample_rate) for name, sample in samples.items()}
     panels = {"seconds": "seconds to the last sound", "peak": "peak, decibels", "rms": "root mean square, decibels"}
     for position, (name, label) in enumerate(panels.items(), 1):
         axes = figure.add_subplot(1, len(panels), position)

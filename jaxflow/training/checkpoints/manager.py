@@ -52,14 +52,14 @@ class Checkpoints:
 
     Attributes:
       folder: where they lie; made by the first that is written.
-      best_metric: the metric whose lowest value marks the best, which is kept beside the latest.
+      selection_metric: the metric whose lowest value marks the best, which is kept beside the latest.
       keep: how many of the latest are kept.
       read_only: changes nothing in the folder.
-      scores: the best_metric of each step that is known to have one.
+      scores: the selection_metric of each step that is known to have one.
     """
 
     folder: Path
-    best_metric: str
+    selection_metric: str
     keep: int
     read_only: bool
     scores: dict[int, float] = field(default_factory=dict)
@@ -104,8 +104,8 @@ class Checkpoints:
 @contextmanager
 def checkpoints(workdir: Path, experiment: Experiment, read_only: bool = False) -> Iterator[Checkpoints]:
     """Opens the checkpoints of a run folder, and waits for the last write when done."""
-    best_metric, keep = experiment.problem.best_metric, experiment.keep_checkpoints
-    opened = Checkpoints(workdir / "checkpoints", best_metric, keep, read_only)
+    selection_metric, keep = experiment.problem.selection_metric, experiment.max_checkpoints
+    opened = Checkpoints(workdir / "checkpoints", selection_metric, keep, read_only)
     try:
         yield opened
         opened.wait()
@@ -169,7 +169,7 @@ def save(
         kept.folder.mkdir(parents=True, exist_ok=True)
         kept.orbax.save((kept.folder / str(step)).resolve(), args=items)
     if metrics is not None:
-        kept.scores[step] = metrics[kept.best_metric]
+        kept.scores[step] = metrics[kept.selection_metric]
 
 
 def read_meta(kept: Checkpoints, step: int) -> dict[str, Any]:
@@ -249,7 +249,7 @@ def _best(kept: Checkpoints) -> int | None:
         except DamagedError:
             continue
         if metrics:
-            kept.scores[step] = metrics[kept.best_metric]
+            kept.scores[step] = metrics[kept.selection_metric]
     here = [step for step in saved_steps(kept.folder) if math.isfinite(kept.scores.get(step, math.nan))]
     return min(here, key=lambda step: (kept.scores[step], -step), default=None)
 

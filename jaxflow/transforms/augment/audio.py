@@ -11,23 +11,23 @@ from jaxflow.transforms.augment import Batch
 
 
 @dataclass(frozen=True)
-class Shift:
+class TimeShift:
     """Moves each waveform in time at random, earlier or later; silence comes in."""
 
     raw: ClassVar[bool] = True
 
-    share: float = 0.1
+    max_fraction: float = 0.1
     """Largest shift to either side, as a share of the length."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.share <= 1:
-            raise UserError(f"Shift.share is {self.share}; it is a share of the length, from 0 to 1")
+        if not 0 <= self.max_fraction <= 1:
+            raise UserError(f"TimeShift.max_fraction is {self.max_fraction}; it is a share of the length, from 0 to 1")
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Shifts (batch, samples) inputs."""
         waves = batch["inputs"]
         size, samples = waves.shape
-        most = round(self.share * samples)
+        most = round(self.max_fraction * samples)
         padded = jnp.pad(waves, ((0, 0), (most, most)))
         starts = jax.random.randint(key, (size,), 0, 2 * most + 1)
         shifted = jax.vmap(lambda wave, start: jax.lax.dynamic_slice(wave, (start,), (samples,)))(padded, starts)
@@ -40,20 +40,23 @@ class WhiteNoise:
 
     raw: ClassVar[bool] = True
 
-    low: float = 10.0
+    min_snr_db: float = 10.0
     """Smallest ratio of the clip's mean power to the noise's, in decibels: the loudest noise."""
-    high: float = 40.0
+    max_snr_db: float = 40.0
     """Largest ratio, in decibels: the quietest noise."""
 
     def __post_init__(self) -> None:
-        if not self.low <= self.high:
-            raise UserError(f"WhiteNoise.low is {self.low} and high {self.high}; low is the smaller one")
+        if not self.min_snr_db <= self.max_snr_db:
+            raise UserError(
+                f"WhiteNoise.min_snr_db is {self.min_snr_db} and max_snr_db {self.max_snr_db}; the first must be the "
+                "smaller one"
+            )
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Adds noise to (batch, samples) inputs; a silent clip stays silent."""
         waves = batch["inputs"]
         ratio_key, noise_key = jax.random.split(key)
-        decibels = jax.random.uniform(ratio_key, (len(waves), 1), waves.dtype, self.low, self.high)
+        decibels = jax.random.uniform(ratio_key, (len(waves), 1), waves.dtype, self.min_snr_db, self.max_snr_db)
         power = jnp.square(waves).mean(1, keepdims=True)
         noise = jax.random.normal(noise_key, waves.shape, waves.dtype)
         return batch | {"inputs": waves + jnp.sqrt(power) * 10 ** (-decibels / 20) * noise}
@@ -67,11 +70,11 @@ class SpecAugment:
     Interspeech 2019.
     """
 
-    frequency: int = 8
+    freq_mask_width: int = 8
     """Most frequencies under a mask; how many is drawn evenly from 0 on."""
-    frequency_masks: int = 1
+    freq_masks: int = 1
     """Masks over frequencies; they may overlap."""
-    time: int = 20
+    time_mask_width: int = 20
     """Most frames under a mask; how many is drawn evenly from 0 on."""
     time_masks: int = 1
     """Masks over frames; they may overlap."""
@@ -79,7 +82,7 @@ class SpecAugment:
     """What they are covered with, in the units that preprocessing gives; after Standardize() 0 is the mean."""
 
     def __post_init__(self) -> None:
-        for name in ("frequency", "frequency_masks", "time", "time_masks"):
+        for name in ("freq_mask_width", "freq_masks", "time_mask_width", "time_masks"):
             if getattr(self, name) < 0:
                 raise UserError(f"SpecAugment.{name} is {getattr(self, name)}; it must be 0 or more")
 
@@ -88,8 +91,8 @@ class SpecAugment:
         spectrograms = batch["inputs"]
         size, frames, frequencies, _ = spectrograms.shape
         time_key, frequency_key = jax.random.split(key)
-        rows = _covered(time_key, size, frames, self.time, self.time_masks)  # (batch, frame)
-        columns = _covered(frequency_key, size, frequencies, self.frequency, self.frequency_masks)
+        rows = _covered(time_key, size, frames, self.time_mask_width, self.time_masks)  # (batch, frame)
+        columns = _covered(frequency_key, size, frequencies, self.freq_mask_width, self.freq_masks)
         masked = (rows[:, :, None] | columns[:, None, :])[..., None]  # (batch, frame, frequency, 1)
         return batch | {"inputs": jnp.where(masked, jnp.asarray(self.value, spectrograms.dtype), spectrograms)}
 

@@ -59,13 +59,13 @@ class Cutout:
 
 
 @dataclass(frozen=True)
-class Noise:
+class GaussianNoise:
     """Adds Gaussian noise to inputs of any shape."""
 
-    deviation: float = 0.05
+    std: float = 0.05
     """Standard deviation, in the units that preprocessing gives."""
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Adds noise to (batch, ...) inputs."""
         inputs = batch["inputs"]
-        return batch | {"inputs": inputs + self.deviation * jax.random.normal(key, inputs.shape, inputs.dtype)}
+        return batch | {"inputs": inputs + self.std * jax.random.normal(key, inputs.shape, inputs.dtype)}

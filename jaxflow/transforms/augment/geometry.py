@@ -7,7 +7,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from jaxflow.schema import VOID
+from jaxflow.schema import IGNORE
 from jaxflow.transforms.augment import Batch
 
 
@@ -74,7 +74,7 @@ class Crop:
                 images = jnp.take_along_axis(images, kept.reshape(shape), axis=axis)
             return images
 
-        return _move(batch, shift, lambda masks: shift(masks, VOID))
+        return _move(batch, shift, lambda masks: shift(masks, IGNORE))
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Affine:
 
     degrees: float = 15.0
     """Largest angle, to either side."""
-    zoom: float = 0.1
+    scale: float = 0.1
     """Largest change of size: with 0.1 by a factor from 0.9 to 1.1."""
     axes: tuple[int, int] = (0, 1)
     """The plane of a volume that is turned and zoomed in; an image has one."""
@@ -91,7 +91,7 @@ class Affine:
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Turns and zooms (batch, *places, channel) inputs, and masks, which take the class of the nearest place."""
         angles, factors = jax.random.uniform(key, (2, len(batch["inputs"])), minval=-1.0, maxval=1.0)
-        angles, factors = angles * jnp.deg2rad(self.degrees), 1.0 + self.zoom * factors
+        angles, factors = angles * jnp.deg2rad(self.degrees), 1.0 + self.scale * factors
         axes = [axis + 1 for axis in self.axes]
 
         def turned(images: jax.Array, nearest: bool = False) -> jax.Array:

@@ -24,7 +24,7 @@ class Mixup:
         _check_alpha(self.alpha)
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Mixes (batch, ...) inputs; adds the targets of the "other" and the own "share" of each example."""
+        """Mixes (batch, ...) inputs; adds the targets of the "other" and the own "mix_weight" of each example."""
         inputs = batch["inputs"]
         share = jax.random.beta(key, self.alpha, self.alpha, (len(inputs),))
         own = share.reshape(-1, *(1,) * (inputs.ndim - 1)).astype(inputs.dtype)
@@ -45,7 +45,7 @@ class CutMix:
         _check_alpha(self.alpha)
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Mixes (batch, height, width, channel) inputs; adds the targets of the "other" and the own "share"."""
+        """Mixes (batch, height, width, channel) inputs; adds the targets of the "other" and the own "mix_weight"."""
         images = batch["inputs"]
         share_key, place_key = jax.random.split(key)
         side = jnp.sqrt(1 - jax.random.beta(share_key, self.alpha, self.alpha, (len(images),)))
@@ -63,11 +63,11 @@ class CutMix:
 
 def _joined(batch: Batch, inputs: jax.Array, share: jax.Array) -> Batch:
     """Makes the batch whose examples are joined with the one before them."""
-    if "share" in batch:
+    if "mix_weight" in batch:
         raise UserError("augment joins examples twice; choose Mixup or CutMix")
     if batch["targets"].ndim > 1 and jnp.issubdtype(batch["targets"].dtype, jnp.integer):
         raise UserError("Mixup and CutMix join examples with one target each, and here each place has a class")
-    return batch | {"inputs": inputs, "share": share, "other": jnp.roll(batch["targets"], 1, axis=0)}
+    return batch | {"inputs": inputs, "mix_weight": share, "mixed_targets": jnp.roll(batch["targets"], 1, axis=0)}
 
 
 def _check_alpha(alpha: float) -> None:

@@ -20,7 +20,7 @@ LEVELS = 256
 
 @dataclass(frozen=True)
 class RandAugment:
-    """Changes each image by `count` of fourteen operations, drawn at random with one strength for all.
+    """Changes each image by `num_ops` of fourteen operations, drawn at random with one strength for all.
 
     For images of 0 to 1, as after Scale(0.0, 1.0). What moves in from outside is the image's mirror image, so targets
     that are masks are refused. All operations are computed for every image and one is kept, as a device does best.
@@ -28,28 +28,28 @@ class RandAugment:
     Source: E. D. Cubuk et al., RandAugment: Practical Automated Data Augmentation with a Reduced Search Space, 2020.
     """
 
-    count: int = 2
+    num_ops: int = 2
     """Operations on each image, one after the other."""
-    strength: float = 0.3
+    magnitude: float = 0.3
     """How strong they are, from 0 (none) to 1; 0.3 is the paper's magnitude of 9 of 30."""
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise UserError(f"augment.count is {self.count}; it must be 1 or more")
-        if isinstance(self.strength, int | float) and not 0 <= self.strength <= 1:
-            raise UserError(f"augment.strength is {self.strength}; it must be in [0, 1]")
+        if self.num_ops < 1:
+            raise UserError(f"augment.num_ops is {self.num_ops}; it must be 1 or more")
+        if isinstance(self.magnitude, int | float) and not 0 <= self.magnitude <= 1:
+            raise UserError(f"augment.magnitude is {self.magnitude}; it must be in [0, 1]")
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Changes (batch, height, width, channel) inputs."""
         if batch["targets"].shape == batch["inputs"].shape[:-1]:
             raise UserError("RandAugment moves images and not their masks; use Flip, Crop, Affine and ColorJitter")
         images = batch["inputs"]
-        for number in range(self.count):
+        for number in range(self.num_ops):
             operation_key, sign_key = jax.random.split(jax.random.fold_in(key, number))
             chosen = jax.random.randint(operation_key, (len(images),), 0, len(MOVES) + len(CHANGES))
             signs = jax.random.rademacher(sign_key, (len(images),), images.dtype)
-            moved = _move(images, chosen, signs * self.strength)
-            images = _change(moved, chosen - len(MOVES), signs * self.strength)
+            moved = _move(images, chosen, signs * self.magnitude)
+            images = _change(moved, chosen - len(MOVES), signs * self.magnitude)
         return batch | {"inputs": images}
 
 

@@ -17,7 +17,7 @@ NOISE = 0.1 * np.random.RandomState(0).randn(20_000, 2)
 
 
 def feature(samples, rate=8000):
-    return Feature("audio", (samples,), "float32", rate=rate)
+    return Feature("audio", (samples,), "float32", sample_rate=rate)
 
 
 def write(path, waves, rate=8000, subtype=None):

@@ -10,7 +10,7 @@ import pytest
 import jaxflow
 from jaxflow import HoldOut, UserError, VolumeFolder, VolumeMasks
 from jaxflow.data.reading.volumes import read_mask, read_volume
-from jaxflow.schema import VOID, Feature
+from jaxflow.schema import IGNORE, Feature
 from tests.conftest import ROOT, assert_same_splits
 
 SCANS = ROOT.parent / "shared" / "data" / "hippocampus"
@@ -43,7 +43,7 @@ def test_volumes_are_cut_and_filled_up_around_their_middle(tmp_path, suffix):
     np.testing.assert_array_equal(read[:, :, [0, 4, 5]], voxels.min())
     mask = read_mask(path, write(tmp_path / f"m{suffix}", voxels % 3), FEATURE)
     np.testing.assert_array_equal(mask[:, :, 1:4], (voxels % 3)[1:5])
-    np.testing.assert_array_equal(mask[:, :, [0, 4, 5]], VOID)
+    np.testing.assert_array_equal(mask[:, :, [0, 4, 5]], IGNORE)
 
 
 def test_scans_are_turned_one_way(tmp_path):
@@ -111,7 +111,7 @@ def test_lazy_and_in_memory_are_the_same(folder):
     assert_same_splits(VolumeMasks(str(folder), **data, in_memory=False).load(), whole)
     rows = whole.splits["train"].rows(np.arange(3))
     for voxels, mask in zip(rows["inputs"][..., 0], rows["targets"]):
-        inside = mask != VOID
+        inside = mask != IGNORE
         assert inside.sum() == 4 * 6 * 4
         assert voxels[mask == 1].min() > voxels[inside & (mask == 0)].max()
 
@@ -120,14 +120,14 @@ def test_lazy_and_in_memory_are_the_same(folder):
 def test_a_network_finds_what_is_bright_in_any_unit(folder, tmp_path):
     experiment = jaxflow.Experiment(
         data=VolumeMasks(str(folder), size=(4, 6, 6), names=("dark", "bright"), split=HoldOut(0.3, 0.2)),
-        preprocess=(jaxflow.StandardizeEach(),),
+        preprocess=(jaxflow.StandardizePerExample(),),
         augment=(jaxflow.Flip(axes=(0, 1, 2)), jaxflow.Affine(10.0, 0.0, axes=(1, 2))),
-        model=jaxflow.EncoderDecoder(widths=(8, 8), convolutions=1),
+        model=jaxflow.LinkNet(widths=(8, 8), convolutions=1),
         problem=jaxflow.Segmentation(class_weights="balanced"),
         optimizer=jaxflow.Adam(1e-2),
         batch_size=4,
         epochs=15,
-        validate_epochs=15,
+        validate_every_epochs=15,
     )
     run = tmp_path / "run"
     jaxflow.train(experiment, run)
@@ -135,7 +135,7 @@ def test_a_network_finds_what_is_bright_in_any_unit(folder, tmp_path):
     output = jaxflow.predict(run, folder / "volumes")
     assert len(list(output.with_suffix("").glob("*.npy"))) == 20
     findings = jaxflow.explore(experiment, run)["findings"]
-    assert any("StandardizeEach" in finding["advice"] for finding in findings)
+    assert any("StandardizePerExample" in finding["advice"] for finding in findings)
 
 
 def test_volumes_with_labels(tmp_path):
@@ -154,6 +154,6 @@ def test_scans_in_any_units_are_standardised():
     dataset = VolumeMasks(str(SCANS), size=(40, 56, 44), volumes="images", masks="labels").load()
     assert dataset.schema.target.names == ("0", "1", "2")
     inputs = dataset.splits["train"].rows(np.arange(4))["inputs"]
-    standardised = np.asarray(jaxflow.StandardizeEach()([], inputs))
+    standardised = np.asarray(jaxflow.StandardizePerExample()([], inputs))
     np.testing.assert_allclose(standardised.mean((1, 2, 3, 4)), 0, atol=1e-3)
     np.testing.assert_allclose(standardised.std((1, 2, 3, 4)), 1, atol=1e-3)

@@ -40,7 +40,7 @@ def said(capsys, monkeypatch):
 
 
 def folder(root, **settings):
-    return AudioFolder(str(root), **{"rate": 8000, "seconds": 0.025, "split": HALVES} | settings)
+    return AudioFolder(str(root), **{"sample_rate": 8000, "seconds": 0.025, "split": HALVES} | settings)
 
 
 def ids(dataset):
@@ -49,7 +49,7 @@ def ids(dataset):
 
 def test_clips_are_what_their_files_hold(clips, said):
     dataset = folder(clips).load()
-    assert dataset.schema.inputs == Feature("audio", (200,), "float32", rate=8000)
+    assert dataset.schema.inputs == Feature("audio", (200,), "float32", sample_rate=8000)
     assert dataset.schema.target.names == ("nö", "yes")
     assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 24, "validation": 8, "test": 8}
     for split in dataset.splits.values():
@@ -64,7 +64,7 @@ def test_left_in_files_they_are_the_same(clips):
     settings = {"max_corrupt": 1, "group": "_(.+)_", "split": HoldOut(0.3, 0.3)}
     held, lazy = (folder(clips, in_memory=in_memory, **settings).load() for in_memory in (True, False))
     assert_same_splits(held, lazy)
-    assert held.left_out == lazy.left_out == {"all": 1}
+    assert held.excluded == lazy.excluded == {"all": 1}
 
 
 def test_a_group_stays_on_one_side(clips, said):
@@ -83,7 +83,7 @@ def test_a_group_stays_on_one_side(clips, said):
     [
         ({"group": "_(.+"}, r"data.group '_\(\.\+' is no regular expression: missing \), unterminated"),
         ({"group": "_.+_"}, r"data.group '_\.\+_' has no \(\.\.\.\) around"),
-        ({"rate": 8}, "data.rate is 8; it is 1,000 to 768,000"),
+        ({"sample_rate": 8}, "data.sample_rate is 8; it is 1,000 to 768,000"),
         ({"seconds": 0.0}, "data.seconds is 0.0"),
         ({"seconds": float("nan")}, "data.seconds is nan"),
         ({"seconds": float("inf")}, "data.seconds is inf"),
@@ -109,14 +109,14 @@ def test_a_folder_without_audio(clips, tmp_path):
     with pytest.raises(UserError, match=r"all 20 audio files of .* are of one class"):
         folder(clips / "yes").load()
     with pytest.raises(UserError, match="gone is not there; they are on the tape, or name another"):
-        folder(tmp_path / "gone", origin="they are on the tape").load()
+        folder(tmp_path / "gone", download_hint="they are on the tape").load()
 
 
 def test_a_damaged_file_stops_unless_it_may_be_left_out(clips, said):
     (clips / "yes" / "yes_bo_9.wav").write_bytes(b"")
     with pytest.raises(UserError, match=r"yes_bo_9\.wav cannot be read as audio: it is empty; restore the file, or"):
         folder(clips).load()
-    assert folder(clips, max_corrupt=1).load().left_out == {"all": 1}
+    assert folder(clips, max_corrupt=1).load().excluded == {"all": 1}
     assert "left out 1 unreadable audio files" in said()
 
 
@@ -135,7 +135,7 @@ def test_it_survives_json(clips):
 
 @pytest.mark.skipif(not DIGITS.exists(), reason="the clips are not here")
 def test_spoken_digits_split_by_speaker():
-    source = AudioFolder(str(DIGITS), rate=8000, group="_(.+)_", split=HoldOut(0.0, 0.5, seed=7))
+    source = AudioFolder(str(DIGITS), sample_rate=8000, group="_(.+)_", split=HoldOut(0.0, 0.5, seed=7))
     dataset = source.load()
     assert dataset.schema.target.names == tuple("0123456789")
     sides = [{id_.split("_")[1] for id_ in part} for part in ids(dataset).values()]
@@ -145,7 +145,7 @@ def test_spoken_digits_split_by_speaker():
 
 
 def test_the_rate_is_resampled_to(clips):
-    fast, slow = folder(clips).load(), folder(clips, rate=4000, seconds=0.05).load()
+    fast, slow = folder(clips).load(), folder(clips, sample_rate=4000, seconds=0.05).load()
     assert fast.schema.inputs.shape == slow.schema.inputs.shape == (200,)
     wave = slow.splits["test"].rows(np.arange(1))["inputs"][0]
     np.testing.assert_array_equal(wave, read_audio(clips / slow.splits["test"].id(0), slow.schema.inputs))

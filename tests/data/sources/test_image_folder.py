@@ -204,7 +204,7 @@ def test_a_missing_folder_says_where_to_get_it(tmp_path):
     with pytest.raises(
         UserError, match=r"is not there; unpack it from example\.org, or name another folder: --data.path"
     ):
-        load(tmp_path / "nothing", origin="unpack it from example.org")
+        load(tmp_path / "nothing", download_hint="unpack it from example.org")
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is a file"):
         load(tmp_path / "file")
@@ -252,7 +252,7 @@ def test_images_that_stay_on_disk_are_those_in_memory(settings, make):
         (root / "a" / "3.jpg").write_bytes(b"no image")
     lazy, in_memory = load(root, in_memory=False, **settings), load(root, **settings)
     assert_same_splits(lazy, in_memory)
-    assert (lazy.schema, lazy.left_out) == (in_memory.schema, in_memory.left_out)
+    assert (lazy.schema, lazy.excluded) == (in_memory.schema, in_memory.excluded)
     assert not any(isinstance(v, np.ndarray) and v.ndim == 4 for v in vars(lazy.splits["train"]).values())
     assert_same_splits(pickle.loads(pickle.dumps(lazy)), in_memory)
 
@@ -292,7 +292,7 @@ def test_unreadable_images_are_named_counted_and_left_out(in_memory, make, said)
     with pytest.raises(UserError, match=r"b/7.jpg cannot be .* \(and 2 before it; max_corrupt is 2\)"):
         load(root, in_memory=in_memory, max_corrupt=2)
     dataset = load(root, in_memory=in_memory, max_corrupt=3)
-    assert dataset.left_out == {"all": 3}
+    assert dataset.excluded == {"all": 3}
     left = {"a/1.jpg", "b/2.jpg", "b/7.jpg"}
     assert everything(dataset) == {id_: label for id_, label in before.items() if id_ not in left}
     assert f"left out 3 unreadable images (data.max_corrupt 3): {root}/a/1.jpg" in said()
@@ -304,7 +304,7 @@ def test_what_is_left_out_is_counted_by_official_split(make):
     root = make(*(f"{split}/{label}/{i}.png" for split in ("train", "test") for label in "ab" for i in range(10)))
     for name in ("train/a/0.png", "train/b/1.png", "test/a/5.png"):
         (root / name).write_bytes(b"")
-    assert load(root, max_corrupt=3).left_out == {"train": 2, "test": 1}
+    assert load(root, max_corrupt=3).excluded == {"train": 2, "test": 1}
 
 
 def test_a_file_that_breaks_later_is_named(make):
@@ -381,7 +381,7 @@ def test_equal_files_are_one_example(make):
     assert len(before.splits["train"]) == 18
     for in_memory in (True, False):
         dataset = load(root, drop_duplicates=True, in_memory=in_memory)
-        assert dataset.left_out == {"duplicates": 2}
+        assert dataset.excluded == {"duplicates": 2}
         ids = {split.id(i) for split in dataset.splits.values() for i in range(len(split))}
         assert ids == set(names)
     shutil.copy(root / "test/a/3.png", root / "train/b/other.png")

@@ -9,7 +9,7 @@ from PIL import Image
 import jaxflow
 from jaxflow import HoldOut, ImageMasks, KFold, UserError
 from jaxflow.data.reading.images import read_image, read_mask
-from jaxflow.schema import VOID, Feature
+from jaxflow.schema import IGNORE, Feature
 from jaxflow.serialization import from_json, to_json
 from tests.conftest import ROOT, assert_same_splits
 
@@ -47,7 +47,7 @@ TWENTY = [f"scene {i} ü" for i in range(20)]
 def test_masks_are_those_of_their_images(make):
     dataset = load(make(TWENTY))
     assert dataset.schema.target.names == ("0", "1", "2", "3")
-    assert dataset.schema.target.over == (9, 12)
+    assert dataset.schema.target.dense_shape == (9, 12)
     for split in dataset.splits.values():
         rows = split.rows(np.arange(len(split)))
         np.testing.assert_array_equal(rows["targets"], mask_of(rows["inputs"]))
@@ -77,11 +77,11 @@ def test_lazy_and_in_memory_are_the_same(make):
 
 
 def test_void_counts_nowhere_and_names_are_numbers(make):
-    dataset = load(make(TWENTY), void=3, names=("a", "b", "c"))
+    dataset = load(make(TWENTY), ignore_label=3, names=("a", "b", "c"))
     for split in dataset.splits.values():
         rows = split.rows(np.arange(len(split)))
         brightness = mask_of(rows["inputs"])
-        np.testing.assert_array_equal(rows["targets"], np.where(brightness == 3, VOID, brightness.astype(int)))
+        np.testing.assert_array_equal(rows["targets"], np.where(brightness == 3, IGNORE, brightness.astype(int)))
 
 
 def test_masks_of_black_and_white(make):
@@ -146,7 +146,7 @@ def test_what_is_wrong_is_said_in_one_line(make):
         assert "\n" not in str(error.value)
 
     refused(r"data\.names is \('a',\)", names=("a",))
-    refused(r"data\.void is -2", void=-2)
+    refused(r"data\.ignore_label is -2", ignore_label=-2)
     refused(r"holds the value 3, and the classes are \[0, 1, 2\]", names=("a", "b", "c"))
     refused(r"has no images in a folder 'labels'", masks="labels")
     Image.fromarray(np.zeros((9, 12, 3), np.uint8)).save(mask)
@@ -155,7 +155,7 @@ def test_what_is_wrong_is_said_in_one_line(make):
     refused(r"scene 3 ü\.png is 12x5 pixels and its image scene 3 ü\.png 12x9")
     mask.write_bytes(whole[:60])
     refused(r"scene 3 ü\.png cannot be read")
-    assert load(root, max_corrupt=1).left_out == {"all": 1}
+    assert load(root, max_corrupt=1).excluded == {"all": 1}
     mask.unlink()
     refused(r"images/scene 3 ü\.png has no other half in 'masks' \(1 such of 20\)")
     shutil.copy(root / "masks" / f"{TWENTY[4]}.png", mask.with_suffix(".bmp"))
@@ -181,13 +181,13 @@ def test_a_value_that_training_never_saw_is_named(make):
 
 
 def test_it_survives_json():
-    data = ImageMasks("x", size=(3, 4), names=("a", "b"), void=255)
+    data = ImageMasks("x", size=(3, 4), names=("a", "b"), ignore_label=255)
     assert from_json(to_json(data)) == data
 
 
 @pytest.mark.skipif(not ROADS.is_dir(), reason="needs the shared CamVid scenes")
 def test_road_scenes_are_read_with_their_splits():
-    dataset = load(ROADS, size=(120, 160), void=11)
+    dataset = load(ROADS, size=(120, 160), ignore_label=11)
     assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 60, "validation": 15, "test": 20}
     assert dataset.schema.target.names == tuple(map(str, range(11)))
 
@@ -199,12 +199,12 @@ def test_a_model_learns_masks_and_predicts_them(make, tmp_path):
         data=ImageMasks(str(root), size=(9, 12), split=HoldOut(0.2, 0.2)),
         preprocess=(jaxflow.Scale(-1.0, 1.0),),
         augment=(jaxflow.Flip(), jaxflow.Crop(1)),
-        model=jaxflow.EncoderDecoder(widths=(8, 8), convolutions=1),
+        model=jaxflow.LinkNet(widths=(8, 8), convolutions=1),
         problem=jaxflow.Segmentation(),
         optimizer=jaxflow.Adam(1e-2),
         batch_size=4,
         epochs=40,
-        validate_epochs=40,
+        validate_every_epochs=40,
     )
     run = tmp_path / "run"
     jaxflow.train(experiment, run)

@@ -40,7 +40,8 @@ def contents(dataset):
     names = dataset.schema.target.names
     return {
         name: {
-            (decode(dataset.encoding["tokens"], row), names[t]) for row, t in zip(split.inputs.tolist(), split.targets)
+            (decode(dataset.input_encoding["tokens"], row), names[t])
+            for row, t in zip(split.inputs.tolist(), split.targets)
         }
         for name, split in dataset.splits.items()
     }
@@ -76,7 +77,7 @@ def test_the_tokenizer_knows_the_training_split_alone(tokens, tmp_path):
     rows = [(text + chr(0x400 + i) * 3, label) for i, (text, label) in enumerate(examples())]
     path = write(tmp_path, "jsonl", rows)
     train = {text for text, _ in contents(LabelledText(path, length=80, tokens=jaxflow.Bytes()).load())["train"]}
-    fitted = LabelledText(path, length=80, tokens=tokens).load().encoding["tokens"]
+    fitted = LabelledText(path, length=80, tokens=tokens).load().input_encoding["tokens"]
     assert fitted == tokens.fit(text for text, _ in rows if text in train)
     assert fitted != tokens.fit(text for text, _ in rows)
 
@@ -91,14 +92,14 @@ def test_equal_texts_are_of_one_split(tmp_path):
 def test_what_has_no_text_or_no_class_is_left_out_and_counted(tmp_path):
     rows = [*examples(), ("", "good"), (" ", "bad"), ("text", ""), ("", "")]
     dataset = LabelledText(write(tmp_path, "jsonl", rows), length=40).load()
-    assert dataset.left_out == {"empty texts": 3, "no class": 1}
+    assert dataset.excluded == {"empty texts": 3, "no class": 1}
     assert sum(map(len, dataset.splits.values())) == 40
 
 
 @pytest.mark.parametrize("source", ["folder", "jsonl", "tsv", "txt"])
 def test_new_texts_become_the_same_tokens(source, tmp_path):
     dataset = LabelledText(write(tmp_path, "jsonl", examples()), length=40).load()
-    encoding, feature = dataset.encoding, dataset.schema.inputs
+    encoding, feature = dataset.input_encoding, dataset.schema.inputs
     texts = [text for text, _ in examples()[:5]]
     (tmp_path / "new").mkdir()
     if source == "txt":
@@ -154,6 +155,6 @@ def test_texts_that_make_no_dataset_are_refused(name, content, message, tmp_path
 def test_only_ends_of_lines_part_texts_to_be_predicted(tmp_path):
     dataset = LabelledText(write(tmp_path, "tsv", examples()), length=9, split=HoldOut(0, 0)).load()
     (tmp_path / "new.txt").write_bytes("fine\x0cgreat\r\npoor\u2028dire\nlovely\n".encode())
-    inputs, ids = encode_texts(dataset.encoding, tmp_path / "new.txt", dataset.schema.inputs)
+    inputs, ids = encode_texts(dataset.input_encoding, tmp_path / "new.txt", dataset.schema.inputs)
     assert ids == ["0", "1", "2"]
-    assert decode(dataset.encoding["tokens"], inputs[2]) == "lovely"
+    assert decode(dataset.input_encoding["tokens"], inputs[2]) == "lovely"

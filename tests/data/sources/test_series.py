@@ -36,7 +36,7 @@ def test_windows_hold_what_was_and_what_came_next(tmp_path):
 
 
 def test_no_target_of_a_later_split_is_trained_on(tmp_path):
-    splits = series(write(tmp_path / "a.csv"), split=jaxflow.InTime(0.1, 0.2)).load().splits
+    splits = series(write(tmp_path / "a.csv"), split=jaxflow.TimeSplit(0.1, 0.2)).load().splits
     ranges = {name: (splits[name].targets.min(), splits[name].targets.max()) for name in splits}
     assert ranges == {"train": (5, 69), "validation": (70, 79), "test": (80, 99)}
     seen = splits["train"].inputs[..., 0].max()
@@ -47,7 +47,7 @@ def test_no_target_of_a_later_split_is_trained_on(tmp_path):
 
 def test_windows_over_a_gap_are_left_out_and_counted(tmp_path):
     dataset = series(write(tmp_path / "a.csv", np.delete(DAYS, [30, 31]))).load()
-    assert dataset.left_out == {"windows": 6}  # a window has seven rows: six places for the gap
+    assert dataset.excluded == {"windows": 6}  # a window has seven rows: six places for the gap
     for split in dataset.splits.values():
         rows = np.concatenate([split.inputs[..., 0], split.targets], axis=1)
         assert (np.diff(rows, axis=1) == 1).all()
@@ -55,7 +55,7 @@ def test_windows_over_a_gap_are_left_out_and_counted(tmp_path):
 
 def test_a_missing_value_is_a_gap(tmp_path):
     dataset = series(write(tmp_path / "a.csv", cells=lambda i: f"{i}," if i == 40 else f"{i},{-i}")).load()
-    assert dataset.left_out == {"windows": 6}
+    assert dataset.excluded == {"windows": 6}
 
 
 def test_the_order_of_rows_changes_nothing(tmp_path):
@@ -132,7 +132,7 @@ def test_daily_temperatures():
     dataset = jaxflow.Series(str(path), time="Date", columns=("Temp",), length=29).load()
     test = dataset.splits["test"]
     assert (len(test), test.id(0), test.id(364)) == (365, "1990-01-01", "1990-12-31")
-    assert dataset.left_out == {"windows": 2 * 29}  # the last day of each of two leap years is missing
+    assert dataset.excluded == {"windows": 2 * 29}  # the last day of each of two leap years is missing
     last_value = np.sqrt(np.mean((test.inputs[:, -1, :] - test.targets) ** 2))
     assert last_value == pytest.approx(2.582, abs=5e-4)
     assert all(a < b for a, b in itertools.pairwise(test.ids))

@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 
 import jaxflow
-from jaxflow import Category, Date, HoldOut, InTime, KFold, Number, Table
+from jaxflow import Category, Date, HoldOut, KFold, Number, Table, TimeSplit
 from jaxflow.data.tables.columns import natural_order
 from jaxflow.data.tables.encode import encode_table
 from jaxflow.errors import UserError
@@ -44,7 +44,7 @@ def table(tmp_path):
 
 def test_a_table_becomes_typed_features(table):
     dataset = table.load()
-    assert dataset.encoding["features"] == [
+    assert dataset.input_encoding["features"] == [
         "size", "size: missing", "colour = blue", "colour = green", "colour = red", "new", "day",
         "day: sine of year", "day: cosine of year", "day: sine of week", "day: cosine of week",
     ]  # fmt: skip
@@ -63,7 +63,7 @@ def test_a_table_becomes_typed_features(table):
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {"category": Category(encode="target")}, {"number": Number(clip=0.05, scale="robust")}],
+    [{}, {"category": Category(encode="target")}, {"number": Number(winsorize=0.05, scale="robust")}],
 )
 def test_nothing_of_validation_and_test_reaches_what_is_fitted(change, table, tmp_path):
     before = dataclasses.replace(table, **change).load()
@@ -74,7 +74,7 @@ def test_nothing_of_validation_and_test_reaches_what_is_fitted(change, table, tm
         for line in rows()
     ]
     after = dataclasses.replace(table, path=write(tmp_path / "leak.csv", lines), **change).load()
-    assert json.dumps(after.encoding) == json.dumps(before.encoding)
+    assert json.dumps(after.input_encoding) == json.dumps(before.input_encoding)
     np.testing.assert_array_equal(after.splits["train"].inputs, before.splits["train"].inputs)
     assert not np.array_equal(after.splits["test"].inputs, before.splits["test"].inputs)
 
@@ -98,21 +98,21 @@ def test_rows_without_names_are_named_by_what_they_hold(tmp_path):
     twice = Table(write(tmp_path / "c.csv", lines * 2, HEADER[1:]), "big")
     assert sum(map(len, twice.load().splits.values())) == 400
     cleaned = dataclasses.replace(twice, duplicates="drop").load()
-    assert cleaned.left_out == {"equal to an earlier row": 200}
+    assert cleaned.excluded == {"equal to an earlier row": 200}
 
 
 def test_new_rows_are_encoded_as_the_old_ones(table, tmp_path):
     dataset = table.load()
-    inputs, ids = encode_table(json.loads(json.dumps(dataset.encoding)), Path(table.path))
+    inputs, ids = encode_table(json.loads(json.dumps(dataset.input_encoding)), Path(table.path))
     for split in dataset.splits.values():
         for index in range(len(split)):
             np.testing.assert_array_equal(inputs[ids.index(split.id(index))], split.inputs[index])
     new = write(tmp_path / "new.csv", [["x", "3", "purple", "yes", "2031-05-05"]], HEADER[:-1])
-    inputs, ids = encode_table(dataset.encoding, Path(new))
+    inputs, ids = encode_table(dataset.input_encoding, Path(new))
     assert ids == ["x"]
     np.testing.assert_array_equal(inputs[0, 2:5], 0)  # a colour that training never saw
     with pytest.raises(UserError, match="has no column day; the model takes what it was trained on"):
-        encode_table(dataset.encoding, Path(write(tmp_path / "less.csv", [[1] * 4], HEADER[:4])))
+        encode_table(dataset.input_encoding, Path(write(tmp_path / "less.csv", [[1] * 4], HEADER[:4])))
 
 
 def test_parquet_is_csv(table, tmp_path):
@@ -131,7 +131,7 @@ def test_parquet_is_csv(table, tmp_path):
 def test_numbers_can_be_the_target(table):
     dataset = dataclasses.replace(table, target="size", drop=("who",)).load()
     assert dataset.schema.target.kind == "number"
-    assert dataset.left_out == {"no size": sum(line[1] == "" for line in rows())}
+    assert dataset.excluded == {"no size": sum(line[1] == "" for line in rows())}
     sizes = {line[0]: line[1] for line in rows()}
     test = dataset.splits["test"]
     assert test.targets.shape == (len(test), 1)
@@ -149,7 +149,7 @@ def test_splits_by_group_time_class_and_fold(table):
     groups = sides(dataclasses.replace(table, group="day", split=HoldOut(0.3, 0.3)))
     days = [{lines[id_][4] for id_ in ids} for ids in groups.values()]
     assert sum(map(len, days)) == len(set.union(*days))
-    times = sides(dataclasses.replace(table, time="day", split=InTime(0.2, 0.2)))
+    times = sides(dataclasses.replace(table, time="day", split=TimeSplit(0.2, 0.2)))
     ranges = [[lines[id_][4] for id_ in times[name]] for name in ("train", "validation", "test")]
     assert max(ranges[0]) < min(ranges[1])
     assert max(ranges[1]) < min(ranges[2])
@@ -196,9 +196,9 @@ def test_bad_tables_are_one_line(text, message, tmp_path):
         ({"columns": (Number("colour"),)}, "column colour holds numbers, but '(red|green|blue)' in row 1"),
         ({"columns": (Date("day", format="%d.%m.%Y"),)}, "column day holds dates, but '2024-"),
         ({"id": "colour"}, "column colour names two rows"),
-        ({"split": InTime()}, "needs times"),
-        ({"split": InTime(), "time": "colour"}, "neither dates nor numbers"),
-        ({"split": InTime(), "time": "size"}, "where some rows have none"),
+        ({"split": TimeSplit()}, "needs times"),
+        ({"split": TimeSplit(), "time": "colour"}, "neither dates nor numbers"),
+        ({"split": TimeSplit(), "time": "size"}, "where some rows have none"),
     ],
 )
 def test_settings_that_do_not_fit_are_one_line(change, message, table):
@@ -224,16 +224,16 @@ def test_infinite_numbers_count_as_missing(table, tmp_path):
 def test_ten_thousand_categories_are_fifty_and_other(tmp_path):
     lines = [[f"word{i % 5000}", i % 2] for i in range(15_000)]
     dataset = Table(write(tmp_path / "many.csv", lines, ["word", "b"]), "b").load()
-    assert len(dataset.encoding["features"]) == 51
-    encoded = Table(str(tmp_path / "many.csv"), "b", category=Category(encode="target", most=5000)).load()
-    assert encoded.encoding["features"] == ["word: target"]
+    assert len(dataset.input_encoding["features"]) == 51
+    encoded = Table(str(tmp_path / "many.csv"), "b", category=Category(encode="target", max_categories=5000)).load()
+    assert encoded.input_encoding["features"] == ["word: target"]
 
 
 def test_numbers_of_categories_lie_last(table):
-    embedded = (Category("colour", encode="embed"), Category("new", encode="embed"))
+    embedded = (Category("colour", encode="index"), Category("new", encode="index"))
     dataset = dataclasses.replace(table, columns=embedded).load()
-    assert dataset.encoding["features"][:2] == ["size", "size: missing"]
-    assert dataset.encoding["features"][-2:] == ["colour", "new"]
+    assert dataset.input_encoding["features"][:2] == ["size", "size: missing"]
+    assert dataset.input_encoding["features"][-2:] == ["colour", "new"]
     assert dataset.schema.inputs.categories == (4, 3)
     lines = {line[0]: line for line in rows()}
     for split in dataset.splits.values():
@@ -241,7 +241,7 @@ def test_numbers_of_categories_lie_last(table):
             line = lines[split.id(index)]
             place = ["blue", "green", "red"].index(line[2]) + 1, ["no", "true"].index(line[3]) + 1
             assert tuple(split.inputs[index, -2:]) == place
-    again, ids = encode_table(json.loads(json.dumps(dataset.encoding)), Path(table.path))
+    again, ids = encode_table(json.loads(json.dumps(dataset.input_encoding)), Path(table.path))
     train = dataset.splits["train"]
     np.testing.assert_array_equal(again[[ids.index(name) for name in train.ids]], train.inputs)
 
@@ -253,7 +253,7 @@ def test_ten_thousand_categories_are_learned_and_unseen_ones_predicted(tmp_path)
     lines = [[i, f"word{i % 10_000}", round(random.randn(), 2), int(good[i % 10_000])] for i in range(60_000)]
     header = ["who", "word", "noise", "good"]
     data = Table(
-        write(tmp_path / "many.csv", lines, header), "good", id="who", columns=(Category("word", encode="embed"),)
+        write(tmp_path / "many.csv", lines, header), "good", id="who", columns=(Category("word", encode="index"),)
     )
     experiment = jaxflow.Experiment(
         data=data, model=jaxflow.MLP(hidden=(16,)), problem=jaxflow.Classification(), optimizer=jaxflow.Adam(1e-2),
@@ -292,7 +292,7 @@ def test_a_run_on_a_table_predicts_new_rows_as_it_evaluated_them(table, tmp_path
 def test_titanic_as_it_lies_on_disk():
     dataset = Table(str(TITANIC), "survived", drop=("name", "ticket", "cabin")).load()
     assert sum(map(len, dataset.splits.values())) == 891
-    assert dataset.encoding["features"] == [
+    assert dataset.input_encoding["features"] == [
         "pclass", "sex = female", "sex = male", "age", "age: missing", "sibsp", "parch", "fare",
         "embarked = missing", "embarked = C", "embarked = Q", "embarked = S",
     ]  # fmt: skip
@@ -307,7 +307,7 @@ def test_what_stands_for_nothing_in_parquet_is_missing(tmp_path):
     target = [np.nan if value is None else value for value in target]
     pyarrow.parquet.write_table(pyarrow.table({"x": numbers, "y": target}), tmp_path / "b.parquet")
     nulls, nans = (Table(str(tmp_path / f"{name}.parquet"), "y", required=("x",)).load() for name in "ab")
-    assert nulls.left_out == nans.left_out == {"no y": 8, "no x": 16}
+    assert nulls.excluded == nans.excluded == {"no y": 8, "no x": 16}
     assert nulls.schema.target.names == nans.schema.target.names == ("0", "1")
     assert_same_splits(nulls, nans)
 
@@ -347,14 +347,14 @@ def test_classes_and_categories_have_one_name_however_they_are_written(tmp_path)
     pyarrow.parquet.write_table(
         pyarrow.table({"x": np.arange(4), "code": [1.0, 1.0, 0.0, 0.0]}), tmp_path / "new.parquet"
     )
-    encoding = table.load().encoding
+    encoding = table.load().input_encoding
     inputs, _ = encode_table(encoding, tmp_path / "new.parquet")
     first = encoding["features"].index("code = 0")
     np.testing.assert_array_equal(inputs[:, first : first + 2], np.eye(2)[[1, 1, 0, 0]])
 
 
 def test_categories_that_training_never_saw_are_counted(table, tmp_path, monkeypatch):
-    encoding, said = table.load().encoding, []
+    encoding, said = table.load().input_encoding, []
     monkeypatch.setattr("jaxflow.data.tables.encode.say", said.append)
     lines = [[*line[:2], "violet" if index < 3 else line[2], *line[3:]] for index, line in enumerate(rows(20))]
     encode_table(encoding, Path(write(tmp_path / "new.csv", lines)))
@@ -373,9 +373,9 @@ def test_numbers_that_float32_cannot_hold_are_missing(tmp_path):
 def test_an_empty_first_line_changes_no_types(tmp_path):
     lines = [(["01", "1", "02", "007"][i % 4], i, i % 2) for i in range(80)]
     path = Path(write(tmp_path / "a.csv", lines, ["code", "x", "y"]))
-    expected = Table(str(path), "y", columns=(Category("code"),)).load().encoding
+    expected = Table(str(path), "y", columns=(Category("code"),)).load().input_encoding
     path.write_text("\n" + path.read_text())
-    assert Table(str(path), "y", columns=(Category("code"),)).load().encoding == expected
+    assert Table(str(path), "y", columns=(Category("code"),)).load().input_encoding == expected
 
 
 def test_moments_with_an_offset_are_those_of_universal_time(tmp_path):
@@ -384,7 +384,7 @@ def test_moments_with_an_offset_are_those_of_universal_time(tmp_path):
     encodings = []
     for cells in (lines, [(moment, i % 2) for i, moment in enumerate(moments)]):
         path = write(tmp_path / f"{len(encodings)}.csv", cells, ["when", "y"])
-        encodings.append(Table(path, "y", split=HoldOut(0, 0)).load().encoding)
+        encodings.append(Table(path, "y", split=HoldOut(0, 0)).load().input_encoding)
     assert encodings[0] == encodings[1]
 
 

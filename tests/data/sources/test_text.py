@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow import HoldOut, InTime, KFold, Text, UserError
+from jaxflow import HoldOut, KFold, Text, TimeSplit, UserError
 from jaxflow.data.profiling.describe import class_counts
 from jaxflow.data.texts import read
 from jaxflow.data.texts.tokenizers import END, UNKNOWN, decode
 from jaxflow.data.texts.windows import WindowSplit
-from jaxflow.schema import VOID
+from jaxflow.schema import IGNORE
 from tests.conftest import ROOT, assert_same_splits
 
 SHAKESPEARE = ROOT.parent / "shared" / "data" / "tinyshakespeare.txt"
@@ -48,7 +48,7 @@ def make(tmp_path):
 
 def documents_of(split: WindowSplit, encoding) -> list[str]:
     """Decodes what a split holds, cut at the end tokens."""
-    known = split.tokens[split.tokens != VOID]
+    known = split.tokens[split.tokens != IGNORE]
     ends = np.flatnonzero(known == END)
     return [decode(encoding["tokens"], part.tolist()) for part in np.split(known, ends) if len(part) > 1]
 
@@ -60,7 +60,7 @@ def test_windows_in_memory_and_on_disk_are_the_same(source, documents, stride, m
     given = Text(make(source), length=16, stride=stride, documents=documents)
     here, there = given.load(), jaxflow.Text(**{**vars(given), "in_memory": False}).load()
     assert_same_splits(here, there)
-    assert here.encoding == there.encoding
+    assert here.input_encoding == there.input_encoding
     for split in there.splits.values():
         assert isinstance(split.tokens, np.memmap)
         travelled = pickle.loads(pickle.dumps(split))  # as to a worker process
@@ -69,7 +69,7 @@ def test_windows_in_memory_and_on_disk_are_the_same(source, documents, stride, m
         everything = split.rows(np.arange(len(split)))
         np.testing.assert_array_equal(everything["targets"], split.targets)
         # What a place is to predict is what the next place is given.
-        known = everything["targets"][:, :-1] != VOID
+        known = everything["targets"][:, :-1] != IGNORE
         np.testing.assert_array_equal(everything["inputs"][:, 1:][known], everything["targets"][:, :-1][known])
         assert (everything["inputs"] >= 0).all()
         assert everything["targets"].dtype == there.schema.target.dtype == there.schema.inputs.dtype == "int8"
@@ -79,21 +79,21 @@ def test_windows_in_memory_and_on_disk_are_the_same(source, documents, stride, m
 def test_every_token_but_the_first_is_predicted_once(source, make):
     dataset = Text(make(source), length=16).load()
     for split in dataset.splits.values():
-        targets = split.targets[split.targets != VOID]
-        np.testing.assert_array_equal(targets, split.tokens[split.tokens != VOID][1:])
+        targets = split.targets[split.targets != IGNORE]
+        np.testing.assert_array_equal(targets, split.tokens[split.tokens != IGNORE][1:])
         assert class_counts(dataset, split).sum() == len(targets)
-        assert (split.targets != VOID).any(1).all()  # no window is empty
+        assert (split.targets != IGNORE).any(1).all()  # no window is empty
 
 
 def test_documents_are_padded_and_never_joined(make):
     texts = [LETTERS[: 5 + i] for i in range(40)]
     dataset = Text(make("folder", texts), length=16, documents="pad").load()
-    encoding, seen = dataset.encoding, []
+    encoding, seen = dataset.input_encoding, []
     for split in dataset.splits.values():
         for row in range(len(split)):
             example = split.rows(np.array([row]))
             inputs, targets = example["inputs"][0], example["targets"][0]
-            there = targets != VOID
+            there = targets != IGNORE
             assert (inputs[~there] == END).all()
             assert (np.diff(there.astype(int)) <= 0).all()  # padding comes last
             first = split.id(row).endswith("+0")  # of its document: it begins with the end token before it
@@ -107,7 +107,7 @@ def test_documents_are_padded_and_never_joined(make):
 def test_no_document_changes_sides_when_others_are_added(source, make):
     def parts(texts):
         dataset = Text(make(source, texts), length=16, tokens=jaxflow.Bytes(), split=HoldOut(0.2, 0.3)).load()
-        return {name: set(documents_of(split, dataset.encoding)) for name, split in dataset.splits.items()}
+        return {name: set(documents_of(split, dataset.input_encoding)) for name, split in dataset.splits.items()}
 
     texts = [LETTERS[i * 20 : i * 20 + 15] for i in range(50)]
     before, after = parts(texts[:40]), parts(texts)
@@ -118,12 +118,14 @@ def test_no_document_changes_sides_when_others_are_added(source, make):
 
 
 def test_one_text_is_split_in_order(make, tmp_path):
-    dataset = Text(make("file", [LETTERS]), length=16, split=InTime(0.2, 0.1)).load()
-    parts = [decode(dataset.encoding["tokens"], s.tokens[s.tokens != VOID].tolist()) for s in dataset.splits.values()]
+    dataset = Text(make("file", [LETTERS]), length=16, split=TimeSplit(0.2, 0.1)).load()
+    parts = [
+        decode(dataset.input_encoding["tokens"], s.tokens[s.tokens != IGNORE].tolist()) for s in dataset.splits.values()
+    ]
     assert parts == [LETTERS[:700], LETTERS[700:900], LETTERS[900:]]
     assert dataset.splits["validation"].id(1) == "one.txt validation+16"
     assert END not in dataset.splits["train"].tokens  # it ends in no place of its own
-    whole = Text(make("file", [LETTERS]), length=16, split=InTime(0.0, 0.1)).load()
+    whole = Text(make("file", [LETTERS]), length=16, split=TimeSplit(0.0, 0.1)).load()
     assert list(whole.splits) == ["train", "test"]
 
 
@@ -132,9 +134,9 @@ def test_one_text_is_split_in_order(make, tmp_path):
 def test_the_tokenizer_knows_the_training_split_alone(source, tokens, make):
     texts = [LETTERS[i * 25 : i * 25 + 20] + chr(0x400 + i) * 3 for i in range(40)]  # each has what no other has
     dataset = Text(make(source, texts), length=16, tokens=tokens).load()
-    train = documents_of(dataset.splits["train"], dataset.encoding)
-    assert dataset.encoding["tokens"] == tokens.fit(train)
-    assert dataset.encoding["tokens"] != tokens.fit(texts)
+    train = documents_of(dataset.splits["train"], dataset.input_encoding)
+    assert dataset.input_encoding["tokens"] == tokens.fit(train)
+    assert dataset.input_encoding["tokens"] != tokens.fit(texts)
 
 
 @pytest.mark.parametrize("source", ["file", "folder"])
@@ -142,14 +144,14 @@ def test_changing_what_is_held_out_changes_nothing_else(source, make):
     path = make(source)
     before = Text(path, length=16).load()
     if source == "file":
-        text = (train := "".join(documents_of(before.splits["train"], before.encoding))) + "Ω" * len(train)
+        text = (train := "".join(documents_of(before.splits["train"], before.input_encoding))) + "Ω" * len(train)
         Path(path).write_text(text[: len(Path(path).read_text())])
     else:
         held_out = [name for part in ("validation", "test") for name in before.splits[part].names]
         for name in held_out:
             (Path(path) / name).write_text("Ω" * 30)
     after = Text(path, length=16).load()
-    assert after.encoding == before.encoding
+    assert after.input_encoding == before.input_encoding
     np.testing.assert_array_equal(after.splits["train"].tokens, before.splits["train"].tokens)
     assert (after.splits["test"].targets == UNKNOWN).sum() > 10
 
@@ -166,8 +168,8 @@ def test_empty_documents_are_left_out_and_counted(make):
     texts = [LETTERS[: 5 + i] for i in range(30)] + ["", " \n", "\t"]
     for source in SOURCES[1:]:
         dataset = Text(make(source, texts), length=16).load()
-        assert dataset.left_out == {"empty documents": 3}
-        assert sum(len(documents_of(split, dataset.encoding)) for split in dataset.splits.values()) == 30
+        assert dataset.excluded == {"empty documents": 3}
+        assert sum(len(documents_of(split, dataset.input_encoding)) for split in dataset.splits.values()) == 30
 
 
 def test_equal_rows_are_of_one_split_and_have_names_of_their_own(make):
@@ -175,7 +177,7 @@ def test_equal_rows_are_of_one_split_and_have_names_of_their_own(make):
     dataset = Text(make("jsonl", texts * 3), length=16, documents="pad").load()
     ids = [split.id(row) for split in dataset.splits.values() for row in range(len(split))]
     assert len(set(ids)) == len(ids)
-    parts = [set(documents_of(split, dataset.encoding)) for split in dataset.splits.values()]
+    parts = [set(documents_of(split, dataset.input_encoding)) for split in dataset.splits.values()]
     assert not parts[0] & parts[1]
     assert not parts[0] & parts[2]
 
@@ -183,7 +185,9 @@ def test_equal_rows_are_of_one_split_and_have_names_of_their_own(make):
 def test_a_changed_file_is_read_anew(make):
     first = Text(make("file", [LETTERS]), length=16).load()
     second = Text(make("file", [LETTERS[::-1] + "z"]), length=16).load()
-    assert len(second.encoding["tokens"]["characters"]) == len(first.encoding["tokens"]["characters"])  # z is tested on
+    assert len(second.input_encoding["tokens"]["characters"]) == len(
+        first.input_encoding["tokens"]["characters"]
+    )  # z is tested on
     assert not np.array_equal(first.splits["train"].tokens, second.splits["train"].tokens)
 
 
@@ -191,7 +195,7 @@ def test_a_changed_file_is_read_anew(make):
     "other",
     [
         {"tokens": jaxflow.Bytes()}, {"length": 8}, {"stride": 4}, {"documents": "pad"}, {"column": "other"},
-        {"split": HoldOut(0.3, 0.3)}, {"split": InTime()}, {"split": KFold(folds=4)},
+        {"split": HoldOut(0.3, 0.3)}, {"split": TimeSplit()}, {"split": KFold(folds=4)},
     ],
 )  # fmt: skip
 def test_no_field_is_dead(other, tmp_path):
@@ -210,11 +214,11 @@ def test_shakespeare_is_split_as_nanogpt_splits_it():
     if not SHAKESPEARE.exists():
         pytest.skip("no tinyshakespeare.txt")
     text = SHAKESPEARE.read_text()
-    dataset = Text(str(SHAKESPEARE), length=64, split=InTime(0.0, 0.1)).load()
+    dataset = Text(str(SHAKESPEARE), length=64, split=TimeSplit(0.0, 0.1)).load()
     cut = int(len(text) * 0.9)
     for name, part in (("train", text[:cut]), ("test", text[cut:])):
         tokens = dataset.splits[name].tokens
-        assert decode(dataset.encoding["tokens"], tokens[tokens != VOID].tolist()) == part
+        assert decode(dataset.input_encoding["tokens"], tokens[tokens != IGNORE].tolist()) == part
     assert len(dataset.schema.target.names) == 65 + 2  # its characters, the end, and the unknown
 
 
@@ -254,12 +258,12 @@ def test_folders_without_texts_and_splits_that_do_not_fit_are_refused(make, tmp_
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"empty holds no texts \(\.txt\)"):
         Text(str(tmp_path / "empty")).load()
-    with pytest.raises(UserError, match=r"data\.split is HoldOut, and one\.txt is one text, .*; use InTime"):
+    with pytest.raises(UserError, match=r"data\.split is HoldOut, and one\.txt is one text, .*; use TimeSplit"):
         Text(make("file"), split=HoldOut()).load()
     with pytest.raises(UserError, match="none would be in the test split"):
         Text(make("folder", ["abc", "abcd"]), split=HoldOut(0.0, 0.01)).load()
     with pytest.raises(UserError, match=r"is not there; get it at example\.org, or name another text"):
-        Text("nothing.txt", origin="get it at example.org").load()
+        Text("nothing.txt", download_hint="get it at example.org").load()
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("JAXFLOW_CACHE_DIR", str(tmp_path / "file"))
     path = make("file")

@@ -11,7 +11,7 @@ from PIL import Image
 
 import jaxflow
 from jaxflow.data.inference_inputs import read_inputs
-from jaxflow.data.sources.tfds import Tfds
+from jaxflow.data.sources.tfds import TFDS
 from jaxflow.errors import UserError
 from tests.conftest import PREPARED, ROOT, assert_same_splits
 
@@ -19,7 +19,7 @@ from tests.conftest import PREPARED, ROOT, assert_same_splits
 @pytest.mark.slow
 @pytest.mark.skipif(not PREPARED.exists(), reason="no prepared CIFAR-10 beside the checkout")
 def test_cifar10_as_prepared_by_tfds():
-    dataset = Tfds("cifar10", directory=str(PREPARED)).load()
+    dataset = TFDS("cifar10", directory=str(PREPARED)).load()
     assert {name: len(split) for name, split in dataset.splits.items()} == {
         "train": 45_000,
         "validation": 5_000,
@@ -45,14 +45,14 @@ def test_a_folder_that_is_no_dataset(content, message, tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
     with pytest.raises(UserError, match=message):
-        Tfds("cifar10", directory=str(tmp_path / "tfds")).load()
+        TFDS("cifar10", directory=str(tmp_path / "tfds")).load()
 
 
 def test_other_names_need_tensorflow_to_prepare(tmp_path, monkeypatch):
     real = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *a: None if name == "tensorflow" else real(name, *a))
     with pytest.raises(UserError, match=r"needs TensorFlow: pip install -e '\.\[tensorflow\]'"):
-        Tfds("mnist", directory=str(tmp_path)).load()
+        TFDS("mnist", directory=str(tmp_path)).load()
 
 
 COUNT = 40
@@ -110,8 +110,8 @@ def prepare(tmp_path):
 def in_experiment():
     """The data that the docstring of the experiment on Kaggle's photographs names for those of TFDS."""
     text = (ROOT / "experiments" / "dogs_vs_cats.py").read_text()
-    line = next(line for line in text.splitlines() if "data=Tfds(" in line)
-    return eval(line.strip().removeprefix("data=").removesuffix(","), {"Tfds": Tfds, "HoldOut": jaxflow.HoldOut})
+    line = next(line for line in text.splitlines() if "data=TFDS(" in line)
+    return eval(line.strip().removeprefix("data=").removesuffix(","), {"TFDS": TFDS, "HoldOut": jaxflow.HoldOut})
 
 
 def test_photographs_of_any_size_are_those_of_an_image_folder(prepare, tmp_path):
@@ -134,7 +134,7 @@ def test_photographs_of_any_size_are_those_of_an_image_folder(prepare, tmp_path)
 
 @pytest.mark.slow
 def test_a_run_on_photographs_from_tfds(prepare, tmp_path):
-    data = Tfds("cats_vs_dogs", str(prepare()), size=(8, 8), resize="stretch", test=0.2, in_memory=False)
+    data = TFDS("cats_vs_dogs", str(prepare()), size=(8, 8), resize="stretch", test=0.2, in_memory=False)
     experiment = jaxflow.Experiment(
         data=data, preprocess=(jaxflow.Scale(-1.0, 1.0),), model=jaxflow.MLP(hidden=(8,)),
         problem=jaxflow.Classification(), optimizer=jaxflow.Adam(1e-2), batch_size=8, epochs=20,
@@ -152,7 +152,7 @@ def test_shares_of_a_train_split_that_is_all_there_is(prepare):
     root = str(prepare())
 
     def ids(**settings):
-        splits = Tfds("cats_vs_dogs", root, size=(4, 4), **settings).load().splits
+        splits = TFDS("cats_vs_dogs", root, size=(4, 4), **settings).load().splits
         return {name: {split.id(i) for i in range(len(split))} for name, split in splits.items()}
 
     both, other = ids(test=0.2, validation=0.1), ids(test=0.2, validation=0.1, split_seed=1)
@@ -166,27 +166,27 @@ def test_shares_of_a_train_split_that_is_all_there_is(prepare):
 
 def test_photographs_need_a_size(prepare):
     root = str(prepare())
-    with pytest.raises(UserError, match=r"images of any size; say which they become: Tfds\('cats_vs_dogs', size="):
-        Tfds("cats_vs_dogs", root).load()
+    with pytest.raises(UserError, match=r"images of any size; say which they become: TFDS\('cats_vs_dogs', size="):
+        TFDS("cats_vs_dogs", root).load()
     for settings, message in (({"size": (0, 5)}, "data.size is"), ({"resize": "pad"}, "data.resize is 'pad'")):
         with pytest.raises(UserError, match=message):
-            Tfds("cats_vs_dogs", **settings)
+            TFDS("cats_vs_dogs", **settings)
 
 
 def test_photographs_that_cannot_be_decoded_are_named(prepare, monkeypatch):
     monkeypatch.setattr(CatsVsDogs, "broken", (3, 11))
     root = str(prepare())
     with pytest.raises(UserError, match=r"cats_vs_dogs-train.array_record.*, record \d+: example .* cannot identify"):
-        Tfds("cats_vs_dogs", root, size=(4, 4)).load()
+        TFDS("cats_vs_dogs", root, size=(4, 4)).load()
     for in_memory in (True, False):
-        dataset = Tfds("cats_vs_dogs", root, size=(4, 4), in_memory=in_memory, max_corrupt=2).load()
-        assert dataset.left_out == {"train": 2}
+        dataset = TFDS("cats_vs_dogs", root, size=(4, 4), in_memory=in_memory, max_corrupt=2).load()
+        assert dataset.excluded == {"train": 2}
         assert sum(map(len, dataset.splits.values())) == COUNT - 2
 
 
 def test_another_size_is_decoded_anew(prepare):
     root = str(prepare())
-    shapes = [Tfds("cats_vs_dogs", root, size=size).load().splits["test"].inputs.shape for size in ((4, 4), (6, 5))]
+    shapes = [TFDS("cats_vs_dogs", root, size=size).load().splits["test"].inputs.shape for size in ((4, 4), (6, 5))]
     assert shapes == [(4, 4, 4, 3), (4, 6, 5, 3)]
 
 
@@ -195,11 +195,11 @@ def test_a_configuration_is_found_where_there_is_one(prepare, tmp_path):
     for config in ("small", "large"):
         shutil.copytree(prepared / "4.0.1", tmp_path / "other" / "cats_vs_dogs" / config / "4.0.1")
         if config == "small":
-            dataset = Tfds("cats_vs_dogs", str(tmp_path / "other"), size=(4, 4)).load()
+            dataset = TFDS("cats_vs_dogs", str(tmp_path / "other"), size=(4, 4)).load()
             assert sum(map(len, dataset.splits.values())) == COUNT
     with pytest.raises(UserError, match="holds 2 configurations; name one of them, for example cats_vs_dogs/large"):
-        Tfds("cats_vs_dogs", str(tmp_path / "other"), size=(4, 4)).load()
-    named = Tfds("cats_vs_dogs/small", str(tmp_path / "other"), size=(4, 4)).load()
+        TFDS("cats_vs_dogs", str(tmp_path / "other"), size=(4, 4)).load()
+    named = TFDS("cats_vs_dogs/small", str(tmp_path / "other"), size=(4, 4)).load()
     assert sum(map(len, named.splits.values())) == COUNT
 
 
@@ -213,11 +213,11 @@ def test_other_formats_need_tensorflow_and_memory(prepare, monkeypatch):
     root = prepare()
     stored_as(root, "tfrecord")
     with pytest.raises(UserError, match=r"is stored as tfrecord, which has no random access; .* data.in_memory=True"):
-        Tfds("cats_vs_dogs", str(root), size=(4, 4), in_memory=False).load()
+        TFDS("cats_vs_dogs", str(root), size=(4, 4), in_memory=False).load()
     real = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *a: None if name == "tensorflow" else real(name, *a))
     with pytest.raises(UserError, match=r"is stored as tfrecord, which takes TensorFlow to read: pip install -e '\.\["):
-        Tfds("cats_vs_dogs", str(root), size=(4, 4)).load()
+        TFDS("cats_vs_dogs", str(root), size=(4, 4)).load()
 
 
 @pytest.mark.filterwarnings("default")  # TensorFlow's own
@@ -225,10 +225,10 @@ def test_other_formats_need_tensorflow_and_memory(prepare, monkeypatch):
 def test_records_without_random_access_are_those_with_it(prepare, tmp_path, monkeypatch):
     monkeypatch.setattr(CatsVsDogs, "broken", (5,))
     roots = [prepare(), prepare("tfrecord", tmp_path / "sequential")]
-    ours, other = (Tfds("cats_vs_dogs", str(root), size=(8, 6), max_corrupt=1).load() for root in reversed(roots))
+    ours, other = (TFDS("cats_vs_dogs", str(root), size=(8, 6), max_corrupt=1).load() for root in reversed(roots))
     assert_same_splits(ours, other)
-    assert ours.left_out == other.left_out == {"train": 1}
+    assert ours.excluded == other.excluded == {"train": 1}
     file = next((tmp_path / "sequential").rglob("*.tfrecord*"))
     file.write_bytes(file.read_bytes()[:-500])
     with pytest.raises(UserError, match=r"cannot be read past example \d+ of train: .*; restore its files"):
-        Tfds("cats_vs_dogs", str(tmp_path / "sequential"), size=(8, 6), max_corrupt=1).load()
+        TFDS("cats_vs_dogs", str(tmp_path / "sequential"), size=(8, 6), max_corrupt=1).load()

@@ -16,7 +16,7 @@ SIZES = {
 @pytest.mark.parametrize("name", SIZES)
 def test_tables_are_scikit_learns(name):
     rows, columns, names = SIZES[name]
-    dataset = jaxflow.Bundled(name).load()
+    dataset = jaxflow.ToyTable(name).load()
     assert dataset.schema.inputs.shape == (columns,)
     assert len(dataset.schema.target.names) == names
     assert sum(map(len, dataset.splits.values())) == rows
@@ -29,20 +29,20 @@ def test_tables_are_scikit_learns(name):
 
 
 def test_three_numbers_have_their_names():
-    assert jaxflow.Bundled("linnerud").load().schema.target.names == ("weight", "waist", "pulse")
-    assert jaxflow.Bundled("diabetes").load().schema.target.names == ("progression",)
+    assert jaxflow.ToyTable("linnerud").load().schema.target.names == ("weight", "waist", "pulse")
+    assert jaxflow.ToyTable("diabetes").load().schema.target.names == ("progression",)
 
 
 def test_rare_classes_can_be_stratified():
-    splits = jaxflow.Bundled("iris", split=jaxflow.HoldOut(0.1, 0.2, stratify=True)).load().splits
+    splits = jaxflow.ToyTable("iris", split=jaxflow.HoldOut(0.1, 0.2, stratify=True)).load().splits
     assert np.bincount(splits["test"].targets).tolist() == [10, 10, 10]
 
 
 def test_numbers_are_not_stratified():
     with pytest.raises(jaxflow.UserError, match="the target is a number"):
-        jaxflow.Bundled("diabetes", split=jaxflow.HoldOut(stratify=True)).load()
+        jaxflow.ToyTable("diabetes", split=jaxflow.HoldOut(stratify=True)).load()
 
 
 def test_a_table_that_is_not_there_is_refused():
     with pytest.raises(jaxflow.UserError, match=r"data.name is 'boston'; bundled are iris"):
-        jaxflow.Bundled("boston")
+        jaxflow.ToyTable("boston")

@@ -67,10 +67,10 @@ SOURCES = {
     "one-hot": table,
     "parquet": lambda folder: table(folder, "parquet"),
     "encoded": lambda folder: table(
-        folder, columns=(Category("city", encode="target"), Category("colour", encode="embed"), Date("day"))
+        folder, columns=(Category("city", encode="target"), Category("colour", encode="index"), Date("day"))
     ),
     "classes": lambda folder: Table(
-        str(make_table(folder, "csv")), "colour", id=None, outliers=Outliers(), most_missing=0.5, task="class"
+        str(make_table(folder, "csv")), "colour", id=None, outliers=Outliers(), max_missing_fraction=0.5, task="class"
     ),
     "texts": texts,
     "series": series,
@@ -86,8 +86,8 @@ def source(request, tmp_path, monkeypatch):
 def test_what_stays_on_disk_is_what_would_be_in_memory(source):
     here, there = source.load(), dataclasses.replace(source, in_memory=False).load()
     assert_same_splits(there, here)
-    assert (here.schema, here.encoding, here.left_out) == (there.schema, there.encoding, there.left_out)
-    assert here.left_out
+    assert (here.schema, here.input_encoding, here.excluded) == (there.schema, there.input_encoding, there.excluded)
+    assert here.excluded
     for split in there.splits.values():
         assert isinstance(split, StoredSplit | SeriesSplit)
         large = split.inputs if isinstance(split, StoredSplit) else split.values
@@ -209,7 +209,7 @@ def test_a_bad_cell_of_new_rows_is_named_past_the_first_block(tmp_path, monkeypa
     for name in ("good", "bad"):
         (tmp_path / f"{name}.csv").write_text("day,x\n" + "\n".join(lines) + "\n")
         lines[70] = "2020-03-11,five"
-    encoding = Table(str(tmp_path / "good.csv"), "day", task="class", split=HoldOut(0, 0)).load().encoding
+    encoding = Table(str(tmp_path / "good.csv"), "day", task="class", split=HoldOut(0, 0)).load().input_encoding
     with pytest.raises(UserError, match="column x holds numbers, but 'five' in row 71"):
         encode_table(encoding, tmp_path / "bad.csv")
     with pytest.raises(UserError, match="column x holds numbers, but 'five' in row 71"):
@@ -241,12 +241,12 @@ def test_types_of_parquet_are_read_as_what_they_hold(in_memory, tmp_path):
     )  # each part has a dictionary of its own
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet", row_group_size=30)
     dataset = Table(str(tmp_path / "a.parquet"), "y", split=HoldOut(0, 0.2), in_memory=in_memory).load()
-    kinds = {column["name"]: column["kind"] for column in dataset.encoding["columns"]}
+    kinds = {column["name"]: column["kind"] for column in dataset.input_encoding["columns"]}
     assert kinds == {
         "nanoseconds": "date", "zoned": "date", "large": "onehot", "nested": "onehot", "small": "number",
         "yes": "number", "coded": "onehot",
     }  # fmt: skip
-    features = dataset.encoding["features"]
+    features = dataset.input_encoding["features"]
     rows, split = dataset.splits["train"].rows(np.arange(5))["inputs"], dataset.splits["train"]
     for row, target in zip(rows, split.targets[:5, 0]):
         number = round(float(target) * 7)

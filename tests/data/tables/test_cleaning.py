@@ -40,18 +40,18 @@ def test_the_quartile_rule_is_tukeys():
     values = np.append(np.random.RandomState(0).randn(500), [9.0, -9.0, np.nan])
     parts = {"train": np.arange(503)}
     for beyond in (1.5, 3.0):
-        kept, left_out = Outliers(beyond=beyond).drop({"x": values}, parts)
+        kept, excluded = Outliers(threshold=beyond).drop({"x": values}, parts)
         low, high = np.nanquantile(values, (0.25, 0.75))
         inside = ~((values < low - beyond * stats.iqr(values[:-1])) | (values > high + beyond * stats.iqr(values[:-1])))
         np.testing.assert_array_equal(kept["train"], np.flatnonzero(inside))
-        assert left_out == {"outlier in x": 503 - len(kept["train"])}
+        assert excluded == {"outlier in x": 503 - len(kept["train"])}
         assert 502 in kept["train"]  # a missing number is no outlier
 
 
 def test_the_quantile_rule_takes_its_share_at_either_end():
-    kept, left_out = Outliers("quantile", 0.1).drop({"x": np.arange(101.0)}, {"train": np.arange(101)})
+    kept, excluded = Outliers("quantile", 0.1).drop({"x": np.arange(101.0)}, {"train": np.arange(101)})
     np.testing.assert_array_equal(kept["train"], np.arange(10, 91))
-    assert left_out == {"outlier in x": 20}
+    assert excluded == {"outlier in x": 20}
 
 
 def test_a_column_that_is_mostly_one_number_has_no_quartiles_to_lie_beyond():
@@ -64,20 +64,20 @@ def test_validation_and_test_keep_their_odd_rows_and_decide_nothing(tmp_path):
     plain = ids(table(tmp_path, lines).load())
     odd = {name: sorted(names)[0] for name, names in plain.items()}
     lines = [[line[0], 1e6 if line[0] in odd.values() else line[1], *line[2:]] for line in lines]
-    before = table(tmp_path, lines, outliers=Outliers(beyond=4.0)).load()
-    assert before.left_out == {"outlier in size": 1}
+    before = table(tmp_path, lines, outliers=Outliers(threshold=4.0)).load()
+    assert before.excluded == {"outlier in size": 1}
     assert ids(before) == plain | {"train": plain["train"] - {odd["train"]}}
     assert before.splits["train"].inputs[:, 0].max() < 5  # scaled without it
     assert before.splits["test"].inputs[:, 0].max() > 1e5
-    both = table(tmp_path, lines, outliers=Outliers(beyond=4.0, held_out=True)).load()
-    assert both.left_out == {"outlier in size": 3}
+    both = table(tmp_path, lines, outliers=Outliers(threshold=4.0, held_out=True)).load()
+    assert both.excluded == {"outlier in size": 3}
     assert ids(both) == {name: names - {odd[name]} for name, names in plain.items()}
     # However far out the held-out rows lie, the same training rows go.
     held_out = plain["validation"] | plain["test"]
     lines = [[line[0], 1e9 if line[0] in held_out else line[1], *line[2:]] for line in lines]
-    after = table(tmp_path, lines, outliers=Outliers(beyond=4.0)).load()
+    after = table(tmp_path, lines, outliers=Outliers(threshold=4.0)).load()
     assert ids(after) == ids(before)
-    assert json.dumps(after.encoding) == json.dumps(before.encoding)
+    assert json.dumps(after.input_encoding) == json.dumps(before.input_encoding)
 
 
 def test_only_the_columns_that_are_named_are_looked_at(tmp_path):
@@ -86,14 +86,14 @@ def test_only_the_columns_that_are_named_are_looked_at(tmp_path):
     for line in lines:
         line[1] = -1e6 if line[0] == one else line[1]
         line[2] = 1e6 if line[0] in (one, other) else line[2]
-    assert table(tmp_path, lines, outliers=Outliers(beyond=4.0)).load().left_out == {
+    assert table(tmp_path, lines, outliers=Outliers(threshold=4.0)).load().excluded == {
         "outlier in size": 1,
         "outlier in weight": 1,
     }
-    named = table(tmp_path, lines, outliers=Outliers(beyond=4.0, columns=("weight",))).load()
-    assert named.left_out == {"outlier in weight": 2}
+    named = table(tmp_path, lines, outliers=Outliers(threshold=4.0, columns=("weight",))).load()
+    assert named.excluded == {"outlier in weight": 2}
     # The target may be named, where it is a number.
-    priced = Table(str(tmp_path / "toy.csv"), "weight", id="who", outliers=Outliers(beyond=4.0, columns=("weight",)))
+    priced = Table(str(tmp_path / "toy.csv"), "weight", id="who", outliers=Outliers(threshold=4.0, columns=("weight",)))
     assert priced.load().splits["train"].targets.max() < 10
 
 
@@ -107,8 +107,8 @@ def test_rows_go_by_the_first_reason_and_are_counted_once(tmp_path):
     lines[5:7] = [["a", *lines[6][1:]], ["b", *lines[6][1:]]]  # equal but for their names
     path = Path(write(tmp_path / "toy.csv", lines))
     before = hashlib.sha256(path.read_bytes()).hexdigest()
-    cleaned = table(tmp_path, lines, required=("colour",), most_missing=0.5, duplicates="drop").load()
-    assert cleaned.left_out == {
+    cleaned = table(tmp_path, lines, required=("colour",), max_missing_fraction=0.5, duplicates="drop").load()
+    assert cleaned.excluded == {
         "no big": 2,
         "no colour": 1,
         "more than 50% of the columns missing": 1,
@@ -117,7 +117,7 @@ def test_rows_go_by_the_first_reason_and_are_counted_once(tmp_path):
     everyone = set.union(*ids(cleaned).values())
     assert everyone == {line[0] for line in lines} - {"p0", "p1", "p2", "p3", "b"}
     assert hashlib.sha256(path.read_bytes()).hexdigest() == before
-    assert table(tmp_path, lines).load().left_out == {"no big": 2}
+    assert table(tmp_path, lines).load().excluded == {"no big": 2}
 
 
 def test_what_is_left_out_is_said_once_and_described(tmp_path, monkeypatch):
@@ -128,7 +128,7 @@ def test_what_is_left_out_is_said_once_and_described(tmp_path, monkeypatch):
     dataset = table(tmp_path, lines, required=("size",)).load()
     assert sum("1 left out: no size" in line for line in said) == 1
     samples = {name: take_sample(split) for name, split in dataset.splits.items()}
-    assert describe(dataset, samples)["left_out"] == {"no size": 1}
+    assert describe(dataset, samples)["excluded"] == {"no size": 1}
 
 
 def test_share_of_missing_columns_against_counting():
@@ -136,19 +136,19 @@ def test_share_of_missing_columns_against_counting():
     raw = {name: np.where(random.rand(300) < 0.4, None, "x") for name in "abcde"}
     for most in (0.0, 0.2, 0.5, 1.0):
         table = RawTable(pyarrow.table({name: pyarrow.array(raw[name], pyarrow.string()) for name in raw}))
-        kept, left_out = kept_rows(table, (), "abcde", most, "keep", None)
+        kept, excluded = kept_rows(table, (), "abcde", most, "keep", None)
         counts = sum((raw[name] == None).astype(int) for name in "abcde")  # noqa: E711
         np.testing.assert_array_equal(kept, np.flatnonzero(counts <= 5 * most))
-        assert sum(left_out.values()) == 300 - len(kept)
+        assert sum(excluded.values()) == 300 - len(kept)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Outliers("sigma"), "outliers.rule is 'sigma'; it must be one of quartiles, quantile"),
-        (lambda: Outliers(beyond=0), "outliers.beyond is 0; with quartiles it must lie between 0 and inf"),
-        (lambda: Outliers("quantile"), r"outliers.beyond is 3.0; with quantile it must lie between 0 and 0\.5"),
-        (lambda: Table("a.csv", "b", most_missing=2), "data.most_missing is 2; it must be a share"),
+        (lambda: Outliers("sigma"), "outliers.method is 'sigma'; it must be one of quartiles, quantile"),
+        (lambda: Outliers(threshold=0), "outliers.threshold is 0; with quartiles it must lie between 0 and inf"),
+        (lambda: Outliers("quantile"), r"outliers.threshold is 3.0; with quantile it must lie between 0 and 0\.5"),
+        (lambda: Table("a.csv", "b", max_missing_fraction=2), "data.max_missing_fraction is 2; it must be a share"),
         (lambda: Table("a.csv", "b", duplicates="remove"), "data.duplicates is 'remove'"),
         (
             lambda: Category("x", impute="median"),

@@ -38,7 +38,7 @@ def test_numbers_are_scikit_learns(impute, scale):
 
 
 def test_clipping_goes_by_the_training_quantiles():
-    fitted = Number("x", clip=0.1, scale="none", indicator=False).fit(np.arange(101.0))
+    fitted = Number("x", winsorize=0.1, scale="none", indicator=False).fit(np.arange(101.0))
     np.testing.assert_allclose(encode(fitted, np.array([-5.0, 50.0, 1e9]))[:, 0], [10, 50, 90])
 
 
@@ -80,7 +80,7 @@ def test_missing_categories_are_filled_in_as_scikit_learn_does(impute, encode_as
     assert ours["missing"] == pytest.approx(1 / 9)
 
 
-@pytest.mark.parametrize("spec", [Category("x", min_count=2), Category("x", most=2)])
+@pytest.mark.parametrize("spec", [Category("x", min_count=2), Category("x", max_categories=2)])
 def test_rare_and_unseen_categories_share_a_column(spec):
     fitted = spec.fit(WORDS)
     assert names_of(fitted) == ["x = a", "x = b", "x = other"]
@@ -98,20 +98,22 @@ def test_ordinals_keep_their_order():
 
 
 def test_embedded_categories_are_numbers_and_0_is_what_is_not_known():
-    fitted = through_json(Category("x", encode="embed", min_count=2).fit(WORDS))
+    fitted = through_json(Category("x", encode="index", min_count=2).fit(WORDS))
     new = np.array(["a", "b", "c", "never seen", None], object)
     assert encode(fitted, new).tolist() == [[1], [2], [0], [0], [0]]
     assert (cardinality_of(fitted), names_of(fitted)) == (3, ["x"])
-    everything = Category("x", encode="embed").fit(WORDS)
+    everything = Category("x", encode="index").fit(WORDS)
     assert encode(everything, WORDS)[:, 0].tolist() == [5, 4, 5, 1, 6, 5, 4, 2, 3]
     assert cardinality_of(everything) == 7
     assert cardinality_of(Category("x").fit(WORDS)) is None
 
 
-@pytest.mark.parametrize("encode_as", ["onehot", "ordinal", "embed"])
+@pytest.mark.parametrize("encode_as", ["onehot", "ordinal", "index"])
 def test_fifty_columns_are_enough_unless_more_are_asked_for(encode_as):
     words = np.array([f"w{i}" for i in range(300)], object)
-    kept = {most: len(Category("x", encode_as, most=most).fit(words)["categories"]) for most in (None, 7, 200)}
+    kept = {
+        most: len(Category("x", encode_as, max_categories=most).fit(words)["categories"]) for most in (None, 7, 200)
+    }
     assert kept == {None: 50 if encode_as == "onehot" else 300, 7: 7, 200: 200}
 
 
@@ -153,7 +155,9 @@ def test_dates_lie_on_circles():
     np.testing.assert_allclose(missing, [[0.0, 0, 0, 0, 0]], atol=1e-6)
 
 
-@pytest.mark.parametrize("make", [lambda: Number(clip=0.5), lambda: Category(min_count=0), lambda: Category(most=0)])
+@pytest.mark.parametrize(
+    "make", [lambda: Number(winsorize=0.5), lambda: Category(min_count=0), lambda: Category(max_categories=0)]
+)
 def test_settings_out_of_range_are_refused(make):
     with pytest.raises(UserError, match="must be"):
         make()

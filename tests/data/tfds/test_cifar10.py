@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from jaxflow.data.sources.tfds import Tfds
+from jaxflow.data.sources.tfds import TFDS
 from jaxflow.data.tfds import cifar10, download
 from jaxflow.errors import UserError
 
@@ -87,7 +87,7 @@ def test_the_digest_is_the_one_that_tfds_registered():
 
 
 def test_download_prepare_and_read_back_every_pixel(archive, records, root):
-    dataset = Tfds("cifar10", directory=str(root), validation=0.0).load()
+    dataset = TFDS("cifar10", directory=str(root), validation=0.0).load()
     assert dataset.schema.target.names == tuple(NAMES)
     assert (root / "cifar10" / "3.0.2" / "dataset_info.json").exists()
     train = np.concatenate([records[f"data_batch_{i}.bin"] for i in range(1, 6)])
@@ -101,9 +101,9 @@ def test_download_prepare_and_read_back_every_pixel(archive, records, root):
 
 
 def test_the_second_load_touches_neither_network_nor_images(archive, root):
-    first = Tfds("cifar10", directory=str(root)).load()
+    first = TFDS("cifar10", directory=str(root)).load()
     archive.unlink()
-    second = Tfds("cifar10", directory=str(root)).load()
+    second = TFDS("cifar10", directory=str(root)).load()
     assert first.splits["train"].ids == second.splits["train"].ids
     assert len(Handler.ranges) == 1
 
@@ -111,11 +111,11 @@ def test_the_second_load_touches_neither_network_nor_images(archive, root):
 def test_an_interrupted_download_goes_on_where_it_broke_off(archive, root):
     Handler.break_off = True
     with pytest.raises(UserError, match=r"Three ways on: --data\.directory"):
-        Tfds("cifar10", directory=str(root)).load()
+        TFDS("cifar10", directory=str(root)).load()
     part = root / "downloads" / "cifar-10-binary.tar.gz.part"
     have = part.stat().st_size
     assert have == archive.stat().st_size // 2
-    Tfds("cifar10", directory=str(root)).load()
+    TFDS("cifar10", directory=str(root)).load()
     assert Handler.ranges == [None, f"bytes={have}-"]
     assert not part.exists()
 
@@ -123,14 +123,14 @@ def test_an_interrupted_download_goes_on_where_it_broke_off(archive, root):
 def test_a_wrong_digest_is_refused_and_removed(archive, root, monkeypatch):
     monkeypatch.setattr(cifar10, "SHA256", "0" * 64)
     with pytest.raises(UserError, match=r"has SHA-256 .*, expected 0000"):
-        Tfds("cifar10", directory=str(root)).load()
+        TFDS("cifar10", directory=str(root)).load()
     assert not any(path.is_file() for path in root.rglob("*"))
 
 
 def test_without_a_network_the_three_ways_on_are_named(root, monkeypatch):
     monkeypatch.setattr(cifar10, "URL", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
     with pytest.raises(UserError) as error:
-        Tfds("cifar10", directory=str(root)).load()
+        TFDS("cifar10", directory=str(root)).load()
     for way in ("--data.directory", "a network", "experiments/digits_cnn.py"):
         assert way in str(error.value)
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from jaxflow.data.sources import tfds
-from jaxflow.data.sources.tfds import Tfds
+from jaxflow.data.sources.tfds import TFDS
 from jaxflow.data.tfds import cifar10
 from jaxflow.data.tfds.records import StreamedSplit
 from jaxflow.errors import UserError
@@ -67,7 +67,7 @@ def prepare(tmp_path, monkeypatch):
 
 
 def load(root, **settings):
-    return Tfds("cifar10", directory=str(root), validation=0.2, **settings).load()
+    return TFDS("cifar10", directory=str(root), validation=0.2, **settings).load()
 
 
 def equal(one, other):
@@ -121,7 +121,7 @@ def test_bad_examples_are_left_out_and_counted_the_same_way_every_time(prepare, 
     root = prepare({"train_00007": WRONG["no image"], "train_00020": WRONG["cut off"], "test_00001": WRONG["empty"]})
     loads = [load(root, in_memory=m, max_corrupt=n) for m in (True, False) for n in (3, 3, 5)]
     for dataset in loads:
-        assert dataset.left_out == {"train": 2, "test": 1}
+        assert dataset.excluded == {"train": 2, "test": 1}
         assert sum(len(split) for split in dataset.splits.values()) == 32
         equal(dataset, loads[0])
     ids = {split.id(i) for split in loads[0].splits.values() for i in range(len(split))}
@@ -142,7 +142,7 @@ def test_one_bad_example_too_many_stops_at_once(prepare):
 
 
 def test_whole_datasets_leave_nothing_out(prepare):
-    assert load(prepare()).left_out == {}
+    assert load(prepare()).excluded == {}
 
 
 def flipped(file, position):
@@ -159,7 +159,7 @@ def test_a_flipped_bit_is_one_bad_example(in_memory, prepare):
     with pytest.raises(UserError, match=rf"{TRAIN}, record \d+: example .* hash mismatch"):
         load(root, in_memory=in_memory)
     dataset = load(root, in_memory=in_memory, max_corrupt=1)
-    assert dataset.left_out == {"train": 1}
+    assert dataset.excluded == {"train": 1}
     assert len(dataset.splits["train"]) + len(dataset.splits["validation"]) == 29
 
 

@@ -25,7 +25,9 @@ from jaxflow.training.trained import read_trained
 @pytest.fixture
 def trained(experiment, toy, tmp_path):
     """A run with checkpoints at steps 3 and 6, and what their states should be."""
-    short = dataclasses.replace(experiment, checkpoint_steps=3, epochs=0.9, validate_epochs=100, keep_checkpoints=2)
+    short = dataclasses.replace(
+        experiment, checkpoint_every_steps=3, epochs=0.9, validate_every_epochs=100, max_checkpoints=2
+    )
     folder = tmp_path / "run"
     jaxflow.train(short, folder, dataset=toy)
     assert saved_steps(folder / "checkpoints") == [3, 6]
@@ -119,7 +121,7 @@ def test_readers_look_again_where_a_run_removes_what_they_read(trained, monkeypa
         ({"model": jaxflow.CNN(widths=(4, 5), pools=1, hidden=(8,), padding="SAME", dropout=0.2, norm="batch")},
          r"BatchNorm_1/.*bias is float32\[4\] there and float32\[5\] in this program"),
         ({"optimizer": jaxflow.SGD()}, r"opt_state/\S+ is (absent there|\w+\[.*\] there and absent)"),
-        ({"ema": None}, r"ema/\S+ is float32\[.*\] there and absent in this program"),
+        ({"ema_decay": None}, r"ema/\S+ is float32\[.*\] there and absent in this program"),
     ],
 )  # fmt: skip
 def test_another_program_is_refused_by_leaf_and_shape(change, message, trained, toy):
@@ -146,7 +148,7 @@ def test_another_dtype_is_refused(trained, toy, monkeypatch):
 def test_a_metric_that_is_not_finite_is_never_the_best(experiment, toy, tmp_path, monkeypatch):
     losses = iter([0.5, 0.9, math.nan, math.inf, 0.7, math.nan])
     monkeypatch.setattr(loop, "evaluate_split", lambda *_: ({"loss": next(losses)}, None))
-    often = dataclasses.replace(experiment, validate_epochs=0.3, keep_checkpoints=1, epochs=1.7)
+    often = dataclasses.replace(experiment, validate_every_epochs=0.3, max_checkpoints=1, epochs=1.7)
     jaxflow.train(often, tmp_path, dataset=toy)
     with checkpoints(tmp_path, often, read_only=True) as kept:
         assert choose(kept, "best") == 2

@@ -53,7 +53,7 @@ def in_halves(devices, strategy, width=64, steps=1):
     """Trains as a run does, with a moving average; the first kernel and its average are large enough to be divided."""
     layout = Layout(DEVICES[:devices], strategy)
     model, tx = jaxflow.MLP(hidden=(width,), dropout=0.3, outputs=3), optax.sgd(0.5, momentum=0.9)
-    update = make_update(tx, ema=0.9)
+    update = make_update(tx, ema_decay=0.9)
     sums_of = make_sums(
         model,
         PROBLEM,

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import jaxflow
-from jaxflow import LogMel, Shift, SpecAugment, UserError, WhiteNoise
+from jaxflow import LogMel, SpecAugment, TimeShift, UserError, WhiteNoise
 from jaxflow.training.parallel.compile import spread
 from jaxflow.training.parallel.layout import Layout
 from jaxflow.transforms import augment
@@ -27,7 +27,7 @@ def augmented(augmentation, inputs, key=KEY):
 
 def test_a_shift_moves_each_waveform_and_silence_comes_in():
     seen = set()
-    for before, after in zip(np.asarray(WAVES), augmented(Shift(0.1), WAVES)):
+    for before, after in zip(np.asarray(WAVES), augmented(TimeShift(0.1), WAVES)):
         padded = np.pad(before, 5)
         matches = [start for start in range(11) if np.array_equal(padded[start : start + 50], after)]
         assert len(matches) == 1
@@ -75,7 +75,7 @@ def test_masks_reach_every_place_and_no_further():
 
 @pytest.mark.parametrize(
     ("nothing", "inputs"),
-    [(Shift(0.0), WAVES), (WhiteNoise(300.0, 300.0), WAVES), (SpecAugment(0, 1, 0, 1), SPECTROGRAMS),
+    [(TimeShift(0.0), WAVES), (WhiteNoise(300.0, 300.0), WAVES), (SpecAugment(0, 1, 0, 1), SPECTROGRAMS),
      (SpecAugment(5, 0, 5, 0), SPECTROGRAMS)],
 )  # fmt: skip
 def test_augmentations_of_no_strength_change_nothing(nothing, inputs):
@@ -83,7 +83,7 @@ def test_augmentations_of_no_strength_change_nothing(nothing, inputs):
 
 
 @pytest.mark.parametrize(
-    ("augmentation", "inputs"), [(Shift(), WAVES), (WhiteNoise(), WAVES), (SpecAugment(), SPECTROGRAMS)]
+    ("augmentation", "inputs"), [(TimeShift(), WAVES), (WhiteNoise(), WAVES), (SpecAugment(), SPECTROGRAMS)]
 )
 def test_augmentations_are_functions_of_the_key(augmentation, inputs):
     first = augmented(augmentation, inputs)
@@ -94,9 +94,9 @@ def test_augmentations_are_functions_of_the_key(augmentation, inputs):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Shift(1.5), "Shift.share is 1.5"),
+        (lambda: TimeShift(1.5), "TimeShift.max_fraction is 1.5"),
         (lambda: WhiteNoise(20.0, 10.0), "WhiteNoise.low is 20.0 and high 10.0"),
-        (lambda: SpecAugment(time=-1), "SpecAugment.time is -1; it must be 0 or more"),
+        (lambda: SpecAugment(time_mask_width=-1), "SpecAugment.time_mask_width is -1; it must be 0 or more"),
     ],
 )
 def test_settings_that_make_no_sense(make, message):
@@ -109,7 +109,7 @@ def stepped(devices):
     layout = Layout(tuple(jax.devices()[:devices]), "pmap")
     model, tx = jaxflow.MLP(hidden=(8,), outputs=3), optax.sgd(0.5)
     transform = partial(LogMel(8, 0.032, 0.016), {"rate": 1000})
-    chain = (Shift(0.2), WhiteNoise(), SpecAugment(3, 1, 3, 1))
+    chain = (TimeShift(0.2), WhiteNoise(), SpecAugment(3, 1, 3, 1))
     step = jaxflow.make_train_step(
         model,
         jaxflow.Classification(),

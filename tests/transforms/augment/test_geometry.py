@@ -77,7 +77,7 @@ def augmented(augmentation, images=IMAGES, key=KEY):
 
 @pytest.mark.parametrize(
     "nothing",
-    [jaxflow.Affine(0.0, 0.0), jaxflow.ColorJitter(0.0, 0.0, 0.0), jaxflow.Cutout(0), jaxflow.Noise(0.0)],
+    [jaxflow.Affine(0.0, 0.0), jaxflow.ColorJitter(0.0, 0.0, 0.0), jaxflow.Cutout(0), jaxflow.GaussianNoise(0.0)],
     ids=lambda augmentation: type(augmentation).__name__,
 )
 def test_augmentations_of_no_strength_change_nothing(nothing):
@@ -136,14 +136,14 @@ def test_cutout_covers_one_square():
 
 def test_noise_has_its_deviation():
     many = jnp.zeros((1000, 50), jnp.float32)
-    noise = augmented(jaxflow.Noise(0.2), many)
+    noise = augmented(jaxflow.GaussianNoise(0.2), many)
     assert abs(noise.mean()) < 5 * 0.2 / 50_000**0.5
     assert noise.std() == pytest.approx(0.2, rel=0.02)
 
 
 @pytest.mark.parametrize(
     "augmentation",
-    [jaxflow.Affine(), jaxflow.ColorJitter(), jaxflow.Cutout(), jaxflow.Noise()],
+    [jaxflow.Affine(), jaxflow.ColorJitter(), jaxflow.Cutout(), jaxflow.GaussianNoise()],
     ids=lambda augmentation: type(augmentation).__name__,
 )
 def test_augmentations_are_functions_of_the_key(augmentation):

@@ -15,14 +15,14 @@ BATCH = {"inputs": IMAGES, "targets": jnp.arange(64, dtype=jnp.int32) % 5}
 
 def test_mixup_adds_inputs_in_the_shares_it_says():
     mixed = jaxflow.Mixup(1.0)(KEY, BATCH)
-    share = np.asarray(mixed["share"])
+    share = np.asarray(mixed["mix_weight"])
     expected = share[:, None, None, None] * IMAGES + (1 - share)[:, None, None, None] * np.roll(IMAGES, 1, 0)
     np.testing.assert_allclose(mixed["inputs"], expected, atol=1e-6)
-    np.testing.assert_array_equal(mixed["other"], np.roll(BATCH["targets"], 1))
+    np.testing.assert_array_equal(mixed["mixed_targets"], np.roll(BATCH["targets"], 1))
     np.testing.assert_array_equal(mixed["targets"], BATCH["targets"])
     assert share.mean() == pytest.approx(0.5, abs=0.15)  # of 64 numbers between 0 and 1
     assert len(np.unique(share)) == 64
-    extreme = np.asarray(jaxflow.Mixup(0.01)(KEY, BATCH)["share"])
+    extreme = np.asarray(jaxflow.Mixup(0.01)(KEY, BATCH)["mix_weight"])
     assert np.minimum(extreme, 1 - extreme).max() < 0.3
 
 
@@ -31,11 +31,11 @@ def test_cutmix_shares_are_those_of_the_pixels():
     own = np.asarray((mixed["inputs"] == IMAGES).all(-1))
     other = np.asarray((mixed["inputs"] == jnp.roll(IMAGES, 1, 0)).all(-1))
     assert np.all(own ^ other)
-    np.testing.assert_allclose(mixed["share"], own.mean((1, 2)), atol=1e-6)
+    np.testing.assert_allclose(mixed["mix_weight"], own.mean((1, 2)), atol=1e-6)
     for part in other:  # a rectangle
         rows, columns = part.any(1), part.any(0)
         assert part.sum() == rows.sum() * columns.sum()
-    assert 0.3 < mixed["share"].mean() < 0.9
+    assert 0.3 < mixed["mix_weight"].mean() < 0.9
 
 
 @pytest.mark.parametrize("augmentation", [jaxflow.Mixup(0.4), jaxflow.CutMix()], ids=["mixup", "cutmix"])
@@ -48,8 +48,8 @@ def test_the_loss_is_that_of_soft_labels(augmentation):
 
     def soft_loss(params):
         logits = model.apply({"params": params}, mixed["inputs"], train=False)
-        share = mixed["share"][:, None]
-        soft = share * jax.nn.one_hot(mixed["targets"], 5) + (1 - share) * jax.nn.one_hot(mixed["other"], 5)
+        share = mixed["mix_weight"][:, None]
+        soft = share * jax.nn.one_hot(mixed["targets"], 5) + (1 - share) * jax.nn.one_hot(mixed["mixed_targets"], 5)
         return optax.softmax_cross_entropy(logits, soft).sum()
 
     loss, gradient = jax.value_and_grad(soft_loss)(state.params)
