@@ -101,9 +101,9 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted; launch again to go on from the last checkpoint", file=sys.stderr)
         status = 130
-    from jaxflow.runtime.distributed import give_up
+    from jaxflow.runtime.distributed import abort
 
-    return give_up(status)
+    return abort(status)
 
 
 def run_locally(flags: argparse.Namespace, argv: list[str]) -> int:
@@ -120,16 +120,16 @@ def run_locally(flags: argparse.Namespace, argv: list[str]) -> int:
 
 def prepare(verb: str, flags: argparse.Namespace) -> None:
     """Does what must be done before JAX starts."""
-    from jaxflow.runtime.startup import collect_garbage_seldom, keep_compiled_programs, keep_freed_memory
+    from jaxflow.runtime.startup import enable_compilation_cache, relax_gc, tune_allocator
 
-    collect_garbage_seldom()
+    relax_gc()
     # TensorFlow Datasets and Orbax speak through absl; what a person must know, jaxflow says itself.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     from jaxflow.data.storage.cache import cache_folder
 
-    keep_freed_memory()
+    tune_allocator()
     if not flags.no_cache:
-        keep_compiled_programs(cache_folder() / "programs")
+        enable_compilation_cache(cache_folder() / "programs")
     if "coordinator" in FLAGS[verb] and not flags.help:
         from jaxflow.runtime.distributed import join
 

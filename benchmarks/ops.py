@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.models import ops
-from jaxflow.runtime.startup import keep_freed_memory
+from jaxflow.runtime.startup import tune_allocator
 
 # batch, space, window, strides, channels, features
 CONVOLUTIONS = (
@@ -70,7 +70,7 @@ def milliseconds(forms: dict[str, Callable], *arguments: jax.Array, rounds: int 
 
 def main() -> None:
     """Prints the tables."""
-    keep_freed_memory()
+    tune_allocator()
     print("| convolution | lax | jaxflow | jaxflow is |\n| --- | --- | --- | --- |")
     key = jax.random.key(0)
     for batch, space, window, stride, channels, features in CONVOLUTIONS:

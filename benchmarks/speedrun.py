@@ -27,8 +27,8 @@ from jaxflow.experiment import Experiment, load
 from jaxflow.flags import override
 from jaxflow.runs.environment import environment
 from jaxflow.training.eval_loop import evaluate_split
-from jaxflow.training.input_pipeline import make_feed
-from jaxflow.training.prepare import set_up
+from jaxflow.training.input_pipeline import make_input_pipeline
+from jaxflow.training.prepare import prepare_training
 
 
 def measure(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Iterator[dict[str, float]]:
@@ -43,24 +43,24 @@ def measure(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> I
       First {"compile_seconds"}: a step of each kind with its compilation. Then for each seed {"seed", "accuracy",
       "loss", "init_seconds", "train_seconds", "test_seconds", "seconds"}.
     """
-    setup = set_up(experiment, dataset)
+    setup = prepare_training(experiment, dataset)
     program, test = setup.program, dataset.splits["test"]
     rows = program.evaluation_batch_size(test)
-    init_step, eval_step = program.init_step(), program.eval_step()
-    train_steps = program.train_steps(setup.feed, setup.init())
+    init_step, eval_step = program.init_step(), program.compile_eval_step()
+    train_steps = program.compile_train_steps(setup.feed, setup.init())
 
     def run(seed: int, steps: int) -> dict[str, float]:
         seeded = dataclasses.replace(setup, experiment=dataclasses.replace(experiment, seed=seed))
         # The resident data is the first seed's: only the order differs.
-        feed = make_feed(dataset.splits["train"], seeded.experiment, program.layout)
+        feed = make_input_pipeline(dataset.splits["train"], seeded.experiment, program.layout)
         examples, totals = seeded.init_examples(), program.empty_metrics()
         state, init_seconds = timed(lambda: init_step(np.uint32(seed), examples))
 
         def train() -> Any:
             trained, sums = state, totals
-            for first in range(0, steps, feed.most):
-                count = min(feed.most, steps - first)
-                trained, sums, _ = train_steps(trained, sums, feed.resident, feed.items(first, count), count)
+            for first in range(0, steps, feed.max_steps):
+                count = min(feed.max_steps, steps - first)
+                trained, sums, _ = train_steps(trained, sums, feed.device_data, feed.step_inputs(first, count), count)
             return trained
 
         trained, train_seconds = timed(train)
@@ -81,7 +81,7 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:
-    """Sums up one number of several runs.
+    """StepGradients up one number of several runs.
 
     Args:
       values: the runs' values.

@@ -40,10 +40,10 @@ def first_step(train_steps):
 def patched(cache):
     keep(cache)
     from jaxflow.training.program import Program
-    real = Program.train_steps
-    Program.train_steps = lambda self, feed, state: first_step(real(self, feed, state))
+    real = Program.compile_train_steps
+    Program.compile_train_steps = lambda self, feed, state: first_step(real(self, feed, state))
 
-keep, startup.keep_compiled_programs = startup.keep_compiled_programs, patched
+keep, startup.enable_compilation_cache = startup.enable_compilation_cache, patched
 import launch
 launch.main(["train", "--quiet", "--config", sys.argv[1], "--workdir", sys.argv[2]])
 """

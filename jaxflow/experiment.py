@@ -14,7 +14,7 @@ import flax.linen as nn
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
-from jaxflow.runtime.distributed import main_first
+from jaxflow.runtime.distributed import main_process_first
 from jaxflow.serialization import FILE_MODULE, flatten, to_json
 
 # Marks fields that may change when a run is resumed: they decide where and how it runs, not what comes out.
@@ -38,8 +38,8 @@ class Experiment:
     augment: tuple[Any, ...] = ()
     """Random changes to training batches, in order, after `preprocess`."""
     tta: Any = None
-    """Test-time augmentation, for example FlipShift(): what is evaluated and predicted is the mean over views of an input;
-    None for the input alone."""
+    """Test-time augmentation, for example FlipShift(): what is evaluated and predicted is the mean over views of an
+    input; None for the input alone."""
     batch_size: int = 32
     """Examples in a training step, over all devices."""
     epochs: float = 10
@@ -104,7 +104,8 @@ class Experiment:
             raise UserError(f"num_workers is {self.num_workers}; it must be 0 or more")
         if self.num_workers and self.data_placement == "device":
             raise UserError(
-                f"num_workers is {self.num_workers}, but data_placement 'device' needs none; use data_placement 'host', "
+                f"num_workers is {self.num_workers}, but data_placement 'device' needs none; use data_placement "
+                f"'host', "
                 "or num_workers 0"
             )
         if not self.validate_every_epochs > 0:
@@ -200,4 +201,4 @@ def dumps(experiment: Experiment) -> str:
 
 def load_data(experiment: Experiment) -> Dataset:
     """Loads an experiment's data, on process 0 first: what it downloads and decodes is there for the others."""
-    return main_first(experiment.data.load)
+    return main_process_first(experiment.data.load)

@@ -38,9 +38,9 @@ class Target:
     Attributes:
       kind: "class" for one of `names`, stored as its index, (examples,) int32; "number" for a number under each of
         `names`, (examples, names) float32.
-      dense_shape: the places of an example that have a class each, (height, width) of a mask or (time,) of tokens; () where
-        the example has one. Their indices are the smallest signed integers that hold them, (examples, *over), and IGNORE
-        where nobody knows the class.
+      dense_shape: the places of an example that have a class each, (height, width) of a mask or (time,) of tokens; ()
+        where the example has one. Their indices are the smallest signed integers that hold them, (examples, *over), and
+        IGNORE where nobody knows the class.
     """
 
     kind: Literal["class", "number"]

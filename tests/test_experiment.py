@@ -9,7 +9,7 @@ import pytest
 import jaxflow
 from jaxflow.experiment import differences, dumps, execute, load
 from jaxflow.serialization import FILE_MODULE, flatten, from_json, to_json
-from jaxflow.training.prepare import set_up
+from jaxflow.training.prepare import prepare_training
 from tests.conftest import ROOT
 
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.py"))
@@ -135,13 +135,13 @@ def fingerprint(experiment):
 
 
 def computed(experiment):
-    setup = set_up(dataclasses.replace(experiment, data_placement="host"), experiment.data.load())
-    items = setup.feed.items(3, 1)
+    setup = prepare_training(dataclasses.replace(experiment, data_placement="host"), experiment.data.load())
+    items = setup.feed.step_inputs(3, 1)
     state, totals = setup.init(), setup.program.empty_metrics()
-    step = setup.program.train_steps(setup.feed, state)
+    step = setup.program.compile_train_steps(setup.feed, state)
     program = jax.make_jaxpr(lambda *arguments: step(*arguments, 1))(state, totals, (), items)
     batch = {"inputs": items["inputs"][0], "targets": items["targets"][0]}
-    judged = jax.make_jaxpr(setup.program.eval_step())(state.variables(), batch)
+    judged = jax.make_jaxpr(setup.program.compile_eval_step())(state.variables(), batch)
     ids = [split.ids for split in setup.dataset.splits.values()]
     sums = jax.tree.map(jnp.sum, state.params)
     return str((ids, str(program), str(judged), items["inputs"].tobytes(), sums, setup.program.total_steps))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxflow.training.checkpoints.checksums import digests
+from jaxflow.training.checkpoints.checksums import checksums
 from jaxflow.training.checkpoints.manager import saved_steps
 from jaxflow.training.trained import read_trained
 from tests.conftest import ROOT, launch
@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def unbroken(folder):
-    return digests(read_trained(folder / "unbroken").state)
+    return checksums(read_trained(folder / "unbroken").state)
 
 
 def caches(path: Path) -> dict[str, str]:
@@ -102,7 +102,7 @@ def test_a_run_killed_at_random_points_ends_as_the_unbroken_one(folder, unbroken
     done = launch("train", "--workdir", "killed", cwd=folder, **caches(folder))
     assert done.returncode == 0, done.stderr
     assert "resumed" in done.stdout
-    assert digests(read_trained(run).state) == unbroken
+    assert checksums(read_trained(run).state) == unbroken
 
 
 @pytest.mark.slow
@@ -126,7 +126,7 @@ def test_a_signal_saves_the_current_step_and_says_75(number, folder, unbroken):
     assert not (folder / workdir / "results.json").exists()
     done = launch("train", "--workdir", workdir, cwd=folder, **caches(folder))
     assert f"at step {step} of {TOTAL}" in done.stdout
-    assert digests(read_trained(folder / workdir).state) == unbroken
+    assert checksums(read_trained(folder / workdir).state) == unbroken
 
 
 @pytest.mark.slow
@@ -198,7 +198,7 @@ def test_a_full_disk_is_named_and_an_older_step_restores(when, folder, unbroken)
         done = launch("train", "--workdir", str(run), cwd=folder, **caches(folder))
         assert done.returncode == 0, done.stderr
         assert int(re.search(r"at step (\d+) of", done.stdout)[1]) > 0
-        assert digests(read_trained(run).state) == unbroken
+        assert checksums(read_trained(run).state) == unbroken
 
 
 @pytest.mark.slow
@@ -215,7 +215,7 @@ def test_a_stalled_step_ends_the_process(folder):
     stall = (
         "import sys, time, launch\n"
         "from jaxflow.training.program import Program\n"
-        "real = Program.train_steps\n"
+        "real = Program.compile_train_steps\n"
         "def stalling(self, feed, state):\n"
         "    steps, calls = real(self, feed, state), []\n"
         "    def step(*arguments):\n"
@@ -223,7 +223,7 @@ def test_a_stalled_step_ends_the_process(folder):
         "        if len(calls) == 20: time.sleep(1000)\n"
         "        return steps(*arguments)\n"
         "    return step\n"
-        "Program.train_steps = stalling\n"
+        "Program.compile_train_steps = stalling\n"
         "sys.exit(launch.main(sys.argv[1:]))\n"
     )
     command = [

@@ -10,15 +10,15 @@ WHO, FOLDER = sys.argv[1:3]
 BATCH, SIDE = 32, 128
 
 if WHO.startswith("jaxflow"):
-    from jaxflow.runtime.startup import keep_freed_memory
+    from jaxflow.runtime.startup import tune_allocator
 
-    keep_freed_memory()
+    tune_allocator()
     os.environ["JAXFLOW_CACHE_DIR"] = tempfile.mkdtemp()
     import jax
 
     import jaxflow
     from jaxflow.console import console
-    from jaxflow.training.input_pipeline import make_feed
+    from jaxflow.training.input_pipeline import make_input_pipeline
     from jaxflow.training.parallel.layout import make_layout
 
     console.quiet = True
@@ -35,13 +35,13 @@ if WHO.startswith("jaxflow"):
     )
 
     def start():
-        feed = make_feed(data.load().splits["train"], experiment, make_layout("pmap"))
+        feed = make_input_pipeline(data.load().splits["train"], experiment, make_layout("pmap"))
         scale = jax.jit(lambda batch: batch["inputs"][0].astype("float32") / 255)
         state = {"step": 0}
 
         def work(calls):
             for _ in range(calls):
-                out = scale(feed.items(state["step"], 1))
+                out = scale(feed.step_inputs(state["step"], 1))
                 state["step"] += 1
             out.block_until_ready()
 

@@ -11,9 +11,9 @@ BATCH, WHO = int(sys.argv[1]), sys.argv[2]
 inputs = images(BATCH)[0]
 
 if WHO == "jaxflow":
-    from jaxflow.runtime.startup import keep_freed_memory
+    from jaxflow.runtime.startup import tune_allocator
 
-    keep_freed_memory()
+    tune_allocator()
     import jax
     import jax.numpy as jnp
 

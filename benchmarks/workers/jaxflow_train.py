@@ -9,10 +9,10 @@ import tempfile
 import time
 
 from jaxflow.data.storage.cache import cache_folder
-from jaxflow.runtime.startup import keep_compiled_programs, keep_freed_memory
+from jaxflow.runtime.startup import enable_compilation_cache, tune_allocator
 
-keep_freed_memory()
-keep_compiled_programs(cache_folder() / "programs")
+tune_allocator()
+enable_compilation_cache(cache_folder() / "programs")
 
 import jax
 import numpy as np
@@ -51,8 +51,8 @@ def pausing(train_steps):
     return step
 
 
-real = Program.train_steps
-Program.train_steps = lambda self, feed, state: pausing(real(self, feed, state))
+real = Program.compile_train_steps
+Program.compile_train_steps = lambda self, feed, state: pausing(real(self, feed, state))
 console.quiet = True
 inputs, labels = images(int(EXAMPLES))
 if SIDE != 32:

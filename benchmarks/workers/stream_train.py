@@ -5,11 +5,11 @@ import os
 import sys
 import tempfile
 
-from jaxflow.runtime.startup import keep_freed_memory
+from jaxflow.runtime.startup import tune_allocator
 
 
 def main(folder, side, epochs, workers):
-    keep_freed_memory()
+    tune_allocator()
     import resource
 
     import jaxflow

@@ -7,7 +7,7 @@ from jaxflow.errors import UserError
 from jaxflow.schema import IGNORE
 
 
-def checked(dataset: Dataset) -> Dataset:
+def validate(dataset: Dataset) -> Dataset:
     """Looks at a freshly loaded dataset before anything is built on it.
 
     Args:

@@ -51,8 +51,8 @@ class Dataset:
     Attributes:
       excluded: how many examples were left out, by the source's own split ("all" where it has none) or by the reason;
         empty if none.
-      input_encoding: what the source fitted to the training split to make inputs of what lies on disk, as JSON holds it; None
-        where it fitted nothing. It travels with the state, so that new data becomes inputs in the same way.
+      input_encoding: what the source fitted to the training split to make inputs of what lies on disk, as JSON holds
+        it; None where it fitted nothing. It travels with the state, so that new data becomes inputs in the same way.
       groups: by split, the name of each example's group, of which none should lie in two splits; empty where there are
         no groups.
     """

@@ -10,7 +10,7 @@ import numpy as np
 from jaxflow.errors import UserError
 
 
-def count_of(fraction: float, size: int, field: str) -> int:
+def split_size(fraction: float, size: int, field: str) -> int:
     """Turns a share of the examples into a number of them.
 
     Args:
@@ -30,7 +30,7 @@ def count_of(fraction: float, size: int, field: str) -> int:
     return count
 
 
-def hold_out(ids: Sequence[str], count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split_by_hash(ids: Sequence[str], count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Splits examples in two, the same way wherever the same ids are met.
 
     The examples with the smallest keyed hashes are held out, so an example changes sides only if added data moves the
@@ -51,12 +51,12 @@ def hold_out(ids: Sequence[str], count: int, seed: int) -> tuple[np.ndarray, np.
         raise UserError(
             f"{count} of {len(ids)} examples would be held out and none left; make the shares of `data` smaller"
         )
-    order = np.argsort(_places(ids, seed), kind="stable")
+    order = np.argsort(_hash_fractions(ids, seed), kind="stable")
     return np.sort(order[count:]), np.sort(order[:count])
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
+class SplitKeys:
     """What splits are decided by.
 
     Attributes:
@@ -72,7 +72,7 @@ class Examples:
     times: np.ndarray | None = None
 
     @property
-    def keys(self) -> Sequence[str]:
+    def unit_ids(self) -> Sequence[str]:
         """Names what is held out as one."""
         return self.ids if self.groups is None else self.groups
 
@@ -94,7 +94,7 @@ class HoldOut:
     def __post_init__(self) -> None:
         _check_shares(self)
 
-    def assign(self, examples: Examples) -> dict[str, np.ndarray]:
+    def split(self, examples: SplitKeys) -> dict[str, np.ndarray]:
         """Splits examples.
 
         Args:
@@ -106,7 +106,7 @@ class HoldOut:
         Raises:
           UserError: a split would be empty.
         """
-        places = _places(examples.keys, self.seed) / 2.0**64  # in [0, 1)
+        places = _hash_fractions(examples.unit_ids, self.seed) / 2.0**64  # in [0, 1)
         if self.stratify:
             if examples.groups is not None:
                 raise UserError("split.stratify and groups do not go together; leave one of them out")
@@ -128,8 +128,8 @@ class TimeSplit:
     def __post_init__(self) -> None:
         _check_shares(self)
 
-    def assign(self, examples: Examples) -> dict[str, np.ndarray]:
-        """Splits examples by their times, as HoldOut.assign; examples of one time stay on one side."""
+    def split(self, examples: SplitKeys) -> dict[str, np.ndarray]:
+        """Splits examples by their times, as `HoldOut.split`; examples of one time stay on one side."""
         if examples.times is None:
             raise UserError("split TimeSplit needs times; name the data's column of times")
         if examples.groups is not None:
@@ -154,9 +154,9 @@ class KFold:
         if self.folds < 3 or not 0 <= self.fold < self.folds:
             raise UserError(f"split has fold {self.fold} of {self.folds}; it takes 3 folds or more, counted from 0")
 
-    def assign(self, examples: Examples) -> dict[str, np.ndarray]:
-        """Splits examples, as HoldOut.assign; over all folds each is in the test once."""
-        part = (_places(examples.keys, self.seed) / 2.0**64 * self.folds).astype(int)
+    def split(self, examples: SplitKeys) -> dict[str, np.ndarray]:
+        """Splits examples, as `HoldOut.split`; over all folds each is in the test once."""
+        part = (_hash_fractions(examples.unit_ids, self.seed) / 2.0**64 * self.folds).astype(int)
         test = part == self.fold
         validation = part == (self.fold + 1) % self.folds
         return _named(test, test | validation, self)
@@ -172,7 +172,7 @@ def numbered(keys: Iterable[str]) -> list[str]:
     return names
 
 
-def _places(names: Sequence[str], seed: int) -> np.ndarray:
+def _hash_fractions(names: Sequence[str], seed: int) -> np.ndarray:
     """Hashes names to uint64, evenly.
 
     SHA-256 rather than a random permutation: keyed by the name itself, it does not depend on the order of the files.

@@ -54,7 +54,7 @@ def predict(
         raise UserError(f"--submission {submission} is no class of this model; it has {', '.join(names) or 'none'}")
     inputs, ids = read_inputs(source, schema.inputs, trained.input_encoding)
     output = Path(output) if output else workdir / "predictions" / "new" / f"{source.stem}.csv"
-    step, variables = trained.program.predict_step(), trained.state.variables()
+    step, variables = trained.program.compile_predict_step(), trained.state.variables()
     split = ArraySplit(inputs, np.zeros(len(inputs), np.int32), ids)
     # A power of two: few programs to compile, and a single image does not wait for 255 rows of padding.
     batch_size = min(BATCH_SIZE, 1 << (len(split) - 1).bit_length())

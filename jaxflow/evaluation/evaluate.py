@@ -9,7 +9,7 @@ import numpy as np
 from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
-from jaxflow.evaluation.report import draw
+from jaxflow.evaluation.report import report_figures
 from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import write_table
 from jaxflow.reports.page import write_page
@@ -52,7 +52,7 @@ def evaluate(
     layout = trained.program.layout
     batch_size = trained.program.evaluation_batch_size(splits["test"])
     metrics, predictions = evaluate_split(
-        trained.program.eval_step(), trained.state.variables(), splits["test"], batch_size, layout
+        trained.program.compile_eval_step(), trained.state.variables(), splits["test"], batch_size, layout
     )
     return on_main(lambda: _write(workdir, trained, splits, metrics, predictions))
 
@@ -84,7 +84,7 @@ def _write_report(
 ) -> None:
     folder = workdir / "report"
     lines, names = read_metrics(workdir), list(results["test"])
-    pictures = draw(lines, names, trained.program.schema, test, predictions, folder)
+    pictures = report_figures(lines, names, trained.program.schema, test, predictions, folder)
     rows = {name: results[name] for name in ("validation", "test", "baseline") if name in results}
     experiment = (workdir / "experiment.json").read_text()
     write_page(folder / "index.html", f"{workdir.name}, step {trained.step}", rows, pictures, experiment)

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.data.profiling.waveforms import pictures
+from jaxflow.data.profiling.waveforms import spectrogram_images
 from jaxflow.reports.figures import masks as mask_figures
 from jaxflow.reports.figures import predictions as prediction_figures
 from jaxflow.reports.figures import texts as text_figures
 from jaxflow.schema import Schema, Split
 
 
-def draw(
+def report_figures(
     lines: Sequence[dict[str, Any]],
     metrics: Sequence[str],
     schema: Schema,
@@ -54,12 +54,12 @@ def _of_numbers(schema: Schema, test: Split, predictions: np.ndarray, folder: Pa
 
 def _of_masks(schema: Schema, test: Split, predictions: np.ndarray, folder: Path) -> list[tuple[str, Path]]:
     names, masks, overlaps = schema.target.names, folder / "masks.png", folder / "overlaps.png"
-    chosen = np.unique(np.linspace(0, len(test) - 1, mask_figures.MOST).astype(int))
+    chosen = np.unique(np.linspace(0, len(test) - 1, mask_figures.MAX_EXAMPLES).astype(int))
     rows = test.rows(chosen)
     both = (rows["targets"], predictions[chosen])
     mask_figures.examples(rows["inputs"], both, ("true", "predicted"), names, masks)
     mask_figures.overlaps(test.targets, predictions, names, overlaps)
-    drawn = [("Examples of the test split", masks), ("Overlap of truth and prediction", overlaps)]
+    drawn = [("Examples of the test split", masks), ("MeanIoU of truth and prediction", overlaps)]
     known = test.targets >= 0
     prediction_figures.confusion(test.targets[known], predictions[known], names, folder / "confusion.png")
     return [*drawn, ("Confusion matrix of the test split's pixels or voxels", folder / "confusion.png")]
@@ -75,7 +75,7 @@ def _of_classes(schema: Schema, test: Split, probabilities: np.ndarray, folder: 
     names, confusion, misclassified = schema.target.names, folder / "confusion.png", folder / "misclassified.png"
     prediction_figures.confusion(test.targets, probabilities.argmax(-1), names, confusion)
     drawn = [("Confusion matrix of the test split", confusion)]
-    shown = {"image": lambda images: images, "audio": pictures}.get(schema.inputs.kind)
+    shown = {"image": lambda images: images, "audio": spectrogram_images}.get(schema.inputs.kind)
     if shown is not None:
         prediction_figures.misclassified(
             lambda index: shown(test.rows(np.array([index]))["inputs"])[0],  # a few: all may not fit into memory

@@ -8,11 +8,11 @@ from typing import Any
 from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.describe import describe, take_sample
-from jaxflow.data.profiling.findings import look
+from jaxflow.data.profiling.findings import find_issues
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, load_data
 from jaxflow.exploration.augmentations import augmented
-from jaxflow.exploration.figures import draw_data
+from jaxflow.exploration.figures import data_figures
 from jaxflow.exploration.page import write_data_page
 from jaxflow.file_io import write_atomically
 
@@ -35,17 +35,17 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
     dataset = dataset or load_data(experiment)
     samples = {name: take_sample(split) for name, split in dataset.splits.items()}
     numbers = describe(dataset, samples)
-    findings = look(dataset, samples)
+    findings = find_issues(dataset, samples)
     described = numbers | {"findings": [dataclasses.asdict(finding) for finding in findings]}
     try:
         report = workdir / "report"
         report.mkdir(parents=True, exist_ok=True)
         rows = augmented(experiment, dataset, samples["train"]) if experiment.augment else []
-        figures = draw_data(dataset, samples, rows, report)
+        figures = data_figures(dataset, samples, rows, report)
         write_data_page(report / "data.html", f"{workdir.name}: data", numbers, findings, figures)
         write_atomically(workdir / "data.json", json.dumps(described, indent=2) + "\n")
     except OSError as error:
         raise UserError(f"cannot write to {workdir}: {error.strerror}; choose another --workdir") from error
     for finding in findings:
-        say(f"{finding.weight}: {finding.what}: {finding.advice}")
+        say(f"{finding.severity}: {finding.message}: {finding.advice}")
     return described

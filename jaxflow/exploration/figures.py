@@ -11,10 +11,10 @@ from jaxflow.data.profiling.tokens import lengths
 from jaxflow.exploration.augmentations import Augmented
 from jaxflow.reports.figures import audio, distributions, masks, series, texts
 
-Drawn = list[tuple[str, Path]]
+Figures = list[tuple[str, Path]]
 
 
-def draw_data(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Drawn:
+def data_figures(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
     """Draws a dataset.
 
     Args:
@@ -26,7 +26,7 @@ def draw_data(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Au
     Returns:
       Captions and files, in the order of the page.
     """
-    drawn: Drawn = []
+    drawn: Figures = []
     if not (
         dataset.schema.inputs.kind == "tokens" and dataset.schema.target.dense_shape
     ):  # tokens, which are drawn below
@@ -36,11 +36,11 @@ def draw_data(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Au
     return drawn + by_kind[dataset.schema.inputs.kind](dataset, samples, rows, folder)
 
 
-def _images(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Drawn:
+def _images(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
     drawn = [("Examples of the training split", folder / "data_examples.png")]
     train, target = samples["train"], dataset.schema.target
     if target.dense_shape:
-        apart = np.linspace(0, len(train.inputs) - 1, masks.MOST).astype(int)  # neighbours are often alike
+        apart = np.linspace(0, len(train.inputs) - 1, masks.MAX_EXAMPLES).astype(int)  # neighbours are often alike
         masks.examples(train.inputs[apart], (train.targets[apart],), ("mask",), target.names, drawn[-1][1])
     else:
         distributions.contact_sheet(dataset, train, drawn[-1][1])
@@ -61,7 +61,7 @@ def _images(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augm
     return drawn
 
 
-def _audio(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Drawn:
+def _audio(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
     drawn = [("Examples of the training split", folder / "data_examples.png")]
     audio.examples(dataset, samples["train"], drawn[-1][1])
     if rows:
@@ -72,7 +72,7 @@ def _audio(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augme
     return drawn
 
 
-def _texts(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Drawn:
+def _texts(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
     drawn = [("The most frequent tokens of the training split", folder / "data_tokens.png")]
     texts.frequent_tokens(dataset, samples, drawn[-1][1])
     if rows:
@@ -84,7 +84,7 @@ def _texts(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augme
     return drawn
 
 
-def _vectors(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Drawn:
+def _vectors(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
     drawn, windows = [], samples["train"].inputs.ndim == 3
     if windows:
         drawn.append(("Windows of the training split, and what comes next", folder / "data_examples.png"))

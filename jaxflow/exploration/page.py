@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxflow.data.profiling.finding import Finding
+from jaxflow.data.profiling.issue import Issue
 from jaxflow.reports.page import embed, frame
 
 COLOURS = {"leak": "#c0392b", "problem": "#c77700", "note": "#2c6fbb"}
@@ -15,7 +15,7 @@ def write_data_page(
     path: Path,
     title: str,
     numbers: Mapping[str, Any],
-    findings: Sequence[Finding],
+    findings: Sequence[Issue],
     figures: Sequence[tuple[str, Path]],
 ) -> None:
     """Writes the page, with its figures inside.
@@ -24,7 +24,7 @@ def write_data_page(
       path: HTML file to write.
       title: heading.
       numbers: from `describe`.
-      findings: from `look`.
+      findings: from `find_issues`.
       figures: captions and PNG files.
     """
     splits = numbers["splits"]
@@ -61,7 +61,7 @@ def _texts(texts: Sequence[Mapping[str, str]]) -> str:
     )
 
 
-def _findings(findings: Sequence[Finding]) -> str:
+def _findings(findings: Sequence[Issue]) -> str:
     if not findings:
         return "<p>Nothing odd was found.</p>"
     items = ""
@@ -69,7 +69,7 @@ def _findings(findings: Sequence[Finding]) -> str:
         ids = "".join(f"<li>{html.escape(name)}</li>" for name in finding.ids)
         more = f"<details><summary>examples</summary><ul>{ids}</ul></details>" if ids else ""
         items += (
-            f"<li><b style='color:{COLOURS[finding.weight]}'>{finding.weight}</b> {html.escape(finding.what)}: "
+            f"<li><b style='color:{COLOURS[finding.severity]}'>{finding.severity}</b> {html.escape(finding.message)}: "
             f"{html.escape(finding.advice)}.{more}</li>"
         )
     return f"<ul>{items}</ul>"

@@ -31,7 +31,10 @@ class MLP(nn.Module):
         x = inputs.reshape(inputs.shape[0], -1)  # (batch, feature)
         if self.categories:
             x, numbers = jnp.split(x, [x.shape[1] - len(self.categories)], axis=1)
-            embedded = [Embedding(count)(column) for count, column in zip(self.categories, numbers.T)]
+            embedded = [
+                CategoryEmbedding(count, name=f"Embedding_{number}")(column)
+                for number, (count, column) in enumerate(zip(self.categories, numbers.T))
+            ]
             x = jnp.concatenate([x, *embedded], axis=1)
         for width in self.hidden:
             x = activation(self.activation)(Dense(width, self.dtype)(x))
@@ -39,7 +42,7 @@ class MLP(nn.Module):
         return Dense(self.outputs, self.dtype)(x).astype(jnp.float32)
 
 
-class Embedding(nn.Module):
+class CategoryEmbedding(nn.Module):
     """A vector for each category, learned: half as many numbers as there are categories, and 50 at most.
 
     The vectors begin near 0, and so stay what training never met: it then says nothing.

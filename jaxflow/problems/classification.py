@@ -71,7 +71,7 @@ class Classification:
         return jax.nn.softmax(outputs)
 
     def metrics(self, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array) -> dict[str, Mean]:
-        """Sums up a batch's loss and accuracy.
+        """StepGradients up a batch's loss and accuracy.
 
         Args:
           outputs: (batch, classes) logits.

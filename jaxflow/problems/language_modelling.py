@@ -13,7 +13,7 @@ from jaxflow.problems.losses import softmax_cross_entropy
 from jaxflow.problems.metrics import ExpMean, Mean
 
 # Rows of targets that are counted at once: all of them may not fit into memory.
-AT_ONCE = 4096
+CHUNK_SIZE = 4096
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class LanguageModelling:
         return outputs.argmax(axis=-1).astype(jnp.int32)
 
     def metrics(self, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array) -> dict[str, Mean]:
-        """Sums up a batch's loss and accuracy over its places.
+        """StepGradients up a batch's loss and accuracy over its places.
 
         Args:
           outputs: (batch, time, tokens) logits.
@@ -129,8 +129,8 @@ class LanguageModelling:
 def _count(targets: np.ndarray) -> np.ndarray:
     """Counts how often each token is there, (tokens,)."""
     counts = np.zeros(0, np.int64)
-    for first in range(0, len(targets), AT_ONCE):
-        part = targets[first : first + AT_ONCE]
+    for first in range(0, len(targets), CHUNK_SIZE):
+        part = targets[first : first + CHUNK_SIZE]
         new = np.bincount(part[part >= 0], minlength=len(counts))
         new[: len(counts)] += counts
         counts = new

@@ -23,7 +23,7 @@ class Mean(clu.metrics.Metric):
 
     @classmethod
     def of(cls, values: jax.Array, weights: jax.Array) -> "Mean":
-        """Sums up a batch.
+        """StepGradients up a batch.
 
         Args:
           values: (batch, ...) values.
@@ -71,7 +71,7 @@ class ExpMean(Mean):
 
 
 @flax.struct.dataclass
-class Overlap(clu.metrics.Metric):
+class MeanIoU(clu.metrics.Metric):
     """Intersection over union of predicted and true places: the mean over the classes that are in either.
 
     Attributes:
@@ -87,8 +87,8 @@ class Overlap(clu.metrics.Metric):
     true: jax.Array
 
     @classmethod
-    def of(cls, predicted: jax.Array, true: jax.Array, weights: jax.Array, classes: int) -> "Overlap":
-        """Sums up a batch.
+    def of(cls, predicted: jax.Array, true: jax.Array, weights: jax.Array, classes: int) -> "MeanIoU":
+        """StepGradients up a batch.
 
         Args:
           predicted: (batch, *places) integers.
@@ -110,7 +110,7 @@ class Overlap(clu.metrics.Metric):
 
         return cls(*jax.vmap(one)(jnp.arange(classes)))
 
-    def merge(self, other: "Overlap") -> "Overlap":
+    def merge(self, other: "MeanIoU") -> "MeanIoU":
         """Adds two metrics up."""
         return jax.tree.map(jnp.add, self, other)
 
@@ -124,7 +124,7 @@ class Overlap(clu.metrics.Metric):
 
 
 @flax.struct.dataclass
-class Dice(Overlap):
+class MeanDice(MeanIoU):
     """Twice the intersection over the sum of both: the mean over the classes that are in either.
 
     Source: L. R. Dice, Measures of the Amount of Ecologic Association Between Species, Ecology 26, 1945.

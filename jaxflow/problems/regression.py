@@ -99,7 +99,7 @@ class Regression:
         return outputs * std + mean
 
     def metrics(self, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array) -> dict[str, Mean]:
-        """Sums up a batch's loss and its errors in the data's units, over all outputs alike.
+        """StepGradients up a batch's loss and its errors in the data's units, over all outputs alike.
 
         Args:
           outputs: (batch, outputs) standardised numbers.

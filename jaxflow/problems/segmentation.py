@@ -12,7 +12,7 @@ import numpy as np
 from jaxflow.errors import UserError
 from jaxflow.problems.class_weights import ClassWeights, check_weights, fit_weights, weighted
 from jaxflow.problems.losses import softmax_cross_entropy
-from jaxflow.problems.metrics import Dice, Mean, Overlap
+from jaxflow.problems.metrics import Mean, MeanDice, MeanIoU
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Segmentation:
         return outputs.argmax(-1).astype(np.min_scalar_type(-outputs.shape[-1]))
 
     def metrics(self, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array) -> dict[str, Mean]:
-        """Sums up a batch's loss and how well its masks are met.
+        """StepGradients up a batch's loss and how well its masks are met.
 
         Args:
           outputs: (batch, *places, classes) logits.
@@ -81,12 +81,12 @@ class Segmentation:
           union) and "dice", of all examples' pixels together.
         """
         predicted = outputs.argmax(-1)
-        sums = Overlap.of(predicted, targets, weights, outputs.shape[-1])
+        sums = MeanIoU.of(predicted, targets, weights, outputs.shape[-1])
         return {
             "loss": Mean.of(losses, weights),
             "accuracy": Mean.of((predicted == targets).astype(jnp.float32), weights),
             "iou": sums,
-            "dice": Dice(sums.both, sums.predicted, sums.true),
+            "dice": MeanDice(sums.both, sums.predicted, sums.true),
         }
 
     def baseline(self, train_targets: np.ndarray, targets: np.ndarray) -> dict[str, float]:

@@ -22,11 +22,11 @@ T = TypeVar("T")
 
 # The coordinator's messages are waited for as long as a process may need to load data or to write a report. A process
 # that is dead is noticed by JAX after 100 s, which then ends the others.
-PATIENCE = 24 * 60 * 60 * 1000  # milliseconds
+PEER_TIMEOUT_MS = 24 * 60 * 60 * 1000  # milliseconds
 # How long process 0 may take to start.
-START = 300  # seconds
+START_TIMEOUT_S = 300  # seconds
 # How long a process that has failed waits for the others to fail of the same mistake.
-SYMPATHY = 3000  # milliseconds
+FAILURE_TIMEOUT_MS = 3000  # milliseconds
 _numbers = itertools.count()
 
 
@@ -59,10 +59,10 @@ def join(coordinator: str | None = None, num_processes: str | None = None, proce
         ) from error
     console.quiet = console.quiet or not is_main()
     report = sys.excepthook
-    sys.excepthook = lambda *error: (report(*error), give_up(1))
+    sys.excepthook = lambda *error: (report(*error), abort(1))
 
 
-def give_up(status: int) -> int:
+def abort(status: int) -> int:
     """Ends this process if it has failed alone: at a normal end it would wait minutes for the others, and they for it.
 
     Args:
@@ -74,7 +74,7 @@ def give_up(status: int) -> int:
     if not jax.distributed.is_initialized():
         return status
     try:
-        _coordinator().wait_at_barrier("jaxflow/failed", SYMPATHY)
+        _coordinator().wait_at_barrier("jaxflow/failed", FAILURE_TIMEOUT_MS)
     except Exception:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -85,7 +85,7 @@ def give_up(status: int) -> int:
 def _wait_for(address: str) -> None:
     """Waits until the coordinator listens: JAX would abort the process if it does not, and say little."""
     host, _, port = address.rpartition(":")
-    deadline = time.monotonic() + START
+    deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
@@ -93,7 +93,8 @@ def _wait_for(address: str) -> None:
         except OSError as error:  # not there yet, or its name is not known yet
             if time.monotonic() > deadline:
                 raise UserError(
-                    f"cannot reach process 0 at {address} for {START} s: {error}; start it, or change --coordinator"
+                    f"cannot reach process 0 at {address} for {START_TIMEOUT_S} s: {error}; start it, or change "
+                    f"--coordinator"
                 ) from error
             time.sleep(0.2)
 
@@ -165,7 +166,7 @@ def on_main(act: Callable[[], T]) -> T:
     return _settle(_outcome(act) if is_main() else (None, None))[0]
 
 
-def together(act: Callable[[], T]) -> T:
+def run_on_all(act: Callable[[], T]) -> T:
     """Lets every process act, and makes a mistake that one of them finds everyone's.
 
     Args:
@@ -184,22 +185,22 @@ def together(act: Callable[[], T]) -> T:
     return value
 
 
-def main_first(act: Callable[[], T]) -> T:
+def main_process_first(act: Callable[[], T]) -> T:
     """Lets process 0 act before the others do, so that what it downloads or caches is there for them.
 
     Args:
-      act: what to do, as for `together`.
+      act: what to do, as for `run_on_all`.
 
     Returns:
       What it gave on this process.
     """
     if not jax.distributed.is_initialized():
         return act()
-    value = together(lambda: act() if is_main() else None)
-    return together(lambda: value if is_main() else act())
+    value = run_on_all(lambda: act() if is_main() else None)
+    return run_on_all(lambda: value if is_main() else act())
 
 
-def agreed(value: T) -> T:
+def broadcast(value: T) -> T:
     """Gives process 0's value on every process: for what hangs on a clock or on free memory."""
     return on_main(lambda: value)
 
@@ -234,7 +235,7 @@ def _exchange(own: tuple[Any, Exception | None]) -> list[tuple[Any, Exception | 
     client, number = _coordinator(), next(_numbers)
     client.key_value_set_bytes(f"jaxflow/{number}/{jax.process_index()}", _pickled(own))
     names = [f"jaxflow/{number}/{process}" for process in range(jax.process_count())]
-    return [pickle.loads(client.blocking_key_value_get_bytes(name, PATIENCE)) for name in names]
+    return [pickle.loads(client.blocking_key_value_get_bytes(name, PEER_TIMEOUT_MS)) for name in names]
 
 
 def _pickled(outcome: tuple[Any, Exception | None]) -> bytes:

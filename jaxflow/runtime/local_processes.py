@@ -16,7 +16,7 @@ from typing import IO
 from jaxflow.errors import RESUMABLE, UserError
 
 # Seconds that the others have to end by themselves, and to say what happened to them, when one has failed.
-GRACE = 5.0
+GRACE_TIMEOUT_S = 5.0
 # Exit statuses that are no failure: done, and stopped by a signal with all saved.
 WELL = (0, RESUMABLE)
 PR_SET_PDEATHSIG = 1  # of prctl(2)
@@ -133,7 +133,7 @@ def _wait(children: Sequence[subprocess.Popen]) -> dict[int, int]:
             if process not in ended and child.poll() is not None:
                 ended[process] = child.returncode
                 # Stopped processes stop together: one that is not with them hangs.
-                grace = {0: float("inf"), RESUMABLE: 6 * GRACE}.get(child.returncode, GRACE)
+                grace = {0: float("inf"), RESUMABLE: 6 * GRACE_TIMEOUT_S}.get(child.returncode, GRACE_TIMEOUT_S)
                 deadline = min(deadline, time.monotonic() + grace)
         time.sleep(0.02)
     return ended

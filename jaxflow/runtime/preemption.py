@@ -16,11 +16,11 @@ from jax.experimental import multihost_utils
 from jaxflow.errors import RESUMABLE
 
 # Seconds without a finished step that end a process of several.
-SILENCE = 1800.0
+WATCHDOG_TIMEOUT_S = 1800.0
 
 
 @contextmanager
-def stop_signals() -> Iterator[Callable[[int], bool]]:
+def preemption_flag() -> Iterator[Callable[[int], bool]]:
     """Turns SIGTERM and SIGINT into a question that a loop asks after each step; a second signal ends the process.
 
     Yields:
@@ -33,7 +33,7 @@ def stop_signals() -> Iterator[Callable[[int], bool]]:
             os._exit(128 + number)
         received.append(number)
         # Not print: the signal may have come in the middle of one.
-        os.write(sys.stderr.fileno(), b"stopping: the step is finished and saved; a second signal stops at once\n")
+        os.write(sys.stderr.fileno(), b"should_stop: the step is finished and saved; a second signal stops at once\n")
 
     if jax.process_count() > 1:
         # JAX's own handler of SIGTERM tells the coordinator, which names a step that all processes still reach.
@@ -48,13 +48,13 @@ def stop_signals() -> Iterator[Callable[[int], bool]]:
     # JAX names the next number that no process has asked for; steps may be taken many at once, questions are not.
     asked = itertools.count()
 
-    def stopping(step: int) -> bool:
+    def should_stop(step: int) -> bool:
         if jax.process_count() > 1:
             return multihost_utils.reached_preemption_sync_point(next(asked))
         return bool(received)
 
     try:
-        yield stopping
+        yield should_stop
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
@@ -65,8 +65,8 @@ def watchdog(seconds: float | None) -> Iterator[Callable[[], None]]:
     """Ends the process where nothing is heard of it for a while: a collective that waits for a lost peer never returns.
 
     Args:
-      seconds: the longest silence; None for no watchdog on one process, and SILENCE on several, which wait for a lost
-        one for ever.
+      seconds: the longest silence; None for no watchdog on one process, and WATCHDOG_TIMEOUT_S on several, which wait
+        for a lost one for ever.
 
     Yields:
       What the loop calls as often as a step is known to be finished.
@@ -75,7 +75,7 @@ def watchdog(seconds: float | None) -> Iterator[Callable[[], None]]:
         if jax.process_count() == 1:
             yield lambda: None
             return
-        seconds = SILENCE
+        seconds = WATCHDOG_TIMEOUT_S
     heard, ended = [time.monotonic()], threading.Event()
 
     def watch() -> None:
@@ -85,13 +85,13 @@ def watchdog(seconds: float | None) -> Iterator[Callable[[], None]]:
                 os.write(sys.stderr.fileno(), message.encode())
                 os._exit(RESUMABLE)
 
-    def beat() -> None:
+    def heartbeat() -> None:
         heard[0] = time.monotonic()
 
     thread = threading.Thread(target=watch, name="watchdog", daemon=True)
     thread.start()
     try:
-        yield beat
+        yield heartbeat
     finally:
         ended.set()
         thread.join()

@@ -11,7 +11,7 @@ from pathlib import Path
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 
 
-def collect_garbage_seldom() -> None:
+def relax_gc() -> None:
     """Makes Python look for reference cycles hundreds of times less often, and not at all before the first step.
 
     Importing JAX and tracing a step make hundreds of thousands of objects that stay; looking through them again and
@@ -20,7 +20,7 @@ def collect_garbage_seldom() -> None:
     gc.set_threshold(500_000, 50, 100)
 
 
-def keep_freed_memory() -> bool:
+def tune_allocator() -> bool:
     """Tells glibc's allocator to keep freed memory instead of returning it to the kernel.
 
     XLA's CPU backend allocates and frees its temporaries in every step; by default the large ones are mapped and
@@ -36,7 +36,7 @@ def keep_freed_memory() -> bool:
     return all(mallopt(name, value) for name, value in settings.items())
 
 
-def keep_compiled_programs(folder: Path) -> None:
+def enable_compilation_cache(folder: Path) -> None:
     """Keeps compiled programs on disk, so that the same program is compiled once.
 
     Args:

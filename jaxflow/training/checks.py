@@ -51,5 +51,6 @@ def _check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schem
     if outputs.shape[1:-1] != schema.target.dense_shape:
         raise UserError(
             f"model {type(model).__name__} gives outputs of shape {outputs.shape[1:]} for an example, but the data has "
-            f"targets of shape {schema.target.dense_shape}; use a model that answers for each of these places, or for none"
+            f"targets of shape {schema.target.dense_shape}; use a model that answers for each of these places, or for "
+            f"none"
         )

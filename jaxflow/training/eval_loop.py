@@ -29,7 +29,7 @@ def evaluate_split(
     """
     totals: dict[str, Any] = {}
     predictions = []
-    for batch in padded_batches(split, batch_size, layout and layout.own(batch_size)):
+    for batch in padded_batches(split, batch_size, layout and layout.local_rows(batch_size)):
         metrics, predicted = eval_step(variables, batch)
         totals = {name: totals[name].merge(m) if totals else m for name, m in metrics.items()}
         predictions.append(predicted)

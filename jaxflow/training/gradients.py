@@ -17,7 +17,7 @@ Metrics = dict[str, Any]
 
 
 @flax.struct.dataclass
-class Sums:
+class StepGradients:
     """What tiles and devices add up to make a step: sums over examples, nothing divided yet.
 
     Attributes:
@@ -33,7 +33,7 @@ class Sums:
     weight: jax.Array
 
 
-def make_sums(
+def make_gradient_step(
     model: nn.Module,
     problem: Any,
     *,
@@ -42,7 +42,7 @@ def make_sums(
     augment: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
     microbatch: int | None = None,
     axis: str | None = None,
-) -> Callable[[TrainState, Batch], Sums]:
+) -> Callable[[TrainState, Batch], StepGradients]:
     """Makes the first half of a training step: gradients and metrics of a batch, summed over tiles and devices.
 
     The loss is the weighted mean over the global batch: gradients of weighted sums are added up and divided once, so it
@@ -62,11 +62,11 @@ def make_sums(
       (state, batch) -> sums, the same on all devices.
     """
 
-    def tile_sums(state: TrainState, key: jax.Array, batch: Batch) -> Sums:
+    def tile_sums(state: TrainState, key: jax.Array, batch: Batch) -> StepGradients:
         augment_key, dropout_key = jax.random.split(key)
         batch = augment_raw(augment_key, batch)
         batch = augment(augment_key, batch | {"inputs": transform(batch["inputs"])})
-        weights = weights_of(batch)
+        weights = loss_weights(batch)
 
         def weighted_loss(params: Any) -> tuple[jax.Array, Any]:
             outputs, model_state = model.apply(
@@ -82,15 +82,15 @@ def make_sums(
         gradient, (outputs, losses, model_state) = jax.grad(weighted_loss, has_aux=True)(state.params)
         weight = weights.sum()
         scaled = jax.tree.map(lambda leaf: leaf * weight, model_state)
-        return Sums(gradient, scaled, problem.metrics(outputs, batch["targets"], losses, weights), weight)
+        return StepGradients(gradient, scaled, problem.metrics(outputs, batch["targets"], losses, weights), weight)
 
-    def sums_of(state: TrainState, batch: Batch) -> Sums:
+    def sums_of(state: TrainState, batch: Batch) -> StepGradients:
         rows = batch["targets"].shape[0]
         tiles = rows // (microbatch or rows)
         first = lax.axis_index(axis) * tiles if axis else 0
         key = jax.random.fold_in(state.key, state.step)
 
-        def one(tile: jax.Array, part: Batch) -> Sums:
+        def one(tile: jax.Array, part: Batch) -> StepGradients:
             return tile_sums(state, jax.random.fold_in(key, first + tile), part)
 
         if tiles == 1:
@@ -112,7 +112,7 @@ def make_sums(
     return sums_of
 
 
-def weights_of(batch: Batch) -> jax.Array:
+def loss_weights(batch: Batch) -> jax.Array:
     """Says how much each loss of a batch counts.
 
     Args:

@@ -10,41 +10,41 @@ import jax
 import numpy as np
 
 from jaxflow.data.batching.batches import Batches
-from jaxflow.data.batching.order import steps_in
+from jaxflow.data.batching.order import num_steps
 from jaxflow.data.dataset import ArraySplit
 from jaxflow.experiment import Experiment
-from jaxflow.runtime.distributed import agreed
+from jaxflow.runtime.distributed import broadcast
 from jaxflow.schema import Split
 from jaxflow.training.parallel.layout import Layout
 from jaxflow.training.workers import by_workers
 
 # Steps that may be dispatched at once where the host sends only indices.
-MOST_STEPS = 64
+MAX_STEPS = 64
 
 
 @dataclass(frozen=True)
-class Feed:
+class InputPipeline:
     """Everything that turns step numbers into the steps' batches.
 
     Attributes:
-      resident: arrays that stay on every device; () where batches come from the host.
-      most: how many steps can be sent at once.
-      items: (first step, count) -> what is sent to the devices for `count` steps, (most, batch, ...); on several
-        processes each one's own rows of the batches.
-      fetch: (resident, item of one step) -> batch; pure, runs inside the step. Beside what the split holds a batch has
-        each example's "index" in the split and its "epoch", both (batch,) int32.
+      device_data: arrays that stay on every device; () where batches come from the host.
+      max_steps: how many steps can be sent at once.
+      step_inputs: (first step, count) -> what is sent to the devices for `count` steps, (max_steps, batch, ...); on
+        several processes each one's own rows of the batches.
+      get_batch: (device_data, item of one step) -> batch; pure, runs inside the step. Beside what the split holds a
+        batch has each example's "index" in the split and its "epoch", both (batch,) int32.
       close: ends the threads and processes that read ahead; what is dropped unclosed ends them too, when it is
         collected.
     """
 
-    resident: Any
-    most: int
-    items: Callable[[int, int], Any]
-    fetch: Callable[[Any, Any], dict[str, jax.Array]]
+    device_data: Any
+    max_steps: int
+    step_inputs: Callable[[int, int], Any]
+    get_batch: Callable[[Any, Any], dict[str, jax.Array]]
     close: Callable[[], None] = lambda: None
 
 
-def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
+def make_input_pipeline(split: Split, experiment: Experiment, layout: Layout) -> InputPipeline:
     """Chooses the fastest way that the split fits; every way serves the same batches.
 
     Args:
@@ -58,22 +58,22 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
     Raises:
       UserError: `num_workers` are asked for and Grain is not installed.
     """
-    own = layout.own(experiment.batch_size)
+    own = layout.local_rows(experiment.batch_size)
     batches = Batches(split, experiment.batch_size, experiment.seed, own, experiment.sampling)
     if _on_device(split, experiment, layout):
         resident = layout.replicate(split.rows(np.arange(len(split))))
 
         def many(first: int, count: int) -> dict[str, np.ndarray]:
             chosen = batches.chosen(first, count)
-            # Always MOST_STEPS, so that there is one program: (count, batch) -> (MOST_STEPS, batch).
-            return {name: np.pad(leaf, [(0, MOST_STEPS - count), (0, 0)]) for name, leaf in chosen.items()}
+            # Always MAX_STEPS, so that there is one program: (count, batch) -> (MAX_STEPS, batch).
+            return {name: np.pad(leaf, [(0, MAX_STEPS - count), (0, 0)]) for name, leaf in chosen.items()}
 
         def gather(arrays: Any, item: dict[str, jax.Array]) -> dict[str, jax.Array]:
             return jax.tree.map(lambda leaf: leaf[item["index"]], arrays) | item
 
-        return Feed(resident, MOST_STEPS, many, gather)
+        return InputPipeline(resident, MAX_STEPS, many, gather)
 
-    steps = steps_in(experiment.epochs, len(split), experiment.batch_size)
+    steps = num_steps(experiment.epochs, len(split), experiment.batch_size)
     make, end_workers = batches, lambda: None
     if experiment.num_workers:
         make, end_workers = by_workers(batches, steps, experiment.num_workers)
@@ -88,14 +88,14 @@ def make_feed(split: Split, experiment: Experiment, layout: Layout) -> Feed:
         end_thread()
         end_workers()
 
-    return Feed((), 1, items, lambda _, batch: batch, close)
+    return InputPipeline((), 1, items, lambda _, batch: batch, close)
 
 
 def _on_device(split: Split, experiment: Experiment, layout: Layout) -> bool:
     if experiment.data_placement == "auto":
         # What lies on disk was put there to stay, and workers are asked for only where the host is to feed.
         in_memory = isinstance(split, ArraySplit) and not experiment.num_workers
-        return in_memory and agreed(split.nbytes <= _room(layout.device))
+        return in_memory and broadcast(split.nbytes <= _room(layout.device))
     return experiment.data_placement == "device"
 
 

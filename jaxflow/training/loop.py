@@ -16,13 +16,13 @@ from jaxflow.optimizers.schedules import learning_rate
 from jaxflow.runs.folder import open_run
 from jaxflow.runs.metrics_log import MetricWriter, last_validation
 from jaxflow.runs.results import update_results
-from jaxflow.runtime.distributed import agreed, on_main
-from jaxflow.runtime.preemption import stop_signals, watchdog
+from jaxflow.runtime.distributed import broadcast, on_main
+from jaxflow.runtime.preemption import preemption_flag, watchdog
 from jaxflow.training.checkpoints.manager import checkpoints, save
 from jaxflow.training.checkpoints.restore import restore
 from jaxflow.training.eval_loop import evaluate_split
-from jaxflow.training.prepare import Setup, begin, outcome, set_up
-from jaxflow.training.progress import Reporter, Stopwatch, check_skipped, read_totals
+from jaxflow.training.prepare import TrainingSession, initialize_or_restore, prepare_training, summarize_run
+from jaxflow.training.progress import ProgressReporter, Stopwatch, fetch_metrics, raise_if_diverged
 
 
 def train(
@@ -49,27 +49,30 @@ def train(
       UserError: experiment, data or folder do not fit together; nothing that was trained is touched then.
       StoppedError: a signal came; the steps so far are saved.
     """
-    setup = set_up(experiment, dataset or load_data(experiment))
+    setup = prepare_training(experiment, dataset or load_data(experiment))
     with open_run(Path(workdir), experiment, source, overwrite) as folder, storage_error(folder):
-        results = _fold(setup, folder)
+        results = _run_loop(setup, folder)
         return on_main(lambda: update_results(folder, results))
 
 
-def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
+def _run_loop(setup: TrainingSession, folder: Path) -> dict[str, Any]:
     experiment, program, feed, splits = setup.experiment, setup.program, setup.feed, setup.dataset.splits
     total, per_epoch = program.total_steps, len(splits["train"]) / experiment.batch_size
-    measure, rows = program.eval_step(), program.evaluation_batch_size(splits.get("validation", splits["train"]))
+    measure, rows = (
+        program.compile_eval_step(),
+        program.evaluation_batch_size(splits.get("validation", splits["train"])),
+    )
     with (
-        stop_signals() as stopping,
-        watchdog(experiment.watchdog_seconds) as beat,
+        preemption_flag() as should_stop,
+        watchdog(experiment.watchdog_seconds) as heartbeat,
         checkpoints(folder, experiment) as kept,
         closing(feed),
     ):
-        state, first = begin(kept, setup)
+        state, first = initialize_or_restore(kept, setup)
         empty, rate = program.empty_metrics(), jax.jit(partial(learning_rate, experiment.optimizer, total))
         step, stop, pace, totals, watch = first, False, 1, empty, Stopwatch()
-        train_steps = program.train_steps(feed, state) if step < total else None
-        reporter = Reporter(total, per_epoch, experiment.batch_size, step, names=empty)
+        train_steps = program.compile_train_steps(feed, state) if step < total else None
+        reporter = ProgressReporter(total, per_epoch, experiment.batch_size, step, names=empty)
         with MetricWriter(folder, step) as writer, reporter as report:
             writer.write_texts(step, {"experiment": dumps(experiment)})
             while step < total and not stop:
@@ -78,26 +81,26 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
                 # A checkpoint ends an interval too: a resumed run then logs the same lines as an unbroken one.
                 log_at = min(save_at, _next_due(step, experiment.log_every_steps, total))
                 count = min(pace, log_at - step)
-                state, totals, last = train_steps(state, totals, feed.resident, feed.items(step, count), count)
+                state, totals, last = train_steps(state, totals, feed.device_data, feed.step_inputs(step, count), count)
                 step += count
                 report.advance(step)
                 if step == first + count:  # the first dispatch compiles: it is no measure of speed
                     watch.resume(int(jax.block_until_ready(state).step))
-                stop = stopping(step)
+                stop = should_stop(step)
                 log_at, save_at = (step, step) if stop else (log_at, save_at)
                 if step == log_at:
-                    line = read_totals(totals, last, state)  # the only place where the host waits
-                    seconds, totals = watch.lap(step), empty
+                    line = fetch_metrics(totals, last, state)  # the only place where the host waits
+                    seconds, totals = watch.stop(step), empty
                     line |= {"epoch": step / per_epoch, "learning_rate": float(rate(step - 1))}
                     if seconds > 0:  # NaN is not
                         line |= {"examples_per_second": experiment.batch_size / seconds}
                         # Enough steps at once that dispatch costs nothing, few enough that the bar moves.
-                        pace = agreed(max(1, min(feed.most, int(0.1 / seconds))))
+                        pace = broadcast(max(1, min(feed.max_steps, int(0.1 / seconds))))
                     writer.write_scalars(step, line)
                     report.training(step, line)
-                    check_skipped(state, folder, experiment.max_nonfinite_steps)
+                    raise_if_diverged(state, folder, experiment.max_nonfinite_steps)
                     kept.check()
-                    beat()
+                    heartbeat()
                 metrics = None
                 if step == validate_at and "validation" in splits:
                     metrics, _ = evaluate_split(measure, state.variables(), splits["validation"], rows, program.layout)
@@ -109,10 +112,10 @@ def _fold(setup: Setup, folder: Path) -> dict[str, Any]:
                 if step == log_at:
                     watch.resume(step)
         kept.wait()
-        restore(kept, step, program.template())  # done means that what was saved can be read back
+        restore(kept, step, program.abstract_state())  # done means that what was saved can be read back
     if stop and step < total:
         raise StoppedError(f"stopped at step {step} of {total}, which is saved; launch again to go on")
-    return outcome(setup, state) | last_validation(folder) | watch.speed(experiment.batch_size)
+    return summarize_run(setup, state) | last_validation(folder) | watch.speed(experiment.batch_size)
 
 
 def _next_due(step: int, every: float | None, total: int) -> int:

@@ -25,15 +25,15 @@ from jaxflow.training.checkpoints.manager import (
     save,
 )
 from jaxflow.training.checkpoints.restore import restore_newest
-from jaxflow.training.input_pipeline import Feed, make_feed
+from jaxflow.training.input_pipeline import InputPipeline, make_input_pipeline
 from jaxflow.training.parallel.layout import bytes_per_device
-from jaxflow.training.program import Program, assemble
+from jaxflow.training.program import Program, build_program
 from jaxflow.training.state import TrainState
 from jaxflow.transforms import preprocess
 
 
 @dataclass(frozen=True)
-class Setup:
+class TrainingSession:
     """An experiment with its data, program and feed.
 
     Attributes:
@@ -44,7 +44,7 @@ class Setup:
     experiment: Experiment
     dataset: Dataset
     program: Program
-    feed: Feed
+    feed: InputPipeline
     meta: dict[str, Any]
 
     def init(self) -> TrainState:
@@ -57,7 +57,7 @@ class Setup:
         return split.rows(permutation(len(split), self.experiment.seed, 0)[:count])["inputs"]
 
 
-def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
+def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSession:
     """Fits preprocessing and problem on the training split and puts program and feed together; writes nothing.
 
     Raises:
@@ -84,12 +84,12 @@ def set_up(experiment: Experiment, dataset: Dataset) -> Setup:
         json.dumps(meta)
     except TypeError as error:
         raise UserError(f"a transform's fit() must return plain lists, dicts and numbers ({error})") from error
-    program = assemble(dataclasses.replace(experiment, problem=problem), dataset.schema, fitted, len(split))
+    program = build_program(dataclasses.replace(experiment, problem=problem), dataset.schema, fitted, len(split))
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
-    return Setup(experiment, dataset, program, make_feed(split, experiment, program.layout), meta)
+    return TrainingSession(experiment, dataset, program, make_input_pipeline(split, experiment, program.layout), meta)
 
 
-def begin(kept: Checkpoints, setup: Setup) -> tuple[TrainState, int]:
+def initialize_or_restore(kept: Checkpoints, setup: TrainingSession) -> tuple[TrainState, int]:
     """Makes the state that training starts from, and says which it is.
 
     Args:
@@ -116,7 +116,7 @@ def begin(kept: Checkpoints, setup: Setup) -> tuple[TrainState, int]:
     return state, int(state.step)
 
 
-def outcome(setup: Setup, state: TrainState) -> dict[str, int]:
+def summarize_run(setup: TrainingSession, state: TrainState) -> dict[str, int]:
     """Lists what a finished run says of itself in results.json, beside its metrics and its speed."""
     return {
         "steps": setup.program.total_steps,
@@ -127,7 +127,7 @@ def outcome(setup: Setup, state: TrainState) -> dict[str, int]:
     }
 
 
-def resume(kept: Checkpoints, setup: Setup, before: float = math.inf) -> TrainState | None:
+def resume(kept: Checkpoints, setup: TrainingSession, before: float = math.inf) -> TrainState | None:
     """Reads the newest intact state of a run that is to go on.
 
     Args:
@@ -141,9 +141,9 @@ def resume(kept: Checkpoints, setup: Setup, before: float = math.inf) -> TrainSt
     Raises:
       UserError: no checkpoint is intact, or it was trained on other data or by another program.
     """
-    if not kept.used():
+    if not kept.any_saved():
         return None
-    state = restore_newest(kept, setup.program.template(), before)
+    state = restore_newest(kept, setup.program.abstract_state(), before)
     if state is not None:
         step, now = int(state.step), json.loads(json.dumps(setup.meta))
         saved = on_main(lambda: read_meta(kept, step))

@@ -14,23 +14,23 @@ import numpy as np
 import optax
 from jax.extend.core import Jaxpr, subjaxprs
 
-from jaxflow.data.batching.order import steps_in
+from jaxflow.data.batching.order import num_steps
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.optimizers.base import make_optimizer
 from jaxflow.schema import Schema, Split
 from jaxflow.training.checks import _check_categories, _check_shapes
-from jaxflow.training.gradients import Sums, make_sums
-from jaxflow.training.input_pipeline import Feed
-from jaxflow.training.parallel.compile import join_halves, spread, spread_steps
+from jaxflow.training.gradients import StepGradients, make_gradient_step
+from jaxflow.training.input_pipeline import InputPipeline
+from jaxflow.training.parallel.compile import compose_train_step, parallelize, parallelize_train_steps
 from jaxflow.training.parallel.layout import Layout, make_layout
 from jaxflow.training.state import TrainState, init_state
-from jaxflow.training.steps import make_eval_step, make_predict_step, make_update
+from jaxflow.training.steps import make_eval_step, make_predict_step, make_update_step
 from jaxflow.transforms import augment, preprocess
 from jaxflow.transforms.tta import identity_views
 
 # Inputs and outputs of an evaluation's batch, in numbers: what an encoder keeps of them may be a hundred times as much.
-MOST_NUMBERS = 1 << 23
+MAX_NUMBERS = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Program:
         """
         return self.init_step()(np.uint32(self.experiment.seed), examples)
 
-    def template(self) -> TrainState:
+    def abstract_state(self) -> TrainState:
         """Describes the state without computing it: shapes, dtypes and where each leaf lies."""
         example = jax.ShapeDtypeStruct((1, *self.schema.inputs.shape), self.schema.inputs.dtype)
         state = jax.eval_shape(self._make_state, jax.ShapeDtypeStruct((), jnp.uint32), example)
@@ -79,8 +79,8 @@ class Program:
         # It runs once, and the compiler takes four times as long to make it fast as it takes to make it.
         options = {"xla_backend_optimization_level": 1} if self.layout.devices[0].platform == "cpu" else None
         where = self.layout.replicated
-        if self.layout.divides_state:
-            where = jax.tree.map(lambda leaf: leaf.sharding, self.template())
+        if self.layout.shards_state:
+            where = jax.tree.map(lambda leaf: leaf.sharding, self.abstract_state())
         return jax.jit(self._make_state, out_shardings=where, compiler_options=options)
 
     # The key is made inside: an operation outside would be a program of its own, compiled or looked up by itself.
@@ -88,7 +88,7 @@ class Program:
         key = jax.random.key(seed)
         return init_state(self.model, self.tx, key, self.transform(examples), self.experiment.ema_decay is not None)
 
-    def train_steps(self, feed: Feed, state: TrainState) -> Callable[..., Any]:
+    def compile_train_steps(self, feed: InputPipeline, state: TrainState) -> Callable[..., Any]:
         """Compiles (state, totals, resident, items, count) -> (state, totals, metrics of the last step).
 
         Args:
@@ -99,8 +99,8 @@ class Program:
           The function; it takes `count` steps, one for each of the first items, (step, batch, ...).
         """
         experiment = self.experiment
-        update = make_update(self.tx, ema_decay=experiment.ema_decay)
-        sums_of = make_sums(
+        update = make_update_step(self.tx, ema_decay=experiment.ema_decay)
+        sums_of = make_gradient_step(
             self.model,
             experiment.problem,
             augment_raw=partial(augment.apply, experiment.augment, raw=True),
@@ -110,10 +110,10 @@ class Program:
             axis=self.layout.axis,
         )
 
-        def first_half(state: TrainState, resident: Any, item: Any) -> Sums:
-            return sums_of(state, feed.fetch(resident, item))
+        def first_half(state: TrainState, resident: Any, item: Any) -> StepGradients:
+            return sums_of(state, feed.get_batch(resident, item))
 
-        def second_half(state: TrainState, totals: Any, sums: Sums) -> tuple[TrainState, Any, Any]:
+        def second_half(state: TrainState, totals: Any, sums: StepGradients) -> tuple[TrainState, Any, Any]:
             after = update(state, sums)
             # Added up on the device: the host looks only when a line is due. A skipped step counts nowhere.
             counted = after.skipped == state.skipped
@@ -123,7 +123,7 @@ class Program:
             }
             return after, merged, sums.metrics
 
-        one = jax.jit(join_halves(first_half, second_half, self.layout))
+        one = jax.jit(compose_train_step(first_half, second_half, self.layout))
 
         def many(state: TrainState, totals: Any, resident: Any, items: Any, count: jax.Array) -> tuple[Any, Any, Any]:
             def body(number: jax.Array, carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
@@ -132,10 +132,10 @@ class Program:
             # One program for any number of steps, so that how a run is cut into dispatches never shows in its bits.
             return jax.lax.fori_loop(0, count, body, (state, totals, totals))
 
-        first = jax.tree.map(lambda leaf: leaf[0], feed.items(0, 1))
-        if feed.most > 1 and self._may_loop(one, state, self.empty_metrics(), feed.resident, first):
-            return spread_steps(many, self.layout, state, (None, None, None, 1, None))
-        compiled = spread_steps(one, self.layout, state, (None, None, None, 0))
+        first = jax.tree.map(lambda leaf: leaf[0], feed.step_inputs(0, 1))
+        if feed.max_steps > 1 and self._may_loop(one, state, self.empty_metrics(), feed.device_data, first):
+            return parallelize_train_steps(many, self.layout, state, (None, None, None, 1, None))
+        compiled = parallelize_train_steps(one, self.layout, state, (None, None, None, 0))
 
         def one_by_one(state: TrainState, totals: Any, resident: Any, items: Any, count: int) -> tuple[Any, Any, Any]:
             for number in range(count):
@@ -152,14 +152,14 @@ class Program:
         # The trace is kept by jit and used again, so looking costs nothing.
         return self.layout.axis is None and not _uses(step.trace(*arguments).jaxpr.jaxpr, "conv_general_dilated")
 
-    def eval_step(self) -> Callable[..., Any]:
+    def compile_eval_step(self) -> Callable[..., Any]:
         """Compiles (variables, batch) -> (metrics, predictions)."""
         step = make_eval_step(
             self.model, self.experiment.problem, transform=self.transform, tta=self._tta(), axis=self.layout.axis
         )
-        return spread(step, self.layout, (None, 0), (None, 0))
+        return parallelize(step, self.layout, (None, 0), (None, 0))
 
-    def predict_step(self) -> Callable[..., Any]:
+    def compile_predict_step(self) -> Callable[..., Any]:
         """Compiles (variables, inputs) -> predictions, on one device."""
         step = make_predict_step(self.model, self.experiment.problem, transform=self.transform, tta=self._tta())
         return jax.jit(lambda variables, inputs: step(variables, inputs)[1])
@@ -171,7 +171,7 @@ class Program:
         """Chooses the rows of an evaluation's batches: without gradients to keep, 256 are no burden, but of volumes."""
         target = self.schema.target
         outputs = math.prod(target.dense_shape) * self.experiment.problem.num_outputs(self.schema)
-        fitting = MOST_NUMBERS // (math.prod(self.schema.inputs.shape) + outputs)
+        fitting = MAX_NUMBERS // (math.prod(self.schema.inputs.shape) + outputs)
         rows = min(max(self.experiment.batch_size, min(256, fitting)), len(split))
         devices = len(self.layout.devices)
         return -(-rows // devices) * devices
@@ -193,7 +193,7 @@ def _uses(jaxpr: Jaxpr, primitive: str) -> bool:
     return here or any(_uses(inner, primitive) for inner in subjaxprs(jaxpr))
 
 
-def assemble(experiment: Experiment, schema: Schema, fitted: Sequence[Any], train_size: int) -> Program:
+def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any], train_size: int) -> Program:
     """Puts an experiment's parts together and checks that they fit, before anything is computed.
 
     Args:
@@ -220,7 +220,7 @@ def assemble(experiment: Experiment, schema: Schema, fitted: Sequence[Any], trai
     if experiment.sampling == "balanced" and (schema.target.kind != "class" or schema.target.dense_shape):
         has = "numbers" if schema.target.kind == "number" else "a class for each place"
         raise UserError(f"sampling 'balanced' goes by each example's class, and the data has {has}; leave it 'shuffle'")
-    total_steps = steps_in(experiment.epochs, train_size, experiment.batch_size)
+    total_steps = num_steps(experiment.epochs, train_size, experiment.batch_size)
     transform = partial(preprocess.apply, experiment.preprocess, fitted)
     _check_shapes(model, transform, schema, needed)
     return Program(

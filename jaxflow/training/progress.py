@@ -14,7 +14,7 @@ from jaxflow.errors import UserError
 from jaxflow.training.state import TrainState
 
 
-def read_totals(totals: Mapping[str, Any], last: Mapping[str, Any], state: TrainState) -> dict[str, float]:
+def fetch_metrics(totals: Mapping[str, Any], last: Mapping[str, Any], state: TrainState) -> dict[str, float]:
     """Waits for the device and reads what the steps of an interval added up to.
 
     Args:
@@ -32,7 +32,7 @@ def read_totals(totals: Mapping[str, Any], last: Mapping[str, Any], state: Train
     return line | ({"skipped": int(skipped)} if skipped else {})
 
 
-def check_skipped(state: TrainState, folder: Path, limit: int) -> None:
+def raise_if_diverged(state: TrainState, folder: Path, limit: int) -> None:
     """Stops a run that goes nowhere.
 
     Args:
@@ -64,7 +64,7 @@ class Stopwatch:
         """Lets the clock run again after a pause at `step`."""
         self._since, self._begun = step, time.perf_counter()
 
-    def lap(self, step: int) -> float:
+    def stop(self, step: int) -> float:
         """Stops the clock at `step`: seconds a step since the last `resume`, NaN where there was none."""
         steps, seconds = step - self._since, time.perf_counter() - self._begun
         self.steps, self.seconds = self.steps + steps, self.seconds + (seconds if steps else 0.0)
@@ -77,7 +77,7 @@ class Stopwatch:
         return {"examples_per_second": self.steps * batch_size / self.seconds, "seconds": self.seconds}
 
 
-class Reporter:
+class ProgressReporter:
     """Shows a run to a person: a bar on a terminal, plain lines elsewhere, validation lines that stay."""
 
     def __init__(
@@ -90,7 +90,7 @@ class Reporter:
         self._task = self._progress.add_task("train", total=total_steps, completed=first_step, numbers="")
         self._last_line = time.monotonic()
 
-    def __enter__(self) -> "Reporter":
+    def __enter__(self) -> "ProgressReporter":
         self._progress.start()
         return self
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from jaxflow.training.gradients import Batch, Metrics, Sums, make_sums, weights_of
+from jaxflow.training.gradients import Batch, Metrics, StepGradients, loss_weights, make_gradient_step
 from jaxflow.training.state import TrainState
 from jaxflow.transforms.tta import identity_views
 
@@ -32,7 +32,7 @@ def make_train_step(
     ema_decay: float | None = None,
     axis: str | None = None,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """Makes the function that takes one training step: `make_sums`, then `make_update`.
+    """Makes the function that takes one training step: `make_gradient_step`, then `make_update_step`.
 
     Args:
       model: Linen module called as model(inputs, train).
@@ -48,7 +48,7 @@ def make_train_step(
     Returns:
       step(state, batch) -> (state, metrics), pure and ready for jit, pmap, shard_map or scan.
     """
-    sums_of = make_sums(
+    sums_of = make_gradient_step(
         model,
         problem,
         augment_raw=augment_raw,
@@ -57,7 +57,7 @@ def make_train_step(
         microbatch=microbatch,
         axis=axis,
     )
-    update = make_update(tx, ema_decay=ema_decay)
+    update = make_update_step(tx, ema_decay=ema_decay)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         sums = sums_of(state, batch)
@@ -66,9 +66,9 @@ def make_train_step(
     return step
 
 
-def make_update(
+def make_update_step(
     tx: optax.GradientTransformation, *, ema_decay: float | None = None
-) -> Callable[[TrainState, Sums], TrainState]:
+) -> Callable[[TrainState, StepGradients], TrainState]:
     """Makes the second half of a training step: the optimizer's.
 
     A step whose gradient or new state is not finite changes nothing but `step` and the counts of skipped steps, so that
@@ -82,7 +82,7 @@ def make_update(
       (state, sums) -> state of the next step.
     """
 
-    def update(state: TrainState, sums: Sums) -> TrainState:
+    def update(state: TrainState, sums: StepGradients) -> TrainState:
         gradient = jax.tree.map(lambda leaf: leaf / sums.weight, sums.gradient)
         updates, opt_state = tx.update(gradient, state.opt_state, state.params)
         new: dict[str, Any] = {"params": optax.apply_updates(state.params, updates), "opt_state": opt_state}
@@ -145,7 +145,7 @@ def make_eval_step(
     def step(variables: Any, batch: Batch) -> tuple[Metrics, jax.Array]:
         outputs, predictions = predict(variables, batch["inputs"])
         losses = problem.losses(outputs, batch["targets"])
-        metrics = problem.metrics(outputs, batch["targets"], losses, weights_of(batch))
+        metrics = problem.metrics(outputs, batch["targets"], losses, loss_weights(batch))
         return (lax.psum(metrics, axis) if axis else metrics), predictions
 
     return step

@@ -12,19 +12,19 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.runs.folder import check_same_run, read_experiment
-from jaxflow.runtime.distributed import on_main, together
+from jaxflow.runtime.distributed import on_main, run_on_all
 from jaxflow.serialization import classes_of, from_json, to_json
 from jaxflow.training.checkpoints.manager import (
     Checkpoints,
     DamagedError,
     checkpoints,
-    choose,
     read_meta,
+    resolve_step,
     saved_steps,
 )
 from jaxflow.training.checkpoints.restore import restore
 from jaxflow.training.prepare import _check_unchanged
-from jaxflow.training.program import Program, assemble
+from jaxflow.training.program import Program, build_program
 from jaxflow.training.state import TrainState
 
 
@@ -109,7 +109,7 @@ def _read_intact(kept: Checkpoints, which: str, experiment: Experiment) -> Train
     if not steps:
         workdir = kept.folder.parent
         raise UserError(f"{workdir} has no checkpoint; train there first: launch.py train --workdir {workdir}")
-    for step in steps if which == "last" else [on_main(lambda: choose(kept, which))]:
+    for step in steps if which == "last" else [on_main(lambda: resolve_step(kept, which))]:
         try:
             return _read_checkpoint(kept, step, experiment)
         except DamagedError as error:
@@ -122,8 +122,8 @@ def _read_intact(kept: Checkpoints, which: str, experiment: Experiment) -> Train
 
 
 def _read_checkpoint(kept: Checkpoints, step: int, experiment: Experiment) -> Trained:
-    meta = together(lambda: read_meta(kept, step))
+    meta = run_on_all(lambda: read_meta(kept, step))
     fitted = dataclasses.replace(experiment, problem=from_json(meta["problem"], classes_of(experiment)))
-    program = assemble(fitted, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
-    state = restore(kept, step, program.template())
+    program = build_program(fitted, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
+    state = restore(kept, step, program.abstract_state())
     return Trained(experiment, program, state, step, meta.get("encoding"))

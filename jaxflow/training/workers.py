@@ -13,13 +13,13 @@ import numpy as np
 
 from jaxflow.data.batching.batches import Batches
 from jaxflow.errors import UserError
-from jaxflow.runtime.startup import keep_freed_memory
+from jaxflow.runtime.startup import tune_allocator
 
 # Batches that each process keeps ready; that, what is being made and what is on its way bound the memory.
 READY = 1
 # Seconds that a process goes on after SIGTERM: schedulers send it to every process of a job, and the training process
 # may still need a batch on its way to the last checkpoint.
-GRACE = 30
+GRACE_TIMEOUT_S = 30
 
 
 def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[int], Any], Callable[[], None]]:
@@ -120,9 +120,9 @@ def _next(coming: Iterator[dict[str, Any]]) -> dict[str, np.ndarray]:
 
 def _live_and_die_with_parent(index: int, count: int) -> None:
     """Prepares a worker process."""
-    keep_freed_memory()  # decoded images come and go
+    tune_allocator()  # decoded images come and go
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of the terminal
-    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(GRACE))
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(GRACE_TIMEOUT_S))
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

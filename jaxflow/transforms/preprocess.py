@@ -20,7 +20,7 @@ from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Split
 
 # Bounds of a piece: examples, and numbers in it.
-MOST_EXAMPLES, MOST_NUMBERS = 4096, 1 << 24
+MAX_EXAMPLES, MAX_NUMBERS = 4096, 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class Inputs:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yields the inputs in order, some examples at once: (examples, ...)."""
-        count = min(max(MOST_NUMBERS // math.prod(self.shape[1:]), 1), MOST_EXAMPLES)
+        count = min(max(MAX_NUMBERS // math.prod(self.shape[1:]), 1), MAX_EXAMPLES)
         for first in range(0, len(self.split), count):
             chosen = np.arange(first, min(first + count, len(self.split)))
             yield self.transform(self.split.rows(chosen)["inputs"])

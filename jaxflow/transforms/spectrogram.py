@@ -55,7 +55,8 @@ class LogMel:
             )
         if not mel_filters(feature.sample_rate, size, self.mels).any(0).all():
             raise UserError(
-                f"LogMel has bands between the frequencies that {window} samples ({self.window} s at {feature.sample_rate} "
+                f"LogMel has bands between the frequencies that {window} samples ({self.window} s at "
+                f"{feature.sample_rate} "
                 f"Hz) tell apart; use fewer than {self.mels} mels, or a longer window"
             )
         return {"rate": feature.sample_rate}

@@ -54,11 +54,11 @@ def test_explore_shows_clips_and_says_what_is_odd(experiment, tmp_path):
     assert "features" not in described
     assert described["inputs"]["seconds"]["mean"] == pytest.approx(0.1, abs=1e-3)
     assert 0.4 < described["inputs"]["peak"]["max"] < 0.45  # the loud one is in another split
-    found = {finding["what"]: finding for finding in described["findings"]}
+    found = {finding["message"]: finding for finding in described["findings"]}
     assert found["1 clips are silent"]["ids"] == ("high/silent.wav",)
     assert found["1 clips are at full scale for more than 0.1% of their samples"]["ids"] == ("high/loud.flac",)
     twice = found["the inputs of 1 examples equal another one's"]
-    assert twice["weight"] == "problem"
+    assert twice["severity"] == "problem"
     assert set(twice["ids"][0].split(" = ")) == {"löw/3.wav", "löw/twice.wav"}
     page = (tmp_path / "run" / "report" / "data.html").read_text()
     assert page.count("data:image/png;base64,") == 4  # targets, examples, augmentations, loudness

@@ -41,6 +41,6 @@ def test_a_table_is_described_column_by_column(target, experiment, tmp_path):
         missing = {column["name"]: column["missing"] for column in described["columns"]}
         assert 0.03 < missing["size"] < 0.2
         assert missing["colour"] == 0
-        assert not [finding for finding in described["findings"] if finding["weight"] == "leak"]
+        assert not [finding for finding in described["findings"] if finding["severity"] == "leak"]
     page = (tmp_path / "run" / "report" / "data.html").read_text()
     assert "colour = green" in page

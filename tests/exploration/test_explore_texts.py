@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 import jaxflow
-from jaxflow.data.profiling.tokens import bags, count_tokens, lengths
+from jaxflow.data.profiling.tokens import bag_of_words, count_tokens, lengths
 from tests.data.test_labelled_text import examples, write
 
 
@@ -24,7 +24,7 @@ def test_a_text_is_described_by_its_tokens(tmp_path):
     assert described["tokens"]["unknown"]["train"] == 0
     assert described["tokens"]["unknown"]["test"] == np.mean([c in "Ω<>" for c in text[int(0.9 * len(text)) :]])
     assert described["splits"]["train"]["classes"]["a"] == text[1 : int(0.8 * len(text))].count("a")
-    whats = [finding["what"] for finding in described["findings"]]
+    whats = [finding["message"] for finding in described["findings"]]
     assert any("of the tokens of test are characters that the training split does not have" in what for what in whats)
     assert not any("no example of" in what or "different targets" in what for what in whats)
     page = (tmp_path / "run" / "report" / "data.html").read_text()
@@ -37,9 +37,9 @@ def test_labelled_texts_are_described_by_class(tmp_path):
     rows = [*examples(150), *[(text, {"good": "bad", "bad": "good"}[label]) for text, label in examples(2)]]
     data = jaxflow.LabelledText(write(tmp_path, "jsonl", rows), length=20)
     described = explore(data, jaxflow.Classification(), tmp_path / "run")
-    whats = {finding["what"]: finding for finding in described["findings"]}
+    whats = {finding["message"]: finding for finding in described["findings"]}
     torn = next(finding for what, finding in whats.items() if "with different targets" in what)
-    assert torn["weight"] == "problem"
+    assert torn["severity"] == "problem"
     assert any("fill all 20 tokens, and the rest of them is cut off" in what for what in whats)
     assert {text["class"] for text in described["texts"]} <= {"good", "bad"}
     page = (tmp_path / "run" / "report" / "data.html").read_text()
@@ -68,12 +68,12 @@ def test_the_same_text_in_two_splits_is_a_leak(tmp_path):
     data = jaxflow.LabelledText(str(tmp_path / "texts"), length=60)
     described = explore(data, jaxflow.Classification(), tmp_path / "run")
     first = described["findings"][0]
-    assert first["weight"] == "leak"
-    assert first["what"] == "20 inputs are in more than one split"
+    assert first["severity"] == "leak"
+    assert first["message"] == "20 inputs are in more than one split"
 
 
 def test_tokens_are_counted_without_padding():
     inputs = np.array([[3, 0, 3, 0], [1, 2, 3, 4], [0, 0, 0, 0]], np.int8)
     assert lengths(inputs).tolist() == [3, 4, 0]
     assert count_tokens(inputs, 6).tolist() == [0, 1, 1, 3, 1, 0]
-    np.testing.assert_array_equal(bags(inputs, 2), [[2, 0], [1, 1], [0, 0]])
+    np.testing.assert_array_equal(bag_of_words(inputs, 2), [[2, 0], [1, 1], [0, 0]])

@@ -9,7 +9,7 @@ import pytest
 
 import jaxflow
 from jaxflow.models.causal import causal_conv
-from jaxflow.training.prepare import set_up
+from jaxflow.training.prepare import prepare_training
 
 TOKENS = jnp.asarray(np.random.RandomState(0).randint(0, 9, (3, 20)), jnp.int8)
 
@@ -91,7 +91,7 @@ def test_models_of_tokens_refuse_other_inputs(model, experiment):
     images = jaxflow.Digits().load()
     other = dataclasses.replace(experiment, model=model, augment=())
     with pytest.raises(jaxflow.UserError, match=r"fails on inputs of shape .*: ValueError: it takes tokens, as Text"):
-        set_up(other, images)
+        prepare_training(other, images)
 
 
 def test_a_model_that_answers_once_is_no_language_model(tmp_path):
@@ -99,4 +99,4 @@ def test_a_model_that_answers_once_is_no_language_model(tmp_path):
     data = jaxflow.Text(str(tmp_path / "a.txt"), length=16)
     run = jaxflow.Experiment(data, jaxflow.BagOfTokens(), jaxflow.LanguageModelling(), jaxflow.Adam(), batch_size=8)
     with pytest.raises(jaxflow.UserError, match=r"gives outputs of shape .* targets of shape \(16,\); use a model"):
-        set_up(run, data.load())
+        prepare_training(run, data.load())

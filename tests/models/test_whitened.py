@@ -8,7 +8,7 @@ import pytest
 import jaxflow
 from jaxflow.models import ops
 from jaxflow.models.whitened import whitening_filters
-from jaxflow.training.prepare import set_up
+from jaxflow.training.prepare import prepare_training
 from jaxflow.training.trained import read_trained
 
 SMALL = jaxflow.AirbenchCNN(widths=(4, 4), init_examples=20, outputs=3)
@@ -53,8 +53,8 @@ def test_half_precision_keeps_float32_parameters_and_outputs(dtype):
 
 
 def test_the_state_starts_from_training_examples(whitened, toy):
-    setup = set_up(whitened, toy)
-    state, again = setup.init(), set_up(whitened, toy).init()
+    setup = prepare_training(whitened, toy)
+    state, again = setup.init(), prepare_training(whitened, toy).init()
     jax.tree.map(np.testing.assert_array_equal, state.params, again.params)
     filters = state.model_state["constants"]["Whitening_0"]["kernel"]
     np.testing.assert_array_equal(filters, again.model_state["constants"]["Whitening_0"]["kernel"])
@@ -62,13 +62,15 @@ def test_the_state_starts_from_training_examples(whitened, toy):
     assert len(examples) == 20
     np.testing.assert_allclose(filters, whitening_filters(setup.program.transform(examples)), rtol=1e-3, atol=1e-3)
     others = dataclasses.replace(whitened, model=dataclasses.replace(whitened.model, init_examples=9))
-    assert not np.allclose(set_up(others, toy).init().model_state["constants"]["Whitening_0"]["kernel"], filters)
+    assert not np.allclose(
+        prepare_training(others, toy).init().model_state["constants"]["Whitening_0"]["kernel"], filters
+    )
 
 
 @pytest.mark.slow
 def test_training_leaves_the_filters_alone_and_a_run_brings_them_back(whitened, toy, tmp_path):
     jaxflow.train(whitened, tmp_path, dataset=toy)
-    before, after = set_up(whitened, toy).init(), read_trained(tmp_path).state
+    before, after = prepare_training(whitened, toy).init(), read_trained(tmp_path).state
     np.testing.assert_array_equal(
         before.model_state["constants"]["Whitening_0"]["kernel"],
         after.model_state["constants"]["Whitening_0"]["kernel"],

@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, log_loss
 import jaxflow
 from jaxflow.problems.metrics import ExpMean
 from jaxflow.schema import IGNORE, Feature, Schema, Target
-from jaxflow.training.gradients import weights_of
+from jaxflow.training.gradients import loss_weights
 
 LOGITS = jax.random.normal(jax.random.key(0), (4, 6, 5)) * 3
 TARGETS = np.random.RandomState(0).randint(0, 5, (4, 6)).astype(np.int8)
@@ -22,7 +22,7 @@ def schema(kind="tokens", target="class", dense_shape=(6,)):
 
 
 def test_metrics_are_scikit_learns_over_all_known_places():
-    weights = weights_of({"targets": TARGETS, "weights": np.array([1, 1, 0, 1], np.float32)})
+    weights = loss_weights({"targets": TARGETS, "weights": np.array([1, 1, 0, 1], np.float32)})
     losses = PROBLEM.losses(LOGITS, TARGETS)
     assert losses.shape == (4, 6)
     metrics = {name: float(m.compute()) for name, m in PROBLEM.metrics(LOGITS, TARGETS, losses, weights).items()}

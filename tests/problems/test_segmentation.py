@@ -6,7 +6,7 @@ from sklearn.metrics import f1_score, jaccard_score, log_loss
 
 import jaxflow
 from jaxflow.schema import IGNORE, Feature, Schema, Target
-from jaxflow.training.gradients import weights_of
+from jaxflow.training.gradients import loss_weights
 
 NAMES = ("sky", "road", "car", "bird")
 SCHEMA = Schema(Feature("image", (6, 5, 3), "uint8"), Target("class", NAMES, (6, 5)))
@@ -20,7 +20,7 @@ KNOWN = TARGETS >= 0
 def metrics(rows=slice(None)):
     problem = jaxflow.Segmentation()
     outputs, targets = jnp.asarray(OUTPUTS[rows]), jnp.asarray(TARGETS[rows])
-    return problem.metrics(outputs, targets, problem.losses(outputs, targets), weights_of({"targets": targets}))
+    return problem.metrics(outputs, targets, problem.losses(outputs, targets), loss_weights({"targets": targets}))
 
 
 def test_metrics_are_scikit_learns():
@@ -36,7 +36,7 @@ def test_metrics_are_scikit_learns():
 def test_classes_that_are_nowhere_do_not_count():
     problem = jaxflow.Segmentation()
     outputs = jnp.eye(4)[jnp.where(KNOWN, TARGETS, 0)] * 9
-    scores = problem.metrics(outputs, TARGETS, problem.losses(outputs, TARGETS), weights_of({"targets": TARGETS}))
+    scores = problem.metrics(outputs, TARGETS, problem.losses(outputs, TARGETS), loss_weights({"targets": TARGETS}))
     assert scores["iou"].compute() == scores["dice"].compute() == 1
 
 

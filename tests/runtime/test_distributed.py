@@ -16,7 +16,7 @@ import pytest
 
 import jaxflow
 from jaxflow.runtime import distributed
-from jaxflow.runtime.distributed import _cluster, _explicit, agreed, is_main, main_first, on_main, together
+from jaxflow.runtime.distributed import _cluster, _explicit, broadcast, is_main, main_process_first, on_main, run_on_all
 from jaxflow.training.checkpoints.manager import saved_steps
 from jaxflow.training.trained import read_trained
 from tests.conftest import ROOT, launch
@@ -257,7 +257,7 @@ def test_flags_become_arguments():
 
 
 def test_a_coordinator_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setattr(distributed, "START", 0.3)
+    monkeypatch.setattr(distributed, "START_TIMEOUT_S", 0.3)
     with pytest.raises(jaxflow.UserError, match=r"cannot reach process 0 at 127\.0\.0\.1:9 for 0\.3 s: .*refused"):
         distributed.join("127.0.0.1:9", "2", "1")
 
@@ -282,7 +282,7 @@ def test_only_a_cluster_that_says_so_has_several_processes(environment, cluster)
 
 def test_one_process_agrees_with_itself():
     assert is_main()
-    assert (on_main(lambda: 1), together(lambda: 2), main_first(lambda: 3), agreed(4)) == (1, 2, 3, 4)
+    assert (on_main(lambda: 1), run_on_all(lambda: 2), main_process_first(lambda: 3), broadcast(4)) == (1, 2, 3, 4)
     with pytest.raises(jaxflow.UserError, match="no"):
         on_main(raising)
 

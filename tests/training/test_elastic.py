@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.training.checkpoints.checksums import digests
+from jaxflow.training.checkpoints.checksums import checksums
 from jaxflow.training.trained import read_trained
 from tests.training.test_loop import lines, train_until
 
@@ -35,7 +35,7 @@ def test_a_run_of_two_devices_goes_on_with_one_or_four(experiment, toy, tmp_path
     with monkeypatch.context() as patch:
         on(2, patch)
         train_until(6, monkeypatch, lasting, tmp_path / "begun", dataset=toy)
-        saved = digests(read_trained(tmp_path / "begun").state)
+        saved = checksums(read_trained(tmp_path / "begun").state)
         shutil.copytree(tmp_path / "begun", tmp_path / "2-pmap")
         jaxflow.train(lasting, tmp_path / "2-pmap", dataset=toy)
     expected = lines(tmp_path / "2-pmap")
@@ -48,7 +48,7 @@ def test_a_run_of_two_devices_goes_on_with_one_or_four(experiment, toy, tmp_path
             elsewhere = dataclasses.replace(lasting, strategy=strategy)
             restored = read_trained(run, experiment=elsewhere).state
             assert int(restored.step) == 6
-            assert digests(restored) == saved
+            assert checksums(restored) == saved
             jaxflow.train(elsewhere, run, dataset=toy)
             divided = read_trained(run).state.params["Dense_0"]["kernel"]
             assert divided.sharding.is_fully_replicated == (strategy != "fsdp")

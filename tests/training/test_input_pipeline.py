@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.data.batching.order import balanced, by_class, indices, permutation
+from jaxflow.data.batching.order import balanced_indices, class_index, indices, permutation
 from jaxflow.experiment import execute
-from jaxflow.training.input_pipeline import make_feed
+from jaxflow.training.input_pipeline import make_input_pipeline
 from jaxflow.training.parallel.layout import Layout, make_layout
 from tests.conftest import ROOT
 
@@ -25,9 +25,11 @@ from tests.conftest import ROOT
 @pytest.mark.parametrize("kind", ["device", "host"])
 @pytest.mark.parametrize("step", [0, 6])  # of 50 examples in batches of 8: the seventh batch spans two epochs
 def test_a_batch_says_which_examples_it_holds_and_in_which_epoch(kind, step, experiment, toy):
-    feed = make_feed(toy.splits["train"], dataclasses.replace(experiment, data_placement=kind), make_layout("pmap"))
-    item = jax.tree.map(lambda leaf: leaf[0], feed.items(step, 1))
-    batch = jax.device_get(feed.fetch(feed.resident, item))
+    feed = make_input_pipeline(
+        toy.splits["train"], dataclasses.replace(experiment, data_placement=kind), make_layout("pmap")
+    )
+    item = jax.tree.map(lambda leaf: leaf[0], feed.step_inputs(step, 1))
+    batch = jax.device_get(feed.get_batch(feed.device_data, item))
     rows = indices(step, 50, 8, experiment.seed)
     np.testing.assert_array_equal(batch["index"], rows)
     np.testing.assert_array_equal(batch["inputs"], toy.splits["train"].inputs[rows])
@@ -50,30 +52,30 @@ def test_the_next_batch_is_made_while_the_device_is_busy(experiment, toy):
             seen.append((tuple(chosen), threading.current_thread() is threading.main_thread()))
             return split.rows(chosen)
 
-    feed = make_feed(Watched(), dataclasses.replace(experiment, data_placement="host"), make_layout("pmap"))
-    feed.items(5, 1)  # the first batch only shows what batches look like
+    feed = make_input_pipeline(Watched(), dataclasses.replace(experiment, data_placement="host"), make_layout("pmap"))
+    feed.step_inputs(5, 1)  # the first batch only shows what batches look like
     time.sleep(0.1)
     assert len(seen) == 1
     seen.clear()
-    first = feed.items(0, 1)
+    first = feed.step_inputs(0, 1)
     deadline = time.monotonic() + 20
     while len(seen) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     expected = [tuple(indices(step, len(split), experiment.batch_size, experiment.seed)) for step in (0, 1)]
     assert seen == [(expected[0], True), (expected[1], False)]
-    second, again = feed.items(1, 1), feed.items(0, 1)
+    second, again = feed.step_inputs(1, 1), feed.step_inputs(0, 1)
     np.testing.assert_array_equal(second["index"][0], expected[1])
     np.testing.assert_array_equal(again["inputs"], first["inputs"])
 
 
 def batch_of(feed, step):
-    item = jax.tree.map(lambda leaf: leaf[0], feed.items(step, 1))
-    return jax.device_get(feed.fetch(feed.resident, item))
+    item = jax.tree.map(lambda leaf: leaf[0], feed.step_inputs(step, 1))
+    return jax.device_get(feed.get_batch(feed.device_data, item))
 
 
 def run_through(feed, steps):
     for step in steps:
-        feed.items(step, 1)
+        feed.step_inputs(step, 1)
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def feeds():
 
         def make(split, experiment, layout=None, **changes):
             changed = dataclasses.replace(experiment, **{"data_placement": "host"} | changes)
-            feed = make_feed(split, changed, layout or make_layout("pmap"))
+            feed = make_input_pipeline(split, changed, layout or make_layout("pmap"))
             stack.callback(feed.close)
             return feed
 
@@ -119,11 +121,11 @@ def test_every_way_gives_the_same_balanced_batches(workers, experiment, toy, fee
         for name, leaf in batch.items():
             np.testing.assert_array_equal(leaf, expected[name])
             assert leaf.dtype == expected[name].dtype
-        index, epoch = balanced(step * 8, 8, by_class(split.targets), experiment.seed)
+        index, epoch = balanced_indices(step * 8, 8, class_index(split.targets), experiment.seed)
         np.testing.assert_array_equal(batch["index"], index)
         np.testing.assert_array_equal(batch["epoch"], epoch)
         assert np.bincount(batch["targets"]).min() >= 2  # of three classes in a batch of 8
-    many = resident.items(4, 5)  # what is sent for five steps at once
+    many = resident.step_inputs(4, 5)  # what is sent for five steps at once
     np.testing.assert_array_equal(many["index"][2], batch_of(feed, 6)["index"])
 
 
@@ -210,7 +212,9 @@ def test_workers_outlive_the_signals_that_a_whole_job_gets(experiment, feeds):
 
 
 def test_a_feed_that_is_dropped_leaves_no_processes(experiment):
-    feed = make_feed(Made(), dataclasses.replace(experiment, data_placement="host", num_workers=1), make_layout("pmap"))
+    feed = make_input_pipeline(
+        Made(), dataclasses.replace(experiment, data_placement="host", num_workers=1), make_layout("pmap")
+    )
     for step in range(3):
         batch_of(feed, step)
     assert len(multiprocessing.active_children()) == 1
@@ -283,16 +287,16 @@ def test_splits_of_an_experiment_file_reach_the_workers(experiment, feeds, tmp_p
 def test_without_grain_workers_are_refused_in_one_line(experiment, toy, monkeypatch):
     monkeypatch.setitem(sys.modules, "grain", None)
     with pytest.raises(jaxflow.UserError, match=r"workers is 2, which takes Grain: pip install -e '\.\[stream\]', or"):
-        make_feed(toy.splits["train"], dataclasses.replace(experiment, num_workers=2), make_layout("pmap"))
+        make_input_pipeline(toy.splits["train"], dataclasses.replace(experiment, num_workers=2), make_layout("pmap"))
 
 
 def test_auto_puts_on_the_device_what_is_in_memory_and_fits(experiment, toy, feeds, monkeypatch):
     split = toy.splits["train"]
-    assert feeds(split, experiment, data_placement="auto").most > 1
-    assert feeds(Made(), experiment, data_placement="auto").most == 1
-    assert feeds(split, experiment, data_placement="auto", num_workers=1).most == 1
+    assert feeds(split, experiment, data_placement="auto").max_steps > 1
+    assert feeds(Made(), experiment, data_placement="auto").max_steps == 1
+    assert feeds(split, experiment, data_placement="auto", num_workers=1).max_steps == 1
     monkeypatch.setattr("jaxflow.training.input_pipeline._room", lambda device: split.nbytes - 1)
-    assert feeds(split, experiment, data_placement="auto").most == 1
+    assert feeds(split, experiment, data_placement="auto").max_steps == 1
 
 
 def resident_bytes():
@@ -307,7 +311,7 @@ def test_memory_stays_bounded(workers, experiment, feeds):
     split = Made(side=620, size=800)
     feed = feeds(split, experiment, num_workers=workers, epochs=1)
     for step in range(100):
-        batch = feed.items(step, 1)
+        batch = feed.step_inputs(step, 1)
         assert int(batch["inputs"][0, 3, 5, 5]) == int(batch["targets"][0, 3]) % 256
         if step == 10:
             before = peak = resident_bytes()

@@ -12,7 +12,7 @@ from jaxflow.errors import UserError
 from jaxflow.runs.results import read_results
 from jaxflow.training import loop
 from jaxflow.training.loop import _next_due
-from jaxflow.training.prepare import set_up
+from jaxflow.training.prepare import prepare_training
 from jaxflow.training.trained import read_trained
 
 
@@ -118,15 +118,15 @@ def test_batches_from_host_and_device_are_the_same(experiment, toy, tmp_path):
 
 
 def test_the_resident_split_is_on_every_device(experiment, toy):
-    feed = set_up(experiment, toy).feed
-    assert len(feed.resident["inputs"].addressable_shards) == len(jax.devices())
-    assert set_up(dataclasses.replace(experiment, data_placement="host"), toy).feed.resident == ()
+    feed = prepare_training(experiment, toy).feed
+    assert len(feed.device_data["inputs"].addressable_shards) == len(jax.devices())
+    assert prepare_training(dataclasses.replace(experiment, data_placement="host"), toy).feed.device_data == ()
 
 
 def test_no_epochs_give_the_initial_model(experiment, toy, tmp_path):
     results = jaxflow.train(dataclasses.replace(experiment, epochs=0), tmp_path, dataset=toy)
     assert results["checkpoint_step"] == 0
-    initial = set_up(experiment, toy).init()
+    initial = prepare_training(experiment, toy).init()
     for one, other in zip(leaves(read_trained(tmp_path).state.params), leaves(initial.params)):
         np.testing.assert_array_equal(one, other)
 

@@ -9,7 +9,7 @@ import pytest
 
 import jaxflow
 from jaxflow.schema import IGNORE
-from jaxflow.training.gradients import make_sums, weights_of
+from jaxflow.training.gradients import loss_weights, make_gradient_step
 
 KEY = jax.random.key(3)
 
@@ -64,7 +64,7 @@ class Pixels(jaxflow.Classification):
 def sums(batch, **options):
     model, tx = Each(), optax.sgd(0.1)
     state = jaxflow.init_state(model, tx, jax.random.key(0), batch["inputs"][:1])
-    return make_sums(model, Pixels(), **options)(state, batch)
+    return make_gradient_step(model, Pixels(), **options)(state, batch)
 
 
 def test_void_pixels_count_nowhere():
@@ -82,7 +82,7 @@ def test_void_pixels_count_nowhere():
 
 def test_weights_of_rows_and_places():
     targets = np.array([[0, IGNORE], [2, 1]], np.int8)
-    np.testing.assert_array_equal(weights_of({"targets": targets}), [[1, 0], [1, 1]])
-    np.testing.assert_array_equal(weights_of({"targets": targets, "weights": np.array([1.0, 0.0])}), [[1, 0], [0, 0]])
+    np.testing.assert_array_equal(loss_weights({"targets": targets}), [[1, 0], [1, 1]])
+    np.testing.assert_array_equal(loss_weights({"targets": targets, "weights": np.array([1.0, 0.0])}), [[1, 0], [0, 0]])
     numbers = np.array([[-1.0, 2.0]], np.float32)
-    np.testing.assert_array_equal(weights_of({"targets": numbers}), [1])
+    np.testing.assert_array_equal(loss_weights({"targets": numbers}), [1])

@@ -5,7 +5,7 @@ from jax import lax
 
 import jaxflow
 from jaxflow.schema import Feature, Schema, Target
-from jaxflow.training.program import _uses, assemble
+from jaxflow.training.program import _uses, build_program
 
 VECTOR, IMAGE = Feature("vector", (3,), "float32"), Feature("image", (6, 6, 3), "float32")
 
@@ -38,7 +38,7 @@ def test_an_operation_is_found_however_deep_it_lies():
 def test_balanced_sampling_needs_a_class_for_each_example(schema, problem, has):
     experiment = jaxflow.Experiment(None, jaxflow.MLP(), problem, jaxflow.Adam(), sampling="balanced")
     with pytest.raises(jaxflow.UserError, match=f"goes by each example's class, and the data has {has}; leave it"):
-        assemble(experiment, schema, [], 50)
+        build_program(experiment, schema, [], 50)
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def test_numbers_of_categories_reach_a_model_that_embeds_them_as_they_are(change
     experiment = jaxflow.Experiment(None, **parts)
     schema = Schema(Feature("vector", (7,), "float32", categories=(4, 5)), Target("class", ("a", "b")))
     with pytest.raises(jaxflow.UserError, match=message):
-        assemble(experiment, schema, [None] * len(experiment.preprocess), 50)
+        build_program(experiment, schema, [None] * len(experiment.preprocess), 50)
 
 
 def test_models_take_their_categories_from_the_data():
     experiment = jaxflow.Experiment(None, jaxflow.MLP(), jaxflow.Classification(), jaxflow.Adam())
     for categories in ((), (4, 5)):
         schema = Schema(Feature("vector", (7,), "float32", categories=categories), Target("class", ("a", "b")))
-        assert assemble(experiment, schema, [], 50).model.categories == categories
+        assert build_program(experiment, schema, [], 50).model.categories == categories
     own = jaxflow.Experiment(None, jaxflow.MLP(categories=(3,)), jaxflow.Classification(), jaxflow.Adam())
     with pytest.raises(jaxflow.UserError, match=r"model.categories is \(3,\), and the data has \(\); leave"):
-        assemble(own, Schema(Feature("vector", (7,), "float32"), Target("class", ("a", "b"))), [], 50)
+        build_program(own, Schema(Feature("vector", (7,), "float32"), Target("class", ("a", "b"))), [], 50)

@@ -75,7 +75,7 @@ class Watched:
 
 
 def test_fitting_holds_a_piece_at_a_time(monkeypatch):
-    monkeypatch.setattr(preprocess, "MOST_NUMBERS", 1000)
+    monkeypatch.setattr(preprocess, "MAX_NUMBERS", 1000)
     split = Watched(70, (5, 5, 3))  # of 75 numbers: 13 fit into a piece
     transforms = (jaxflow.Scale(), jaxflow.Standardize())
     fitted = preprocess.fit(transforms, split, Feature("image", split.shape, "uint8"))
@@ -83,7 +83,7 @@ def test_fitting_holds_a_piece_at_a_time(monkeypatch):
     monkeypatch.undo()
     whole = split.rows(np.arange(70))["inputs"]
     np.testing.assert_allclose(fitted[1]["mean"], (whole / 255).mean((0, 1, 2)), rtol=1e-5)
-    # Sums of integers are exact: however they are cut, the same bits.
+    # StepGradients of integers are exact: however they are cut, the same bits.
     assert jaxflow.Standardize().fit([whole]) == jaxflow.Standardize().fit(np.split(whole, [1, 50]))
 
 

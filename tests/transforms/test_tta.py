@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.training.prepare import set_up
+from jaxflow.training.prepare import prepare_training
 from tests.conftest import toy_images
 
 IMAGES = jnp.asarray(np.random.RandomState(0).rand(5, 6, 6, 1), jnp.float32)
@@ -54,9 +54,11 @@ def test_evaluation_and_prediction_see_the_views_and_training_does_not(experimen
         for name, one in (("plain", experiment), ("viewed", viewed))
     )
     assert plain["loss"] != with_views["loss"]
-    variables = set_up(experiment, toy).init().variables()
+    variables = prepare_training(experiment, toy).init().variables()
     images = toy_images(4)[0]
-    one, other = (set_up(e, toy).program.predict_step()(variables, images) for e in (experiment, viewed))
+    one, other = (
+        prepare_training(e, toy).program.compile_predict_step()(variables, images) for e in (experiment, viewed)
+    )
     assert not np.allclose(one, other)
     lines = [(tmp_path / name / "metrics.jsonl").read_text().splitlines()[0] for name in ("plain", "viewed")]
     assert lines[0].partition("examples_per")[0] == lines[1].partition("examples_per")[0]

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.batching.order import Classes, balanced, by_class, epochs_of, indices
+from jaxflow.data.batching.order import ClassIndex, balanced_indices, class_index, epoch_numbers, indices
 from jaxflow.schema import Split
 
 
@@ -29,8 +29,8 @@ class Batches:
     sampling: Literal["shuffle", "balanced"] = "shuffle"
 
     @functools.cached_property
-    def _classes(self) -> Classes:
-        return by_class(self.split.targets)
+    def _classes(self) -> ClassIndex:
+        return class_index(self.split.targets)
 
     def chosen(self, first: int, count: int) -> dict[str, np.ndarray]:
         """Lists the examples of some batches in a row.
@@ -43,12 +43,12 @@ class Batches:
           Each example's "index" in the split and the "epoch" it is met in, both (count, own rows) int32.
         """
         if self.sampling == "balanced":
-            index, epoch = balanced(first * self.batch_size, count * self.batch_size, self._classes, self.seed)
+            index, epoch = balanced_indices(first * self.batch_size, count * self.batch_size, self._classes, self.seed)
             chosen = {"index": index, "epoch": epoch}
             return {name: leaf.reshape(count, -1)[:, self.own] for name, leaf in chosen.items()}
         size = len(self.split)
         index = np.stack([indices(first + step, size, self.batch_size, self.seed)[self.own] for step in range(count)])
-        return {"index": index, "epoch": epochs_of(first, count, size, self.batch_size)[:, self.own]}
+        return {"index": index, "epoch": epoch_numbers(first, count, size, self.batch_size)[:, self.own]}
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
         """Makes one batch.

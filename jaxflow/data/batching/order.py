@@ -55,7 +55,7 @@ def indices(step: int, size: int, batch_size: int, seed: int) -> np.ndarray:
     return np.concatenate(pieces)
 
 
-def epochs_of(step: int, steps: int, size: int, batch_size: int) -> np.ndarray:
+def epoch_numbers(step: int, steps: int, size: int, batch_size: int) -> np.ndarray:
     """Says which pass over the data each example of some training batches in a row belongs to.
 
     Args:
@@ -71,14 +71,14 @@ def epochs_of(step: int, steps: int, size: int, batch_size: int) -> np.ndarray:
     return (stream // size).astype(np.int32).reshape(steps, batch_size)
 
 
-def steps_in(epochs: float, size: int, batch_size: int) -> int:
+def num_steps(epochs: float, size: int, batch_size: int) -> int:
     """Counts the batches that cover `epochs` passes over `size` examples."""
     # Rounded first: 0.1 * 30 / 3 must be one batch, not two.
     return math.ceil(round(epochs * size / batch_size, 6))
 
 
 @dataclass(frozen=True, eq=False)
-class Classes:
+class ClassIndex:
     """The examples of a split, class by class.
 
     Attributes:
@@ -92,14 +92,14 @@ class Classes:
     count: np.ndarray
 
 
-def by_class(targets: np.ndarray) -> Classes:
+def class_index(targets: np.ndarray) -> ClassIndex:
     """Sorts examples by their (examples,) integer labels."""
     _, first, count = np.unique(np.sort(targets), return_index=True, return_counts=True)
     examples = np.argsort(targets, kind="stable").astype(np.int32)
-    return Classes(examples, first.astype(np.uint64), count.astype(np.uint64))
+    return ClassIndex(examples, first.astype(np.uint64), count.astype(np.uint64))
 
 
-def balanced(first: int, count: int, classes: Classes, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def balanced_indices(first: int, count: int, classes: ClassIndex, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Lists a piece of the stream of training examples in which every class comes equally often.
 
     The stream goes in rounds, in each of which every class has one turn, in an order of the round's own. In round r a
@@ -109,21 +109,21 @@ def balanced(first: int, count: int, classes: Classes, seed: int) -> tuple[np.nd
     Args:
       first: where in the stream the piece begins; batch t begins at t * batch size.
       count: its length.
-      classes: from `by_class`.
+      classes: from `class_index`.
       seed: the run's seed.
 
     Returns:
       Each example's index in the split and its own epoch, both (count,) int32.
     """
     turns, turn = np.divmod(np.arange(first, first + count, dtype=np.uint64), np.uint64(len(classes.count)))
-    label = shuffled(turn, np.full(count, len(classes.count), np.uint64), _hash(seed, 0, turns))
+    label = permute_pointwise(turn, np.full(count, len(classes.count), np.uint64), _hash(seed, 0, turns))
     size = classes.count[label]
     epoch, place = np.divmod(turns, size)
-    place = shuffled(place, size, _hash(seed, label + np.uint64(1), epoch))
+    place = permute_pointwise(place, size, _hash(seed, label + np.uint64(1), epoch))
     return classes.examples[classes.first[label] + place], epoch.astype(np.int32)
 
 
-def shuffled(places: np.ndarray, sizes: np.ndarray, keys: np.ndarray) -> np.ndarray:
+def permute_pointwise(places: np.ndarray, sizes: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Says what lies where in shuffles of 0..size-1, none of which is ever laid out: each place is asked for by itself.
 
     A number is written as two digits, and each digit is shifted in turn by a hash of the other one; a result that lies

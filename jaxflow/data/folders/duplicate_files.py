@@ -1,4 +1,4 @@
-"""Examples whose files hold the same bytes, of which one is kept."""
+"""SplitKeys whose files hold the same bytes, of which one is kept."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from jaxflow.data.storage.cache import cache_key, cached_arrays
 T = TypeVar("T")
 
 
-def equals(folder: Path, files: Sequence[Sequence[str]], official: Sequence[str | None]) -> np.ndarray:
+def find_identical_files(folder: Path, files: Sequence[Sequence[str]], official: Sequence[str | None]) -> np.ndarray:
     """Finds the example that each stands for, where of those whose files hold the same bytes one is kept.
 
     Args:
@@ -31,7 +31,7 @@ def equals(folder: Path, files: Sequence[Sequence[str]], official: Sequence[str 
     return cached_arrays(f"{key}-equal", lambda: {"equal": _equal(folder, files, ranks)})["equal"]
 
 
-def left(found: list[T], stands_for: np.ndarray) -> tuple[list[T], int]:
+def drop_identical(found: list[T], stands_for: np.ndarray) -> tuple[list[T], int]:
     """Keeps the examples that stand for themselves, and counts the others, which is said."""
     kept = [example for index, example in enumerate(found) if stands_for[index] == index]
     if len(kept) < len(found):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxflow.console import track
-from jaxflow.data.reading.corrupt import allow
+from jaxflow.data.reading.corrupt import check_corrupt
 from jaxflow.data.reading.formats import read_files
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
@@ -61,7 +61,7 @@ class FileSplit:
         return FileSplit(self.folder, self.feature, self.ids[indices], self.targets[indices])
 
 
-def gather(
+def read_all(
     examples: Iterable[Mapping[str, np.ndarray] | UserError],
     count: int,
     like: Mapping[str, tuple[tuple[int, ...], str]],
@@ -96,7 +96,7 @@ def gather(
     for number, example in enumerate(track(examples, f"read {name}", count)):
         if isinstance(example, UserError):
             bad.append(str(example))
-            allow(bad, max_corrupt)
+            check_corrupt(bad, max_corrupt)
             continue
         for leaf in kept:
             kept[leaf][len(numbers)] = example[leaf]

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.checks import checked
+from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.folders.duplicate_files import equals, left
-from jaxflow.data.folders.file_split import FileSplit, gather
+from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files
+from jaxflow.data.folders.file_split import FileSplit, read_all
 from jaxflow.data.folders.layout import find_labelled
-from jaxflow.data.folders.splits import assign, groups_of
-from jaxflow.data.reading.corrupt import allow
+from jaxflow.data.folders.splits import assign_splits, groups_of
+from jaxflow.data.reading.corrupt import check_corrupt
 from jaxflow.data.reading.formats import KINDS, read_files
 from jaxflow.data.splitting import in_parts
 from jaxflow.data.storage.cache import cache_key, cached_arrays
@@ -23,7 +23,7 @@ from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 
 # Counts the ways in which files have been read for what the cache keeps.
-READ = 3
+CACHE_VERSION = 3
 
 
 def load_labelled(source: Any, feature: Feature) -> Dataset:
@@ -41,24 +41,24 @@ def load_labelled(source: Any, feature: Feature) -> Dataset:
       UserError: the folder or its labels make no dataset, or more files are unreadable than `max_corrupt`.
     """
     folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
-    check_there(folder, source.download_hint)
+    require_folder(folder, source.download_hint)
     found = find_labelled(folder, kind, source.labels)
     doubles = 0
     if source.drop_duplicates:
-        stands_for = equals(folder, [(file.path,) for file in found], [file.split for file in found])
+        stands_for = find_identical_files(folder, [(file.path,) for file in found], [file.split for file in found])
         for file, kept in zip(found, (found[index] for index in stands_for)):
             if file.label != kept.label:
                 raise UserError(
                     f"{folder / file.path} and {kept.path} hold the same bytes, and are of {file.label!r} and "
                     f"{kept.label!r}; correct one of the labels, or remove both"
                 )
-        found, doubles = left(found, stands_for)
+        found, doubles = drop_identical(found, stands_for)
     paths = [folder / file.path for file in found]
 
     def read_once() -> dict[str, np.ndarray]:
         examples = ({"inputs": a} if isinstance(a, np.ndarray) else a for a in read_files(paths, feature))
         like = {"inputs": (feature.shape, feature.dtype)} if source.in_memory else {}
-        return gather(examples, len(paths), like, source.max_corrupt, folder.name)
+        return read_all(examples, len(paths), like, source.max_corrupt, folder.name)
 
     # The first time every file is read, whether it is kept or not: both ways then have the same examples.
     arrays = cached_arrays(key_of(folder, [file.path for file in found], feature, source.in_memory), read_once)
@@ -69,14 +69,14 @@ def load_labelled(source: Any, feature: Feature) -> Dataset:
     targets = np.array([number_of[file.label] for file in good], np.int32)
     ids = [file.path for file in good]
     groups = groups_of(ids, source.group, folder)
-    parts = assign(source.split, ids, [file.split for file in good], folder, targets, groups)
+    parts = assign_splits(source.split, ids, [file.split for file in good], folder, targets, groups)
     check_classes(folder, kind.plural, names, targets, parts["train"])
-    splits = take_parts(folder, feature, arrays.get("inputs"), ids, targets, parts)
+    splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, parts)
     schema, excluded = Schema(feature, Target("class", names)), count_excluded(found, good, doubles)
-    return checked(Dataset(splits, schema, excluded, groups=in_parts(groups, parts)))
+    return validate(Dataset(splits, schema, excluded, groups=in_parts(groups, parts)))
 
 
-def take_parts(
+def make_splits(
     folder: Path,
     feature: Feature,
     inputs: np.ndarray | None,
@@ -112,17 +112,17 @@ def count_excluded(found: Sequence[Any], good: Sequence[Any], doubles: int) -> d
 
 def report_excluded(bad: np.ndarray, max_corrupt: int, plural: str) -> None:
     """Says which files were left out, or refuses that many."""
-    allow(bad.tolist(), max_corrupt)
+    check_corrupt(bad.tolist(), max_corrupt)
     if len(bad):
         say(f"left out {len(bad)} unreadable {plural} (data.max_corrupt {max_corrupt}): {bad[0]}")
 
 
 def key_of(folder: Path, paths: Sequence[str], feature: Feature, in_memory: bool) -> str:
     """Names files by path, size and time, and what they become: a changed file is read anew."""
-    return cache_key(folder, (READ, feature), paths) + ("" if in_memory else "-index")
+    return cache_key(folder, (CACHE_VERSION, feature), paths) + ("" if in_memory else "-index")
 
 
-def check_there(folder: Path, download_hint: str | None) -> None:
+def require_folder(folder: Path, download_hint: str | None) -> None:
     """Says where a folder that is missing can be had."""
     if download_hint and not os.path.exists(folder):
         raise UserError(f"data.path {folder} is not there; {download_hint}, or name another folder: --data.path=DIR")

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.checks import checked
+from jaxflow.data.checks import validate
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.folders.duplicate_files import equals, left
-from jaxflow.data.folders.file_split import gather
-from jaxflow.data.folders.labelled import check_there, count_excluded, key_of, report_excluded, take_parts
+from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files
+from jaxflow.data.folders.file_split import read_all
+from jaxflow.data.folders.labelled import count_excluded, key_of, make_splits, report_excluded, require_folder
 from jaxflow.data.folders.layout import OFFICIAL
-from jaxflow.data.folders.splits import assign, groups_of
+from jaxflow.data.folders.splits import assign_splits, groups_of
 from jaxflow.data.reading.formats import KINDS, Kind, find_files, read_files, read_masks
 from jaxflow.data.splitting import in_parts
 from jaxflow.data.storage.cache import cached_arrays
@@ -52,18 +52,19 @@ def load_masked(source: Any, inputs: str, feature: Feature) -> Dataset:
       UserError: the folder makes no dataset, or more files are unreadable than `max_corrupt`.
     """
     folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
-    check_there(folder, source.download_hint)
+    require_folder(folder, source.download_hint)
     found = find_pairs(folder, kind, inputs, source.masks)
     doubles = 0
     if source.drop_duplicates:
-        found, doubles = left(
-            found, equals(folder, [(pair.input, pair.mask) for pair in found], [pair.split for pair in found])
+        found, doubles = drop_identical(
+            found,
+            find_identical_files(folder, [(pair.input, pair.mask) for pair in found], [pair.split for pair in found]),
         )
     places, names, ignore_label = feature.shape[:-1], source.names, source.ignore_label
 
     def read_once() -> dict[str, np.ndarray]:
         like = {"masks": (places, "int16")} | ({"inputs": (feature.shape, feature.dtype)} if source.in_memory else {})
-        return gather(_read(folder, found, feature), len(found), like, source.max_corrupt, folder.name)
+        return read_all(_read(folder, found, feature), len(found), like, source.max_corrupt, folder.name)
 
     paths = [path for pair in found for path in (pair.input, pair.mask)]
     arrays = cached_arrays(key_of(folder, paths, feature, source.in_memory), read_once)
@@ -71,7 +72,7 @@ def load_masked(source: Any, inputs: str, feature: Feature) -> Dataset:
     good = [found[number] for number in arrays["numbers"]]
     ids = [pair.input for pair in good]
     groups = groups_of(ids, source.group, folder)
-    assigned = assign(source.split, ids, [pair.split for pair in good], folder, groups=groups)
+    assigned = assign_splits(source.split, ids, [pair.split for pair in good], folder, groups=groups)
     values = np.unique(arrays["masks"][assigned["train"]])
     values = values[(values >= 0) & (values != (IGNORE if ignore_label is None else ignore_label))]
     target = Target("class", _names(folder, names, values), places)
@@ -79,9 +80,9 @@ def load_masked(source: Any, inputs: str, feature: Feature) -> Dataset:
     values = np.arange(len(names)) if names else values
     targets = _numbered(folder, good, arrays["masks"], values, ignore_label).astype(target.dtype)
     say(f"{folder}: {len(good)} {kind.plural} with masks of {len(target.names)} classes")
-    splits = take_parts(folder, feature, arrays.get("inputs"), ids, targets, assigned)
+    splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, assigned)
     excluded = count_excluded(found, good, doubles)
-    return checked(Dataset(splits, Schema(feature, target), excluded, groups=in_parts(groups, assigned)))
+    return validate(Dataset(splits, Schema(feature, target), excluded, groups=in_parts(groups, assigned)))
 
 
 def check_masks(source: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.splitting import Examples, HoldOut, KFold, in_parts, torn_groups
+from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, in_parts, torn_groups
 from jaxflow.errors import UserError
 
 
@@ -54,7 +54,7 @@ def groups_of(ids: Sequence[str], pattern: str | None, folder: Path) -> list[str
     return groups
 
 
-def assign(
+def assign_splits(
     split: HoldOut | KFold,
     ids: Sequence[str],
     official: Sequence[str | None],
@@ -88,7 +88,7 @@ def assign(
         chosen = np.flatnonzero([file == name for file in official])
         own |= {name: chosen} if len(chosen) else {}
     if not own:
-        return split.assign(Examples(ids, groups, classes))
+        return split.split(SplitKeys(ids, groups, classes))
     if not isinstance(split, HoldOut):
         raise UserError(
             f"data.split is {type(split).__name__}, but {folder} is split by its folders "
@@ -99,5 +99,5 @@ def assign(
         say(f"{len(torn)} groups lie in more than one of the splits of {folder}, the first {torn[0]!r}: a leak")
     missing = dataclasses.replace(split, **{name: 0.0 for name in own if name != "train"})
     train = own["train"]
-    within = Examples(some(ids, train), some(groups, train), None if classes is None else classes[train])
-    return own | {name: train[chosen] for name, chosen in missing.assign(within).items()}
+    within = SplitKeys(some(ids, train), some(groups, train), None if classes is None else classes[train])
+    return own | {name: train[chosen] for name, chosen in missing.split(within).items()}

@@ -8,12 +8,12 @@ import numpy as np
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.tokens import describe_tokens
-from jaxflow.data.profiling.waveforms import measure
+from jaxflow.data.profiling.waveforms import audio_statistics
 from jaxflow.schema import Split
 
 # Examples of each split that statistics are taken of, and the bytes that they may take.
 SAMPLE, SAMPLE_BYTES = 10_000, 1 << 29
-AT_ONCE = 512
+CHUNK_SIZE = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ def class_counts(dataset: Dataset, split: Split) -> np.ndarray:
 
 def parts(chosen: np.ndarray) -> list[np.ndarray]:
     """Cuts indices into pieces that are read at once."""
-    return [chosen[first : first + AT_ONCE] for first in range(0, len(chosen), AT_ONCE)]
+    return [chosen[first : first + CHUNK_SIZE] for first in range(0, len(chosen), CHUNK_SIZE)]
 
 
 def _describe_targets(dataset: Dataset, split: Split) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _describe_inputs(dataset: Dataset, sample: Sample) -> dict[str, Any]:
 
 
 def _describe_clips(sample: Sample, rate: int) -> dict[str, Any]:
-    return {name: _summary(numbers) for name, numbers in measure(sample.inputs, rate).items()}
+    return {name: _summary(numbers) for name, numbers in audio_statistics(sample.inputs, rate).items()}
 
 
 def _describe_features(dataset: Dataset, sample: Sample) -> list[dict[str, Any]]:

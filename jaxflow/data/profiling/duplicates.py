@@ -11,7 +11,7 @@ SIDE = 9
 ALIKE = 0.98
 # Parts of the hash, one of which must agree; and how many images of one part are compared with each other.
 BANDS = 9
-MOST_ALIKE = 500
+MAX_ALIKE = 500
 
 
 def exact_groups(inputs: Iterable[np.ndarray]) -> list[list[int]]:
@@ -80,7 +80,7 @@ def near_pairs(small: np.ndarray) -> list[tuple[int, int]]:
     pairs: set[tuple[int, int]] = set()
     for band in np.array_split(bits, BANDS, axis=1):
         for group in _equal_rows(np.packbits(band, axis=1), able):
-            group = np.array(group[:MOST_ALIKE])
+            group = np.array(group[:MAX_ALIKE])
             alike = np.triu(unit[group] @ unit[group].T > ALIKE, 1)
             pairs.update((int(group[i]), int(group[j])) for i, j in zip(*np.nonzero(alike)))
     return sorted(pairs)

@@ -9,16 +9,16 @@ from jaxflow.console import track
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.describe import Sample, class_counts, parts
 from jaxflow.data.profiling.duplicates import across_splits, exact_groups, near_pairs, thumbnails
-from jaxflow.data.profiling.finding import SHOWN, Finding
 from jaxflow.data.profiling.input_checks import odd_inputs
-from jaxflow.data.profiling.tokens import bags, goes_on
-from jaxflow.data.profiling.waveforms import pictures
+from jaxflow.data.profiling.issue import SHOWN, Issue
+from jaxflow.data.profiling.tokens import bag_of_words, is_language_modelling
+from jaxflow.data.profiling.waveforms import spectrogram_images
 from jaxflow.data.splitting import torn_groups
 
 WEIGHTS = ("leak", "problem", "note")
 
 
-def look(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
+def find_issues(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Issue]:
     """Looks for what a person should know before training.
 
     Args:
@@ -28,12 +28,17 @@ def look(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Finding]:
     Returns:
       Findings, the gravest first.
     """
-    findings = [*_doubles(dataset), *_torn(dataset), *_balance(dataset), *_suspects(dataset, samples["train"])]
+    findings = [
+        *_duplicates(dataset),
+        *_split_groups(dataset),
+        *_balance(dataset),
+        *_label_errors(dataset, samples["train"]),
+    ]
     findings += odd_inputs(dataset, samples)
-    return sorted(findings, key=lambda finding: WEIGHTS.index(finding.weight))
+    return sorted(findings, key=lambda finding: WEIGHTS.index(finding.severity))
 
 
-def _doubles(dataset: Dataset) -> list[Finding]:
+def _duplicates(dataset: Dataset) -> list[Issue]:
     """Looks for examples that are there twice, in all splits together."""
     splits = dataset.splits
     split_of = [name for name, split in splits.items() for _ in range(len(split))]
@@ -58,18 +63,18 @@ def _doubles(dataset: Dataset) -> list[Finding]:
     targets = {name: split.targets for name, split in splits.items()}
     # Texts may go on in several ways; other things are of one class.
     torn = [g for g in groups if len({targets[places[i][0]][places[i][1]].tobytes() for i in g}) > 1]
-    torn = [] if goes_on(dataset) else torn
+    torn = [] if is_language_modelling(dataset) else torn
     findings = []
     if leaks:
         findings.append(
-            Finding("leak" if things else "note", f"{len(leaks)} inputs are in more than one split",
+            Issue("leak" if things else "note", f"{len(leaks)} inputs are in more than one split",
                     "if they are the same things, what is tested was trained on: leave doubles out, or split by a "
                     "group that holds them together", named(leaks))
         )  # fmt: skip
     if groups:
         count = sum(len(group) - 1 for group in groups)
         findings.append(
-            Finding(
+            Issue(
                 "problem" if things else "note",
                 f"the inputs of {count} examples equal another one's",
                 "if they are the same things, leave them out: they count twice",
@@ -78,7 +83,7 @@ def _doubles(dataset: Dataset) -> list[Finding]:
         )
     if torn:
         findings.append(
-            Finding("problem" if things else "note", f"{len(torn)} inputs are there with different targets",
+            Issue("problem" if things else "note", f"{len(torn)} inputs are there with different targets",
                     "no model can have all right; if they are the same things, correct the targets", named(torn))
         )  # fmt: skip
     if images:
@@ -87,31 +92,31 @@ def _doubles(dataset: Dataset) -> list[Finding]:
         crossing = across_splits(near, split_of)
         if crossing:
             findings.append(
-                Finding("problem", f"{len(crossing)} images look like one of another split",
+                Issue("problem", f"{len(crossing)} images look like one of another split",
                         "look at them; if they are of one scene, split by scene", named(crossing))
             )  # fmt: skip
         if len(near) > len(crossing):
             findings.append(
-                Finding("note", f"{len(near) - len(crossing)} images look like another one of their split",
+                Issue("note", f"{len(near) - len(crossing)} images look like another one of their split",
                         "look whether they are needed", named([pair for pair in near if pair not in crossing]))
             )  # fmt: skip
     return findings
 
 
-def _torn(dataset: Dataset) -> list[Finding]:
+def _split_groups(dataset: Dataset) -> list[Issue]:
     """Looks for groups, such as a speaker's recordings, that lie in several splits."""
     torn = torn_groups(dataset.groups)
     if not torn:
         return []
     return [
-        Finding("leak", f"{len(torn)} groups lie in more than one split",
+        Issue("leak", f"{len(torn)} groups lie in more than one split",
                 "what is tested was as good as trained on: move each group into the folder of one split, or leave "
                 "these folders out and have groups held out", tuple(torn[:SHOWN]))
     ]  # fmt: skip
 
 
-def _balance(dataset: Dataset) -> list[Finding]:
-    if dataset.schema.target.kind != "class" or goes_on(dataset):
+def _balance(dataset: Dataset) -> list[Issue]:
+    if dataset.schema.target.kind != "class" or is_language_modelling(dataset):
         return []
     names, findings = dataset.schema.target.names, []
     unit = "places" if dataset.schema.target.dense_shape else "examples"
@@ -120,20 +125,20 @@ def _balance(dataset: Dataset) -> list[Finding]:
     if train.max() > 10 * max(train.min(), 1):
         most, least = names[train.argmax()], names[train.argmin()]
         findings.append(
-            Finding("problem", f"class {most} has {train.max():,} training {unit}, class {least} {train.min():,}",
+            Issue("problem", f"class {most} has {train.max():,} training {unit}, class {least} {train.min():,}",
                     "accuracy says little here: look at each class, and find more examples of the rare ones")
         )  # fmt: skip
     for split, count in counts.items():
         absent = [name for name, n in zip(names, count) if n == 0]
         if absent:
             findings.append(
-                Finding("problem", f"the {split} split has no example of {', '.join(absent[:5])}",
+                Issue("problem", f"the {split} split has no example of {', '.join(absent[:5])}",
                         "stratify the split, or give more examples")
             )  # fmt: skip
     return findings
 
 
-def _suspects(dataset: Dataset, sample: Sample, most: int = 2000) -> list[Finding]:
+def _label_errors(dataset: Dataset, sample: Sample, most: int = 2000) -> list[Issue]:
     """Finds labels that a simple model, which did not see them, is sure are others."""
     if dataset.schema.target.kind != "class" or dataset.schema.target.dense_shape:
         return []
@@ -148,10 +153,10 @@ def _suspects(dataset: Dataset, sample: Sample, most: int = 2000) -> list[Findin
     elif dataset.schema.inputs.kind == "volume":
         inputs = thumbnails(inputs[:, inputs.shape[1] // 2])  # the slice in the middle
     elif dataset.schema.inputs.kind == "tokens":
-        inputs = bags(inputs)
+        inputs = bag_of_words(inputs)
     elif dataset.schema.inputs.kind == "audio":
         pieces = [inputs[part] for part in parts(np.arange(len(inputs)))]
-        inputs = np.concatenate([thumbnails(pictures(piece)) for piece in pieces])
+        inputs = np.concatenate([thumbnails(spectrogram_images(piece)) for piece in pieces])
     counts = np.bincount(targets)
     if counts[counts > 0].min() < 5 or np.count_nonzero(counts) < 2:
         return []
@@ -169,4 +174,4 @@ def _suspects(dataset: Dataset, sample: Sample, most: int = 2000) -> list[Findin
         f"{split.id(int(sample.indices[i]))}: {names[targets[i]]}, or {names[labels[sure[i].argmax()]]}?" for i in shown
     )
     what = f"of {len(targets):,} training labels {len(wrong)} surprise a simple model that did not see them"
-    return [Finding("note", what, "look at them first when you check labels", ids)]
+    return [Issue("note", what, "look at them first when you check labels", ids)]

@@ -73,7 +73,7 @@ def describe_tokens(dataset: Dataset, samples: Mapping[str, Any]) -> dict[str, A
     return numbers
 
 
-def bags(inputs: np.ndarray, most: int = 300) -> np.ndarray:
+def bag_of_words(inputs: np.ndarray, most: int = 300) -> np.ndarray:
     """Counts the most frequent tokens in each example: a simple model's inputs.
 
     Args:
@@ -93,6 +93,6 @@ def bags(inputs: np.ndarray, most: int = 300) -> np.ndarray:
     return counted[:, : len(kept)]
 
 
-def goes_on(dataset: Dataset) -> bool:
+def is_language_modelling(dataset: Dataset) -> bool:
     """Whether the targets are the next tokens of the inputs."""
     return dataset.schema.inputs.kind == "tokens" and bool(dataset.schema.target.dense_shape)

@@ -8,7 +8,7 @@ FRAME, HOP = 256, 64
 DEPTH = 80.0
 
 
-def measure(waves: np.ndarray, rate: int) -> dict[str, np.ndarray]:
+def audio_statistics(waves: np.ndarray, rate: int) -> dict[str, np.ndarray]:
     """Measures each clip.
 
     Args:
@@ -36,7 +36,7 @@ def decibels(amplitudes: np.ndarray) -> np.ndarray:
     return 20 * np.log10(np.maximum(amplitudes, 1e-6))
 
 
-def pictures(waves: np.ndarray) -> np.ndarray:
+def spectrogram_images(waves: np.ndarray) -> np.ndarray:
     """Makes grey pictures of clips, for people and simple models; what a model is trained on `LogMel` makes.
 
     Args:

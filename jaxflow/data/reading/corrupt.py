@@ -3,7 +3,7 @@
 from jaxflow.errors import UserError
 
 
-def allow(bad: list[str], max_corrupt: int) -> None:
+def check_corrupt(bad: list[str], max_corrupt: int) -> None:
     """Checks how many examples are unreadable.
 
     Args:
@@ -20,7 +20,7 @@ def allow(bad: list[str], max_corrupt: int) -> None:
         )
 
 
-def why(error: Exception) -> str:
+def error_line(error: Exception) -> str:
     """Says in one line what was raised."""
     text = " ".join(str(error).split())
     return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"

@@ -16,7 +16,7 @@ from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
 # Files that are waiting for a thread, or read and waiting to be taken.
-AT_ONCE = 256
+CHUNK_SIZE = 256
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ def _read_all(read: Callable[[Any], np.ndarray], items: Sequence[Any]) -> Iterat
         except UserError as error:
             return error
 
-    for first in range(0, len(items), AT_ONCE):
-        yield from in_threads(attempt, items[first : first + AT_ONCE])
+    for first in range(0, len(items), CHUNK_SIZE):
+        yield from in_threads(attempt, items[first : first + CHUNK_SIZE])
 
 
 def _is_text(name: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jaxflow.data.checks import checked
+from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
@@ -51,7 +51,7 @@ def from_arrays(
         name: ArraySplit(np.asarray(x), targets[name], [f"{name}_{i}" for i in range(len(x))])
         for name, (x, _) in splits.items()
     }
-    return checked(Dataset(made, Schema(feature, target)))
+    return validate(Dataset(made, Schema(feature, target)))
 
 
 def _classes(given: Mapping[str, np.ndarray], names: Sequence[str] | None) -> tuple[Target, dict[str, np.ndarray]]:

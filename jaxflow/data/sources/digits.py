@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxflow.data.checks import checked
+from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.splitting import count_of, hold_out
+from jaxflow.data.splitting import split_by_hash, split_size
 from jaxflow.schema import Feature, Schema, Target
 
 
@@ -31,11 +31,13 @@ class Digits:
         digits = load_digits()
         images = np.round(digits.images * (255 / 16)).astype(np.uint8)[..., None]  # (example, height, width, 1)
         everything = ArraySplit(images, digits.target.astype(np.int32), [f"digit_{i:04d}" for i in range(len(images))])
-        held_out = {name: count_of(getattr(self, name), len(images), f"data.{name}") for name in ("test", "validation")}
-        rest, test = hold_out(everything.ids, held_out["test"], self.split_seed)
-        kept, held = hold_out([everything.ids[i] for i in rest], held_out["validation"], self.split_seed)
+        held_out = {
+            name: split_size(getattr(self, name), len(images), f"data.{name}") for name in ("test", "validation")
+        }
+        rest, test = split_by_hash(everything.ids, held_out["test"], self.split_seed)
+        kept, held = split_by_hash([everything.ids[i] for i in rest], held_out["validation"], self.split_seed)
         splits = {"train": rest[kept], "validation": rest[held], "test": test}
         if self.validation == 0:
             del splits["validation"]
         schema = Schema(Feature("image", (8, 8, 1), "uint8"), Target("class", tuple("0123456789")))
-        return checked(Dataset({name: everything.take(chosen) for name, chosen in splits.items()}, schema))
+        return validate(Dataset({name: everything.take(chosen) for name, chosen in splits.items()}, schema))

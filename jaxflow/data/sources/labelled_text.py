@@ -12,22 +12,22 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxflow.console import say, track
-from jaxflow.data.checks import checked
+from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.folders.labelled import check_classes, check_there
+from jaxflow.data.folders.labelled import check_classes, require_folder
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
-from jaxflow.data.folders.splits import assign
+from jaxflow.data.folders.splits import assign_splits
 from jaxflow.data.splitting import HoldOut, KFold, numbered
 from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import new_array, store, stored
-from jaxflow.data.texts.encode import fill
+from jaxflow.data.texts.encode import pad_or_truncate
 from jaxflow.data.texts.read import TABLES, TEXTS, digest_of, read_rows, read_text
 from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters, vocabulary
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 
 # Counts the ways in which texts have been encoded for what the cache keeps.
-ENCODED = 1
+CACHE_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ class LabelledText:
         """Reads, splits and tokenizes the texts.
 
         Returns:
-          The dataset: inputs (examples, length); `input_encoding` holds the fitted tokenizer, and `excluded` counts empty
-          texts and rows without a class.
+          The dataset: inputs (examples, length); `input_encoding` holds the fitted tokenizer, and `excluded` counts
+          empty texts and rows without a class.
 
         Raises:
           UserError: the texts or their classes make no dataset; file and line are named.
         """
         path = Path(self.path).expanduser()
-        check_there(path, self.download_hint)
+        require_folder(path, self.download_hint)
         if not path.exists():
             raise UserError(f"no texts at {path}; data.path takes a folder of .txt files, or {', '.join(TABLES)}")
         is_table = path.suffix.lower() in TABLES and not path.is_dir()
@@ -83,13 +83,13 @@ class LabelledText:
             dataset = stored(self._key(path, files), lambda: self._encoded(path, files))
         if dataset.excluded:
             say("left out: " + ", ".join(f"{count} ({reason})" for reason, count in dataset.excluded.items()))
-        return checked(dataset)
+        return validate(dataset)
 
     def _key(self, path: Path, files: Sequence[LabelledFile]) -> str:
         """Names the files by path, size and time, and what they become: a changed file is read anew."""
         names = [file.path for file in files] or ["."]
         how = dataclasses.replace(self, path="", download_hint=None, in_memory=True)
-        return cache_key(path, (ENCODED, how), names)
+        return cache_key(path, (CACHE_VERSION, how), names)
 
     def _encoded(self, path: Path, files: Sequence[LabelledFile]) -> Dataset:
         """Goes through the texts three times: to know their classes, to fit the tokenizer, and to encode them."""
@@ -108,7 +108,7 @@ class LabelledText:
             raise UserError(f"all {len(labels)} texts of {path} are of one class, {names[0]!r}")
         number_of = {name: number for number, name in enumerate(names)}
         targets = np.array([number_of[label] for label in labels], np.int32)
-        parts = assign(self.split, keys, official, path, targets)
+        parts = assign_splits(self.split, keys, official, path, targets)
         check_classes(path, TEXTS.plural, names, targets, parts["train"])
 
         def texts() -> Iterator[str]:
@@ -121,7 +121,7 @@ class LabelledText:
         feature = Feature("tokens", (self.length,), np.min_scalar_type(-tokens).name, categories=(tokens,))
         inputs = new_array((len(keys), self.length), feature.dtype, self.in_memory)
         for row, text in zip(inputs, track(texts(), f"encode {path.name}", len(keys))):
-            row[:] = fill(encoding, text, feature)
+            row[:] = pad_or_truncate(encoding, text, feature)
         everything = (ArraySplit if self.in_memory else store)(inputs, targets, numbered(keys))
         splits = {name: everything.take(chosen) for name, chosen in parts.items()}
         schema = Schema(feature, Target("class", tuple(names)))

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.checks import checked
+from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.splitting import Examples, HoldOut
+from jaxflow.data.splitting import HoldOut, SplitKeys
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 
@@ -58,9 +58,9 @@ class Playground:
         ids = [f"{self.name}_{i:04d}" for i in range(self.examples)]
         everything = ArraySplit(points.astype(np.float32), targets, ids)
         classes = targets if target.kind == "class" else None
-        splits = self.split.assign(Examples(ids, classes=classes))
+        splits = self.split.split(SplitKeys(ids, classes=classes))
         schema = Schema(Feature("vector", (2,), "float32"), target)
-        return checked(Dataset({name: everything.take(chosen) for name, chosen in splits.items()}, schema))
+        return validate(Dataset({name: everything.take(chosen) for name, chosen in splits.items()}, schema))
 
 
 def _circle(generator: np.random.RandomState, count: int, noise: float) -> tuple[np.ndarray, np.ndarray]:

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.checks import checked
+from jaxflow.data.checks import validate
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.splitting import Examples, TimeSplit
+from jaxflow.data.splitting import SplitKeys, TimeSplit
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.storage.mapped import check_stored, new_array
 from jaxflow.data.storage.series_split import SeriesSplit
-from jaxflow.data.tables.cells import parse
+from jaxflow.data.tables.cells import parse_column
 from jaxflow.data.tables.read import check_table, read_table
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Split, Target
 
 ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?)?)?")
 # Counts the ways in which series have been read for what the cache keeps.
-READ = 1
+CACHE_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Series:
             gap = f"the first after {times[breaks.argmax()]}"
             say(f"{np.sum(~whole)} of {len(whole)} windows span a gap in {self.path}, {gap}: left out")
         splits: dict[str, Split] = {}
-        for name, rows in self.split.assign(Examples([str(time) for time in times], times=times)).items():
+        for name, rows in self.split.split(SplitKeys([str(time) for time in times], times=times)).items():
             inside = np.zeros(len(times), bool)
             inside[rows] = True
             # Rows are in order, so the first and the last of the target's speak for those between.
@@ -84,7 +84,7 @@ class Series:
         names = tuple(f"{self.columns[0]}+{ahead}" for ahead in range(1, self.horizon + 1))
         feature = Feature("vector", (self.length, len(self.columns)), "float32")
         excluded = {"windows": int(np.sum(~whole))} if not whole.all() else {}
-        return checked(Dataset(splits, Schema(feature, Target("number", names)), excluded))
+        return validate(Dataset(splits, Schema(feature, Target("number", names)), excluded))
 
     def _check_rows(self, count: int) -> None:
         width = self.length + self.horizon
@@ -97,7 +97,7 @@ class Series:
         """Names the file, and what is read of it: a changed file is read anew."""
         path = Path(self.path)
         check_table(path)
-        return cache_key(path, (READ, self.time, self.columns))
+        return cache_key(path, (CACHE_VERSION, self.time, self.columns))
 
     def _read(self) -> dict[str, np.ndarray]:
         """Reads "times", (rows,) ascending, and "values", (rows, columns) float32; rows that lack a value are left."""
@@ -112,7 +112,7 @@ class Series:
             cells = enumerate(block[self.time])
             times.append(np.array([_time(cell, block.place(row), self.time) for row, cell in cells]))
             for place, name in enumerate(self.columns):
-                values[rows, place] = parse(block, name, "number")
+                values[rows, place] = parse_column(block, name, "number")
         when = np.concatenate(times).astype("datetime64")
         whole = np.flatnonzero(np.isfinite(values).all(-1))
         order = whole[np.argsort(when[whole], kind="stable")]

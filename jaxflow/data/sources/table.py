@@ -7,13 +7,13 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.checks import checked
+from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.splitting import Examples, HoldOut
+from jaxflow.data.splitting import HoldOut, SplitKeys
 from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import store, stored
-from jaxflow.data.tables.cells import Kind, kind_of, parse
-from jaxflow.data.tables.cleaning import Outliers, kept_rows
+from jaxflow.data.tables.cells import Kind, infer_column_type, parse_column
+from jaxflow.data.tables.cleaning import Outliers, filter_rows
 from jaxflow.data.tables.column_encoding import cardinality_of
 from jaxflow.data.tables.columns import Category, Date, Number
 from jaxflow.data.tables.encode import fit_and_encode
@@ -24,7 +24,7 @@ from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema
 
 # Counts the ways in which tables have been encoded for what the cache keeps.
-ENCODED = 1
+CACHE_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class Table:
         """Reads, cleans, splits and encodes the table.
 
         Returns:
-          The dataset; its inputs are (rows, features) float32, `input_encoding` says how new rows become such inputs, and
-          `excluded` counts rows by the reason why they were left out.
+          The dataset; its inputs are (rows, features) float32, `input_encoding` says how new rows become such inputs,
+          and `excluded` counts rows by the reason why they were left out.
 
         Raises:
           UserError: the file, or a column, is not what it must be.
@@ -94,13 +94,13 @@ class Table:
         rows, columns = sum(map(len, dataset.splits.values())), dataset.input_encoding["columns"]
         features = f"{dataset.schema.inputs.shape[0]} features of {len(columns)} columns"
         say(f"{self.path}: {rows:,} rows ({counts}){dropped}; {features}")
-        return checked(dataset)
+        return validate(dataset)
 
     def _key(self) -> str:
         """Names the file by path, size and time, and what it becomes: a changed file is read anew."""
         path = Path(self.path)
         check_table(path)
-        return cache_key(path, (ENCODED, replace(self, path="", in_memory=True)))
+        return cache_key(path, (CACHE_VERSION, replace(self, path="", in_memory=True)))
 
     def _encoded(self) -> Dataset:
         raw = read_table(Path(self.path), self.missing, self.in_memory)
@@ -112,7 +112,7 @@ class Table:
         classes = targets if target.kind == "class" else None
         groups = None if self.group is None else [repr(value) for value in raw[self.group][kept]]
         times = None if self.time is None else _times(self.time, raw, kept)
-        parts = self.split.assign(Examples(ids, groups, classes, times))
+        parts = self.split.split(SplitKeys(ids, groups, classes, times))
         if self.outliers is not None:
             parts, outliers = self.outliers.drop(self._numbers(raw, kept, kept[parts["train"]]), parts)
             excluded |= outliers
@@ -145,7 +145,7 @@ class Table:
         required, inputs = (self.target, *self.required), self._inputs(raw)
         if raw.missing(self.target).all():
             raise UserError(f"every {self.target} in {self.path} is missing; name another target")
-        kept, excluded = kept_rows(raw, required, inputs, self.max_missing_fraction, self.duplicates, self.id)
+        kept, excluded = filter_rows(raw, required, inputs, self.max_missing_fraction, self.duplicates, self.id)
         if len(kept) == 0:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in excluded.items())
             raise UserError(f"no row of {self.path} is left ({reasons}); ask less of them")
@@ -160,12 +160,12 @@ class Table:
         """Says what a column holds: `columns` does, else the training rows."""
         kinds = {Number: "number", Category: "category", Date: "date"}
         own = [kinds[type(spec)] for spec in self.columns if spec.name == name]
-        return own[0] if own else kind_of(raw, name, train)
+        return own[0] if own else infer_column_type(raw, name, train)
 
     def _numbers(self, raw: RawTable, kept: np.ndarray, train: np.ndarray) -> dict[str, np.ndarray]:
         """Reads the columns that are looked through for outliers."""
         numeric = (name for name in self._inputs(raw) if self._kind(raw, name, train) == "number")
-        return {name: parse(raw, name, "number")[kept] for name in self.outliers.columns or numeric}
+        return {name: parse_column(raw, name, "number")[kept] for name in self.outliers.columns or numeric}
 
     def _specs(self, raw: RawTable, train: np.ndarray) -> list[tuple[Any, Kind]]:
         """Says how each column that is an input is encoded, and what it holds; the training rows decide."""
@@ -196,10 +196,10 @@ def _useless(kind: Kind, distinct: int, rows: int) -> str | None:
 
 
 def _times(name: str, raw: RawTable, kept: np.ndarray) -> np.ndarray:
-    kind = kind_of(raw, name, kept)
+    kind = infer_column_type(raw, name, kept)
     if kind not in ("number", "date"):
         raise UserError(f"data.time names {name}, which holds neither dates nor numbers")
-    times = parse(raw, name, kind)[kept]
+    times = parse_column(raw, name, kind)[kept]
     if (times != times).any():  # NaN and NaT
         raise UserError(f"data.time names {name}, where some rows have none; fill them in or leave these rows out")
     return times.astype("int64" if kind == "date" else np.float64)

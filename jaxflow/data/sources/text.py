@@ -15,17 +15,17 @@ import numpy as np
 
 from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.splitting import Examples, HoldOut, KFold, TimeSplit
+from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.storage.mapped import check_stored, new_file
 from jaxflow.data.texts.read import Documents, find_documents, text_paths
 from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters, encode, vocabulary
-from jaxflow.data.texts.windows import WindowSplit, lay_out
+from jaxflow.data.texts.windows import WindowSplit, write_windows
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 
 # Counts the ways in which tokens have been laid out for what the cache keeps.
-LAID = 1
+CACHE_VERSION = 1
 SPLITS = ("train", "validation", "test")
 
 
@@ -71,8 +71,8 @@ class Text:
         """Reads, splits and tokenizes the texts; a window is named by its document and its place in it.
 
         Returns:
-          The dataset: inputs (examples, length) and the next tokens, IGNORE past the end of a document; `input_encoding` holds
-          the fitted tokenizer, and `excluded` counts empty documents.
+          The dataset: inputs (examples, length) and the next tokens, IGNORE past the end of a document;
+          `input_encoding` holds the fitted tokenizer, and `excluded` counts empty documents.
 
         Raises:
           UserError: there is no text, or not what it must be; file and line are named.
@@ -104,7 +104,7 @@ class Text:
         """Names the files by path, size and time, and how they are read: a changed file is read anew."""
         files = [str(file.relative_to(path)) for file in text_paths(path)]
         how = dataclasses.replace(self, path="", download_hint=None, in_memory=True)
-        return cache_key(path, (LAID, how), files)
+        return cache_key(path, (CACHE_VERSION, how), files)
 
     def _tokenized(self, path: Path) -> dict[str, np.ndarray]:
         """Makes what the cache keeps: the tokenizer, and of each split what a WindowSplit is made of."""
@@ -120,7 +120,7 @@ class Text:
                 for name, pieces in itertools.groupby(read(), key=itemgetter(0))
             )
             with io.BytesIO() if self.in_memory else new_file() as file:
-                laid = lay_out(named, file, dtype, self.length, self.stride or self.length, **how)
+                laid = write_windows(named, file, dtype, self.length, self.stride or self.length, **how)
                 if not len(laid["starts"]):
                     raise UserError(f"the {split} split of {path} is empty; give more text, or change data.split")
                 arrays |= {f"{split}.{key}": array for key, array in laid.items()}
@@ -149,7 +149,7 @@ def _divide(
         def own(chosen: set[int]) -> Iterator[tuple[str, str]]:
             return ((names[number], piece) for number, piece in documents.read() if number in chosen)
 
-        parts = (split or HoldOut()).assign(Examples(documents.keys, times=np.arange(len(names))))
+        parts = (split or HoldOut()).split(SplitKeys(documents.keys, times=np.arange(len(names))))
         return {part: partial(own, set(parts[part].tolist())) for part in SPLITS if part in parts}
     if not isinstance(split, TimeSplit | None):
         raise UserError(

@@ -12,19 +12,19 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.checks import checked
+from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.reading.corrupt import allow
+from jaxflow.data.reading.corrupt import check_corrupt
 from jaxflow.data.reading.images import MODES, check_size
-from jaxflow.data.splitting import count_of, hold_out
+from jaxflow.data.splitting import split_by_hash, split_size
 from jaxflow.data.storage.cache import cache_key, cached_arrays
-from jaxflow.data.tfds.records import Records, StreamedSplit, scan
+from jaxflow.data.tfds.records import Records, TfdsSplit, index_records
 from jaxflow.data.tfds.sequential import InOrder
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 
 # Counts the ways in which `scan` has decoded and laid out what the cache keeps.
-SCAN = 3
+CACHE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class TFDS:
     """crop keeps the proportions and cuts off what juts out on both sides; stretch keeps everything."""
     in_memory: bool = field(default=True, metadata={"identity": False})
     """Whether the decoded images are kept in memory, and in the cache. False leaves them on disk as they are, and every
-    batch reads and decodes its own: for datasets larger than memory. (Decoding goes on in --num_workers; a cache of decoded
-    images would be many times the dataset's size on disk.) The batches are the same. Only the format array_record can
-    stay on disk; others are read once, by TensorFlow."""
+    batch reads and decodes its own: for datasets larger than memory. (Decoding goes on in --num_workers; a cache of
+    decoded images would be many times the dataset's size on disk.) The batches are the same. Only the format
+    array_record can stay on disk; others are read once, by TensorFlow."""
     max_corrupt: int = field(default=0, metadata={"identity": False})
     """Examples that may be unreadable; they are left out, and counted. One more stops the run and names it."""
 
@@ -84,11 +84,11 @@ class TFDS:
         # The first time every image is decoded, whether it is kept or not: both ways then have the same examples.
         arrays = cached_arrays(
             f"{self.name.replace('/', '-')}-{_key(prepared, feature)}" + ("" if self.in_memory else "-index"),
-            lambda: scan(parts.values(), self.max_corrupt, images=self.in_memory),
+            lambda: index_records(parts.values(), self.max_corrupt, images=self.in_memory),
         )
         bad = {name: arrays[f"{name}.bad"].tolist() for name in names if len(arrays[f"{name}.bad"])}
         everything = list(itertools.chain.from_iterable(bad.values()))
-        allow(everything, self.max_corrupt)
+        check_corrupt(everything, self.max_corrupt)
         if everything:
             say(
                 f"left out {len(everything)} unreadable examples (data.max_corrupt {self.max_corrupt}): {everything[0]}"
@@ -97,10 +97,12 @@ class TFDS:
         whole = len(splits["train"])
         for name, share in {"test": self.test, "validation": self.validation}.items():
             if name not in parts and share:
-                kept, held = hold_out(splits["train"].ids, count_of(share, whole, f"data.{name}"), self.split_seed)
+                kept, held = split_by_hash(
+                    splits["train"].ids, split_size(share, whole, f"data.{name}"), self.split_seed
+                )
                 splits |= {"train": splits["train"].take(kept), name: splits["train"].take(held)}
         schema = Schema(feature, Target("class", tuple(builder.info.features[label].names)))
-        return checked(Dataset(splits, schema, {name: len(texts) for name, texts in bad.items()}))
+        return validate(Dataset(splits, schema, {name: len(texts) for name, texts in bad.items()}))
 
     def _feature(self, shape: tuple[int | None, ...]) -> Feature:
         if self.size is not None:
@@ -207,11 +209,11 @@ def _supervised(builder: Any) -> tuple[str, str]:
 def _key(prepared: Path, feature: Feature) -> str:
     """Names the prepared files by name, size and time, and what becomes of them: a changed file is decoded anew."""
     names = [path.name for path in sorted(prepared.iterdir())]
-    return cache_key(prepared, (SCAN, feature), names)
+    return cache_key(prepared, (CACHE_VERSION, feature), names)
 
 
-def _split(arrays: Mapping[str, np.ndarray], part: Records | InOrder, in_memory: bool) -> ArraySplit | StreamedSplit:
+def _split(arrays: Mapping[str, np.ndarray], part: Records | InOrder, in_memory: bool) -> ArraySplit | TfdsSplit:
     targets, ids = arrays[f"{part.split}.targets"], arrays[f"{part.split}.ids"]
     if in_memory:
         return ArraySplit(arrays[f"{part.split}.inputs"], targets, ids.tolist())
-    return StreamedSplit(part, arrays[f"{part.split}.numbers"], targets, ids)
+    return TfdsSplit(part, arrays[f"{part.split}.numbers"], targets, ids)

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.checks import checked
+from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.splitting import Examples, HoldOut
+from jaxflow.data.splitting import HoldOut, SplitKeys
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 
@@ -48,6 +48,6 @@ class ToyTable:
             target, targets = Target("class", tuple(map(str, table.target_names))), table.target.astype(np.int32)
         everything = ArraySplit(inputs, targets, [f"{self.name}_{i:03d}" for i in range(len(inputs))])
         classes = targets if target.kind == "class" else None
-        splits = self.split.assign(Examples(everything.ids, classes=classes))
+        splits = self.split.split(SplitKeys(everything.ids, classes=classes))
         schema = Schema(Feature("vector", inputs.shape[1:], "float32"), target)
-        return checked(Dataset({name: everything.take(chosen) for name, chosen in splits.items()}, schema))
+        return validate(Dataset({name: everything.take(chosen) for name, chosen in splits.items()}, schema))

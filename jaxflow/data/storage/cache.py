@@ -49,7 +49,7 @@ def cached_arrays(
       mapped: whether the arrays stay on disk, mapped into memory and only to be read.
 
     Returns:
-      The arrays. A cache entry that is damaged (its bytes do not match their digests) is made again, which is said;
+      The arrays. A cache entry that is damaged (its bytes do not match their checksums) is made again, which is said;
       where the cache cannot be written the arrays are made each time.
     """
     folder = cache_folder() / "arrays" / key.encode()[-200:].decode(errors="ignore")  # a name has 255 bytes at most
@@ -71,10 +71,10 @@ def _digest(array: np.ndarray) -> str:
 
 def _read(folder: Path, mapped: bool) -> dict[str, np.ndarray] | None:
     try:
-        digests = json.loads((folder / "digests.json").read_text())
+        checksums = json.loads((folder / "checksums.json").read_text())
         mode = "r" if mapped else None
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False) for name in digests}
-        intact = all(_digest(arrays[name]) == digest for name, digest in digests.items())
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False) for name in checksums}
+        intact = all(_digest(arrays[name]) == digest for name, digest in checksums.items())
     except (OSError, ValueError, EOFError, TypeError, AttributeError):  # whatever a damaged file may hold
         return None
     return arrays if arrays and intact else None
@@ -87,7 +87,7 @@ def _write(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     try:
         for name, array in arrays.items():
             np.save(fresh / f"{name}.npy", array, allow_pickle=False)
-        (fresh / "digests.json").write_text(json.dumps({name: _digest(array) for name, array in arrays.items()}))
+        (fresh / "checksums.json").write_text(json.dumps({name: _digest(array) for name, array in arrays.items()}))
         shutil.rmtree(folder, ignore_errors=True)
         if folder.is_file():
             folder.unlink()

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from jaxflow.data.checks import checked
+from jaxflow.data.checks import validate
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.storage.cache import cache_folder, cached_arrays
 from jaxflow.errors import UserError
@@ -45,7 +45,7 @@ class _File:
 
 
 @dataclass(frozen=True, eq=False)
-class StoredSplit(Mapped):
+class MappedSplit(Mapped):
     """A split whose inputs lie in a file; those of a batch are read whenever it is asked for.
 
     Attributes:
@@ -79,16 +79,16 @@ class StoredSplit(Mapped):
         """Bytes that the whole split would take in memory."""
         return len(self) * math.prod(self.inputs.shape[1:]) * self.inputs.itemsize + self.targets.nbytes
 
-    def take(self, indices: np.ndarray) -> "StoredSplit":
+    def take(self, indices: np.ndarray) -> "MappedSplit":
         """Makes the split of the examples at `indices`, in that order; nothing is read."""
         return dataclasses.replace(self, targets=self.targets[indices], numbers=self.numbers[indices])
 
 
-def store(inputs: np.ndarray, targets: np.ndarray, ids: Sequence[str]) -> StoredSplit:
+def store(inputs: np.ndarray, targets: np.ndarray, ids: Sequence[str]) -> MappedSplit:
     """Makes the split of all examples, whose inputs lie in a file: (examples, ...), and so do the targets."""
     names = [id_.encode() for id_ in ids]
     letters, ends = np.frombuffer(b"".join(names), np.uint8), np.cumsum([len(name) for name in names])
-    return StoredSplit(inputs, letters, ends, targets, np.arange(len(targets)))
+    return MappedSplit(inputs, letters, ends, targets, np.arange(len(targets)))
 
 
 def stored(key: str, make: Callable[[], Dataset]) -> Dataset:
@@ -106,7 +106,7 @@ def stored(key: str, make: Callable[[], Dataset]) -> Dataset:
     """
 
     def arrays_of() -> dict[str, np.ndarray]:
-        dataset = checked(make())
+        dataset = validate(make())
         about = {"schema": dataclasses.asdict(dataset.schema), "excluded": dict(dataset.excluded)}
         about |= {"encoding": dataset.input_encoding, "splits": list(dataset.splits)}
         train = dataset.splits["train"]
@@ -121,7 +121,7 @@ def stored(key: str, make: Callable[[], Dataset]) -> Dataset:
     about = json.loads(str(arrays["about"][0]))
     shared = [arrays[name] for name in ("inputs", "letters", "ends")]
     splits = {
-        name: StoredSplit(*shared, np.array(arrays[f"{name}.targets"]), np.array(arrays[f"{name}.numbers"]))
+        name: MappedSplit(*shared, np.array(arrays[f"{name}.targets"]), np.array(arrays[f"{name}.numbers"]))
         for name in about["splits"]
     }
     feature, target = (

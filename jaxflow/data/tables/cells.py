@@ -16,7 +16,7 @@ BOOLEANS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
 MOSTLY = 0.9
 
 
-def kind_of(table: RawTable, name: str, rows: np.ndarray) -> Kind:
+def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
     """Finds out what a column holds.
 
     Args:
@@ -52,13 +52,13 @@ def kind_of(table: RawTable, name: str, rows: np.ndarray) -> Kind:
     return "category"
 
 
-def parse(table: RawTable, name: str, kind: Kind, form: str = "") -> np.ndarray:
+def parse_column(table: RawTable, name: str, kind: Kind, form: str = "") -> np.ndarray:
     """Reads a column's cells as what it holds.
 
     Args:
       table: the table.
       name: the column.
-      kind: as `kind_of` gives it.
+      kind: as `infer_column_type` gives it.
       form: of dates, as in datetime.strptime; empty for ISO 8601.
 
     Returns:
@@ -72,7 +72,7 @@ def parse(table: RawTable, name: str, kind: Kind, form: str = "") -> np.ndarray:
         return _finite(plain)
     values = table[name]
     if kind not in ("number", "date"):
-        return np.array([None if value is None else text_of(value) for value in values], object)
+        return np.array([None if value is None else category_name(value) for value in values], object)
     reads = _number if kind == "number" else partial(_date, form=form)
     meanings = {value: _attempt(reads, value) for value in set(values) - {None}}
     wrong = next((row for row, value in enumerate(values) if value is not None and meanings[value] is None), None)
@@ -90,7 +90,7 @@ def _finite(numbers: np.ndarray) -> np.ndarray:
     return np.where(np.abs(numbers) > np.finfo(np.float32).max, np.nan, numbers)
 
 
-def text_of(value: Any) -> str:
+def category_name(value: Any) -> str:
     """Names a cell as a category, whole numbers without a point: text files and Parquet then have the same names."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 

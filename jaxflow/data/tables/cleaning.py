@@ -79,7 +79,7 @@ class Outliers:
         return low - reach, high + reach
 
 
-def kept_rows(
+def filter_rows(
     raw: RawTable,
     required: Sequence[str],
     inputs: Sequence[str],

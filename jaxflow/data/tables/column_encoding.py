@@ -30,11 +30,11 @@ def encode(fitted: dict[str, Any], values: np.ndarray) -> np.ndarray:
         return np.stack([scaled, missing] if fitted["indicator"] else [scaled], -1).astype(np.float32)
     if kind == "date":
         seconds = seconds_of(values)
-        turns = [phase_of(seconds, period) * 2 * np.pi for period in fitted["turns"]]
+        turns = [cyclic_phase(seconds, period) * 2 * np.pi for period in fitted["turns"]]
         circles = [np.where(np.isnan(turn), 0.0, wave(turn)) for turn in turns for wave in (np.sin, np.cos)]
         days = encode(fitted["days"], seconds / 86_400)
         return np.concatenate([days, *(circle[:, None] for circle in circles)], -1).astype(np.float32)
-    known = known_of(values, fitted["categories"], fitted["fill"])
+    known = map_unknown(values, fitted["categories"], fitted["fill"])
     place = {name: index for index, name in enumerate(fitted["categories"])}
     index = np.array([place.get(name, -1) for name in known], int)
     if kind == "index":
@@ -71,7 +71,7 @@ def names_of(fitted: dict[str, Any]) -> list[str]:
     )
 
 
-def known_of(values: np.ndarray, categories: list[str], fill: str) -> np.ndarray:
+def map_unknown(values: np.ndarray, categories: list[str], fill: str) -> np.ndarray:
     """Names (rows,) strings or None by the categories that are known, and all others OTHER.
 
     Args:
@@ -83,10 +83,10 @@ def known_of(values: np.ndarray, categories: list[str], fill: str) -> np.ndarray
       (rows,) strings.
     """
     known = set(categories)
-    return np.array([name if name in known else OTHER for name in named(values, fill)], dtype=object)
+    return np.array([name if name in known else OTHER for name in fill_missing(values, fill)], dtype=object)
 
 
-def named(values: np.ndarray, fill: str) -> np.ndarray:
+def fill_missing(values: np.ndarray, fill: str) -> np.ndarray:
     """Names (rows,) strings or None; what is missing by `fill`."""
     return np.array([fill if value is None else str(value) for value in values], dtype=object)
 
@@ -97,6 +97,6 @@ def seconds_of(values: np.ndarray) -> np.ndarray:
     return np.where(np.isnat(values), np.nan, seconds)
 
 
-def phase_of(seconds: np.ndarray, period: str) -> np.ndarray:
+def cyclic_phase(seconds: np.ndarray, period: str) -> np.ndarray:
     """Says where on a circle of PERIODS moments lie, in [0, 1)."""
     return seconds / PERIODS[period] % 1

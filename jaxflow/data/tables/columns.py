@@ -9,11 +9,11 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from jaxflow.data.tables.column_encoding import PERIODS, known_of, named, phase_of, seconds_of
+from jaxflow.data.tables.column_encoding import PERIODS, cyclic_phase, fill_missing, map_unknown, seconds_of
 from jaxflow.errors import UserError
 
 # Categories that have a column each, unless more are asked for.
-MOST_COLUMNS = 50
+MAX_COLUMNS = 50
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ class Category:
     def fit(self, values: np.ndarray) -> dict[str, Any]:
         """Fits to (rows,) training values, strings or None where missing; "target" has a function of its own."""
         fill = self._fill(values)
-        names, counts = np.unique(named(values, fill), return_counts=True)
-        most = MOST_COLUMNS if self.max_categories is None and self.encode == "onehot" else self.max_categories
+        names, counts = np.unique(fill_missing(values, fill), return_counts=True)
+        most = MAX_COLUMNS if self.max_categories is None and self.encode == "onehot" else self.max_categories
         frequent = sorted(zip(-counts, names))[:most]
         kept = sorted(str(name) for count, name in frequent if -count >= self.min_count)
         if self.encode == "ordinal":
@@ -150,7 +150,7 @@ class Date:
         """Fits to (rows,) datetime64[s] training values, NaT where missing."""
         seconds = seconds_of(values)
         days = Number(self.name).fit(seconds / 86_400)
-        turns = [period for period in PERIODS if len(np.unique(np.round(phase_of(seconds, period), 9))) > 1]
+        turns = [period for period in PERIODS if len(np.unique(np.round(cyclic_phase(seconds, period), 9))) > 1]
         return {
             "name": self.name,
             "kind": "date",
@@ -183,7 +183,7 @@ def fit_target_encoding(
     from sklearn.preprocessing import TargetEncoder
 
     plain = replace(spec, encode="index", order=()).fit(values)
-    known = known_of(values, plain["categories"], plain["fill"])[:, None]  # (rows, 1)
+    known = map_unknown(values, plain["categories"], plain["fill"])[:, None]  # (rows, 1)
     labels = np.unique(targets)
     # One column is enough for two classes: the other would be its mirror image.
     wanted = [targets == label for label in (labels if len(labels) > 2 else labels[1:])] if classes else [targets]

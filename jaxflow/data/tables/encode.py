@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxflow.console import say
 from jaxflow.data.storage.mapped import new_array
-from jaxflow.data.tables.cells import Kind, parse
+from jaxflow.data.tables.cells import Kind, parse_column
 from jaxflow.data.tables.column_encoding import encode, names_of
 from jaxflow.data.tables.columns import fit_target_encoding
 from jaxflow.data.tables.raw_table import RawTable, own_ids
@@ -50,7 +50,7 @@ def fit_and_encode(
     """
     columns, out_of_fold = [], {}
     for spec, kind in specs:
-        values = parse(raw, spec.name, kind, getattr(spec, "format", ""))[kept[train]]
+        values = parse_column(raw, spec.name, kind, getattr(spec, "format", ""))[kept[train]]
         if getattr(spec, "encode", None) == "target":
             classes = target.kind == "class"
             fitted, out_of_fold[len(columns)] = fit_target_encoding(spec, values, targets[train], classes, seed)
@@ -84,7 +84,7 @@ def encode_table(encoding: Mapping[str, Any], path: Path) -> tuple[np.ndarray, l
     for column in encoding["columns"]:
         if "categories" in column:
             known = {None, *column["categories"]}
-            strange = sum(cell not in known for cell in parse(raw, column["name"], "category"))
+            strange = sum(cell not in known for cell in parse_column(raw, column["name"], "category"))
             if strange:
                 say(f"{strange:,} of {raw.rows:,} rows hold a {column['name']} that the model does not know")
     own = encoding["id"]
@@ -101,6 +101,6 @@ def _encode(columns: Sequence[dict[str, Any]], raw: RawTable, kept: np.ndarray, 
         parts = []
         for fitted in columns:
             kind = KINDS.get(fitted["kind"], "category")
-            parts.append(encode(fitted, parse(block, fitted["name"], kind, fitted.get("format", ""))[rows]))
+            parts.append(encode(fitted, parse_column(block, fitted["name"], kind, fitted.get("format", ""))[rows]))
         inputs[begin:end] = np.concatenate(parts, -1)
     return inputs

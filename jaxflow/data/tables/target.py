@@ -5,14 +5,14 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.tables.cells import kind_of, parse, text_of
+from jaxflow.data.tables.cells import category_name, infer_column_type, parse_column
 from jaxflow.data.tables.columns import natural_order
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError
 from jaxflow.schema import Target
 
 # Distinct numbers up to which a target of whole numbers is taken for classes.
-MOST_CLASSES = 20
+MAX_CLASSES = 20
 
 
 def read_targets(
@@ -32,15 +32,15 @@ def read_targets(
     Raises:
       UserError: a value is no finite number where one must be, or there is one class only.
     """
-    numeric = task != "class" and kind_of(raw, name, kept) == "number"
+    numeric = task != "class" and infer_column_type(raw, name, kept) == "number"
     if task == "number" or numeric:
-        numbers = parse(raw, name, "number")[kept]
+        numbers = parse_column(raw, name, "number")[kept]
         if np.isnan(numbers).any():
             raise UserError(f"target {name} is not finite in row {kept[np.isnan(numbers).argmax()] + 1}")
-        few = len(np.unique(numbers)) <= MOST_CLASSES and not (numbers % 1).any()
+        few = len(np.unique(numbers)) <= MAX_CLASSES and not (numbers % 1).any()
         if task == "number" or not few:
             return numbers, Target("number", (name,))
-    texts = [text_of(value) for value in raw[name][kept]]
+    texts = [category_name(value) for value in raw[name][kept]]
     names = sorted(set(texts), key=natural_order)
     if len(names) < 2:
         raise UserError(f"target {name} has one class only, {names[0]!r}; there is nothing to predict")

@@ -14,7 +14,7 @@ from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
 
-def fill(encoding: Mapping[str, Any], text: str, feature: Feature) -> np.ndarray:
+def pad_or_truncate(encoding: Mapping[str, Any], text: str, feature: Feature) -> np.ndarray:
     """Encodes a text, cut or filled up with END to one length: (length,) of the feature's dtype."""
     row = np.full(feature.shape, END, feature.dtype)
     ids = encode(encoding, text)[: len(row)]
@@ -49,6 +49,6 @@ def encode_texts(encoding: Mapping[str, Any], path: Path, feature: Feature) -> t
         texts = io.StringIO("".join(read_text(path)), newline=None).read().removesuffix("\n").split("\n")
     if not any(texts):
         raise UserError(f"{path} holds no text")
-    return np.stack([fill(encoding["tokens"], text, feature) for text in texts]), names or list(
+    return np.stack([pad_or_truncate(encoding["tokens"], text, feature) for text in texts]), names or list(
         map(str, range(len(texts)))
     )

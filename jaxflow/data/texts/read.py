@@ -94,11 +94,11 @@ def find_documents(path: Path, column: str) -> Documents:
                 yield from ((name, piece) for piece in read_text(file))
 
     sizes: Counter[str] = Counter()
-    digests, written = {}, set()
+    checksums, written = {}, set()
     for place, piece in track(pieces(), f"read {path.name}"):
         sizes[place] += len(piece)
         if rows:
-            digests[place] = digest_of(piece)
+            checksums[place] = digest_of(piece)
         if not piece.isspace() and piece:
             written.add(place)
     places = [place for place in sizes if place in written]
@@ -109,7 +109,7 @@ def find_documents(path: Path, column: str) -> Documents:
     def read() -> Iterator[tuple[int, str]]:
         return ((number_of[place], piece) for place, piece in pieces() if place in number_of)
 
-    keys = [digests.get(place, place) for place in places]
+    keys = [checksums.get(place, place) for place in places]
     empty = (len(sizes) if rows else len(files)) - len(places)
     return Documents(numbered(keys), keys, np.array([sizes[place] for place in places]), read, empty)
 

@@ -64,7 +64,7 @@ class WindowSplit(Mapped):
         return 2 * len(self) * self.length * self.tokens.itemsize
 
 
-def lay_out(
+def write_windows(
     documents: Iterable[tuple[str, Iterable[np.ndarray]]],
     file: IO[bytes],
     dtype: str,

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from jaxflow.console import track
-from jaxflow.data.reading.corrupt import allow, why
+from jaxflow.data.reading.corrupt import check_corrupt, error_line
 from jaxflow.data.reading.images import decode_image
 from jaxflow.data.reading.threads import in_threads
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
 # Examples that a scan reads at once, encoded.
-AT_ONCE = 256
+CHUNK_SIZE = 256
 
 
 class BadExample(str):
@@ -75,7 +75,7 @@ class Records:
                 found = reader.num_records()
                 reader.close()  # raises what went wrong before
             except Exception as error:
-                raise UserError(f"{file.filename} cannot be read: {why(error)}; {again}") from error
+                raise UserError(f"{file.filename} cannot be read: {error_line(error)}; {again}") from error
             if found != file.examples_in_shard:
                 raise UserError(f"{file.filename} holds {found} examples, not {file.examples_in_shard}; {again}")
 
@@ -97,10 +97,10 @@ class Records:
         else:
             yield from in_threads(self._decoded, numbers, found)
 
-    def everything(self) -> Iterator[tuple[np.ndarray, int, str] | BadExample]:
+    def read_all(self) -> Iterator[tuple[np.ndarray, int, str] | BadExample]:
         """Reads all examples, some at once, in the order of the files; as `read`."""
-        for first in range(0, len(self), AT_ONCE):
-            yield from self.read(range(first, min(first + AT_ONCE, len(self))))
+        for first in range(0, len(self), CHUNK_SIZE):
+            yield from self.read(range(first, min(first + CHUNK_SIZE, len(self))))
 
     def _decoded(self, number: int, example: dict[str, Any] | None) -> tuple[np.ndarray, int, str] | BadExample:
         name = f"{self.split}_{number}"
@@ -113,7 +113,8 @@ class Records:
         except Exception as error:  # array_record, protobuf and Pillow have each their own
             file, record = self._place(number)
             return BadExample(
-                f"{file}, record {record}: example {number} of {self.split} ({name}) cannot be read: {why(error)}"
+                f"{file}, record {record}: example {number} of {self.split} ({name}) cannot be read: "
+                f"{error_line(error)}"
             )
 
     def _place(self, number: int) -> tuple[str, int]:
@@ -124,11 +125,11 @@ class Records:
         raise IndexError(number)
 
 
-def scan(parts: Iterable[Any], max_corrupt: int, images: bool) -> dict[str, np.ndarray]:
+def index_records(parts: Iterable[Any], max_corrupt: int, images: bool) -> dict[str, np.ndarray]:
     """Reads and decodes every example of some splits once.
 
     Args:
-      parts: the splits, Records or what else has their `check_files` and `everything`.
+      parts: the splits, Records or what else has their `check_files` and `read_all`.
       max_corrupt: how many examples, of all splits together, may be unreadable; they are left out.
       images: whether the decoded images are returned.
 
@@ -146,11 +147,11 @@ def scan(parts: Iterable[Any], max_corrupt: int, images: bool) -> dict[str, np.n
         size, before = len(part), len(bad)
         inputs = np.empty((size if images else 0, *part.feature.shape), np.uint8)
         numbers, targets, ids = np.empty(size, np.int64), np.empty(size, np.int32), []
-        everything = track(part.everything(), f"decode {part.prepared.parent.name}/{part.split}", size)
+        everything = track(part.read_all(), f"decode {part.prepared.parent.name}/{part.split}", size)
         for number, example in enumerate(everything):
             if isinstance(example, BadExample):
                 bad.append(example)
-                allow(bad, max_corrupt)
+                check_corrupt(bad, max_corrupt)
                 continue
             pixels, target, name = example
             if images:
@@ -164,7 +165,7 @@ def scan(parts: Iterable[Any], max_corrupt: int, images: bool) -> dict[str, np.n
 
 
 @dataclass(frozen=True, eq=False)
-class StreamedSplit:
+class TfdsSplit:
     """A split whose images stay on disk, encoded; each is read and decoded whenever it is asked for.
 
     Attributes:
@@ -204,9 +205,9 @@ class StreamedSplit:
         """Bytes that the whole split would take in memory."""
         return len(self) * math.prod(self.records.feature.shape) + self.targets.nbytes
 
-    def take(self, indices: np.ndarray) -> "StreamedSplit":
+    def take(self, indices: np.ndarray) -> "TfdsSplit":
         """Makes the split of the examples at `indices`, in that order; nothing is read."""
-        return StreamedSplit(self.records, self.numbers[indices], self.targets[indices], self.ids[indices])
+        return TfdsSplit(self.records, self.numbers[indices], self.targets[indices], self.ids[indices])
 
 
 def name_of(example: Mapping[str, Any], otherwise: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.data.reading.corrupt import why
+from jaxflow.data.reading.corrupt import error_line
 from jaxflow.data.reading.images import decode_image
 from jaxflow.data.tfds.records import BadExample, name_of
 from jaxflow.errors import UserError
@@ -51,7 +51,7 @@ class InOrder:
                 "'.[tensorflow]', or prepare it with file_format='array_record'"
             )
 
-    def everything(self) -> Iterator[tuple[np.ndarray, int, str] | BadExample]:
+    def read_all(self) -> Iterator[tuple[np.ndarray, int, str] | BadExample]:
         """Reads all examples.
 
         Yields:
@@ -75,7 +75,8 @@ class InOrder:
             raise
         except Exception as error:  # TensorFlow's own
             raise UserError(
-                f"{self.prepared} cannot be read past example {number} of {self.split}: {why(error)}; restore its "
+                f"{self.prepared} cannot be read past example {number} of {self.split}: {error_line(error)}; restore "
+                f"its "
                 "files, or remove it and prepare the dataset again"
             ) from error
 
@@ -87,4 +88,4 @@ class InOrder:
             raise
         except Exception as error:  # Pillow's
             where = f"{self.prepared}, example {number} of {self.split} ({name})"
-            return BadExample(f"{where} cannot be read: {why(error)}")
+            return BadExample(f"{where} cannot be read: {error_line(error)}")

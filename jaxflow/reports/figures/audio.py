@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.describe import Sample
-from jaxflow.data.profiling.waveforms import decibels, measure, pictures
+from jaxflow.data.profiling.waveforms import audio_statistics, decibels, spectrogram_images
 from jaxflow.reports.figures.plot import save
 
 
@@ -28,7 +28,7 @@ def examples(dataset: Dataset, sample: Sample, path: Path, columns: int = 5, mos
     else:
         rows = [("", part) for part in np.array_split(np.arange(min(3 * columns, len(sample.inputs))), 3)]
     waves = [(name, sample.inputs[chosen]) for name, chosen in rows if len(chosen)]
-    _rows([(name, clips, pictures(clips)[..., 0]) for name, clips in waves], columns, path)
+    _rows([(name, clips, spectrogram_images(clips)[..., 0]) for name, clips in waves], columns, path)
 
 
 def before_and_after(rows: Sequence[tuple[str, np.ndarray, np.ndarray]], path: Path) -> None:
@@ -55,7 +55,9 @@ def loudness(dataset: Dataset, samples: Mapping[str, Sample], path: Path) -> Non
       path: PNG file to write.
     """
     figure = Figure(figsize=(10.5, 2.8), layout="constrained")
-    measured = {name: measure(sample.inputs, dataset.schema.inputs.sample_rate) for name, sample in samples.items()}
+    measured = {
+        name: audio_statistics(sample.inputs, dataset.schema.inputs.sample_rate) for name, sample in samples.items()
+    }
     panels = {"seconds": "seconds to the last sound", "peak": "peak, decibels", "rms": "root mean square, decibels"}
     for position, (name, label) in enumerate(panels.items(), 1):
         axes = figure.add_subplot(1, len(panels), position)

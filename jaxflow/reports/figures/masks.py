@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from jaxflow.reports.figures.plot import save, show_image
 
 # Rows of a figure, and how much of a picture shows through its mask.
-MOST, THROUGH = 6, 0.5
+MAX_EXAMPLES, THROUGH = 6, 0.5
 
 
 def shaded(images: np.ndarray, masks: np.ndarray) -> np.ndarray:
@@ -56,14 +56,14 @@ def examples(
     """Draws pictures, each as it is and under one mask or more.
 
     Args:
-      inputs: (examples, *places, channel); the first MOST are drawn.
+      inputs: (examples, *places, channel); the first MAX_EXAMPLES are drawn.
       masks: (examples, *places) integers each.
       titles: of the masks.
       names: of the classes.
       path: PNG file to write.
     """
-    pictures = pictures_of(inputs[:MOST])
-    flat = [middle(mask[:MOST], volumes=inputs.ndim == 5) for mask in masks]
+    pictures = pictures_of(inputs[:MAX_EXAMPLES])
+    flat = [middle(mask[:MAX_EXAMPLES], volumes=inputs.ndim == 5) for mask in masks]
     columns = [("", pictures), *((title, shaded(pictures, mask)) for title, mask in zip(titles, flat))]
     height, width = pictures.shape[1:3]
     size = (3.2 * len(columns) + 1.6, 3.2 * len(pictures) * height / width)

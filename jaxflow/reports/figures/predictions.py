@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from jaxflow.reports.figures.plot import save, show_image
 
 # Targets that get a panel of their own; a figure has no room for more.
-MOST_PANELS = 6
+MAX_PANELS = 6
 
 
 def learning_curve(lines: Sequence[dict[str, Any]], metrics: Sequence[str], path: Path) -> None:
@@ -116,7 +116,7 @@ def predicted_against_true(targets: np.ndarray, predictions: np.ndarray, names: 
     Args:
       targets: (examples, names) true numbers.
       predictions: (examples, names) predicted ones.
-      names: what the numbers are; the first MOST_PANELS are drawn.
+      names: what the numbers are; the first MAX_PANELS are drawn.
       path: PNG file to write.
     """
     figure, panels = _scatter(names, ("true", targets), ("predicted", predictions))
@@ -131,7 +131,7 @@ def residuals(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]
     Args:
       targets: (examples, names) true numbers.
       predictions: (examples, names) predicted ones.
-      names: what the numbers are; the first MOST_PANELS are drawn.
+      names: what the numbers are; the first MAX_PANELS are drawn.
       path: PNG file to write.
     """
     figure, panels = _scatter(names, ("predicted", predictions), ("true - predicted", targets - predictions))
@@ -144,7 +144,7 @@ def _scatter(
     names: Sequence[str], across: tuple[str, np.ndarray], up: tuple[str, np.ndarray]
 ) -> tuple[Figure, list[Axes]]:
     """Draws a point for each example in a panel for each name; a side is its label and (examples, names) numbers."""
-    shown = names[:MOST_PANELS]
+    shown = names[:MAX_PANELS]
     columns = min(len(shown), 3)
     rows = -(-len(shown) // columns)
     figure = Figure(figsize=(4.8 * columns, 4.2 * rows), layout="constrained")

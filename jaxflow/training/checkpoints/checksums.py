@@ -12,7 +12,7 @@ from jax import lax
 from jax.sharding import NamedSharding, PartitionSpec
 
 
-def digests(tree: Any) -> dict[str, str]:
+def checksums(tree: Any) -> dict[str, str]:
     """Computes a digest of every leaf of a tree.
 
     A changed element changes its leaf's digest with certainty, any other damage but for one case in 2^64.
@@ -31,7 +31,7 @@ def digests(tree: Any) -> dict[str, str]:
     return {name: "".join(f"{int(word):08x}" for word in pair) for name, pair in zip(leaves, pairs)}
 
 
-def forms(tree: Any) -> dict[str, list[Any]]:
+def leaf_specs(tree: Any) -> dict[str, list[Any]]:
     """Lists the dtype and the shape of every leaf by its path, as JSON holds them; the leaves may be abstract."""
     return {name: [str(leaf.dtype), list(leaf.shape)] for name, leaf in _named_leaves(tree).items()}
 

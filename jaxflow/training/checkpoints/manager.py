@@ -29,7 +29,7 @@ from jaxflow.experiment import Experiment
 from jaxflow.file_io import storage_error
 from jaxflow.legacy import modernize
 from jaxflow.runtime.distributed import is_main, on_main
-from jaxflow.training.checkpoints.checksums import digests, forms
+from jaxflow.training.checkpoints.checksums import checksums, leaf_specs
 from jaxflow.training.state import TrainState
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 # What asyncio says to an operation whose loop Orbax has ended.
 CLOSED = "Event loop is closed"
 # Seconds that a process that has failed waits for the others to end a write with it.
-PATIENCE = 5.0
+CLOSE_TIMEOUT_S = 5.0
 
 
 class DamagedError(UserError):
@@ -76,13 +76,13 @@ class Checkpoints:
         return ocp.AsyncCheckpointer(ocp.CompositeCheckpointHandler())
 
     @property
-    def aside(self) -> Path:
+    def quarantine(self) -> Path:
         """Names the folder that damaged checkpoints are moved to."""
         return self.folder.with_name("damaged")
 
-    def used(self) -> bool:
+    def any_saved(self) -> bool:
         """Whether there is, or was, any checkpoint."""
-        return on_main(lambda: bool(saved_steps(self.folder)) or self.aside.exists())
+        return on_main(lambda: bool(saved_steps(self.folder)) or self.quarantine.exists())
 
     def check(self) -> None:
         """Raises what went wrong with a write in the background, as UserError where it is the disk."""
@@ -131,7 +131,7 @@ def _abandon(kept: Checkpoints) -> None:
     if "orbax" in kept.__dict__:
         closing = threading.Thread(target=close, daemon=True)
         closing.start()
-        closing.join(PATIENCE if jax.process_count() > 1 else None)
+        closing.join(CLOSE_TIMEOUT_S if jax.process_count() > 1 else None)
 
 
 def saved_steps(folder: Path) -> list[int]:
@@ -160,7 +160,9 @@ def save(
         return
     kept.wait()
     _prune(kept)
-    leaves = {name: [*form, digest] for (name, form), digest in zip(forms(state).items(), digests(state).values())}
+    leaves = {
+        name: [*form, digest] for (name, form), digest in zip(leaf_specs(state).items(), checksums(state).values())
+    }
     described = {**meta, "leaves": leaves, "metrics": None if metrics is None else dict(metrics)}
     items = ocp.args.Composite(
         state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(described | {"digest": _text_digest(described)})
@@ -217,7 +219,7 @@ def read_item(kept: Checkpoints, step: int, item: str, how: Any) -> Any:
         raise DamagedError(f"checkpoint {path} is damaged ({reason[:160]})") from error
 
 
-def choose(kept: Checkpoints, which: str) -> int:
+def resolve_step(kept: Checkpoints, which: str) -> int:
     """Finds the step of a checkpoint.
 
     Args:

@@ -8,8 +8,8 @@ import jax
 
 from jaxflow.console import say
 from jaxflow.errors import UserError
-from jaxflow.runtime.distributed import on_main, together
-from jaxflow.training.checkpoints.checksums import digests, forms
+from jaxflow.runtime.distributed import on_main, run_on_all
+from jaxflow.training.checkpoints.checksums import checksums, leaf_specs
 from jaxflow.training.checkpoints.manager import Checkpoints, DamagedError, read_item, read_meta, saved_steps
 from jaxflow.training.state import TrainState
 
@@ -30,8 +30,8 @@ def restore(kept: Checkpoints, step: int, template: TrainState) -> TrainState:
       UserError: the checkpoint is of another model, optimizer or dtype.
     """
     # Each process reads its part; where one cannot, all look for another checkpoint.
-    saved, state = together(lambda: _read(kept, step, template))
-    for name, digest in digests(state).items():
+    saved, state = run_on_all(lambda: _read(kept, step, template))
+    for name, digest in checksums(state).items():
         if digest != saved[name][2]:
             raise DamagedError(f"checkpoint {kept.folder / str(step)} is damaged: {name} does not match its digest")
     return state
@@ -42,7 +42,7 @@ def _read(kept: Checkpoints, step: int, template: TrainState) -> tuple[dict[str,
     import orbax.checkpoint as ocp
 
     saved = read_meta(kept, step)["leaves"]
-    needed = forms(template)
+    needed = leaf_specs(template)
     for name in [*needed, *saved]:
         before, now = saved.get(name, ["absent", ""])[:2], needed.get(name, ["absent", ""])
         if before != now:
@@ -69,7 +69,9 @@ def restore_newest(kept: Checkpoints, template: TrainState, before: float = math
     Raises:
       UserError: there is no intact one, but there are or were damaged ones: a run never starts again by itself.
     """
-    steps, damaged = on_main(lambda: (saved_steps(kept.folder), sorted(path.name for path in kept.aside.glob("*"))))
+    steps, damaged = on_main(
+        lambda: (saved_steps(kept.folder), sorted(path.name for path in kept.quarantine.glob("*")))
+    )
     for step in reversed(steps):
         if step >= before:
             continue
@@ -80,8 +82,8 @@ def restore_newest(kept: Checkpoints, template: TrainState, before: float = math
             if kept.read_only:
                 say(f"warning: {error}; looking for an older one")
             else:
-                on_main(partial(_set_aside, kept, step))
-                say(f"warning: {error}; it was moved to {kept.aside}, and an older one is looked for")
+                on_main(partial(_quarantine, kept, step))
+                say(f"warning: {error}; it was moved to {kept.quarantine}, and an older one is looked for")
     if damaged and before == math.inf:
         raise UserError(
             f"no checkpoint in {kept.folder} is intact (damaged: {', '.join(sorted(damaged))}); "
@@ -90,7 +92,9 @@ def restore_newest(kept: Checkpoints, template: TrainState, before: float = math
     return None
 
 
-def _set_aside(kept: Checkpoints, step: int) -> None:
-    kept.aside.mkdir(exist_ok=True)
+def _quarantine(kept: Checkpoints, step: int) -> None:
+    kept.quarantine.mkdir(exist_ok=True)
     names = (f"{step}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, 1000))))
-    (kept.folder / str(step)).rename(next(kept.aside / name for name in names if not (kept.aside / name).exists()))
+    (kept.folder / str(step)).rename(
+        next(kept.quarantine / name for name in names if not (kept.quarantine / name).exists())
+    )

@@ -17,7 +17,7 @@ from jax.sharding import PartitionSpec
 from jaxflow.training.parallel.layout import AXIS, Layout
 
 
-def spread(
+def parallelize(
     step: Callable[..., Any],
     layout: Layout,
     in_axes: Sequence[int | None],
@@ -40,15 +40,15 @@ def spread(
     if layout.axis is None:
         return jax.jit(step, donate_argnums=tuple(donate))
     if layout.strategy == "pmap":
-        return _waiting(_pmapped(step, layout, in_axes, out_axes, donate), layout)
+        return _blocking(_pmapped(step, layout, in_axes, out_axes, donate), layout)
     compiled = jax.jit(_shard_mapped(step, layout, in_axes, tuple(out_axes)), donate_argnums=tuple(donate))
-    return _waiting(_from_rows(compiled, layout, in_axes), layout)
+    return _blocking(_from_local_rows(compiled, layout, in_axes), layout)
 
 
-def join_halves(
+def compose_train_step(
     sums_of: Callable[[Any, Any, Any], Any], finish: Callable[[Any, Any, Any], Any], layout: Layout
 ) -> Callable[..., Any]:
-    """Makes a training step of its two halves, to be compiled by `spread_steps`.
+    """Makes a training step of its two halves, to be compiled by `parallelize_train_steps`.
 
     Args:
       sums_of: (state, resident, item) -> sums over all devices, computed from a device's share of the item.
@@ -58,7 +58,7 @@ def join_halves(
     Returns:
       (state, totals, resident, item) -> what `finish` gives.
     """
-    if not layout.divides_state:
+    if not layout.shards_state:
         return lambda state, totals, resident, item: finish(state, totals, sums_of(state, resident, item))
     mapped = _shard_mapped(sums_of, layout, (None, None, 0), None)
 
@@ -71,47 +71,49 @@ def join_halves(
     return step
 
 
-def spread_steps(
+def parallelize_train_steps(
     step: Callable[..., Any], layout: Layout, state: Any, in_axes: Sequence[int | None]
 ) -> Callable[..., Any]:
-    """Compiles one or more steps made by `join_halves`.
+    """Compiles one or more steps made by `compose_train_step`.
 
     Args:
       step: (state, totals, ...) -> (state, totals, metrics).
       layout: the devices and the strategy.
       state: a state as it will be trained; its values do not matter.
-      in_axes: as for `spread`.
+      in_axes: as for `parallelize`.
 
     Returns:
       The compiled function; it reuses the state's memory.
     """
-    if not layout.divides_state:
-        return spread(step, layout, in_axes, (None, None, None), donate=(0,))
+    if not layout.shards_state:
+        return parallelize(step, layout, in_axes, (None, None, None), donate=(0,))
     divided = jax.tree.map(layout.sharding, state)
-    rest = [layout.replicated if axis is None else layout.batched(axis) for axis in in_axes[1:]]
+    rest = [layout.replicated if axis is None else layout.batch_sharding(axis) for axis in in_axes[1:]]
     compiled = jax.jit(
         step,
         donate_argnums=0,
         in_shardings=(divided, *rest),
         out_shardings=(divided, layout.replicated, layout.replicated),
     )
-    return _waiting(_from_rows(compiled, layout, in_axes), layout)
+    return _blocking(_from_local_rows(compiled, layout, in_axes), layout)
 
 
-def _waiting(compiled: Callable[..., Any], layout: Layout) -> Callable[..., Any]:
+def _blocking(compiled: Callable[..., Any], layout: Layout) -> Callable[..., Any]:
     if layout.devices[0].platform != "cpu":
         return compiled
     # Several virtual CPU devices share one thread pool: steps in flight can starve each other's all-reduce for ever.
     return lambda *arguments: jax.block_until_ready(compiled(*arguments))
 
 
-def _from_rows(compiled: Callable[..., Any], layout: Layout, in_axes: Sequence[int | None]) -> Callable[..., Any]:
+def _from_local_rows(compiled: Callable[..., Any], layout: Layout, in_axes: Sequence[int | None]) -> Callable[..., Any]:
     """Makes arrays over all devices of what each process has of the batched arguments."""
     if layout.processes == 1:
         return compiled
 
     def whole(argument: Any, axis: int | None) -> Any:
-        return argument if axis is None else jax.make_array_from_process_local_data(layout.batched(axis), argument)
+        return (
+            argument if axis is None else jax.make_array_from_process_local_data(layout.batch_sharding(axis), argument)
+        )
 
     return lambda *arguments: compiled(*map(whole, arguments, in_axes))
 
@@ -158,7 +160,7 @@ def _pmapped(step, layout, in_axes, out_axes, donate):
 
     def whole(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
         # On several processes pmap gives each its own devices' arrays: they are put together, not copied.
-        specs = [PartitionSpec() if axis is None else layout.batched(axis).spec for axis in out_axes]
+        specs = [PartitionSpec() if axis is None else layout.batch_sharding(axis).spec for axis in out_axes]
         return tuple(
             multihost_utils.host_local_array_to_global_array(output, layout.mesh, spec)
             for output, spec in zip(outputs, specs)

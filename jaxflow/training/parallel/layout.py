@@ -43,7 +43,7 @@ class Layout:
         return NamedSharding(self.mesh, PartitionSpec())
 
     @property
-    def divides_state(self) -> bool:
+    def shards_state(self) -> bool:
         """Whether the leaves of the train state are divided over the devices."""
         return self.strategy == "fsdp" and self.axis is not None
 
@@ -62,7 +62,7 @@ class Layout:
         """Gives this process's first device."""
         return self.devices[self.process * (len(self.devices) // self.processes)]
 
-    def own(self, rows: int) -> slice:
+    def local_rows(self, rows: int) -> slice:
         """Says which rows of a batch are this process's.
 
         Args:
@@ -74,7 +74,7 @@ class Layout:
         share = rows // self.processes
         return slice(self.process * share, (self.process + 1) * share)
 
-    def batched(self, axis: int) -> NamedSharding:
+    def batch_sharding(self, axis: int) -> NamedSharding:
         """Says that every device holds its share of the axis `axis`."""
         return NamedSharding(self.mesh, PartitionSpec(*[None] * axis, AXIS))
 
@@ -89,9 +89,9 @@ class Layout:
         """
         count = len(self.devices)
         even = [axis for axis, size in enumerate(leaf.shape) if size % count == 0]
-        if not self.divides_state or not even or math.prod(leaf.shape) < SMALL:
+        if not self.shards_state or not even or math.prod(leaf.shape) < SMALL:
             return self.replicated
-        return self.batched(max(even, key=lambda axis: leaf.shape[axis]))
+        return self.batch_sharding(max(even, key=lambda axis: leaf.shape[axis]))
 
     def replicate(self, tree: Any) -> Any:
         """Puts arrays on every device; on several processes all must have the same."""

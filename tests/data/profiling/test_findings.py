@@ -3,14 +3,14 @@ import pytest
 
 import jaxflow
 from jaxflow.data.profiling.describe import describe, take_sample
-from jaxflow.data.profiling.findings import look
+from jaxflow.data.profiling.findings import find_issues
 from tests.conftest import toy_images
 from tests.data.test_duplicates import compressed, scenes
 
 
 def found(splits, classes=None):
     dataset = jaxflow.from_arrays(splits, classes)
-    return look(dataset, {name: take_sample(split) for name, split in dataset.splits.items()})
+    return find_issues(dataset, {name: take_sample(split) for name, split in dataset.splits.items()})
 
 
 def clean(size, seed):
@@ -20,7 +20,7 @@ def clean(size, seed):
 
 def test_of_clean_data_nothing_grave_is_said():
     findings = found({"train": clean(60, 0), "test": clean(20, 1)})
-    assert [finding.what for finding in findings if finding.weight != "note"] == []
+    assert [finding.message for finding in findings if finding.severity != "note"] == []
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_is_wrong_is_found_and_named(damage, weight, what, ids):
     if damage == "absent":
         test_labels = test_labels * 0
     finding = next(f for f in found({"train": (images, labels), "test": (test, test_labels)}) if f.what == what)
-    assert finding.weight == weight
+    assert finding.severity == weight
     assert finding.advice
     assert ids is None or ids in finding.ids
 
@@ -64,7 +64,7 @@ def test_a_feature_that_tells_the_target_is_a_leak_and_twins_are_named():
     inputs[:, 1] = labels + random.normal(size=400) * 0.05
     inputs[:, 3] = inputs[:, 2] * 2 + random.normal(size=400) * 0.01
     inputs[7, 0] = 1000
-    findings = {finding.what.partition(" (")[0]: finding.weight for finding in found({"train": (inputs, labels)})}
+    findings = {finding.message.partition(" (")[0]: finding.severity for finding in found({"train": (inputs, labels)})}
     assert findings["feature 1 all but tells the target"] == "leak"
     assert findings["feature 2 and feature 3 say the same"] == "note"
     assert findings["1 values of feature 0 lie more than ten quartile ranges from its median"] == "note"
@@ -75,7 +75,7 @@ def test_wrong_labels_are_suspects():
     flipped = [3, 50, 120]
     wrong = labels.copy()
     wrong[flipped] = (labels[flipped] + 1) % 3
-    suspects = next(f for f in found({"train": (images, wrong)}) if "surprise" in f.what)
+    suspects = next(f for f in found({"train": (images, wrong)}) if "surprise" in f.message)
     named = {int(text.partition(":")[0].removeprefix("train_")) for text in suspects.ids}
     assert set(flipped) <= named
     assert len(named) <= 6

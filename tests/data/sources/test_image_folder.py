@@ -14,7 +14,7 @@ from jaxflow import HoldOut, ImageFolder, KFold, UserError
 from jaxflow.console import console
 from jaxflow.data.folders import file_split, labelled
 from jaxflow.data.profiling.describe import take_sample
-from jaxflow.data.profiling.findings import look
+from jaxflow.data.profiling.findings import find_issues
 from jaxflow.data.reading.images import read_image
 from jaxflow.schema import Feature
 from jaxflow.serialization import from_json, to_json
@@ -364,8 +364,8 @@ def test_groups_that_the_folders_own_splits_tear_apart_are_found(make, said):
     dataset = load(root, group="(scene[0-9])", split=HoldOut(0.3, 0.3))
     assert "1 groups lie in more than one of the splits" in said()
     samples = {name: take_sample(split) for name, split in dataset.splits.items()}
-    leaks = [finding for finding in look(dataset, samples) if "groups" in finding.what]
-    assert [(finding.weight, finding.ids) for finding in leaks] == [("leak", ("scene5",))]
+    leaks = [finding for finding in find_issues(dataset, samples) if "groups" in finding.message]
+    assert [(finding.severity, finding.ids) for finding in leaks] == [("leak", ("scene5",))]
     # Validation is taken out of train, where groups are held together.
     assert not set(dataset.groups["train"]) & set(dataset.groups["validation"])
     assert load(root, split=HoldOut(0.3, 0.3)).groups == {}

@@ -51,7 +51,7 @@ def test_a_damaged_entry_is_said_and_made_again(content, monkeypatch):
         shutil.rmtree(folder)
         folder.write_text("")
     else:
-        (folder / "digests.json").write_text(content)
+        (folder / "checksums.json").write_text(content)
     assert not said
     for _ in range(2):
         np.testing.assert_array_equal(cached_arrays("key", lambda: make(calls))["names"], ["x", "é"])

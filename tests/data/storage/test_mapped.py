@@ -13,11 +13,11 @@ import pytest
 
 import jaxflow
 from jaxflow import Category, Date, HoldOut, LabelledText, Outliers, Series, Table, UserError
-from jaxflow.data.storage.mapped import StoredSplit
+from jaxflow.data.storage.mapped import MappedSplit
 from jaxflow.data.storage.series_split import SeriesSplit
 from jaxflow.data.tables import raw_table, read
 from jaxflow.data.tables.encode import encode_table
-from jaxflow.training.checkpoints.checksums import digests
+from jaxflow.training.checkpoints.checksums import checksums
 from jaxflow.training.trained import read_trained
 from tests.conftest import assert_same_splits
 
@@ -89,8 +89,8 @@ def test_what_stays_on_disk_is_what_would_be_in_memory(source):
     assert (here.schema, here.input_encoding, here.excluded) == (there.schema, there.input_encoding, there.excluded)
     assert here.excluded
     for split in there.splits.values():
-        assert isinstance(split, StoredSplit | SeriesSplit)
-        large = split.inputs if isinstance(split, StoredSplit) else split.values
+        assert isinstance(split, MappedSplit | SeriesSplit)
+        large = split.inputs if isinstance(split, MappedSplit) else split.values
         assert isinstance(large, np.memmap)
         assert all(type(leaf) is np.ndarray for leaf in split.rows(np.arange(3)).values())
     assert_same_splits(pickle.loads(pickle.dumps(there)), here)  # as to a worker process
@@ -268,5 +268,5 @@ def test_training_is_the_same_to_the_bit(tmp_path):
             epochs=2,
         )
         jaxflow.train(experiment, tmp_path / f"run-{in_memory}")
-        trained.append(digests(read_trained(tmp_path / f"run-{in_memory}").state))
+        trained.append(checksums(read_trained(tmp_path / f"run-{in_memory}").state))
     assert trained[0] == trained[1]

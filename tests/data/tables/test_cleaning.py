@@ -10,7 +10,7 @@ from scipy import stats
 from jaxflow import Category, HoldOut, Table
 from jaxflow.data.profiling.describe import describe, take_sample
 from jaxflow.data.sources import table as table_module
-from jaxflow.data.tables.cleaning import Outliers, kept_rows
+from jaxflow.data.tables.cleaning import Outliers, filter_rows
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError
 
@@ -136,7 +136,7 @@ def test_share_of_missing_columns_against_counting():
     raw = {name: np.where(random.rand(300) < 0.4, None, "x") for name in "abcde"}
     for most in (0.0, 0.2, 0.5, 1.0):
         table = RawTable(pyarrow.table({name: pyarrow.array(raw[name], pyarrow.string()) for name in raw}))
-        kept, excluded = kept_rows(table, (), "abcde", most, "keep", None)
+        kept, excluded = filter_rows(table, (), "abcde", most, "keep", None)
         counts = sum((raw[name] == None).astype(int) for name in "abcde")  # noqa: E711
         np.testing.assert_array_equal(kept, np.flatnonzero(counts <= 5 * most))
         assert sum(excluded.values()) == 300 - len(kept)

@@ -11,7 +11,7 @@ from PIL import Image
 from jaxflow.data.sources import tfds
 from jaxflow.data.sources.tfds import TFDS
 from jaxflow.data.tfds import cifar10
-from jaxflow.data.tfds.records import StreamedSplit
+from jaxflow.data.tfds.records import TfdsSplit
 from jaxflow.errors import UserError
 from tests.conftest import assert_same_splits
 
@@ -191,7 +191,7 @@ def test_what_is_damaged_later_stops_with_its_name(prepare):
     file = root / "cifar10" / "3.0.2" / TRAIN
     flipped(file, file.read_bytes().index(b"IDAT") + 900)
     everything = np.concatenate([splits[name].numbers for name in ("train", "validation")])
-    whole = StreamedSplit(splits["train"].records, everything, np.zeros(30, np.int32), everything)
+    whole = TfdsSplit(splits["train"].records, everything, np.zeros(30, np.int32), everything)
     with pytest.raises(UserError, match=rf"{TRAIN}, record (\d+): example \1 of train .* hash mismatch .* then go on"):
         whole.rows(np.arange(30))
 

@@ -16,9 +16,9 @@ from jaxflow.data.dataset import ArraySplit
 from jaxflow.errors import UserError
 from jaxflow.training import loop
 from jaxflow.training import trained as trained_runs
-from jaxflow.training.checkpoints.checksums import digests
-from jaxflow.training.checkpoints.manager import checkpoints, choose, read_meta, saved_steps
-from jaxflow.training.prepare import resume, set_up
+from jaxflow.training.checkpoints.checksums import checksums
+from jaxflow.training.checkpoints.manager import checkpoints, read_meta, resolve_step, saved_steps
+from jaxflow.training.prepare import prepare_training, resume
 from jaxflow.training.trained import read_trained
 
 
@@ -31,7 +31,7 @@ def trained(experiment, toy, tmp_path):
     folder = tmp_path / "run"
     jaxflow.train(short, folder, dataset=toy)
     assert saved_steps(folder / "checkpoints") == [3, 6]
-    return short, folder, {step: digests(read_trained(folder, str(step)).state) for step in (3, 6)}
+    return short, folder, {step: checksums(read_trained(folder, str(step)).state) for step in (3, 6)}
 
 
 def resumed(afresh, folder):
@@ -62,14 +62,14 @@ def test_damage_anywhere_never_gives_wrong_weights(damage, trained, toy, tmp_pat
     experiment, folder, expected = trained
     files = sorted(path.relative_to(folder) for path in (folder / "checkpoints" / "6").rglob("*") if path.is_file())
     assert len(files) > 5
-    older, afresh = 0, set_up(experiment, toy)
+    older, afresh = 0, prepare_training(experiment, toy)
     for number, name in enumerate(files):
         copy = tmp_path / f"copy-{number}"
         shutil.copytree(folder, copy)
         damage(copy / name)
         state = resumed(afresh, copy)
         step = int(state.step)
-        assert digests(state) == expected[step], name
+        assert checksums(state) == expected[step], name
         assert (copy / "damaged" / "6").exists() == (step == 3)  # set aside, never deleted
         older += step == 3
     assert older >= 2  # meta and state at least are noticed
@@ -91,7 +91,7 @@ def test_readers_take_the_older_one_and_move_nothing(trained):
     _, folder, expected = trained
     flip(next((folder / "checkpoints" / "6" / "state").rglob("d/*")))
     assert read_trained(folder).step == 3
-    assert digests(read_trained(folder).state) == expected[3]
+    assert checksums(read_trained(folder).state) == expected[3]
     assert not (folder / "damaged").exists()
     with pytest.raises(UserError, match="6 is damaged"):
         read_trained(folder, "6")
@@ -108,7 +108,7 @@ def test_readers_look_again_where_a_run_removes_what_they_read(trained, monkeypa
 
     monkeypatch.setattr(trained_runs, "read_meta", removed_first)
     shutil.copytree(newest, folder / "kept")
-    assert digests(read_trained(folder).state) == expected[3]
+    assert checksums(read_trained(folder).state) == expected[3]
     (folder / "kept").rename(newest)
     with pytest.raises(UserError, match="no checkpoint '6'; there are 3"):
         read_trained(folder, "6")
@@ -128,14 +128,14 @@ def test_another_program_is_refused_by_leaf_and_shape(change, message, trained, 
     experiment, folder, _ = trained
     before = sorted(path.name for path in (folder / "checkpoints").iterdir())
     with pytest.raises(UserError, match=message):
-        resumed(set_up(dataclasses.replace(experiment, **change), toy), folder)
+        resumed(prepare_training(dataclasses.replace(experiment, **change), toy), folder)
     assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == before
 
 
 def test_another_dtype_is_refused(trained, toy, monkeypatch):
     experiment, folder, _ = trained
-    afresh = set_up(experiment, toy)
-    template = afresh.program.template()
+    afresh = prepare_training(experiment, toy)
+    template = afresh.program.abstract_state()
     halved = template.replace(
         params=jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jnp.bfloat16), template.params)
     )
@@ -151,7 +151,7 @@ def test_a_metric_that_is_not_finite_is_never_the_best(experiment, toy, tmp_path
     often = dataclasses.replace(experiment, validate_every_epochs=0.3, max_checkpoints=1, epochs=1.7)
     jaxflow.train(often, tmp_path, dataset=toy)
     with checkpoints(tmp_path, often, read_only=True) as kept:
-        assert choose(kept, "best") == 2
+        assert resolve_step(kept, "best") == 2
         assert saved_steps(kept.folder) == [2, 11]
         assert read_meta(kept, 2)["metrics"] == {"loss": 0.5}
 
@@ -180,9 +180,9 @@ def test_clocks_and_places_do_not_matter(way, trained, toy, tmp_path):
     else:
         (tmp_path / "link").symlink_to(folder, target_is_directory=True)
         folder = tmp_path / "link"
-    state = resumed(set_up(experiment, toy), folder)
+    state = resumed(prepare_training(experiment, toy), folder)
     assert int(state.step) == 6
-    assert digests(state) == expected[6]
+    assert checksums(state) == expected[6]
     longer = dataclasses.replace(experiment, epochs=0.9)
     assert jaxflow.train(longer, folder, dataset=toy)["checkpoint_step"] == 6
 
@@ -191,7 +191,7 @@ def test_half_written_checkpoints_are_removed_and_not_taken(trained, toy):
     experiment, folder, expected = trained
     torn = folder / "checkpoints" / "9.orbax-checkpoint-tmp"
     shutil.copytree(folder / "checkpoints" / "6", torn)
-    assert digests(resumed(set_up(experiment, toy), folder)) == expected[6]
+    assert checksums(resumed(prepare_training(experiment, toy), folder)) == expected[6]
     assert not torn.exists()
 
 
@@ -200,22 +200,22 @@ def test_a_digest_sees_any_element_and_no_sharding(dtype):
     values = np.arange(48).reshape(8, 6) % 2 if dtype == "bool" else np.arange(48).reshape(8, 6)
     array = jnp.asarray(values).astype(dtype)
     mesh = Mesh(np.array(jax.devices()), ("x",))
-    before = digests({"a": array})
+    before = checksums({"a": array})
     for spec in (PartitionSpec("x"), PartitionSpec()):
-        assert digests({"a": jax.device_put(array, NamedSharding(mesh, spec))}) == before
+        assert checksums({"a": jax.device_put(array, NamedSharding(mesh, spec))}) == before
     seen = {before["a"]}
     for index in range(48):
         changed = np.array(array)
         changed.flat[index] = changed.flat[index] == 0 if dtype == "bool" else changed.flat[index] + 1
-        seen.add(digests({"a": jnp.asarray(changed)})["a"])
+        seen.add(checksums({"a": jnp.asarray(changed)})["a"])
     assert len(seen) == 49
-    assert digests({"a": array[:, ::-1]}) != before  # the same elements in another order
+    assert checksums({"a": array[:, ::-1]}) != before  # the same elements in another order
     zero = jnp.zeros((2, 3), dtype)
-    assert digests({"a": zero}) == digests({"a": zero})
+    assert checksums({"a": zero}) == checksums({"a": zero})
 
 
 def test_negative_zero_is_another_number_to_a_digest():
-    assert digests([jnp.zeros(3)]) != digests([-jnp.zeros(3)])
+    assert checksums([jnp.zeros(3)]) != checksums([-jnp.zeros(3)])
 
 
 def test_metrics_travel_with_the_checkpoint(experiment, toy, tmp_path):

@@ -7,10 +7,10 @@ import optax
 import pytest
 
 import jaxflow
-from jaxflow.training.gradients import make_sums
-from jaxflow.training.parallel.compile import join_halves, spread, spread_steps
+from jaxflow.training.gradients import make_gradient_step
+from jaxflow.training.parallel.compile import compose_train_step, parallelize, parallelize_train_steps
 from jaxflow.training.parallel.layout import AXIS, SMALL, Layout, bytes_per_device
-from jaxflow.training.steps import make_update
+from jaxflow.training.steps import make_update_step
 from jaxflow.transforms import augment
 from tests.conftest import toy_images
 
@@ -38,7 +38,7 @@ def stepped(devices, strategy="pmap", norm="none", steps=1):
         microbatch=4,
         axis=layout.axis,
     )
-    compiled = spread(step, layout, (None, 0), (None, None), donate=(0,))
+    compiled = parallelize(step, layout, (None, 0), (None, None), donate=(0,))
     state = layout.replicate(jaxflow.init_state(model, tx, jax.random.key(0), jnp.zeros((1, 6, 6, 1))))
     for _ in range(steps):
         state, metrics = compiled(state, padded_batch())
@@ -53,22 +53,22 @@ def in_halves(devices, strategy, width=64, steps=1):
     """Trains as a run does, with a moving average; the first kernel and its average are large enough to be divided."""
     layout = Layout(DEVICES[:devices], strategy)
     model, tx = jaxflow.MLP(hidden=(width,), dropout=0.3, outputs=3), optax.sgd(0.5, momentum=0.9)
-    update = make_update(tx, ema_decay=0.9)
-    sums_of = make_sums(
+    update = make_update_step(tx, ema_decay=0.9)
+    sums_of = make_gradient_step(
         model,
         PROBLEM,
         augment=lambda key, batch: augment.apply((jaxflow.Flip(), jaxflow.Crop(1)), key, batch),
         microbatch=4,
         axis=layout.axis,
     )
-    one = join_halves(
+    one = compose_train_step(
         lambda state, resident, item: sums_of(state, item),
         lambda state, totals, sums: (update(state, sums), totals, sums.metrics),
         layout,
     )
     state = jaxflow.init_state(model, tx, jax.random.key(0), jnp.zeros((1, 6, 6, 1)), ema=True)
     state = jax.tree.map(lambda leaf: jax.device_put(leaf, layout.sharding(leaf)), state)
-    compiled = spread_steps(one, layout, state, (None, None, None, 0))
+    compiled = parallelize_train_steps(one, layout, state, (None, None, None, 0))
     for _ in range(steps):
         state, _, metrics = compiled(state, (), (), padded_batch())
     return state, metrics
@@ -151,7 +151,7 @@ def test_batched_arguments_are_divided_and_put_together_in_order(strategy):
     def local(offset, batch):
         return jax.lax.psum(batch["x"].sum(), AXIS), batch["x"] * 2 + offset
 
-    total, doubled = spread(local, layout, (None, 0), (None, 0))(
+    total, doubled = parallelize(local, layout, (None, 0), (None, 0))(
         jnp.float32(1), {"x": np.arange(8.0, dtype=np.float32)}
     )
     assert float(total) == 28
@@ -165,7 +165,7 @@ def test_evaluation_on_four_devices_is_that_of_one(toy, strategy):
     results = []
     for layout in (Layout(DEVICES[:1]), Layout(DEVICES, strategy)):
         step = jaxflow.make_eval_step(model, PROBLEM, transform=lambda x: x / 255.0, axis=layout.axis)
-        compiled = spread(step, layout, (None, 0), (None, 0))
+        compiled = parallelize(step, layout, (None, 0), (None, 0))
         results.append(jaxflow.evaluate_split(compiled, variables, toy.splits["test"], 8))
     assert results[0][0] == pytest.approx(results[1][0], rel=1e-6)
     np.testing.assert_allclose(results[0][1], results[1][1], atol=1e-6)

@@ -8,7 +8,7 @@ import pytest
 
 import jaxflow
 from jaxflow import LogMel, SpecAugment, TimeShift, UserError, WhiteNoise
-from jaxflow.training.parallel.compile import spread
+from jaxflow.training.parallel.compile import parallelize
 from jaxflow.training.parallel.layout import Layout
 from jaxflow.transforms import augment
 
@@ -120,7 +120,7 @@ def stepped(devices):
         microbatch=2,
         axis=layout.axis,
     )
-    compiled = spread(step, layout, (None, 0), (None, None), donate=(0,))
+    compiled = parallelize(step, layout, (None, 0), (None, None), donate=(0,))
     waves = np.random.RandomState(0).randn(8, 200).astype(np.float32)
     state = layout.replicate(jaxflow.init_state(model, tx, jax.random.key(0), transform(waves[:1])))
     state, _ = compiled(state, {"inputs": waves, "targets": np.arange(8, dtype=np.int32) % 3})

@@ -5,7 +5,7 @@ import optax
 import pytest
 
 import jaxflow
-from jaxflow.training.gradients import make_sums
+from jaxflow.training.gradients import make_gradient_step
 from jaxflow.transforms import augment
 
 KEY = jax.random.key(0)
@@ -44,7 +44,9 @@ def test_the_loss_is_that_of_soft_labels(augmentation):
     model, tx = jaxflow.MLP(hidden=(8,), outputs=5), optax.sgd(1.0)
     state = jaxflow.init_state(model, tx, jax.random.key(1), IMAGES[:1])
     mixed = augmentation(KEY, BATCH)
-    sums = make_sums(model, jaxflow.Classification(), augment=lambda key, batch: augmentation(KEY, batch))(state, BATCH)
+    sums = make_gradient_step(model, jaxflow.Classification(), augment=lambda key, batch: augmentation(KEY, batch))(
+        state, BATCH
+    )
 
     def soft_loss(params):
         logits = model.apply({"params": params}, mixed["inputs"], train=False)

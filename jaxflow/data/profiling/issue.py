@@ -8,17 +8,17 @@ SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Finding:
+class Issue:
     """Something that a person should look at.
 
     Attributes:
-      weight: "leak" makes results wrong; "problem" costs quality; "note" is good to know.
-      what: what was found, with numbers.
+      severity: "leak" makes results wrong; "problem" costs quality; "note" is good to know.
+      message: what was found, with numbers.
       advice: what to do.
       ids: some of the examples.
     """
 
-    weight: Literal["leak", "problem", "note"]
-    what: str
+    severity: Literal["leak", "problem", "note"]
+    message: str
     advice: str
     ids: tuple[str, ...] = ()
