@@ -8,7 +8,7 @@ CLASSES = {
     "data.dataset:Feature": "Feature",
     "data.dataset:Target": "Target",
     "data.dataset:Schema": "Schema",
-    "data.tfds:Tfds": "Tfds",
+    "data.tfds:Tfds": "TFDS",
     "data.digits:Digits": "Digits",
     "data.image_folder:ImageFolder": "ImageFolder",
     "data.image_masks:ImageMasks": "ImageMasks",
@@ -16,7 +16,7 @@ CLASSES = {
     "data.volume_masks:VolumeMasks": "VolumeMasks",
     "data.audio_folder:AudioFolder": "AudioFolder",
     "data.playground:Playground": "Playground",
-    "data.bundled:Bundled": "Bundled",
+    "data.bundled:Bundled": "ToyTable",
     "data.series:Series": "Series",
     "data.text:Text": "Text",
     "data.labelled_text:LabelledText": "LabelledText",
@@ -29,13 +29,13 @@ CLASSES = {
     "data.columns:Date": "Date",
     "data.cleaning:Outliers": "Outliers",
     "data.splitting:HoldOut": "HoldOut",
-    "data.splitting:InTime": "InTime",
+    "data.splitting:InTime": "TimeSplit",
     "data.splitting:KFold": "KFold",
     "models.mlp:MLP": "MLP",
     "models.cnn:CNN": "CNN",
     "models.resnet:ResNet": "ResNet",
-    "models.whitened:WhitenedCNN": "WhitenedCNN",
-    "models.encoder_decoder:EncoderDecoder": "EncoderDecoder",
+    "models.whitened:WhitenedCNN": "AirbenchCNN",
+    "models.encoder_decoder:EncoderDecoder": "LinkNet",
     "models.causal:CausalCNN": "CausalCNN",
     "models.bag_of_tokens:BagOfTokens": "BagOfTokens",
     "problems.classification:Classification": "Classification",
@@ -44,7 +44,7 @@ CLASSES = {
     "problems.language_modelling:LanguageModelling": "LanguageModelling",
     "training.preprocess:Scale": "Scale",
     "training.preprocess:Standardize": "Standardize",
-    "training.preprocess:StandardizeEach": "StandardizeEach",
+    "training.preprocess:StandardizeEach": "StandardizePerExample",
     "training.spectrogram:LogMel": "LogMel",
     "training.augment.geometry:Flip": "Flip",
     "training.augment.geometry:Crop": "Crop",
@@ -52,15 +52,15 @@ CLASSES = {
     "training.augment.geometry:Affine": "Affine",
     "training.augment.appearance:ColorJitter": "ColorJitter",
     "training.augment.appearance:Cutout": "Cutout",
-    "training.augment.appearance:Noise": "Noise",
+    "training.augment.appearance:Noise": "GaussianNoise",
     "training.augment.mixing:Mixup": "Mixup",
     "training.augment.mixing:CutMix": "CutMix",
     "training.augment.randaugment:RandAugment": "RandAugment",
-    "training.augment.audio:Shift": "Shift",
+    "training.augment.audio:Shift": "TimeShift",
     "training.augment.audio:WhiteNoise": "WhiteNoise",
     "training.augment.audio:SpecAugment": "SpecAugment",
     "training.augment.tokens:TokenDropout": "TokenDropout",
-    "training.views:Views": "Views",
+    "training.views:Views": "FlipShift",
     "training.optimizers:SGD": "SGD",
     "training.optimizers:RMSprop": "RMSprop",
     "training.optimizers:Adam": "Adam",
@@ -70,6 +70,50 @@ CLASSES = {
     "training.schedules:Cosine": "Cosine",
     "training.schedules:Linear": "Linear",
     "training.schedules:Step": "Step",
+}
+
+
+# By today's public name of a class: fields that had another name then.
+FIELDS = {
+    "Experiment": {
+        "views": "tta",
+        "ema": "ema_decay",
+        "feed": "data_placement",
+        "workers": "num_workers",
+        "log_steps": "log_every_steps",
+        "checkpoint_steps": "checkpoint_every_steps",
+        "validate_epochs": "validate_every_epochs",
+        "keep_checkpoints": "max_checkpoints",
+        "max_skipped": "max_nonfinite_steps",
+    },
+    "Target": {"over": "dense_shape"},
+    "Feature": {"rate": "sample_rate"},
+    "ImageFolder": {"origin": "download_hint"},
+    "ImageMasks": {"origin": "download_hint", "void": "ignore_label"},
+    "VolumeFolder": {"origin": "download_hint"},
+    "VolumeMasks": {"origin": "download_hint", "void": "ignore_label"},
+    "AudioFolder": {"origin": "download_hint", "rate": "sample_rate"},
+    "Text": {"origin": "download_hint"},
+    "LabelledText": {"origin": "download_hint"},
+    "Table": {"most_missing": "max_missing_fraction"},
+    "Number": {"clip": "winsorize"},
+    "Category": {"most": "max_categories"},
+    "Outliers": {"rule": "method", "beyond": "threshold"},
+    "MLP": {"categories": "cardinalities"},
+    "GaussianNoise": {"deviation": "std"},
+    "TimeShift": {"share": "max_fraction"},
+    "WhiteNoise": {"low": "min_snr_db", "high": "max_snr_db"},
+    "SpecAugment": {"frequency": "freq_mask_width", "frequency_masks": "freq_masks", "time": "time_mask_width"},
+    "Affine": {"zoom": "scale"},
+    "RandAugment": {"count": "num_ops", "strength": "magnitude"},
+    "SGD": {"decay_biases": "decay_all"},
+    "Muon": {"matrices": "matrix_optimizer", "others": "default_optimizer"},
+}
+# By public name and field: values that had another name.
+VALUES = {
+    ("Outliers", "method"): {"quartiles": "iqr"},
+    ("Category", "impute"): {"own": "as_category"},
+    ("Category", "encode"): {"embed": "index"},
 }
 
 
@@ -89,4 +133,24 @@ def modernize(value: Any) -> Any:
     old = f"{module.removeprefix('jaxflow.')}:{name}"
     if not module.startswith("jaxflow.") or old not in CLASSES:
         return parts
-    return parts | {"class": f"jaxflow:{CLASSES[old]}"}
+    return _renamed(CLASSES[old], parts)
+
+
+def _renamed(name: str, parts: dict[str, Any]) -> dict[str, Any]:
+    """Returns the description of an object under today's names of its class, fields and values."""
+    parts = {FIELDS.get(name, {}).get(field, field): value for field, value in parts.items()}
+    for field, names in VALUES.items():
+        if field[0] == name and isinstance(parts.get(field[1]), str):
+            parts[field[1]] = names.get(parts[field[1]], parts[field[1]])
+    # How many tokens there are was a tuple of one number.
+    if name in ("CausalCNN", "BagOfTokens") and "categories" in parts:
+        parts["vocab_size"] = _only(parts.pop("categories"))
+    if name == "Feature" and "categories" in parts:
+        counts = parts.pop("categories")
+        tokens = parts.get("kind") == "tokens"
+        parts |= {"cardinalities": [] if tokens else counts, "vocab_size": _only(counts) if tokens else None}
+    return parts | {"class": f"jaxflow:{name}"}
+
+
+def _only(counts: Any) -> Any:
+    return counts[0] if isinstance(counts, list) and len(counts) == 1 else None

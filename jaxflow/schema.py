@@ -19,8 +19,8 @@ class Feature:
       resize: how an image file of another size becomes one of `shape`: "stretch" resizes it to that height and width,
         "crop" keeps its proportions and cuts off what juts out on both sides, and "none" refuses it.
       sample_rate: samples per second of audio.
-      categories: how many values tokens have (one number), or each of the last columns of a vector that holds the
-        numbers of categories.
+      cardinalities: how many categories each of the last columns of a vector has, which hold category indices.
+      vocab_size: how many different tokens there are.
     """
 
     kind: Literal["image", "volume", "audio", "tokens", "vector"]
@@ -28,7 +28,8 @@ class Feature:
     dtype: str
     resize: Literal["none", "stretch", "crop"] = "none"
     sample_rate: int | None = None
-    categories: tuple[int, ...] = ()
+    cardinalities: tuple[int, ...] = ()
+    vocab_size: int | None = None
 
 
 @dataclass(frozen=True)

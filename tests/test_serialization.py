@@ -9,7 +9,7 @@ import pytest
 
 import jaxflow
 from jaxflow.experiment import dumps
-from jaxflow.legacy import CLASSES, modernize
+from jaxflow.legacy import CLASSES, FIELDS, modernize
 from jaxflow.serialization import classes_of, from_json, to_json
 from tests.conftest import ROOT
 
@@ -65,5 +65,16 @@ def test_a_scripts_own_class_is_rebuilt_where_it_is_handed_over():
 
 def test_old_class_paths_are_read():
     for old, name in CLASSES.items():
-        assert modernize({"class": f"jaxflow.{old}"}) == {"class": f"jaxflow:{name}"}
+        assert modernize({"class": f"jaxflow.{old}"})["class"] == f"jaxflow:{name}"
         assert dataclasses.is_dataclass(getattr(jaxflow, name))
+
+
+def test_old_field_names_and_values_are_read():
+    for name, renamed in FIELDS.items():
+        assert set(renamed.values()) <= {field.name for field in dataclasses.fields(getattr(jaxflow, name))}
+    described = {"class": "jaxflow.data.columns:Category", "name": "x", "encode": "embed", "most": 3, "impute": "own"}
+    assert from_json(modernize(described)) == jaxflow.Category("x", encode="index", max_categories=3)
+    described = {"class": "jaxflow.data.dataset:Feature", "kind": "tokens", "shape": [4], "dtype": "int8"}
+    assert from_json(modernize(described | {"categories": [9]})) == jaxflow.Feature(
+        "tokens", (4,), "int8", vocab_size=9
+    )

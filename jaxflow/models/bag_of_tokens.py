@@ -23,14 +23,14 @@ class BagOfTokens(nn.Module):
     """Dropout rate before each fully connected layer, the output included."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
-    categories: tuple[int, ...] | None = None
-    """How many tokens there are, one number; None takes it from the data."""
+    vocab_size: int | None = None
+    """How many different tokens there are; None takes it from the data."""
     outputs: int | None = None
     """Output width; None takes it from the problem."""
 
     @nn.compact
     def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
-        vectors = Embedding(self.categories, self.width, self.dtype)(inputs)  # (batch, time, width)
+        vectors = Embedding(self.vocab_size, self.width, self.dtype)(inputs)  # (batch, time, width)
         there = (inputs != 0)[..., None].astype(self.dtype)
         x = (vectors * there).sum(axis=1) / jnp.maximum(there.sum(axis=1), 1)  # (batch, width)
         for width in self.hidden:

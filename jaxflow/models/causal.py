@@ -70,8 +70,8 @@ class CausalCNN(nn.Module):
     """Dropout rate in each layer."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
-    categories: tuple[int, ...] | None = None
-    """How many tokens there are, one number; None takes it from the data."""
+    vocab_size: int | None = None
+    """How many different tokens there are; None takes it from the data."""
     outputs: int | None = None
     """Output width; None takes it from the problem."""
 
@@ -82,7 +82,7 @@ class CausalCNN(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
-        x = Embedding(self.categories, self.width, self.dtype)(inputs)  # (batch, time, width)
+        x = Embedding(self.vocab_size, self.width, self.dtype)(inputs)  # (batch, time, width)
         for dilation in self.dilations:
             x = GatedBlock(self.kernel, dilation, self.dropout, self.dtype)(x, train)
         x = nn.LayerNorm(dtype=self.dtype)(x)

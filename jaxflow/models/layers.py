@@ -170,8 +170,8 @@ class BatchNorm(nn.Module):
 class Embedding(nn.Module):
     """A vector for each token."""
 
-    categories: tuple[int, ...] | None
-    """How many tokens there are, one number."""
+    vocab_size: int | None
+    """How many different tokens there are."""
     features: int
     """Length of a vector."""
     dtype: Dtype = "float32"
@@ -179,9 +179,9 @@ class Embedding(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        if len(self.categories or ()) != 1 or not jnp.issubdtype(inputs.dtype, jnp.integer):
+        if self.vocab_size is None or not jnp.issubdtype(inputs.dtype, jnp.integer):
             raise ValueError(
-                "it takes tokens, as Text and LabelledText give them, and says how many in categories=(N,)"
+                "it takes tokens, as Text and LabelledText give them, and says how many there are in vocab_size=N"
             )
-        table = self.param("table", nn.initializers.normal(1.0), (*self.categories, self.features))
+        table = self.param("table", nn.initializers.normal(1.0), (self.vocab_size, self.features))
         return table.astype(self.dtype)[inputs.astype(jnp.int32)]

@@ -21,7 +21,7 @@ class MLP(nn.Module):
     """Dropout rate after each hidden layer."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
-    categories: tuple[int, ...] | None = None
+    cardinalities: tuple[int, ...] | None = None
     """How many categories each of the last inputs has; None takes it from the data."""
     outputs: int | None = None
     """Output width; None takes it from the problem."""
@@ -29,11 +29,11 @@ class MLP(nn.Module):
     @nn.compact
     def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
         x = inputs.reshape(inputs.shape[0], -1)  # (batch, feature)
-        if self.categories:
-            x, numbers = jnp.split(x, [x.shape[1] - len(self.categories)], axis=1)
+        if self.cardinalities:
+            x, numbers = jnp.split(x, [x.shape[1] - len(self.cardinalities)], axis=1)
             embedded = [
                 CategoryEmbedding(count, name=f"Embedding_{number}")(column)
-                for number, (count, column) in enumerate(zip(self.categories, numbers.T))
+                for number, (count, column) in enumerate(zip(self.cardinalities, numbers.T))
             ]
             x = jnp.concatenate([x, *embedded], axis=1)
         for width in self.hidden:

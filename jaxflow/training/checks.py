@@ -15,14 +15,16 @@ from jaxflow.schema import Feature, Schema
 
 def _check_categories(experiment: Experiment, model: nn.Module, inputs: Feature) -> None:
     """Checks that the numbers of categories reach a model that embeds them, as they are."""
-    expected = getattr(model, "categories", ())
-    if inputs.kind == "tokens" or expected == inputs.categories == ():
+    expected = getattr(model, "cardinalities", ())
+    if inputs.kind == "tokens" or expected == inputs.cardinalities == ():
         return
     what, name = "the numbers of categories in its last columns", type(model).__name__
-    if not hasattr(model, "categories"):
+    if not hasattr(model, "cardinalities"):
         raise UserError(f"the data has {what}; model {name} does not embed them: use MLP, or Category(encode='onehot')")
-    if expected != inputs.categories:
-        raise UserError(f"model.categories is {expected}, and the data has {inputs.categories}; leave categories=None")
+    if expected != inputs.cardinalities:
+        raise UserError(
+            f"model.cardinalities is {expected}, and the data has {inputs.cardinalities}; leave cardinalities=None"
+        )
     for field in ("preprocess", "augment"):
         for part in getattr(experiment, field)[:1]:
             raise UserError(

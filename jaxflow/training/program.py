@@ -211,8 +211,10 @@ def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any],
     layout = make_layout(experiment.strategy)
     needed = experiment.problem.num_outputs(schema)
     model = experiment.model
-    for name, value in (("outputs", needed), ("categories", schema.inputs.categories)):
-        if getattr(model, name, value) is None:
+    inputs = schema.inputs
+    sizes = {"outputs": needed, "cardinalities": inputs.cardinalities, "vocab_size": inputs.vocab_size}
+    for name, value in sizes.items():
+        if value is not None and getattr(model, name, value) is None:
             model = dataclasses.replace(model, **{name: value})
     if schema.target.dense_shape and experiment.tta is not None:
         raise UserError("tta turns images and not what is predicted for each of their places; leave tta=None")

@@ -29,7 +29,7 @@ def test_a_causal_convolution_is_its_sum(window, dilation):
 
 @pytest.mark.parametrize(("dilations", "kernel"), [((1, 2, 4), 2), ((1, 3), 3), ((2,), 2), ((), 2)])
 def test_an_output_depends_on_its_place_and_those_before_as_far_as_stated(dilations, kernel):
-    model = jaxflow.CausalCNN(width=8, dilations=dilations, kernel=kernel, categories=(9,), outputs=9)
+    model = jaxflow.CausalCNN(width=8, dilations=dilations, kernel=kernel, vocab_size=9, outputs=9)
     variables, apply = jax.jit(model.init)(jax.random.key(0), TOKENS), jax.jit(model.apply)
     before = apply(variables, TOKENS)
     assert before.shape == (3, 20, 9)
@@ -47,7 +47,7 @@ def test_an_output_depends_on_its_place_and_those_before_as_far_as_stated(dilati
 
 
 def test_dropout_is_for_training():
-    model = jaxflow.CausalCNN(width=8, dilations=(1, 2), dropout=0.5, categories=(9,), outputs=9)
+    model = jaxflow.CausalCNN(width=8, dilations=(1, 2), dropout=0.5, vocab_size=9, outputs=9)
     variables = model.init(jax.random.key(0), TOKENS)
     one, other = (model.apply(variables, TOKENS, train=True, rngs={"dropout": jax.random.key(i)}) for i in (1, 2))
     assert not np.allclose(one, other)
@@ -55,9 +55,9 @@ def test_dropout_is_for_training():
 
 
 def test_half_precision_computes_and_gives_float32():
-    model = jaxflow.CausalCNN(width=8, dilations=(1, 2), dtype="bfloat16", categories=(9,), outputs=9)
+    model = jaxflow.CausalCNN(width=8, dilations=(1, 2), dtype="bfloat16", vocab_size=9, outputs=9)
     variables = model.init(jax.random.key(0), TOKENS)
-    full = jaxflow.CausalCNN(width=8, dilations=(1, 2), categories=(9,), outputs=9).apply(variables, TOKENS)
+    full = jaxflow.CausalCNN(width=8, dilations=(1, 2), vocab_size=9, outputs=9).apply(variables, TOKENS)
     half = model.apply(variables, TOKENS)
     assert half.dtype == jnp.float32
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
@@ -67,7 +67,7 @@ def test_half_precision_computes_and_gives_float32():
 
 @pytest.mark.parametrize("hidden", [(), (7,)])
 def test_padding_changes_nothing_to_a_bag_of_tokens(hidden):
-    model = jaxflow.BagOfTokens(width=8, hidden=hidden, categories=(9,), outputs=4)
+    model = jaxflow.BagOfTokens(width=8, hidden=hidden, vocab_size=9, outputs=4)
     tokens = jnp.maximum(TOKENS, 1)
     variables = jax.jit(model.init)(jax.random.key(0), tokens)
     expected = model.apply(variables, tokens)
@@ -78,7 +78,7 @@ def test_padding_changes_nothing_to_a_bag_of_tokens(hidden):
 
 
 def test_a_bag_of_tokens_is_the_mean_of_their_vectors():
-    model = jaxflow.BagOfTokens(width=5, categories=(9,), outputs=4)
+    model = jaxflow.BagOfTokens(width=5, vocab_size=9, outputs=4)
     tokens = jnp.array([[3, 3, 8, 0], [1, 0, 0, 0]], jnp.int16)
     variables = model.init(jax.random.key(0), tokens)
     table, head = variables["params"]["Embedding_0"]["table"], variables["params"]["Dense_0"]

@@ -8,7 +8,7 @@ INPUTS = np.array([[0.5, -1.0, 2, 0], [1.5, 3.0, 0, 4], [0.0, 1.0, 1, 1]], np.fl
 
 
 def test_categories_are_embedded_and_joined():
-    model = MLP(hidden=(), categories=(3, 5), outputs=2)
+    model = MLP(hidden=(), cardinalities=(3, 5), outputs=2)
     params = model.init(jax.random.key(0), INPUTS)["params"]
     tables = [params["Embedding_0"]["embedding"], params["Embedding_1"]["embedding"]]
     assert [table.shape for table in tables] == [(3, 2), (5, 3)]
@@ -19,7 +19,7 @@ def test_categories_are_embedded_and_joined():
 
 
 def test_half_precision_leaves_the_numbers_of_categories_alone():
-    model = MLP(hidden=(), dtype="bfloat16", categories=(1000,), outputs=1)
+    model = MLP(hidden=(), dtype="bfloat16", cardinalities=(1000,), outputs=1)
     inputs = np.stack([np.zeros(1000), np.arange(1000)], axis=1).astype(np.float32)
     params = model.init(jax.random.key(0), inputs)["params"]
     assert params["Embedding_0"]["embedding"].shape == (1000, 50)
@@ -28,7 +28,7 @@ def test_half_precision_leaves_the_numbers_of_categories_alone():
 
 
 def test_a_number_that_is_no_category_is_seen():
-    model = MLP(hidden=(4,), categories=(3,), outputs=2)
+    model = MLP(hidden=(4,), cardinalities=(3,), outputs=2)
     params = model.init(jax.random.key(0), INPUTS[:, :3])
     outputs = model.apply(params, jnp.array([[0.0, 0.0, 3.0], [0.0, 0.0, 2.0]]))
     assert np.isnan(outputs[0]).all()
@@ -36,6 +36,6 @@ def test_a_number_that_is_no_category_is_seen():
 
 
 def test_without_categories_all_inputs_are_numbers():
-    plain, empty = (MLP(hidden=(4,), categories=c, outputs=2) for c in (None, ()))
+    plain, empty = (MLP(hidden=(4,), cardinalities=c, outputs=2) for c in (None, ()))
     params = plain.init(jax.random.key(0), INPUTS)
     np.testing.assert_array_equal(plain.apply(params, INPUTS), empty.apply(params, INPUTS))

@@ -18,7 +18,7 @@ NAMES = tuple("abcde")
 
 
 def schema(kind="tokens", target="class", dense_shape=(6,)):
-    return Schema(Feature(kind, (6,), "int8", categories=(5,)), Target(target, NAMES, dense_shape))
+    return Schema(Feature(kind, (6,), "int8", vocab_size=5), Target(target, NAMES, dense_shape))
 
 
 def test_metrics_are_scikit_learns_over_all_known_places():

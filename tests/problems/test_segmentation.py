@@ -84,4 +84,4 @@ def test_data_without_masks_is_refused(target):
     with pytest.raises(jaxflow.UserError, match=r"use problem=Segmentation\(\)"):
         jaxflow.Classification().num_outputs(SCHEMA)
     with pytest.raises(jaxflow.UserError, match="give 4 numbers"):
-        jaxflow.Segmentation(class_weights=(1.0,)).outputs(SCHEMA)
+        jaxflow.Segmentation(class_weights=(1.0,)).num_outputs(SCHEMA)

@@ -45,24 +45,27 @@ def test_balanced_sampling_needs_a_class_for_each_example(schema, problem, has):
     ("change", "message"),
     [
         ({"model": jaxflow.CNN()}, "model CNN does not embed them: use MLP, or Category"),
-        ({"model": jaxflow.MLP(categories=(4, 6))}, r"model.categories is \(4, 6\), and the data has \(4, 5\); leave"),
+        (
+            {"model": jaxflow.MLP(cardinalities=(4, 6))},
+            r"model.cardinalities is \(4, 6\), and the data has \(4, 5\); leave",
+        ),
         ({"preprocess": (jaxflow.Standardize(),)}, r"preprocess would change by Standardize; .* leave preprocess=\(\)"),
-        ({"augment": (jaxflow.GaussianNoise(),)}, r"augment would change by Noise; .* leave augment=\(\)"),
+        ({"augment": (jaxflow.GaussianNoise(),)}, r"augment would change by GaussianNoise; .* leave augment=\(\)"),
     ],
 )
 def test_numbers_of_categories_reach_a_model_that_embeds_them_as_they_are(change, message):
     parts = {"model": jaxflow.MLP(), "problem": jaxflow.Classification(), "optimizer": jaxflow.Adam()} | change
     experiment = jaxflow.Experiment(None, **parts)
-    schema = Schema(Feature("vector", (7,), "float32", categories=(4, 5)), Target("class", ("a", "b")))
+    schema = Schema(Feature("vector", (7,), "float32", cardinalities=(4, 5)), Target("class", ("a", "b")))
     with pytest.raises(jaxflow.UserError, match=message):
         build_program(experiment, schema, [None] * len(experiment.preprocess), 50)
 
 
 def test_models_take_their_categories_from_the_data():
     experiment = jaxflow.Experiment(None, jaxflow.MLP(), jaxflow.Classification(), jaxflow.Adam())
-    for categories in ((), (4, 5)):
-        schema = Schema(Feature("vector", (7,), "float32", categories=categories), Target("class", ("a", "b")))
-        assert build_program(experiment, schema, [], 50).model.categories == categories
-    own = jaxflow.Experiment(None, jaxflow.MLP(categories=(3,)), jaxflow.Classification(), jaxflow.Adam())
-    with pytest.raises(jaxflow.UserError, match=r"model.categories is \(3,\), and the data has \(\); leave"):
+    for cardinalities in ((), (4, 5)):
+        schema = Schema(Feature("vector", (7,), "float32", cardinalities=cardinalities), Target("class", ("a", "b")))
+        assert build_program(experiment, schema, [], 50).model.cardinalities == cardinalities
+    own = jaxflow.Experiment(None, jaxflow.MLP(cardinalities=(3,)), jaxflow.Classification(), jaxflow.Adam())
+    with pytest.raises(jaxflow.UserError, match=r"model.cardinalities is \(3,\), and the data has \(\); leave"):
         build_program(own, Schema(Feature("vector", (7,), "float32"), Target("class", ("a", "b"))), [], 50)

@@ -17,7 +17,7 @@ def token_names(dataset: Dataset) -> list[str]:
     encoding = dataset.input_encoding or {}
     if "tokens" in encoding:
         return vocabulary(encoding["tokens"])
-    return [str(token) for token in range(dataset.schema.inputs.categories[0])]
+    return [str(token) for token in range(dataset.schema.inputs.vocab_size)]
 
 
 def count_tokens(inputs: np.ndarray, tokens: int) -> np.ndarray:
@@ -54,7 +54,7 @@ def describe_tokens(dataset: Dataset, samples: Mapping[str, Any]) -> dict[str, A
     long = {split: lengths(sample.inputs) for split, sample in samples.items()}
     numbers: dict[str, Any] = {
         "tokens": {
-            "vocabulary": dataset.schema.inputs.categories[0],
+            "vocabulary": dataset.schema.inputs.vocab_size,
             "mean_length": {split: float(counts.mean()) for split, counts in long.items()},
             "unknown": {split: unknown_share(dataset, sample.inputs) for split, sample in samples.items()},
         }

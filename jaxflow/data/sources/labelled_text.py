@@ -118,7 +118,7 @@ class LabelledText:
         train[parts["train"]] = True
         encoding = self.tokens.fit(itertools.compress(texts(), train))
         tokens = len(vocabulary(encoding))
-        feature = Feature("tokens", (self.length,), np.min_scalar_type(-tokens).name, categories=(tokens,))
+        feature = Feature("tokens", (self.length,), np.min_scalar_type(-tokens).name, vocab_size=tokens)
         inputs = new_array((len(keys), self.length), feature.dtype, self.in_memory)
         for row, text in zip(inputs, track(texts(), f"encode {path.name}", len(keys))):
             row[:] = pad_or_truncate(encoding, text, feature)

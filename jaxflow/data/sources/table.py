@@ -124,8 +124,8 @@ class Table:
         columns = targets if classes is not None else targets.astype(np.float32)[:, None]  # (row,) -> (row, 1)
         everything = (ArraySplit if self.in_memory else store)(inputs, columns, ids)
         encoding |= {"missing": list(self.missing), "id": self.id}
-        categories = tuple(filter(None, map(cardinality_of, encoding["columns"])))
-        schema = Schema(Feature("vector", inputs.shape[1:], "float32", categories=categories), target)
+        cardinalities = tuple(filter(None, map(cardinality_of, encoding["columns"])))
+        schema = Schema(Feature("vector", inputs.shape[1:], "float32", cardinalities=cardinalities), target)
         return Dataset({name: everything.take(chosen) for name, chosen in parts.items()}, schema, excluded, encoding)
 
     def _check_names(self, raw: RawTable) -> None:

@@ -96,7 +96,7 @@ class Text:
         counts = "  ".join(f"{name} {len(split):,}" for name, split in splits.items())
         dropped = f"; {empty:,} empty documents left out" if empty else ""
         say(f"{path}: windows of {self.length} tokens, of which there are {len(names)} ({counts}){dropped}")
-        feature = Feature("tokens", (self.length,), target.dtype, categories=(len(names),))
+        feature = Feature("tokens", (self.length,), target.dtype, vocab_size=len(names))
         excluded = {"empty documents": empty} if empty else {}
         return Dataset(splits, Schema(feature, target), excluded, {"tokens": encoding})
 

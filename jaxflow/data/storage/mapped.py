@@ -17,7 +17,7 @@ from jaxflow.data.checks import validate
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.storage.cache import cache_folder, cached_arrays
 from jaxflow.errors import UserError
-from jaxflow.schema import Feature, Schema, Target
+from jaxflow.serialization import from_json, to_json
 
 # What a disk says that takes no more.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -107,7 +107,7 @@ def stored(key: str, make: Callable[[], Dataset]) -> Dataset:
 
     def arrays_of() -> dict[str, np.ndarray]:
         dataset = validate(make())
-        about = {"schema": dataclasses.asdict(dataset.schema), "excluded": dict(dataset.excluded)}
+        about = {"schema": to_json(dataset.schema), "excluded": dict(dataset.excluded)}
         about |= {"encoding": dataset.input_encoding, "splits": list(dataset.splits)}
         train = dataset.splits["train"]
         arrays = {"about": np.array([json.dumps(about)])}
@@ -124,11 +124,7 @@ def stored(key: str, make: Callable[[], Dataset]) -> Dataset:
         name: MappedSplit(*shared, np.array(arrays[f"{name}.targets"]), np.array(arrays[f"{name}.numbers"]))
         for name in about["splits"]
     }
-    feature, target = (
-        {field: tuple(value) if isinstance(value, list) else value for field, value in part.items()}
-        for part in (about["schema"]["inputs"], about["schema"]["target"])
-    )
-    return Dataset(splits, Schema(Feature(**feature), Target(**target)), about["excluded"], about["encoding"])
+    return Dataset(splits, from_json(about["schema"]), about["excluded"], about["encoding"])
 
 
 def new_array(shape: tuple[int, ...], dtype: str, in_memory: bool) -> np.ndarray:

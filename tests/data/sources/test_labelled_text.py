@@ -52,7 +52,7 @@ def test_texts_and_classes_are_those_on_disk(source, tmp_path):
     dataset = LabelledText(write(tmp_path, source, examples()), length=40, tokens=jaxflow.Bytes()).load()
     assert set().union(*contents(dataset).values()) == set(examples())
     assert dataset.schema.target.names == ("bad", "good")
-    assert dataset.schema.inputs.categories == (257,)
+    assert dataset.schema.inputs.vocab_size == 257
     assert dataset.schema.inputs.dtype == "int16"
     for split in dataset.splits.values():
         padding = split.inputs == END

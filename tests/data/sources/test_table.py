@@ -234,7 +234,7 @@ def test_numbers_of_categories_lie_last(table):
     dataset = dataclasses.replace(table, columns=embedded).load()
     assert dataset.input_encoding["features"][:2] == ["size", "size: missing"]
     assert dataset.input_encoding["features"][-2:] == ["colour", "new"]
-    assert dataset.schema.inputs.categories == (4, 3)
+    assert dataset.schema.inputs.cardinalities == (4, 3)
     lines = {line[0]: line for line in rows()}
     for split in dataset.splits.values():
         for index in range(len(split)):

@@ -21,7 +21,7 @@ def test_a_share_of_the_inputs_is_blanked_and_no_target():
 
 
 def test_a_blank_token_is_none_to_a_bag_of_tokens():
-    model = jaxflow.BagOfTokens(width=4, categories=(90,), outputs=3)
+    model = jaxflow.BagOfTokens(width=4, vocab_size=90, outputs=3)
     variables = model.init(jax.random.key(0), TOKENS)
     changed = jaxflow.TokenDropout(0.5)(jax.random.key(0), {"inputs": TOKENS[:1]})["inputs"]
     left = changed[changed != 0][None]
