@@ -97,10 +97,10 @@ def test_the_baseline_is_the_best_constant_for_each_metric():
 
 
 def test_columns():
-    named = FITTED.columns(schema(), OUTPUTS, TARGETS)
+    named = FITTED.prediction_table(schema(), OUTPUTS, TARGETS)
     assert list(named) == ["target_a", "target_b", "prediction_a", "prediction_b"]
     np.testing.assert_array_equal(named["target_b"], TARGETS[:, 1])
-    assert list(FITTED.columns(schema(names=("a",)), OUTPUTS[:, :1])) == ["prediction"]
+    assert list(FITTED.prediction_table(schema(names=("a",)), OUTPUTS[:, :1])) == ["prediction"]
 
 
 @pytest.mark.parametrize(
