@@ -44,7 +44,7 @@ def test_classes_of_the_experiment_file_are_found_again(tmp_path):
         "                              optimizer=jaxflow.Adam(), preprocess=(jaxflow.Scale(), Halve(0.25)))\n"
     )
     written = dumps(load(file))
-    del sys.modules[FILE_MODULE + "as_category"]
+    del sys.modules[FILE_MODULE + "own"]
     execute(file)
     assert from_json(json.loads(written)).preprocess[1].factor == 0.25
 

@@ -65,7 +65,7 @@ def compose_train_step(
     def step(state: Any, totals: Any, resident: Any, item: Any) -> Any:
         # What the gradient does not need is not gathered. The second half is no device's own: the compiler divides it
         # as the state is divided.
-        sums = mapped(state.replace(opt_state=(), ema_decay=None), resident, item)
+        sums = mapped(state.replace(opt_state=(), ema=None), resident, item)
         return finish(state, totals, sums)
 
     return step

@@ -260,8 +260,8 @@ def test_images_that_stay_on_disk_are_those_in_memory(settings, make):
 def test_the_second_start_decodes_nothing_unless_something_changed(make, monkeypatch):
     root = make(*(f"{label}/{i}.png" for label in "ab" for i in range(10)))
     scans = []
-    real = file_split.gather
-    monkeypatch.setattr(labelled, "gather", lambda *a, **k: scans.append(1) or real(*a, **k))
+    real = file_split.read_all
+    monkeypatch.setattr(labelled, "read_all", lambda *a, **k: scans.append(1) or real(*a, **k))
     load(root)
     load(root)
     load(root, split=HoldOut(0.3, 0.3, stratify=True), max_corrupt=3)

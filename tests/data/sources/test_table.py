@@ -48,7 +48,7 @@ def test_a_table_becomes_typed_features(table):
         "size", "size: missing", "colour = blue", "colour = green", "colour = red", "new", "day",
         "day: sine of year", "day: cosine of year", "day: sine of week", "day: cosine of week",
     ]  # fmt: skip
-    assert dataset.schema.target == jaxflow.data.dataset.Target("class", ("0", "1"))
+    assert dataset.schema.target == jaxflow.Target("class", ("0", "1"))
     train = dataset.splits["train"]
     np.testing.assert_allclose(train.inputs[:, 0].mean(), 0, atol=1e-6)
     np.testing.assert_allclose(train.inputs[:, 0].std(), 1, rtol=1e-5)

@@ -146,13 +146,13 @@ def test_share_of_missing_columns_against_counting():
     ("make", "message"),
     [
         (lambda: Outliers("sigma"), "outliers.method is 'sigma'; it must be one of quartiles, quantile"),
-        (lambda: Outliers(threshold=0), "outliers.threshold is 0; with quartiles it must lie between 0 and inf"),
+        (lambda: Outliers(threshold=0), "outliers.threshold is 0; with iqr it must lie between 0 and inf"),
         (lambda: Outliers("quantile"), r"outliers.threshold is 3.0; with quantile it must lie between 0 and 0\.5"),
         (lambda: Table("a.csv", "b", max_missing_fraction=2), "data.max_missing_fraction is 2; it must be a share"),
         (lambda: Table("a.csv", "b", duplicates="remove"), "data.duplicates is 'remove'"),
         (
             lambda: Category("x", impute="median"),
-            "impute of column x is 'median'; it must be one of own, mode, constant",
+            "impute of column x is 'median'; it must be one of as_category, mode, constant",
         ),
     ],
 )

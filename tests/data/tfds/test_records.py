@@ -88,7 +88,7 @@ def test_images_that_stay_on_disk_are_those_in_memory(prepare):
 def test_the_second_start_decodes_nothing(prepare, monkeypatch):
     root = prepare()
     first = load(root, in_memory=False)
-    monkeypatch.setattr(tfds, "scan", None)
+    monkeypatch.setattr(tfds, "index_records", None)
     assert list(load(root, in_memory=False).splits["train"].ids) == list(first.splits["train"].ids)
 
 

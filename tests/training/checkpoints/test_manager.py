@@ -139,7 +139,7 @@ def test_another_dtype_is_refused(trained, toy, monkeypatch):
     halved = template.replace(
         params=jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jnp.bfloat16), template.params)
     )
-    monkeypatch.setattr(type(afresh.program), "template", lambda self: halved)
+    monkeypatch.setattr(type(afresh.program), "abstract_state", lambda self: halved)
     with pytest.raises(UserError, match=r"float32\[4\] there and bfloat16\[4\] in this program"):
         resumed(afresh, folder)
 

@@ -95,7 +95,7 @@ def test_augmentations_are_functions_of_the_key(augmentation, inputs):
     ("make", "message"),
     [
         (lambda: TimeShift(1.5), "TimeShift.max_fraction is 1.5"),
-        (lambda: WhiteNoise(20.0, 10.0), "WhiteNoise.low is 20.0 and high 10.0"),
+        (lambda: WhiteNoise(20.0, 10.0), "WhiteNoise.min_snr_db is 20.0 and max_snr_db 10.0"),
         (lambda: SpecAugment(time_mask_width=-1), "SpecAugment.time_mask_width is -1; it must be 0 or more"),
     ],
 )
