@@ -1,18 +1,20 @@
 """One of several classes for each example."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxflow.errors import UserError
+from jaxflow.problems import tables
 from jaxflow.problems.class_weights import ClassWeights, check_weights, fit_weights, weighted
 from jaxflow.problems.losses import softmax_cross_entropy
-from jaxflow.problems.metrics import Mean
+from jaxflow.problems.running_metrics import Mean
+from jaxflow.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Classification:
         """Takes the weights of balanced classes from the training split's (examples,) labels."""
         return dataclasses.replace(self, class_weights=fit_weights(self.class_weights, targets))
 
-    def num_outputs(self, schema: Any) -> int:
+    def num_outputs(self, schema: Schema) -> int:
         """Counts the model's outputs: one logit for each class of the data's schema.
 
         Raises:
@@ -91,25 +93,7 @@ class Classification:
         return {"accuracy": float(np.mean(targets == most_frequent))}
 
     def prediction_table(
-        self, schema: Any, predictions: np.ndarray, targets: np.ndarray | None = None
-    ) -> Mapping[str, Sequence[Any]]:
-        """Lists predictions as the columns of a table.
-
-        Args:
-          schema: the data's.
-          predictions: (examples, classes) probabilities.
-          targets: (examples,) labels to compare them with; None where nobody knows them.
-
-        Returns:
-          Columns by name, (examples,) each: "prediction" and its "probability", with the "target" before them or, where
-          there is none, the probability "p_<name>" of each class after them.
-        """
-        names = np.array(schema.target.names)
-        best = {"prediction": names[predictions.argmax(-1)], "probability": _decimal(predictions.max(-1))}
-        if targets is not None:
-            return {"target": names[targets]} | best
-        return best | {f"p_{name}": _decimal(predictions[:, label]) for label, name in enumerate(names)}
-
-
-def _decimal(probabilities: np.ndarray) -> np.ndarray:
-    return np.char.mod("%.6f", probabilities)
+        self, schema: Schema, predictions: np.ndarray, targets: np.ndarray | None = None
+    ) -> Mapping[str, np.ndarray]:
+        """Returns `predictions` as the columns of a table: `tables.class_table`."""
+        return tables.class_table(schema, predictions, targets)

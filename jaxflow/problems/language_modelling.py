@@ -1,16 +1,18 @@
 """The next token at each place of a text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxflow.errors import UserError
+from jaxflow.problems import tables
 from jaxflow.problems.losses import softmax_cross_entropy
-from jaxflow.problems.metrics import ExpMean, Mean
+from jaxflow.problems.running_metrics import ExpMean, Mean
+from jaxflow.schema import Schema
 
 # Rows of targets that are counted at once: all of them may not fit into memory.
 CHUNK_SIZE = 4096
@@ -26,7 +28,7 @@ class LanguageModelling:
         """Takes nothing from the training targets."""
         return self
 
-    def num_outputs(self, schema: Any) -> int:
+    def num_outputs(self, schema: Schema) -> int:
         """Counts the model's outputs at each place: one logit for each token of the vocabulary.
 
         Raises:
@@ -99,31 +101,10 @@ class LanguageModelling:
         return {"loss": float(loss), "accuracy": float(accuracy), "perplexity": float(np.exp(loss))}
 
     def prediction_table(
-        self, schema: Any, predictions: np.ndarray, targets: np.ndarray | None = None
-    ) -> Mapping[str, Sequence[Any]]:
-        """Lists predictions as the columns of a table.
-
-        Args:
-          schema: the data's.
-          predictions: (examples, time) tokens.
-          targets: (examples, time) tokens to compare them with; None where nobody knows them.
-
-        Returns:
-          Columns by name, (examples,) each: the "prediction" after the last place, with the "target" there before it
-          and the "accuracy" over all known places after it where there are targets.
-        """
-        names = np.array(schema.target.names)
-        if targets is None:
-            return {"prediction": names[predictions[:, -1]]}
-        known = targets >= 0
-        last = targets.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
-        rows = np.arange(len(targets))
-        accuracy = ((predictions == targets) & known).sum(axis=1) / known.sum(axis=1)
-        return {
-            "target": names[targets[rows, last]],
-            "prediction": names[predictions[rows, last]],
-            "accuracy": np.char.mod("%.6f", accuracy),
-        }
+        self, schema: Schema, predictions: np.ndarray, targets: np.ndarray | None = None
+    ) -> Mapping[str, np.ndarray]:
+        """Returns `predictions` as the columns of a table: `tables.token_table`."""
+        return tables.token_table(schema, predictions, targets)
 
 
 def _count(targets: np.ndarray) -> np.ndarray:

@@ -1,17 +1,19 @@
 """One number or several for each example."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxflow.errors import UserError
+from jaxflow.problems import tables
 from jaxflow.problems.losses import huber
-from jaxflow.problems.metrics import Mean, RootMean
+from jaxflow.problems.running_metrics import Mean, RootMean
+from jaxflow.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Regression:
             std=tuple(std.tolist()) if self.std is None else self.std,
         )
 
-    def num_outputs(self, schema: Any) -> int:
+    def num_outputs(self, schema: Schema) -> int:
         """Counts the model's outputs: one for each number of the data's schema.
 
         Raises:
@@ -124,22 +126,10 @@ class Regression:
         return {"rmse": float(np.sqrt(squares.mean())), "mae": float(sizes.mean())}
 
     def prediction_table(
-        self, schema: Any, predictions: np.ndarray, targets: np.ndarray | None = None
-    ) -> Mapping[str, Sequence[Any]]:
-        """Lists predictions as the columns of a table.
-
-        Args:
-          schema: the data's.
-          predictions: (examples, outputs).
-          targets: (examples, outputs) to compare them with; None where nobody knows them.
-
-        Returns:
-          Columns by name, (examples,) each; those of several numbers carry their names.
-        """
-        names = schema.target.names
-        suffixes = [""] if len(names) == 1 else [f"_{name}" for name in names]
-        known = {} if targets is None else {f"target{end}": targets[:, i] for i, end in enumerate(suffixes)}
-        return known | {f"prediction{end}": predictions[:, i] for i, end in enumerate(suffixes)}
+        self, schema: Schema, predictions: np.ndarray, targets: np.ndarray | None = None
+    ) -> Mapping[str, np.ndarray]:
+        """Returns `predictions` as the columns of a table: `tables.value_table`."""
+        return tables.value_table(schema, predictions, targets)
 
     def _residuals(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         mean, std = self._scale()

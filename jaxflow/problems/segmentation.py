@@ -1,18 +1,20 @@
 """One of several classes for each pixel or voxel."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxflow.errors import UserError
+from jaxflow.problems import tables
 from jaxflow.problems.class_weights import ClassWeights, check_weights, fit_weights, weighted
 from jaxflow.problems.losses import softmax_cross_entropy
-from jaxflow.problems.metrics import Mean, MeanDice, MeanIoU
+from jaxflow.problems.running_metrics import Mean, MeanDice, MeanIoU
+from jaxflow.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Segmentation:
         """Takes the weights of balanced classes from the training split's (examples, *places) masks."""
         return dataclasses.replace(self, class_weights=fit_weights(self.class_weights, targets))
 
-    def num_outputs(self, schema: Any) -> int:
+    def num_outputs(self, schema: Schema) -> int:
         """Counts the model's outputs for each place: one logit for each class of the data's schema.
 
         Raises:
@@ -97,23 +99,7 @@ class Segmentation:
         return {"accuracy": share, "iou": share / there, "dice": 2 * share / (1 + share) / there}
 
     def prediction_table(
-        self, schema: Any, predictions: np.ndarray, targets: np.ndarray | None = None
-    ) -> Mapping[str, Sequence[Any]]:
-        """Lists what is in masks as the columns of a table.
-
-        Args:
-          schema: the data's.
-          predictions: (examples, *places) masks.
-          targets: (examples, *places) masks to compare them with; None where nobody knows them.
-
-        Returns:
-          Columns by name, (examples,) each: with targets the "accuracy" of each example's known pixels, and always the
-          "share_<name>" of its pixels that each class has.
-        """
-        flat = predictions.reshape(len(predictions), -1)  # (example, place)
-        shares = {f"share_{name}": (flat == i).mean(1).round(6) for i, name in enumerate(schema.target.names)}
-        if targets is None:
-            return shares
-        true = targets.reshape(len(targets), -1)  # (example, place)
-        known = true >= 0
-        return {"accuracy": (((flat == true) & known).sum(1) / np.maximum(known.sum(1), 1)).round(6)} | shares
+        self, schema: Schema, predictions: np.ndarray, targets: np.ndarray | None = None
+    ) -> Mapping[str, np.ndarray]:
+        """Returns `predictions` as the columns of a table: `tables.mask_table`."""
+        return tables.mask_table(schema, predictions, targets)

@@ -7,7 +7,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 import jaxflow
 from jaxflow.problems.losses import softmax_cross_entropy
-from jaxflow.problems.metrics import Mean
+from jaxflow.problems.running_metrics import Mean
 from jaxflow.schema import Feature, Schema, Target
 
 LOGITS = jax.random.normal(jax.random.key(0), (9, 4)) * 3

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
 import jaxflow
-from jaxflow.problems.metrics import ExpMean
+from jaxflow.problems.running_metrics import ExpMean
 from jaxflow.schema import IGNORE, Feature, Schema, Target
 from jaxflow.training.gradients import loss_weights
 

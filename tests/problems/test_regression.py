@@ -8,7 +8,7 @@ from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 import jaxflow
 from jaxflow.problems.losses import huber
-from jaxflow.problems.metrics import RootMean
+from jaxflow.problems.running_metrics import RootMean
 from jaxflow.schema import Feature, Schema, Target
 
 GENERATOR = np.random.RandomState(0)

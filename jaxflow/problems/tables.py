@@ -1,0 +1,96 @@
+"""Predictions as the columns of a table, in NumPy alone: a server writes them without JAX."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from jaxflow.schema import Schema
+
+
+def class_table(
+    schema: Schema, probabilities: np.ndarray, targets: np.ndarray | None = None
+) -> Mapping[str, np.ndarray]:
+    """Returns the columns for one of several classes.
+
+    Args:
+      schema: what the data holds.
+      probabilities: (examples, classes) float.
+      targets: (examples,) class indices to compare with; None where nobody knows them.
+
+    Returns:
+      Columns by name, (examples,) each: with targets "target", then "prediction", its "probability", and the
+      probability "p_<name>" of each class.
+    """
+    names = np.array(schema.target.names)
+    known = {} if targets is None else {"target": names[targets]}
+    best = {"prediction": names[probabilities.argmax(-1)], "probability": _decimal(probabilities.max(-1))}
+    return known | best | {f"p_{name}": _decimal(probabilities[:, label]) for label, name in enumerate(names)}
+
+
+def value_table(schema: Schema, values: np.ndarray, targets: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
+    """Returns the columns for regression targets.
+
+    Args:
+      schema: what the data holds.
+      values: (examples, outputs) predicted values.
+      targets: (examples, outputs) to compare with; None where nobody knows them.
+
+    Returns:
+      Columns by name, (examples,) each: with targets "target", then "prediction"; those of several targets end in
+      their names.
+    """
+    names = schema.target.names
+    suffixes = [""] if len(names) == 1 else [f"_{name}" for name in names]
+    known = {} if targets is None else {f"target{end}": targets[:, i] for i, end in enumerate(suffixes)}
+    return known | {f"prediction{end}": values[:, i] for i, end in enumerate(suffixes)}
+
+
+def mask_table(schema: Schema, masks: np.ndarray, targets: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
+    """Returns the columns for masks.
+
+    Args:
+      schema: what the data holds.
+      masks: (examples, *spatial) predicted class indices.
+      targets: (examples, *spatial) to compare with; None where nobody knows them.
+
+    Returns:
+      Columns by name, (examples,) each: with targets the "accuracy" of each example's known pixels, and always the
+      fraction "share_<name>" of its pixels that has each class.
+    """
+    flat = masks.reshape(len(masks), -1)  # (example, pixel)
+    shares = {f"share_{name}": (flat == i).mean(1).round(6) for i, name in enumerate(schema.target.names)}
+    if targets is None:
+        return shares
+    true = targets.reshape(len(targets), -1)  # (example, pixel)
+    known = true >= 0
+    return {"accuracy": (((flat == true) & known).sum(1) / np.maximum(known.sum(1), 1)).round(6)} | shares
+
+
+def token_table(schema: Schema, tokens: np.ndarray, targets: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
+    """Returns the columns for the next token at each position of a text.
+
+    Args:
+      schema: what the data holds.
+      tokens: (examples, time) predicted tokens.
+      targets: (examples, time) to compare with; None where nobody knows them.
+
+    Returns:
+      Columns by name, (examples,) each: the "prediction" after the last position; with targets the "target" of the last
+      known position before it and the "accuracy" over all known positions after it.
+    """
+    names = np.array(schema.target.names)
+    if targets is None:
+        return {"prediction": names[tokens[:, -1]]}
+    known = targets >= 0
+    last = targets.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
+    rows = np.arange(len(targets))
+    accuracy = ((tokens == targets) & known).sum(axis=1) / known.sum(axis=1)
+    return {
+        "target": names[targets[rows, last]],
+        "prediction": names[tokens[rows, last]],
+        "accuracy": np.char.mod("%.6f", accuracy),
+    }
+
+
+def _decimal(probabilities: np.ndarray) -> np.ndarray:
+    return np.char.mod("%.6f", probabilities)
