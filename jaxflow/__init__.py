@@ -40,6 +40,18 @@ _PUBLIC = {
     "HoldOut": "jaxflow.data.splitting",
     "TimeSplit": "jaxflow.data.splitting",
     "KFold": "jaxflow.data.splitting",
+    # what sources fit to the training data
+    "TableEncoding": "jaxflow.data.tables.encode",
+    "NumberEncoder": "jaxflow.data.tables.encoders",
+    "DateEncoder": "jaxflow.data.tables.encoders",
+    "OneHotEncoder": "jaxflow.data.tables.encoders",
+    "OrdinalEncoder": "jaxflow.data.tables.encoders",
+    "IndexEncoder": "jaxflow.data.tables.encoders",
+    "TargetEncoder": "jaxflow.data.tables.encoders",
+    "TextEncoding": "jaxflow.data.texts.encode",
+    "CharacterTokenizer": "jaxflow.data.texts.tokenizers",
+    "ByteTokenizer": "jaxflow.data.texts.tokenizers",
+    "BPETokenizer": "jaxflow.data.texts.tokenizers",
     # models and problems
     "MLP": "jaxflow.models.mlp",
     "CNN": "jaxflow.models.cnn",

@@ -115,6 +115,16 @@ VALUES = {
     ("Category", "impute"): {"own": "as_category"},
     ("Category", "encode"): {"embed": "index"},
 }
+# By the kind that an encoding of a column or of texts had: its class.
+ENCODERS = {
+    "number": "NumberEncoder",
+    "date": "DateEncoder",
+    "onehot": "OneHotEncoder",
+    "ordinal": "OrdinalEncoder",
+    "target": "TargetEncoder",
+    "embed": "IndexEncoder",
+}
+TOKENIZERS = {"characters": "CharacterTokenizer", "bytes": "ByteTokenizer", "bpe": "BPETokenizer"}
 
 
 def modernize(value: Any) -> Any:
@@ -129,6 +139,8 @@ def modernize(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     parts = {name: modernize(part) for name, part in value.items()}
+    if isinstance(parts.get("encoding"), dict) and "class" not in parts["encoding"]:
+        parts["encoding"] = _encoding(parts["encoding"])
     module, _, name = str(parts.get("class")).partition(":")
     old = f"{module.removeprefix('jaxflow.')}:{name}"
     if not module.startswith("jaxflow.") or old not in CLASSES:
@@ -150,6 +162,32 @@ def _renamed(name: str, parts: dict[str, Any]) -> dict[str, Any]:
         tokens = parts.get("kind") == "tokens"
         parts |= {"cardinalities": [] if tokens else counts, "vocab_size": _only(counts) if tokens else None}
     return parts | {"class": f"jaxflow:{name}"}
+
+
+def _encoding(fitted: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a source fitted, which was a dict without classes, as a TableEncoding or a TextEncoding."""
+    if "tokens" in fitted:
+        parts = {name: part for name, part in fitted["tokens"].items() if name != "kind"}
+        tokenizer = {"class": f"jaxflow:{TOKENIZERS[fitted['tokens']['kind']]}", **parts}
+        return {"class": "jaxflow:TextEncoding", "tokenizer": tokenizer, "column": fitted.get("text")}
+    columns = [_encoder(column) for column in fitted["columns"]]
+    return {
+        "class": "jaxflow:TableEncoding",
+        "columns": columns,
+        "missing_values": fitted["missing"],
+        "id": fitted["id"],
+    }
+
+
+def _encoder(column: dict[str, Any]) -> dict[str, Any]:
+    kind = column["kind"]
+    if kind == "date":
+        parts = {"days": _encoder(column["days"]), "periods": column["turns"], "format": column["format"]}
+    else:
+        names = {"missing": "missing_fraction", "mean": "overall_means"}
+        unused = {"kind"} if kind == "onehot" else {"kind", "other"}
+        parts = {names.get(name, name): part for name, part in column.items() if name not in unused}
+    return {"class": f"jaxflow:{ENCODERS[kind]}", **parts}
 
 
 def _only(counts: Any) -> Any:

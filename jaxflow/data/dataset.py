@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jaxflow.schema import Schema, Split
+
+if TYPE_CHECKING:  # they are fitted by sources, which lie above
+    from jaxflow.data.tables.encode import TableEncoding
+    from jaxflow.data.texts.encode import TextEncoding
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +55,8 @@ class Dataset:
     Attributes:
       excluded: how many examples were left out, by the source's own split ("all" where it has none) or by the reason;
         empty if none.
-      input_encoding: what the source fitted to the training split to make inputs of what lies on disk, as JSON holds
-        it; None where it fitted nothing. It travels with the state, so that new data becomes inputs in the same way.
+      input_encoding: how rows of a table or texts become inputs, as the source fitted it to the training split; None
+        where it fitted nothing. It travels with the state, so that new data becomes inputs in the same way.
       groups: by split, the name of each example's group, of which none should lie in two splits; empty where there are
         no groups.
     """
@@ -60,5 +64,5 @@ class Dataset:
     splits: Mapping[str, Split]
     schema: Schema
     excluded: Mapping[str, int] = field(default_factory=dict)
-    input_encoding: Mapping[str, Any] | None = None
+    input_encoding: "TableEncoding | TextEncoding | None" = None
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -1,22 +1,21 @@
 """New raw data becomes inputs, as a model was trained on them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jaxflow.console import track
 from jaxflow.data.reading.formats import KINDS, find_files, none_found, read_files
 from jaxflow.data.reading.npy import read_array
-from jaxflow.data.tables.encode import encode_table
-from jaxflow.data.texts.encode import encode_texts
+from jaxflow.data.tables.encode import TableEncoding, encode_table
+from jaxflow.data.texts.encode import TextEncoding, encode_texts
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
 
 def read_inputs(
-    source: Path, feature: Feature, encoding: Mapping[str, Any] | None = None
+    source: Path, feature: Feature, encoding: TableEncoding | TextEncoding | None = None
 ) -> tuple[np.ndarray, Sequence[str]]:
     """Reads examples of the shape that a model takes.
 
@@ -45,8 +44,8 @@ def read_inputs(
                 f"{source} holds {inputs.dtype}; the model was trained on {feature.dtype}, in the same units"
             )
         return inputs, [str(index) for index in range(len(inputs))]
-    if feature.kind == "tokens" and encoding is not None:
-        if "text" not in encoding:
+    if isinstance(encoding, TextEncoding):
+        if encoding.column is None:
             raise UserError(
                 f"{source} is no .npy array of tokens, and a language model goes on with text: launch.py generate "
                 "--workdir DIR --prompt TEXT"

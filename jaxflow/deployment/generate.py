@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxflow.data.texts.tokenizers import END, decode, encode
+from jaxflow.data.texts.encode import TextEncoding
+from jaxflow.data.texts.tokenizers import END
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.training.trained import read_trained
@@ -49,12 +50,12 @@ def generate(
     if not 0 <= seed < 2**32:
         raise UserError(f"--seed is {seed}; it must be in 0..2**32-1")
     trained = read_trained(Path(workdir), checkpoint, experiment)
-    program, encoding = trained.program, (trained.input_encoding or {}).get("tokens")
-    if program.schema.inputs.kind != "tokens" or not program.schema.target.dense_shape or encoding is None:
+    program, encoding = trained.program, trained.input_encoding
+    if not isinstance(encoding, TextEncoding) or not program.schema.target.dense_shape:
         problem = type(program.experiment.problem).__name__
         raise UserError(f"{workdir} is a run of {problem} and writes no text; name one of LanguageModelling on Text")
     length = program.schema.inputs.shape[0]
-    begun = [encode(encoding, prompt)[-length:] for prompt in prompts]
+    begun = [encoding.tokenizer.encode(prompt)[-length:] for prompt in prompts]
     begun = [ids if len(ids) else np.array([END], np.int32) for ids in begun]
     window = np.stack([np.pad(ids, (0, length - len(ids)), constant_values=END) for ids in begun])
     known = np.array([len(ids) for ids in begun], np.int32)
@@ -66,7 +67,7 @@ def generate(
     write = jax.jit(partial(sample_tokens, logits_of, count=tokens))
     written = np.asarray(write(window, known, key=jax.random.key(seed), temperature=temperature))
     ended = [row[: np.argmax(row == END) if (row == END).any() else len(row)] for row in written]
-    return [decode(encoding, row.tolist()) for row in ended]
+    return [encoding.tokenizer.decode(row.tolist()) for row in ended]
 
 
 def sample_tokens(

@@ -79,7 +79,7 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
         "train_size": len(split),
         "train_ids": names,
     }
-    meta |= {} if dataset.input_encoding is None else {"encoding": dataset.input_encoding}
+    meta |= {} if dataset.input_encoding is None else {"encoding": to_json(dataset.input_encoding)}
     try:
         json.dumps(meta)
     except TypeError as error:

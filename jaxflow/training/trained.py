@@ -2,13 +2,13 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
+from jaxflow.data.tables.encode import TableEncoding
+from jaxflow.data.texts.encode import TextEncoding
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.runs.folder import check_same_run, read_experiment
@@ -41,7 +41,7 @@ class Trained:
     program: Program
     state: TrainState
     step: int
-    input_encoding: Mapping[str, Any] | None
+    input_encoding: TableEncoding | TextEncoding | None
 
 
 def experiment_of(workdir: Path, experiment: Experiment | None = None) -> Experiment:
@@ -76,8 +76,8 @@ def check_same_data(workdir: Path, trained: Trained, dataset: Dataset) -> None:
     Raises:
       UserError: its schema, or what its source fitted to the training split, is another.
     """
-    saved = {"schema": to_json(trained.program.schema), "encoding": trained.input_encoding}
-    now = {"schema": to_json(dataset.schema), "encoding": dataset.input_encoding}
+    saved = {"schema": to_json(trained.program.schema), "encoding": to_json(trained.input_encoding)}
+    now = {"schema": to_json(dataset.schema), "encoding": to_json(dataset.input_encoding)}
     _check_unchanged(workdir, saved, json.loads(json.dumps(now)))
 
 
@@ -126,4 +126,4 @@ def _read_checkpoint(kept: Checkpoints, step: int, experiment: Experiment) -> Tr
     fitted = dataclasses.replace(experiment, problem=from_json(meta["problem"], classes_of(experiment)))
     program = build_program(fitted, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
     state = restore(kept, step, program.abstract_state())
-    return Trained(experiment, program, state, step, meta.get("encoding"))
+    return Trained(experiment, program, state, step, from_json(meta.get("encoding"), classes_of(experiment)))

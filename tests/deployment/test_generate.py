@@ -10,7 +10,7 @@ import pytest
 
 import jaxflow
 from jaxflow.deployment.generate import sample_tokens
-from tests.data.test_labelled_text import examples, write
+from tests.data.sources.test_labelled_text import examples, write
 
 CYCLE = "the quick brown fox jumps over the lazy dog; "
 

@@ -6,7 +6,7 @@ import pytest
 
 import jaxflow
 from jaxflow import Table
-from tests.data.test_table import HEADER, rows, write
+from tests.data.sources.test_table import HEADER, rows, write
 
 
 def test_explore_leaves_numbers_and_a_page_that_needs_no_network(experiment, toy, tmp_path):

@@ -7,7 +7,7 @@ from PIL import Image
 
 import jaxflow
 from jaxflow.data.profiling.tokens import bag_of_words, count_tokens, lengths
-from tests.data.test_labelled_text import examples, write
+from tests.data.sources.test_labelled_text import examples, write
 
 
 def explore(data, problem, folder, **fields):

@@ -9,6 +9,7 @@ import numpy as np
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.tokens import describe_tokens
 from jaxflow.data.profiling.waveforms import audio_statistics
+from jaxflow.data.tables.encode import TableEncoding
 from jaxflow.schema import Split
 
 # Examples of each split that statistics are taken of, and the bytes that they may take.
@@ -56,9 +57,11 @@ def describe(dataset: Dataset, samples: Mapping[str, Sample]) -> dict[str, Any]:
         "sampled": {name: len(s.indices) for name, s in samples.items() if len(s.indices) < len(dataset.splits[name])},
         "inputs": _describe_inputs(dataset, samples["train"]),
     }
-    if dataset.input_encoding is not None and "columns" in dataset.input_encoding:
-        columns = dataset.input_encoding["columns"]
-        numbers["columns"] = [{name: column[name] for name in ("name", "kind", "missing")} for column in columns]
+    if isinstance(dataset.input_encoding, TableEncoding):
+        numbers["columns"] = [
+            {"name": encoder.name, "kind": encoder.kind, "missing": encoder.missing_fraction}
+            for encoder in dataset.input_encoding.columns
+        ]
     if dataset.schema.inputs.kind == "vector" and samples["train"].inputs.ndim == 2:
         numbers["features"] = _describe_features(dataset, samples["train"])
     if dataset.schema.inputs.kind == "tokens":
@@ -68,8 +71,9 @@ def describe(dataset: Dataset, samples: Mapping[str, Sample]) -> dict[str, Any]:
 
 def feature_names(dataset: Dataset) -> list[str]:
     """Names the features of vectors, by number where the source has no names."""
-    count = dataset.schema.inputs.shape[-1]
-    return list((dataset.input_encoding or {}).get("features", [f"feature {index}" for index in range(count)]))
+    if isinstance(dataset.input_encoding, TableEncoding):
+        return list(dataset.input_encoding.features)
+    return [f"feature {index}" for index in range(dataset.schema.inputs.shape[-1])]
 
 
 def correlations(dataset: Dataset, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from jaxflow.data.profiling.describe import Sample, correlations, feature_names
 from jaxflow.data.profiling.issue import SHOWN, Issue
 from jaxflow.data.profiling.tokens import is_language_modelling, lengths, unknown_share
 from jaxflow.data.profiling.waveforms import audio_statistics
+from jaxflow.data.tables.encode import TableEncoding
 
 MUCH_MISSING = 0.3
 MUCH_UNKNOWN = 0.01
@@ -92,9 +93,10 @@ def _odd_features(dataset: Dataset, sample: Sample) -> list[Issue]:
         if count:
             what = f"{count} values of {name} lie more than ten quartile ranges from its median"
             findings.append(Issue("note", what, "look whether they are mistakes; Number(winsorize=0.01) bounds them"))
-    for column in (dataset.input_encoding or {}).get("columns", ()):
-        if column["missing"] > MUCH_MISSING:
-            what = f"{column['name']} is missing in {column['missing']:.0%} of the training rows"
+    columns = dataset.input_encoding.columns if isinstance(dataset.input_encoding, TableEncoding) else ()
+    for column in columns:
+        if column.missing_fraction > MUCH_MISSING:
+            what = f"{column.name} is missing in {column.missing_fraction:.0%} of the training rows"
             findings.append(Issue("note", what, "ask why; where it says something, Number(indicator=True) keeps it"))
     # Columns that differ from their median in a few rows only go together by chance.
     varied = np.flatnonzero((inputs != middle).sum(0) >= 10)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.texts.tokenizers import END, UNKNOWN, decode, vocabulary
+from jaxflow.data.texts.encode import TextEncoding
+from jaxflow.data.texts.tokenizers import END, UNKNOWN, CharacterTokenizer
 
 # Texts that are shown.
 SHOWN = 5
@@ -14,9 +15,8 @@ SHOWN = 5
 
 def token_names(dataset: Dataset) -> list[str]:
     """Names the tokens, by number where the source has no names."""
-    encoding = dataset.input_encoding or {}
-    if "tokens" in encoding:
-        return vocabulary(encoding["tokens"])
+    if isinstance(dataset.input_encoding, TextEncoding):
+        return list(dataset.input_encoding.tokenizer.vocabulary)
     return [str(token) for token in range(dataset.schema.inputs.vocab_size)]
 
 
@@ -35,7 +35,8 @@ def lengths(inputs: np.ndarray) -> np.ndarray:
 
 def unknown_share(dataset: Dataset, inputs: np.ndarray) -> float:
     """Computes which share of the tokens the training text does not know."""
-    if (dataset.input_encoding or {}).get("tokens", {}).get("kind") != "characters":
+    encoding = dataset.input_encoding
+    if not isinstance(encoding, TextEncoding) or not isinstance(encoding.tokenizer, CharacterTokenizer):
         return 0.0  # bytes know everything
     return float((inputs == UNKNOWN).sum() / max((inputs != END).sum(), 1))
 
@@ -59,14 +60,14 @@ def describe_tokens(dataset: Dataset, samples: Mapping[str, Any]) -> dict[str, A
             "unknown": {split: unknown_share(dataset, sample.inputs) for split, sample in samples.items()},
         }
     }
-    encoding, train, target = dataset.input_encoding or {}, samples["train"], dataset.schema.target
-    if "tokens" in encoding:
+    encoding, train, target = dataset.input_encoding, samples["train"], dataset.schema.target
+    if isinstance(encoding, TextEncoding):
         rows = np.linspace(0, len(train.inputs) - 1, min(SHOWN, len(train.inputs)), dtype=int)
         numbers["texts"] = [
             {
                 "id": dataset.splits["train"].id(int(train.indices[row])),
                 **({} if target.dense_shape or target.kind != "class" else {"class": target.names[train.targets[row]]}),
-                "text": decode(encoding["tokens"], train.inputs[row]),
+                "text": encoding.tokenizer.decode(train.inputs[row]),
             }
             for row in rows
         ]

@@ -20,14 +20,14 @@ from jaxflow.data.folders.splits import assign_splits
 from jaxflow.data.splitting import HoldOut, KFold, numbered
 from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import new_array, store, stored
-from jaxflow.data.texts.encode import pad_or_truncate
+from jaxflow.data.texts.encode import TextEncoding, pad_or_truncate
 from jaxflow.data.texts.read import TABLES, TEXTS, digest_of, read_rows, read_text
-from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters, vocabulary
+from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 
-# Counts the ways in which texts have been encoded for what the cache keeps.
-CACHE_VERSION = 1
+# Changes with the way in which the cache holds encoded texts.
+CACHE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -116,16 +116,16 @@ class LabelledText:
 
         train = np.zeros(len(keys), bool)
         train[parts["train"]] = True
-        encoding = self.tokens.fit(itertools.compress(texts(), train))
-        tokens = len(vocabulary(encoding))
+        tokenizer = self.tokens.fit(itertools.compress(texts(), train))
+        tokens = len(tokenizer.vocabulary)
         feature = Feature("tokens", (self.length,), np.min_scalar_type(-tokens).name, vocab_size=tokens)
         inputs = new_array((len(keys), self.length), feature.dtype, self.in_memory)
         for row, text in zip(inputs, track(texts(), f"encode {path.name}", len(keys))):
-            row[:] = pad_or_truncate(encoding, text, feature)
+            row[:] = pad_or_truncate(tokenizer, text, feature)
         everything = (ArraySplit if self.in_memory else store)(inputs, targets, numbered(keys))
         splits = {name: everything.take(chosen) for name, chosen in parts.items()}
         schema = Schema(feature, Target("class", tuple(names)))
-        return Dataset(splits, schema, dict(excluded), {"tokens": encoding, "text": self.text})
+        return Dataset(splits, schema, dict(excluded), TextEncoding(tokenizer, self.text))
 
     def _examples(self, path: Path, files: Sequence[LabelledFile]) -> Iterator["_Example"]:
         """Reads the texts one after the other, those that are left out too: of the files, or of a table."""

@@ -14,17 +14,16 @@ from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import store, stored
 from jaxflow.data.tables.cells import Kind, infer_column_type, parse_column
 from jaxflow.data.tables.cleaning import Outliers, filter_rows
-from jaxflow.data.tables.column_encoding import cardinality_of
 from jaxflow.data.tables.columns import Category, Date, Number
-from jaxflow.data.tables.encode import fit_and_encode
+from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
 from jaxflow.data.tables.raw_table import RawTable, own_ids, row_ids
 from jaxflow.data.tables.read import check_table, read_table
 from jaxflow.data.tables.target import check_classes, read_targets
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema
 
-# Counts the ways in which tables have been encoded for what the cache keeps.
-CACHE_VERSION = 1
+# Changes with the way in which the cache holds encoded tables.
+CACHE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class Table:
         dataset = self._encoded() if self.in_memory else stored(self._key(), self._encoded)
         counts = "  ".join(f"{name} {len(split):,}" for name, split in dataset.splits.items())
         dropped = "".join(f"; {count:,} left out: {reason}" for reason, count in dataset.excluded.items())
-        rows, columns = sum(map(len, dataset.splits.values())), dataset.input_encoding["columns"]
+        rows, columns = sum(map(len, dataset.splits.values())), dataset.input_encoding.columns
         features = f"{dataset.schema.inputs.shape[0]} features of {len(columns)} columns"
         say(f"{self.path}: {rows:,} rows ({counts}){dropped}; {features}")
         return validate(dataset)
@@ -120,12 +119,11 @@ class Table:
             check_classes(classes, target.names, parts)
         train = parts["train"]
         specs = self._specs(raw, kept[train])
-        inputs, encoding = fit_and_encode(specs, raw, kept, targets, target, train, self.seed, self.in_memory)
+        inputs, encoders = fit_and_encode(specs, raw, kept, targets, target, train, self.seed, self.in_memory)
         columns = targets if classes is not None else targets.astype(np.float32)[:, None]  # (row,) -> (row, 1)
         everything = (ArraySplit if self.in_memory else store)(inputs, columns, ids)
-        encoding |= {"missing": list(self.missing), "id": self.id}
-        cardinalities = tuple(filter(None, map(cardinality_of, encoding["columns"])))
-        schema = Schema(Feature("vector", inputs.shape[1:], "float32", cardinalities=cardinalities), target)
+        encoding = TableEncoding(encoders, self.missing, self.id)
+        schema = Schema(Feature("vector", inputs.shape[1:], "float32", cardinalities=encoding.cardinalities), target)
         return Dataset({name: everything.take(chosen) for name, chosen in parts.items()}, schema, excluded, encoding)
 
     def _check_names(self, raw: RawTable) -> None:

@@ -18,14 +18,16 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.storage.mapped import check_stored, new_file
+from jaxflow.data.texts.encode import TextEncoding
 from jaxflow.data.texts.read import Documents, find_documents, text_paths
-from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters, encode, vocabulary
+from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters
 from jaxflow.data.texts.windows import WindowSplit, write_windows
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
+from jaxflow.serialization import from_json, to_json
 
-# Counts the ways in which tokens have been laid out for what the cache keeps.
-CACHE_VERSION = 1
+# Changes with the way in which the cache holds tokens.
+CACHE_VERSION = 2
 SPLITS = ("train", "validation", "test")
 
 
@@ -85,8 +87,8 @@ class Text:
         arrays = cached_arrays(self._key(path), lambda: self._tokenized(path), mapped=not self.in_memory)
         if not self.in_memory:
             check_stored(arrays["train.tokens"])
-        encoding = json.loads(str(arrays["encoding"][0]))
-        names = tuple(vocabulary(encoding))
+        tokenizer = from_json(json.loads(str(arrays["tokenizer"][0])))
+        names = tokenizer.vocabulary
         splits, target = {}, Target("class", names, dense_shape=(self.length,))
         for name in SPLITS:
             if f"{name}.tokens" in arrays:
@@ -98,7 +100,7 @@ class Text:
         say(f"{path}: windows of {self.length} tokens, of which there are {len(names)} ({counts}){dropped}")
         feature = Feature("tokens", (self.length,), target.dtype, vocab_size=len(names))
         excluded = {"empty documents": empty} if empty else {}
-        return Dataset(splits, Schema(feature, target), excluded, {"tokens": encoding})
+        return Dataset(splits, Schema(feature, target), excluded, TextEncoding(tokenizer))
 
     def _key(self, path: Path) -> str:
         """Names the files by path, size and time, and how they are read: a changed file is read anew."""
@@ -110,13 +112,13 @@ class Text:
         """Makes what the cache keeps: the tokenizer, and of each split what a WindowSplit is made of."""
         documents = find_documents(path, self.column)
         parts = _divide(self.split, documents)
-        encoding = self.tokens.fit(piece for _, piece in parts["train"]())
-        dtype = Target("class", tuple(vocabulary(encoding)), dense_shape=(self.length,)).dtype
+        tokenizer = self.tokens.fit(piece for _, piece in parts["train"]())
+        dtype = Target("class", tokenizer.vocabulary, dense_shape=(self.length,)).dtype
         how = {"ends": len(documents.names) > 1, "pack": self.documents == "pack"}
-        arrays = {"encoding": np.array([json.dumps(encoding)]), "empty": np.array([documents.empty])}
+        arrays = {"tokenizer": np.array([json.dumps(to_json(tokenizer))]), "empty": np.array([documents.empty])}
         for split, read in parts.items():
             named = (
-                (name, (encode(encoding, text) for _, text in pieces))
+                (name, (tokenizer.encode(text) for _, text in pieces))
                 for name, pieces in itertools.groupby(read(), key=itemgetter(0))
             )
             with io.BytesIO() if self.in_memory else new_file() as file:

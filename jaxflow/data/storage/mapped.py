@@ -108,7 +108,7 @@ def stored(key: str, make: Callable[[], Dataset]) -> Dataset:
     def arrays_of() -> dict[str, np.ndarray]:
         dataset = validate(make())
         about = {"schema": to_json(dataset.schema), "excluded": dict(dataset.excluded)}
-        about |= {"encoding": dataset.input_encoding, "splits": list(dataset.splits)}
+        about |= {"encoding": to_json(dataset.input_encoding), "splits": list(dataset.splits)}
         train = dataset.splits["train"]
         arrays = {"about": np.array([json.dumps(about)])}
         arrays |= {"inputs": train.inputs, "letters": train.letters, "ends": train.ends}
@@ -124,7 +124,7 @@ def stored(key: str, make: Callable[[], Dataset]) -> Dataset:
         name: MappedSplit(*shared, np.array(arrays[f"{name}.targets"]), np.array(arrays[f"{name}.numbers"]))
         for name in about["splits"]
     }
-    return Dataset(splits, from_json(about["schema"]), about["excluded"], about["encoding"])
+    return Dataset(splits, from_json(about["schema"]), about["excluded"], from_json(about["encoding"]))
 
 
 def new_array(shape: tuple[int, ...], dtype: str, in_memory: bool) -> np.ndarray:

@@ -30,7 +30,7 @@ class Outliers:
 
     def __post_init__(self) -> None:
         if self.method not in ("iqr", "quantile"):
-            raise UserError(f"outliers.method is {self.method!r}; it must be one of quartiles, quantile")
+            raise UserError(f"outliers.method is {self.method!r}; it must be one of iqr, quantile")
         most = 0.5 if self.method == "quantile" else np.inf
         if not 0 < self.threshold < most:
             raise UserError(

@@ -1,7 +1,4 @@
-"""Columns of a table, and what is to be made of them; it is fitted to the training rows alone.
-
-What a column was fitted to is a dict that JSON holds; with it any other rows are encoded in the same way.
-"""
+"""Columns of a table, and how each is encoded: `fit` to the training rows alone returns the column's encoder."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,7 +6,19 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from jaxflow.data.tables.column_encoding import PERIODS, cyclic_phase, fill_missing, map_unknown, seconds_of
+from jaxflow.data.tables.encoders import (
+    PERIODS,
+    DateEncoder,
+    IndexEncoder,
+    NumberEncoder,
+    OneHotEncoder,
+    OrdinalEncoder,
+    TargetEncoder,
+    cyclic_phase,
+    fill_missing,
+    map_unknown,
+    seconds_of,
+)
 from jaxflow.errors import UserError
 
 # Categories that have a column each, unless more are asked for.
@@ -38,8 +47,8 @@ class Number:
         if not 0 <= self.winsorize < 0.5:
             raise UserError(f"winsorize is {self.winsorize}; it must be a share in [0, 0.5)")
 
-    def fit(self, values: np.ndarray) -> dict[str, Any]:
-        """Fits to (rows,) float64 training values, NaN where missing."""
+    def fit(self, values: np.ndarray) -> NumberEncoder:
+        """Fits an encoder to (rows,) float64 training values, NaN where missing."""
         known = values[~np.isnan(values)]
         if len(known) == 0:
             raise UserError(f"column {self.name} has no number in the training rows; leave it out with drop")
@@ -55,17 +64,16 @@ class Number:
             "robust": (np.median(filled), quartiles[1] - quartiles[0]),
             "none": (0.0, 1.0),
         }[self.scale]
-        return {
-            "name": self.name,
-            "kind": "number",
-            "fill": fill,
-            "low": None if low is None else float(low),
-            "high": None if high is None else float(high),
-            "shift": float(shift),
-            "width": float(width) or 1.0,  # what does not vary becomes 0
-            "indicator": bool(self.indicator and np.isnan(values).any()),
-            "missing": float(np.isnan(values).mean()),
-        }
+        return NumberEncoder(
+            self.name,
+            missing_fraction=float(np.isnan(values).mean()),
+            fill=fill,
+            low=None if low is None else float(low),
+            high=None if high is None else float(high),
+            shift=float(shift),
+            width=float(width) or 1.0,  # what does not vary becomes 0
+            indicator=bool(self.indicator and np.isnan(values).any()),
+        )
 
 
 @dataclass(frozen=True)
@@ -97,29 +105,30 @@ class Category:
                 f"min_count is {self.min_count} and max_categories is {self.max_categories}; they must be 1 or more"
             )
 
-    def fit(self, values: np.ndarray) -> dict[str, Any]:
-        """Fits to (rows,) training values, strings or None where missing; "target" has a function of its own."""
+    def fit(self, values: np.ndarray) -> OneHotEncoder | OrdinalEncoder | IndexEncoder:
+        """Fits an encoder to (rows,) training values, None where missing; "target" has `fit_target_encoder`."""
         fill = self._fill(values)
         names, counts = np.unique(fill_missing(values, fill), return_counts=True)
-        most = MAX_COLUMNS if self.max_categories is None and self.encode == "onehot" else self.max_categories
-        frequent = sorted(zip(-counts, names))[:most]
-        kept = sorted(str(name) for count, name in frequent if -count >= self.min_count)
+        limit = MAX_COLUMNS if self.max_categories is None and self.encode == "onehot" else self.max_categories
+        frequent = sorted(zip(-counts, names))[:limit]
+        known = sorted(str(name) for count, name in frequent if -count >= self.min_count)
+        missing = float(np.mean([value is None for value in values]))
+        if self.encode == "onehot":
+            return OneHotEncoder(self.name, missing, tuple(known), fill, other=len(known) < len(names))
         if self.encode == "ordinal":
-            strange = set(kept) - set(self.order) - {""} if self.order else ()
-            if strange:
-                raise UserError(f"column {self.name} holds {min(strange)!r}, which its order does not name")
-            kept = list(self.order) or sorted(kept, key=natural_order)
-        return {
-            "name": self.name,
-            "kind": self.encode,
-            "categories": kept,
-            "other": self.encode == "onehot" and len(kept) < len(names),
-            "fill": fill,
-            "missing": _missing(values),
-        }
+            return OrdinalEncoder(self.name, missing, self._ordered(known), fill)
+        return IndexEncoder(self.name, missing, tuple(known), fill)
+
+    def _ordered(self, known: list[str]) -> tuple[str, ...]:
+        """Returns the categories from low to high."""
+        if not self.order:
+            return tuple(sorted(known, key=natural_order))
+        if strange := set(known) - set(self.order) - {""}:
+            raise UserError(f"column {self.name} holds {min(strange)!r}, which its order does not name")
+        return self.order
 
     def _fill(self, values: np.ndarray) -> str:
-        """Names what a missing category counts as; the empty text is a category of its own."""
+        """Returns the category of a missing value; the empty text is a category like others."""
         if self.impute == "mode":
             known = [str(value) for value in values if value is not None]
             return str(_mode(np.array(known))) if known else ""
@@ -128,9 +137,9 @@ class Category:
 
 @dataclass(frozen=True)
 class Date:
-    """A column of dates: days, scaled as a number, and the places in the year, the week and the day.
+    """A column of dates: days, scaled as a number, and the phase in the year, the week and the day.
 
-    Places are points on circles, so that December lies beside January; circles on which nothing moves are left out.
+    A phase is a point on a circle, so that December lies beside January; circles on which nothing moves are left out.
     """
 
     name: str = ""
@@ -146,75 +155,70 @@ class Date:
                 column = f" of column {self.name}" if self.name else ""
                 raise UserError(f"the format{column} is {self.format!r}: {error}") from error
 
-    def fit(self, values: np.ndarray) -> dict[str, Any]:
-        """Fits to (rows,) datetime64[s] training values, NaT where missing."""
+    def fit(self, values: np.ndarray) -> DateEncoder:
+        """Fits an encoder to (rows,) datetime64[s] training values, NaT where missing."""
         seconds = seconds_of(values)
         days = Number(self.name).fit(seconds / 86_400)
-        turns = [period for period in PERIODS if len(np.unique(np.round(cyclic_phase(seconds, period), 9))) > 1]
-        return {
-            "name": self.name,
-            "kind": "date",
-            "days": days,
-            "turns": turns,
-            "format": self.format,
-            "missing": days["missing"],
-        }
+        phases = {period: np.round(cyclic_phase(seconds, period), 9) for period in PERIODS}
+        return DateEncoder(days, tuple(period for period in PERIODS if len(np.unique(phases[period])) > 1), self.format)
 
 
-def fit_target_encoding(
+Spec = Number | Category | Date
+
+
+def fit_target_encoder(
     spec: Category, values: np.ndarray, targets: np.ndarray, classes: bool, seed: int
-) -> tuple[dict[str, Any], np.ndarray]:
-    """Fits target encoding; each training row is encoded by rows of other folds, so that its own target stays out.
+) -> tuple[TargetEncoder, np.ndarray]:
+    """Fits target encoding; each training row is encoded by rows of other folds, so that its target has no part in it.
 
     Args:
-      spec: says the column and what is rare.
+      spec: the column, and which categories are rare.
       values: (rows,) training values, strings or None.
-      targets: (rows,) integer labels, or numbers.
-      classes: whether they are labels: each class then has a column, or where there are two the second.
-      seed: decides the folds.
+      targets: (rows,) integer class indices, or regression targets.
+      classes: whether they are class indices: each class then has a feature, of two classes the second only.
+      seed: seed of the folds.
 
     Returns:
-      What was fitted, and the training rows encoded, (rows, columns) float32.
+      The encoder for new rows, and the training rows encoded, (rows, features) float32.
 
     Source: D. Micci-Barreca, A preprocessing scheme for high-cardinality categorical attributes, 2001, as scikit-learn
     does it.
     """
     from sklearn.model_selection import KFold
-    from sklearn.preprocessing import TargetEncoder
+    from sklearn.preprocessing import TargetEncoder as Fit
 
     plain = replace(spec, encode="index", order=()).fit(values)
-    known = map_unknown(values, plain["categories"], plain["fill"])[:, None]  # (rows, 1)
+    known = map_unknown(values, plain.categories, plain.fill)[:, None]  # (rows, 1)
     labels = np.unique(targets)
     # One column is enough for two classes: the other would be its mirror image.
     wanted = [targets == label for label in (labels if len(labels) > 2 else labels[1:])] if classes else [targets]
     encoded = np.empty((len(known), len(wanted)), np.float32)
-    for others, own in KFold(min(5, len(known)), shuffle=True, random_state=seed).split(known):
+    for others, fold in KFold(min(5, len(known)), shuffle=True, random_state=seed).split(known):
         for column, target in enumerate(wanted):
-            encoder = TargetEncoder(target_type="continuous").fit(known[others], target[others].astype(float))
-            encoded[own, column] = encoder.transform(known[own])[:, 0]
-    encoders = [TargetEncoder(target_type="continuous").fit(known, target.astype(float)) for target in wanted]
-    fitted = {
-        "name": spec.name,
-        "kind": "target",
-        "categories": [str(name) for name in encoders[0].categories_[0]],
-        "means": [encoder.encodings_[0].tolist() for encoder in encoders],
-        "mean": [float(encoder.target_mean_) for encoder in encoders],
-        "fill": plain["fill"],
-        "missing": plain["missing"],
-    }
-    return fitted, encoded
+            fitted = Fit(target_type="continuous").fit(known[others], target[others].astype(float))
+            encoded[fold, column] = fitted.transform(known[fold])[:, 0]
+    whole = [Fit(target_type="continuous").fit(known, target.astype(float)) for target in wanted]
+    encoder = TargetEncoder(
+        spec.name,
+        plain.missing_fraction,
+        categories=tuple(str(name) for name in whole[0].categories_[0]),
+        fill=plain.fill,
+        means=tuple(tuple(fitted.encodings_[0].tolist()) for fitted in whole),
+        overall_means=tuple(float(fitted.target_mean_) for fitted in whole),
+    )
+    return encoder, encoded
 
 
 def natural_order(name: str) -> tuple[int, float, str]:
-    """Orders texts that are numbers as numbers, before all others."""
+    """Returns a sort key that orders texts that are numbers as numbers, before all others."""
     try:
         number = float(name)
     except ValueError:
         return 1, 0.0, name
-    return (0, number, name) if number == number else (1, 0.0, name)  # NaN has no place among numbers
+    return (0, number, name) if number == number else (1, 0.0, name)  # NaN has no order among numbers
 
 
-def _check_choices(spec: Any) -> None:
+def _check_choices(spec: Number | Category) -> None:
     for name, hint in get_type_hints(type(spec)).items():
         choices = get_args(hint)
         if get_origin(hint) is Literal and getattr(spec, name) not in choices:
@@ -225,7 +229,3 @@ def _check_choices(spec: Any) -> None:
 def _mode(values: np.ndarray) -> Any:
     found, counts = np.unique(values, return_counts=True)
     return found[counts.argmax()]
-
-
-def _missing(values: np.ndarray) -> float:
-    return float(np.mean([value is None for value in values]))

@@ -1,106 +1,130 @@
 """A table's columns become inputs: each is fitted to the training rows, then all rows are encoded, some at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jaxflow.console import say
 from jaxflow.data.storage.mapped import new_array
 from jaxflow.data.tables.cells import Kind, parse_column
-from jaxflow.data.tables.column_encoding import encode, names_of
-from jaxflow.data.tables.columns import fit_target_encoding
+from jaxflow.data.tables.columns import Category, Date, Spec, fit_target_encoder
+from jaxflow.data.tables.encoders import CategoryEncoder, DateEncoder, Encoder, IndexEncoder
 from jaxflow.data.tables.raw_table import RawTable, own_ids
 from jaxflow.data.tables.read import read_table
 from jaxflow.errors import UserError
 from jaxflow.schema import Target
 
-# What the cells of a fitted column are read as; all others are categories.
-KINDS: dict[str, Kind] = {"number": "number", "date": "date"}
+
+@dataclass(frozen=True)
+class TableEncoding:
+    """How rows of a table become inputs, as fitted to the training rows.
+
+    Attributes:
+      columns: the encoder of each column that is an input, in the order of the features.
+      missing_values: texts that stand for a missing value.
+      id: the column that names the rows; None where there is none.
+    """
+
+    columns: tuple[Encoder, ...]
+    missing_values: tuple[str, ...]
+    id: str | None
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return tuple(name for encoder in self.columns for name in encoder.names)
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """Number of different indices of each column that a model embeds."""
+        return tuple(encoder.cardinality for encoder in self.columns if isinstance(encoder, IndexEncoder))
 
 
 def fit_and_encode(
-    specs: Sequence[tuple[Any, Kind]],
+    specs: Sequence[tuple[Spec, Kind]],
     raw: RawTable,
-    kept: np.ndarray,
+    rows: np.ndarray,
     targets: np.ndarray,
     target: Target,
     train: np.ndarray,
     seed: int,
     in_memory: bool,
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Fits each column to the training rows alone, and encodes all rows that are kept.
+) -> tuple[np.ndarray, tuple[Encoder, ...]]:
+    """Fits an encoder for each column to the training rows alone, and encodes all rows.
 
     Args:
       specs: how each column is encoded, and what it holds.
       raw: the table.
-      kept: its rows that stay, ascending.
-      targets: (kept rows,) classes or numbers.
+      rows: indices of its rows that are used, ascending.
+      targets: (rows,) class indices or values.
       target: which of the two.
-      train: which of the kept rows are the training rows.
-      seed: of the folds of target encoding.
-      in_memory: whether the inputs are kept there; else they lie in a file.
+      train: which of `rows` are the training rows.
+      seed: seed of the folds of target encoding.
+      in_memory: whether the inputs are kept in memory; else they lie in a file.
 
     Returns:
-      (kept rows, features) float32, and what the columns were fitted to: "columns", and names of their "features".
+      (rows, features) float32, and the encoders.
 
     Raises:
       UserError: a column holds something else than it must.
     """
-    columns, out_of_fold = [], {}
+    encoders, out_of_fold = [], {}
     for spec, kind in specs:
-        values = parse_column(raw, spec.name, kind, getattr(spec, "format", ""))[kept[train]]
-        if getattr(spec, "encode", None) == "target":
+        values = parse_column(raw, spec.name, kind, spec.format if isinstance(spec, Date) else "")[rows[train]]
+        if isinstance(spec, Category) and spec.encode == "target":
             classes = target.kind == "class"
-            fitted, out_of_fold[len(columns)] = fit_target_encoding(spec, values, targets[train], classes, seed)
+            encoder, out_of_fold[len(encoders)] = fit_target_encoder(spec, values, targets[train], classes, seed)
         else:
-            fitted = spec.fit(values)
-        columns.append(fitted)
-    inputs = _encode(columns, raw, kept, in_memory)
-    for place, encoded in out_of_fold.items():
-        first = sum(len(names_of(fitted)) for fitted in columns[:place])
+            encoder = spec.fit(values)
+        encoders.append(encoder)
+    inputs = _encode(encoders, raw, rows, in_memory)
+    for position, encoded in out_of_fold.items():
+        first = sum(len(encoder.names) for encoder in encoders[:position])
         inputs[train, first : first + encoded.shape[1]] = encoded
-    return inputs, {"columns": columns, "features": [name for fitted in columns for name in names_of(fitted)]}
+    return inputs, tuple(encoders)
 
 
-def encode_table(encoding: Mapping[str, Any], path: Path) -> tuple[np.ndarray, list[str]]:
+def encode_table(encoding: TableEncoding, path: Path) -> tuple[np.ndarray, list[str]]:
     """Reads new rows as a model takes them.
 
     Args:
-      encoding: as `Dataset.input_encoding` of the table that it was trained on.
+      encoding: as fitted to the table that the model was trained on.
       path: a table with at least the columns that were inputs.
 
     Returns:
       (rows, features) float32, and a name for each row.
 
     Raises:
-      UserError: a column is not there, or holds something else.
+      UserError: a column is missing, or holds something else.
     """
-    raw = read_table(path, encoding["missing"])
-    absent = [column["name"] for column in encoding["columns"] if column["name"] not in raw]
+    raw = read_table(path, encoding.missing_values)
+    absent = [encoder.name for encoder in encoding.columns if encoder.name not in raw]
     if absent:
         raise UserError(f"{path} has no column {', '.join(absent)}; the model takes what it was trained on")
-    for column in encoding["columns"]:
-        if "categories" in column:
-            known = {None, *column["categories"]}
-            strange = sum(cell not in known for cell in parse_column(raw, column["name"], "category"))
-            if strange:
-                say(f"{strange:,} of {raw.rows:,} rows hold a {column['name']} that the model does not know")
-    own = encoding["id"]
-    ids = own_ids(own, raw) if own in raw else [str(row) for row in range(raw.rows)]
-    return _encode(encoding["columns"], raw, np.arange(raw.rows), in_memory=True), ids
+    for encoder in encoding.columns:
+        if isinstance(encoder, CategoryEncoder):
+            known = {None, *encoder.categories}
+            unknown = sum(cell not in known for cell in _read_column(encoder, raw))
+            if unknown:
+                say(f"{unknown:,} of {raw.rows:,} rows hold a {encoder.name} that the model does not know")
+    ids = own_ids(encoding.id, raw) if encoding.id in raw else [str(row) for row in range(raw.rows)]
+    return _encode(encoding.columns, raw, np.arange(raw.rows), in_memory=True), ids
 
 
-def _encode(columns: Sequence[dict[str, Any]], raw: RawTable, kept: np.ndarray, in_memory: bool) -> np.ndarray:
-    """Encodes the rows that are kept, (rows, features) float32, a block of the table after the other."""
-    inputs = new_array((len(kept), sum(len(names_of(fitted)) for fitted in columns)), "float32", in_memory)
+def _read_column(encoder: Encoder, raw: RawTable) -> np.ndarray:
+    """Reads the column of an encoder: (rows,) values as its `encode` takes them."""
+    return parse_column(raw, encoder.name, encoder.cells, encoder.format if isinstance(encoder, DateEncoder) else "")
+
+
+def _encode(encoders: Sequence[Encoder], raw: RawTable, rows: np.ndarray, in_memory: bool) -> np.ndarray:
+    """Encodes rows of a table, (rows, features) float32, one block of the table after the other."""
+    inputs = new_array((len(rows), sum(len(encoder.names) for encoder in encoders)), "float32", in_memory)
     for block in raw.blocks():
-        begin, end = np.searchsorted(kept, (block.first, block.first + block.rows))
-        rows = kept[begin:end] - block.first
-        parts = []
-        for fitted in columns:
-            kind = KINDS.get(fitted["kind"], "category")
-            parts.append(encode(fitted, parse_column(block, fitted["name"], kind, fitted.get("format", ""))[rows]))
-        inputs[begin:end] = np.concatenate(parts, -1)
+        begin, end = np.searchsorted(rows, (block.first, block.first + block.rows))
+        chosen = rows[begin:end] - block.first
+        inputs[begin:end] = np.concatenate(
+            [encoder.encode(_read_column(encoder, block)[chosen]) for encoder in encoders], -1
+        )
     return inputs

@@ -1,32 +1,46 @@
-"""Texts become rows of tokens, as what was fitted to the training texts says."""
+"""Texts become rows of tokens, as fitted to the training texts."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jaxflow.data.reading.formats import find_files, none_found
 from jaxflow.data.texts.read import TABLES, TEXTS, read_rows, read_text
-from jaxflow.data.texts.tokenizers import END, encode
+from jaxflow.data.texts.tokenizers import END, Tokenizer
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
 
-def pad_or_truncate(encoding: Mapping[str, Any], text: str, feature: Feature) -> np.ndarray:
-    """Encodes a text, cut or filled up with END to one length: (length,) of the feature's dtype."""
+@dataclass(frozen=True)
+class TextEncoding:
+    """How texts become tokens, as fitted to the training texts.
+
+    Attributes:
+      tokenizer: what encodes a text.
+      column: of a table, the one that holds the texts to be classified; None for a language model, which continues
+        texts.
+    """
+
+    tokenizer: Tokenizer
+    column: str | None = None
+
+
+def pad_or_truncate(tokenizer: Tokenizer, text: str, feature: Feature) -> np.ndarray:
+    """Encodes a text, truncated or padded with END to one length: (length,) of the feature's dtype."""
     row = np.full(feature.shape, END, feature.dtype)
-    ids = encode(encoding, text)[: len(row)]
+    ids = tokenizer.encode(text)[: len(row)]
     row[: len(ids)] = ids
     return row
 
 
-def encode_texts(encoding: Mapping[str, Any], path: Path, feature: Feature) -> tuple[np.ndarray, Sequence[str]]:
+def encode_texts(encoding: TextEncoding, path: Path, feature: Feature) -> tuple[np.ndarray, Sequence[str]]:
     """Reads new texts as a model takes them.
 
     Args:
-      encoding: as `Dataset.input_encoding` of the texts that it was trained on.
+      encoding: as fitted to the texts that the model was trained on, with a column.
       path: a table with the same column of texts, a folder of .txt files, or a text file, each line of which is a text.
       feature: what the model takes.
 
@@ -44,11 +58,11 @@ def encode_texts(encoding: Mapping[str, Any], path: Path, feature: Feature) -> t
             raise none_found(path, TEXTS)
         texts = ["".join(read_text(path / name)) for name in names]
     elif path.suffix.lower() in TABLES:
-        texts = [text for _, (text,) in read_rows(path, (encoding["text"],))]
+        texts = [text for _, (text,) in read_rows(path, (encoding.column,))]
     else:
         texts = io.StringIO("".join(read_text(path)), newline=None).read().removesuffix("\n").split("\n")
     if not any(texts):
         raise UserError(f"{path} holds no text")
-    return np.stack([pad_or_truncate(encoding["tokens"], text, feature) for text in texts]), names or list(
+    return np.stack([pad_or_truncate(encoding.tokenizer, text, feature) for text in texts]), names or list(
         map(str, range(len(texts)))
     )

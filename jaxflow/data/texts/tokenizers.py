@@ -1,13 +1,12 @@
 """Text as tokens: characters, bytes, or pieces of words, fitted to the training text alone.
 
-A tokenizer is a dataclass with `fit(texts) -> encoding`. An encoding is a dict that JSON holds; with it `encode` makes
-token numbers of any text, `decode` makes text of them, and `vocabulary` names them. Token END ends a document and fills
-up what is too short; no text is encoded as it.
+`Characters`, `Bytes` and `BPE` say what a token is; their `fit(texts)` returns a tokenizer, with which text is encoded
+and decoded. Token END ends a document and pads what is too short; no text is encoded as it.
 """
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,25 +19,116 @@ END = 0
 UNKNOWN = 1
 
 
+class Tokenizer:
+    """What tokenizers share: tokens that each stand for a piece of text."""
+
+    def encode(self, text: str) -> np.ndarray:
+        """Turns text into (tokens,) int32; END is not among them."""
+        raise NotImplementedError
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Turns tokens into text: END becomes nothing; unknown characters, and bytes that are no UTF-8, U+FFFD."""
+        pieces = self.pieces
+        return b"".join(pieces[token] for token in ids).decode(errors="replace")
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """Names of all tokens: by their text, or where they are a part of a character by their bytes."""
+        return ("<end>", *map(_name, self.pieces[1:]))
+
+    @property
+    def pieces(self) -> list[bytes]:
+        """What each token stands for, in UTF-8: END for nothing."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class CharacterTokenizer(Tokenizer):
+    """A token for each character of the training text, and one for all others.
+
+    Attributes:
+      characters: the characters, in the order of Unicode.
+    """
+
+    characters: str
+
+    def encode(self, text: str) -> np.ndarray:
+        """Turns text into (tokens,) int32; END is not among them."""
+        known = np.frombuffer(self.characters.encode("utf-32-le"), "<u4")
+        codes = np.frombuffer(text.encode("utf-32-le"), "<u4")
+        positions = np.searchsorted(known, codes)
+        found = np.append(known, np.uint32(0xFFFFFFFF))[positions] == codes  # past the last is no character
+        return np.where(found, positions + UNKNOWN + 1, UNKNOWN).astype(np.int32)
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """Names of all tokens."""
+        return ("<end>", "<unknown>", *self.characters)
+
+    @property
+    def pieces(self) -> list[bytes]:
+        """What each token stands for, in UTF-8: END for nothing."""
+        return [b"", "\N{REPLACEMENT CHARACTER}".encode(), *(c.encode() for c in self.characters)]
+
+
+@dataclass(frozen=True)
+class ByteTokenizer(Tokenizer):
+    """A token for each byte of a text's UTF-8."""
+
+    def encode(self, text: str) -> np.ndarray:
+        """Turns text into (tokens,) int32; END is not among them."""
+        return np.frombuffer(text.encode(), np.uint8).astype(np.int32) + 1
+
+    @property
+    def pieces(self) -> list[bytes]:
+        """The bytes; END is none."""
+        return [b"", *(bytes([byte]) for byte in range(256))]
+
+
+@dataclass(frozen=True)
+class BPETokenizer(Tokenizer):
+    """A token for each byte of a text's UTF-8, and for each joined pair of tokens.
+
+    Attributes:
+      merges: the pairs that are joined, "left right" on a line each, in the order in which they are joined.
+    """
+
+    merges: str
+
+    def encode(self, text: str) -> np.ndarray:
+        """Turns text into (tokens,) int32; END is not among them.
+
+        Raises:
+          UserError: the package tokenizers is not installed.
+        """
+        return np.array(_tokenizer(self.merges).encode(text).ids, np.int32) + 1
+
+    @property
+    def pieces(self) -> list[bytes]:
+        """The bytes of each token; END has none."""
+        byte_of = _byte_of()
+        return [b"", *(bytes(byte_of[ord(letter)] for letter in token) for token in _tokens(self.merges))]
+
+
 @dataclass(frozen=True)
 class Characters:
     """Every character of the training text is a token; one that is not in it becomes the unknown token."""
 
-    def fit(self, texts: Iterable[str]) -> dict[str, Any]:
-        """Takes the distinct characters of the training texts, in the order of Unicode."""
+    def fit(self, texts: Iterable[str]) -> CharacterTokenizer:
+        """Collects the distinct characters of the training texts."""
         found: set[str] = set()
         for text in texts:
             found.update(text)
-        return {"kind": "characters", "characters": "".join(sorted(found))}
+        return CharacterTokenizer("".join(sorted(found)))
 
 
 @dataclass(frozen=True)
 class Bytes:
     """Every byte of the text's UTF-8 is a token: 257 with the end, whatever the language."""
 
-    def fit(self, texts: Iterable[str]) -> dict[str, Any]:
-        """Looks at nothing: there are as many bytes everywhere."""
-        return {"kind": "bytes"}
+    def fit(self, texts: Iterable[str]) -> ByteTokenizer:
+        """Returns the tokenizer, which is the same for all texts; none is read."""
+        return ByteTokenizer()
 
 
 @dataclass(frozen=True)
@@ -58,61 +148,19 @@ class BPE:
         if self.size < 257:
             raise UserError(f"tokens.size is {self.size}; BPE has 257 tokens before any pair is joined: give more")
 
-    def fit(self, texts: Iterable[str]) -> dict[str, Any]:
-        """Finds the pairs to join, "left right" on a line each, in the order in which they are joined."""
+    def fit(self, texts: Iterable[str]) -> BPETokenizer:
+        """Finds the pairs to join in the training texts.
+
+        Raises:
+          UserError: the package tokenizers is not installed.
+        """
         tokenizer, letters = _make_tokenizer(""), list(map(chr, _byte_of()))
         trainer = _library().trainers.BpeTrainer(
             vocab_size=self.size - 1, initial_alphabet=letters, show_progress=False
         )
         tokenizer.train_from_iterator(texts, trainer)
         merges = json.loads(tokenizer.to_str())["model"]["merges"]
-        return {"kind": "bpe", "merges": "\n".join(" ".join(pair) for pair in merges)}
-
-
-def encode(encoding: Mapping[str, Any], text: str) -> np.ndarray:
-    """Turns text into tokens.
-
-    Args:
-      encoding: from `fit`.
-      text: any text.
-
-    Returns:
-      (tokens,) int32; END is not among them.
-
-    Raises:
-      UserError: the package that it takes is not installed.
-    """
-    if encoding["kind"] == "bytes":
-        return np.frombuffer(text.encode(), np.uint8).astype(np.int32) + 1
-    if encoding["kind"] == "bpe":
-        return np.array(_tokenizer(encoding["merges"]).encode(text).ids, np.int32) + 1
-    known = np.frombuffer(encoding["characters"].encode("utf-32-le"), "<u4")
-    codes = np.frombuffer(text.encode("utf-32-le"), "<u4")
-    places = np.searchsorted(known, codes)
-    there = np.append(known, np.uint32(0xFFFFFFFF))[places] == codes  # past the last is no character
-    return np.where(there, places + UNKNOWN + 1, UNKNOWN).astype(np.int32)
-
-
-def decode(encoding: Mapping[str, Any], ids: Iterable[int]) -> str:
-    """Turns tokens into text.
-
-    Args:
-      encoding: from `fit`.
-      ids: tokens; END becomes nothing.
-
-    Returns:
-      The text; unknown characters, and bytes that are no UTF-8, become U+FFFD.
-    """
-    meaning = _meanings(encoding)
-    return b"".join(meaning[token] for token in ids).decode(errors="replace")
-
-
-def vocabulary(encoding: Mapping[str, Any]) -> list[str]:
-    """Names all tokens: by their text, or where they are a part of a character by their bytes."""
-    names = ["<end>", *map(_name, _meanings(encoding)[1:])]
-    if encoding["kind"] == "characters":
-        names[UNKNOWN] = "<unknown>"
-    return names
+        return BPETokenizer("\n".join(" ".join(pair) for pair in merges))
 
 
 def _name(meaning: bytes) -> str:
@@ -120,16 +168,6 @@ def _name(meaning: bytes) -> str:
         return meaning.decode()
     except UnicodeDecodeError:
         return "".join(f"\\x{byte:02x}" for byte in meaning)
-
-
-def _meanings(encoding: Mapping[str, Any]) -> list[bytes]:
-    """Lists what each token stands for, in UTF-8."""
-    if encoding["kind"] == "characters":
-        return [b"", "\N{REPLACEMENT CHARACTER}".encode(), *(c.encode() for c in encoding["characters"])]
-    if encoding["kind"] == "bytes":
-        return [b"", *(bytes([byte]) for byte in range(256))]
-    byte_of = _byte_of()
-    return [b"", *(bytes(byte_of[ord(letter)] for letter in token) for token in _tokens(encoding["merges"]))]
 
 
 @functools.cache

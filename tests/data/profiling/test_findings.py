@@ -5,7 +5,7 @@ import jaxflow
 from jaxflow.data.profiling.describe import describe, take_sample
 from jaxflow.data.profiling.findings import find_issues
 from tests.conftest import toy_images
-from tests.data.test_duplicates import compressed, scenes
+from tests.data.profiling.test_duplicates import compressed, scenes
 
 
 def found(splits, classes=None):

@@ -8,7 +8,8 @@ import pytest
 import jaxflow
 from jaxflow import HoldOut, LabelledText, UserError
 from jaxflow.data.texts.encode import encode_texts
-from jaxflow.data.texts.tokenizers import END, decode
+from jaxflow.data.texts.tokenizers import END
+from jaxflow.serialization import from_json, to_json
 
 WORDS = {"good": ("fine", "great", "lovely"), "bad": ("awful", "poor", "dire")}
 
@@ -40,7 +41,7 @@ def contents(dataset):
     names = dataset.schema.target.names
     return {
         name: {
-            (decode(dataset.input_encoding["tokens"], row), names[t])
+            (dataset.input_encoding.tokenizer.decode(row), names[t])
             for row, t in zip(split.inputs.tolist(), split.targets)
         }
         for name, split in dataset.splits.items()
@@ -77,7 +78,7 @@ def test_the_tokenizer_knows_the_training_split_alone(tokens, tmp_path):
     rows = [(text + chr(0x400 + i) * 3, label) for i, (text, label) in enumerate(examples())]
     path = write(tmp_path, "jsonl", rows)
     train = {text for text, _ in contents(LabelledText(path, length=80, tokens=jaxflow.Bytes()).load())["train"]}
-    fitted = LabelledText(path, length=80, tokens=tokens).load().input_encoding["tokens"]
+    fitted = LabelledText(path, length=80, tokens=tokens).load().input_encoding.tokenizer
     assert fitted == tokens.fit(text for text, _ in rows if text in train)
     assert fitted != tokens.fit(text for text, _ in rows)
 
@@ -107,8 +108,8 @@ def test_new_texts_become_the_same_tokens(source, tmp_path):
         path.write_text("\n".join(texts))
     else:
         path = tmp_path / "new" / write(tmp_path / "new", source, [(text, "good") for text in texts])
-    inputs, names = encode_texts(json.loads(json.dumps(encoding)), path, feature)
-    assert [decode(encoding["tokens"], row) for row in inputs.tolist()] == texts
+    inputs, names = encode_texts(from_json(json.loads(json.dumps(to_json(encoding)))), path, feature)
+    assert [encoding.tokenizer.decode(row) for row in inputs.tolist()] == texts
     assert (inputs.shape, inputs.dtype) == ((5, 40), feature.dtype)
     assert names == ([f"good/{i}.txt" for i in range(5)] if source == "folder" else list("01234"))
 
@@ -157,4 +158,4 @@ def test_only_ends_of_lines_part_texts_to_be_predicted(tmp_path):
     (tmp_path / "new.txt").write_bytes("fine\x0cgreat\r\npoor\u2028dire\nlovely\n".encode())
     inputs, ids = encode_texts(dataset.input_encoding, tmp_path / "new.txt", dataset.schema.inputs)
     assert ids == ["0", "1", "2"]
-    assert decode(dataset.input_encoding["tokens"], inputs[2]) == "lovely"
+    assert dataset.input_encoding.tokenizer.decode(inputs[2]) == "lovely"

@@ -11,7 +11,7 @@ import jaxflow
 from jaxflow import HoldOut, KFold, Text, TimeSplit, UserError
 from jaxflow.data.profiling.describe import class_counts
 from jaxflow.data.texts import read
-from jaxflow.data.texts.tokenizers import END, UNKNOWN, decode
+from jaxflow.data.texts.tokenizers import END, UNKNOWN
 from jaxflow.data.texts.windows import WindowSplit
 from jaxflow.schema import IGNORE
 from tests.conftest import ROOT, assert_same_splits
@@ -50,7 +50,7 @@ def documents_of(split: WindowSplit, encoding) -> list[str]:
     """Decodes what a split holds, cut at the end tokens."""
     known = split.tokens[split.tokens != IGNORE]
     ends = np.flatnonzero(known == END)
-    return [decode(encoding["tokens"], part.tolist()) for part in np.split(known, ends) if len(part) > 1]
+    return [encoding.tokenizer.decode(part.tolist()) for part in np.split(known, ends) if len(part) > 1]
 
 
 @pytest.mark.parametrize("stride", [None, 1, 5])
@@ -120,7 +120,7 @@ def test_no_document_changes_sides_when_others_are_added(source, make):
 def test_one_text_is_split_in_order(make, tmp_path):
     dataset = Text(make("file", [LETTERS]), length=16, split=TimeSplit(0.2, 0.1)).load()
     parts = [
-        decode(dataset.input_encoding["tokens"], s.tokens[s.tokens != IGNORE].tolist()) for s in dataset.splits.values()
+        dataset.input_encoding.tokenizer.decode(s.tokens[s.tokens != IGNORE].tolist()) for s in dataset.splits.values()
     ]
     assert parts == [LETTERS[:700], LETTERS[700:900], LETTERS[900:]]
     assert dataset.splits["validation"].id(1) == "one.txt validation+16"
@@ -135,8 +135,8 @@ def test_the_tokenizer_knows_the_training_split_alone(source, tokens, make):
     texts = [LETTERS[i * 25 : i * 25 + 20] + chr(0x400 + i) * 3 for i in range(40)]  # each has what no other has
     dataset = Text(make(source, texts), length=16, tokens=tokens).load()
     train = documents_of(dataset.splits["train"], dataset.input_encoding)
-    assert dataset.input_encoding["tokens"] == tokens.fit(train)
-    assert dataset.input_encoding["tokens"] != tokens.fit(texts)
+    assert dataset.input_encoding.tokenizer == tokens.fit(train)
+    assert dataset.input_encoding.tokenizer != tokens.fit(texts)
 
 
 @pytest.mark.parametrize("source", ["file", "folder"])
@@ -185,8 +185,8 @@ def test_equal_rows_are_of_one_split_and_have_names_of_their_own(make):
 def test_a_changed_file_is_read_anew(make):
     first = Text(make("file", [LETTERS]), length=16).load()
     second = Text(make("file", [LETTERS[::-1] + "z"]), length=16).load()
-    assert len(second.input_encoding["tokens"]["characters"]) == len(
-        first.input_encoding["tokens"]["characters"]
+    assert len(second.input_encoding.tokenizer.characters) == len(
+        first.input_encoding.tokenizer.characters
     )  # z is tested on
     assert not np.array_equal(first.splits["train"].tokens, second.splits["train"].tokens)
 
@@ -218,7 +218,7 @@ def test_shakespeare_is_split_as_nanogpt_splits_it():
     cut = int(len(text) * 0.9)
     for name, part in (("train", text[:cut]), ("test", text[cut:])):
         tokens = dataset.splits[name].tokens
-        assert decode(dataset.input_encoding["tokens"], tokens[tokens != IGNORE].tolist()) == part
+        assert dataset.input_encoding.tokenizer.decode(tokens[tokens != IGNORE].tolist()) == part
     assert len(dataset.schema.target.names) == 65 + 2  # its characters, the end, and the unknown
 
 

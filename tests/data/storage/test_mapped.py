@@ -241,12 +241,12 @@ def test_types_of_parquet_are_read_as_what_they_hold(in_memory, tmp_path):
     )  # each part has a dictionary of its own
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet", row_group_size=30)
     dataset = Table(str(tmp_path / "a.parquet"), "y", split=HoldOut(0, 0.2), in_memory=in_memory).load()
-    kinds = {column["name"]: column["kind"] for column in dataset.input_encoding["columns"]}
+    kinds = {encoder.name: encoder.kind for encoder in dataset.input_encoding.columns}
     assert kinds == {
         "nanoseconds": "date", "zoned": "date", "large": "onehot", "nested": "onehot", "small": "number",
         "yes": "number", "coded": "onehot",
     }  # fmt: skip
-    features = dataset.input_encoding["features"]
+    features = dataset.input_encoding.features
     rows, split = dataset.splits["train"].rows(np.arange(5))["inputs"], dataset.splits["train"]
     for row, target in zip(rows, split.targets[:5, 0]):
         number = round(float(target) * 7)

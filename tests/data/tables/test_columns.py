@@ -5,9 +5,9 @@ import pytest
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler, TargetEncoder
 
-from jaxflow.data.tables.column_encoding import cardinality_of, encode, names_of
-from jaxflow.data.tables.columns import Category, Date, Number, fit_target_encoding
+from jaxflow.data.tables.columns import Category, Date, Number, fit_target_encoder
 from jaxflow.errors import UserError
+from jaxflow.serialization import from_json, to_json
 
 NUMBERS = np.random.RandomState(0).lognormal(size=200).round(1)
 NUMBERS[np.random.RandomState(1).rand(200) < 0.2] = np.nan
@@ -15,7 +15,9 @@ NEW = np.array([0.0, np.nan, 1e6, -3.0])
 
 
 def through_json(fitted):
-    return json.loads(json.dumps(fitted))
+    again = from_json(json.loads(json.dumps(to_json(fitted))))
+    assert again == fitted
+    return again
 
 
 @pytest.mark.parametrize("impute", ["median", "mean", "mode", "constant"])
@@ -30,21 +32,21 @@ def test_numbers_are_scikit_learns(impute, scale):
         if scaler is not None:
             scaler.fit(imputer.transform(NUMBERS[:, None]))
             expected = scaler.transform(expected)
-        ours = encode(fitted, values)
+        ours = fitted.encode(values)
         assert ours.dtype == np.float32
         np.testing.assert_allclose(ours[:, 0], expected[:, 0], rtol=1e-5, atol=1e-6)
         np.testing.assert_array_equal(ours[:, 1], np.isnan(values))
-    assert names_of(fitted) == ["x", "x: missing"]
+    assert fitted.names == ("x", "x: missing")
 
 
 def test_clipping_goes_by_the_training_quantiles():
     fitted = Number("x", winsorize=0.1, scale="none", indicator=False).fit(np.arange(101.0))
-    np.testing.assert_allclose(encode(fitted, np.array([-5.0, 50.0, 1e9]))[:, 0], [10, 50, 90])
+    np.testing.assert_allclose(fitted.encode(np.array([-5.0, 50.0, 1e9]))[:, 0], [10, 50, 90])
 
 
 def test_a_constant_column_becomes_zero():
     for scale in ("standard", "minmax", "robust"):
-        np.testing.assert_array_equal(encode(Number("x", scale=scale).fit(np.full(5, 3.0)), np.full(2, 3.0)), 0)
+        np.testing.assert_array_equal(Number("x", scale=scale).fit(np.full(5, 3.0)).encode(np.full(2, 3.0)), 0)
 
 
 WORDS = np.array(["b", "a", "b", None, "c", "b", "a", "10", "9"], object)
@@ -56,8 +58,8 @@ def test_one_hot_is_scikit_learns():
     reference = OneHotEncoder(sparse_output=False, handle_unknown="ignore").fit(texts)
     for values in (WORDS, np.array(["never seen", "a"], object)):
         expected = reference.transform(np.array([value or "" for value in values], object)[:, None])
-        np.testing.assert_array_equal(encode(fitted, values), expected)
-    assert names_of(fitted) == ["x = missing", "x = 10", "x = 9", "x = a", "x = b", "x = c"]
+        np.testing.assert_array_equal(fitted.encode(values), expected)
+    assert fitted.names == ("x = missing", "x = 10", "x = 9", "x = a", "x = b", "x = c")
 
 
 @pytest.mark.parametrize("encode_as", ["onehot", "ordinal", "target"])
@@ -71,28 +73,28 @@ def test_missing_categories_are_filled_in_as_scikit_learn_does(impute, encode_as
 
     def fit(spec, values):
         if encode_as == "target":
-            return fit_target_encoding(spec, values, np.arange(len(values)) % 3 == 0, True, 0)[0]
+            return fit_target_encoder(spec, values, np.arange(len(values)) % 3 == 0, True, 0)[0]
         return spec.fit(values)
 
     ours, reference = through_json(fit(spec, WORDS)), fit(Category("x", encode=encode_as), filled)
-    np.testing.assert_array_equal(encode(ours, WORDS), encode(reference, filled))
-    assert names_of(ours) == names_of(reference)
-    assert ours["missing"] == pytest.approx(1 / 9)
+    np.testing.assert_array_equal(ours.encode(WORDS), reference.encode(filled))
+    assert ours.names == reference.names
+    assert ours.missing_fraction == pytest.approx(1 / 9)
 
 
 @pytest.mark.parametrize("spec", [Category("x", min_count=2), Category("x", max_categories=2)])
 def test_rare_and_unseen_categories_share_a_column(spec):
     fitted = spec.fit(WORDS)
-    assert names_of(fitted) == ["x = a", "x = b", "x = other"]
-    rows = encode(fitted, np.array(["a", "c", "never seen", None], object))
+    assert fitted.names == ("x = a", "x = b", "x = other")
+    rows = fitted.encode(np.array(["a", "c", "never seen", None], object))
     np.testing.assert_array_equal(rows, [[1, 0, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1]])
 
 
 def test_ordinals_keep_their_order():
     natural = Category("x", encode="ordinal").fit(np.array(["10", "9", "100"], object))
-    np.testing.assert_allclose(encode(natural, np.array(["9", "10", "100"], object))[:, 0], [0, 0.5, 1])
+    np.testing.assert_allclose(natural.encode(np.array(["9", "10", "100"], object))[:, 0], [0, 0.5, 1])
     said = Category("x", encode="ordinal", order=("low", "mid", "high")).fit(np.array(["high", "low"], object))
-    np.testing.assert_allclose(encode(said, np.array(["low", "mid", "high"], object))[:, 0], [0, 0.5, 1])
+    np.testing.assert_allclose(said.encode(np.array(["low", "mid", "high"], object))[:, 0], [0, 0.5, 1])
     with pytest.raises(UserError, match="column x holds 'huge', which its order does not name"):
         Category("x", encode="ordinal", order=("low",)).fit(np.array(["huge", "low"], object))
 
@@ -100,20 +102,17 @@ def test_ordinals_keep_their_order():
 def test_embedded_categories_are_numbers_and_0_is_what_is_not_known():
     fitted = through_json(Category("x", encode="index", min_count=2).fit(WORDS))
     new = np.array(["a", "b", "c", "never seen", None], object)
-    assert encode(fitted, new).tolist() == [[1], [2], [0], [0], [0]]
-    assert (cardinality_of(fitted), names_of(fitted)) == (3, ["x"])
+    assert fitted.encode(new).tolist() == [[1], [2], [0], [0], [0]]
+    assert (fitted.cardinality, fitted.names) == (3, ("x",))
     everything = Category("x", encode="index").fit(WORDS)
-    assert encode(everything, WORDS)[:, 0].tolist() == [5, 4, 5, 1, 6, 5, 4, 2, 3]
-    assert cardinality_of(everything) == 7
-    assert cardinality_of(Category("x").fit(WORDS)) is None
+    assert everything.encode(WORDS)[:, 0].tolist() == [5, 4, 5, 1, 6, 5, 4, 2, 3]
+    assert everything.cardinality == 7
 
 
 @pytest.mark.parametrize("encode_as", ["onehot", "ordinal", "index"])
 def test_fifty_columns_are_enough_unless_more_are_asked_for(encode_as):
     words = np.array([f"w{i}" for i in range(300)], object)
-    kept = {
-        most: len(Category("x", encode_as, max_categories=most).fit(words)["categories"]) for most in (None, 7, 200)
-    }
+    kept = {most: len(Category("x", encode_as, max_categories=most).fit(words).categories) for most in (None, 7, 200)}
     assert kept == {None: 50 if encode_as == "onehot" else 300, 7: 7, 200: 200}
 
 
@@ -122,21 +121,21 @@ def test_target_encoding_is_scikit_learns(kind):
     random = np.random.RandomState(1)
     values = np.array([f"c{i}" for i in random.randint(0, 30, 400)], object)
     targets = {"binary": random.randint(0, 2, 400), "multiclass": random.randint(0, 3, 400)}.get(kind, random.rand(400))
-    fitted, encoded = fit_target_encoding(Category("x"), values, targets, kind != "continuous", seed=3)
+    fitted, encoded = fit_target_encoder(Category("x"), values, targets, kind != "continuous", seed=3)
     reference = TargetEncoder(target_type=kind).fit(values[:, None], targets)
     new = np.array(["c3", "never seen"], object)
-    np.testing.assert_allclose(encode(through_json(fitted), new), reference.transform(new[:, None]), rtol=1e-5)
-    assert len(names_of(fitted)) == encoded.shape[1]
+    np.testing.assert_allclose(through_json(fitted).encode(new), reference.transform(new[:, None]), rtol=1e-5)
+    assert len(fitted.names) == encoded.shape[1]
 
 
 @pytest.mark.parametrize("classes", [True, False])
 def test_a_rows_own_target_does_not_reach_its_encoding(classes):
     values = np.array([f"c{i % 7}" for i in range(60)], object)
     targets = np.random.RandomState(0).randint(0, 2, 60)
-    _, before = fit_target_encoding(Category("x"), values, targets, classes, seed=0)
+    _, before = fit_target_encoder(Category("x"), values, targets, classes, seed=0)
     for row in range(10):
         changed = np.where(np.arange(60) == row, 1 - targets, targets)
-        _, after = fit_target_encoding(Category("x"), values, changed, classes, seed=0)
+        _, after = fit_target_encoder(Category("x"), values, changed, classes, seed=0)
         assert after[row] == before[row]
         assert not np.array_equal(after, before)
 
@@ -144,14 +143,14 @@ def test_a_rows_own_target_does_not_reach_its_encoding(classes):
 def test_dates_lie_on_circles():
     days = np.arange("2019-01-01", "2021-01-01", dtype="datetime64[D]").astype("datetime64[s]")
     fitted = through_json(Date("x").fit(days))
-    assert names_of(fitted) == ["x", "x: sine of year", "x: cosine of year", "x: sine of week", "x: cosine of week"]
-    rows = encode(fitted, days)
+    assert fitted.names == ("x", "x: sine of year", "x: cosine of year", "x: sine of week", "x: cosine of week")
+    rows = fitted.encode(days)
     np.testing.assert_allclose(rows[:, 0], (np.arange(731) - 365) / np.arange(731).std(), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(rows[:, 1] ** 2 + rows[:, 2] ** 2, 1, rtol=1e-5)
     np.testing.assert_allclose(rows[7:, 3:], rows[:-7, 3:], atol=1e-4)  # a week later
     new_year = np.linalg.norm(rows[364, 1:3] - rows[365, 1:3])
     assert new_year == pytest.approx(2 * np.sin(np.pi / 365.2425), rel=0.01)
-    missing = encode(fitted, np.array(["NaT"], "datetime64[s]"))
+    missing = fitted.encode(np.array(["NaT"], "datetime64[s]"))
     np.testing.assert_allclose(missing, [[0.0, 0, 0, 0, 0]], atol=1e-6)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 import jaxflow
-from jaxflow.data.texts.tokenizers import END, UNKNOWN, decode, encode, vocabulary
+from jaxflow.data.texts.tokenizers import END, UNKNOWN, ByteTokenizer
 from jaxflow.serialization import from_json, to_json
 
 TEXTS = [
@@ -25,45 +25,46 @@ QUICK = settings(max_examples=200, deadline=None, database=None, derandomize=Tru
 
 @QUICK
 @given(st.text())
-@pytest.mark.parametrize("encoding", [{"kind": "bytes"}, BPE], ids=["bytes", "bpe"])
-def test_any_text_comes_back(encoding, text):
-    ids = encode(encoding, text)
-    assert decode(encoding, ids.tolist()) == text
+@pytest.mark.parametrize("tokenizer", [ByteTokenizer(), BPE], ids=["bytes", "bpe"])
+def test_any_text_comes_back(tokenizer, text):
+    ids = tokenizer.encode(text)
+    assert tokenizer.decode(ids.tolist()) == text
     assert not (ids == END).any()
-    assert ids.max(initial=0) < len(vocabulary(encoding))
+    assert ids.max(initial=0) < len(tokenizer.vocabulary)
 
 
 @QUICK
 @given(st.text())
 def test_characters_come_back_where_they_are_known(text):
     known = jaxflow.Characters().fit([text])
-    ids = encode(known, text)
-    assert decode(known, ids.tolist()) == text
+    ids = known.encode(text)
+    assert known.decode(ids.tolist()) == text
     assert UNKNOWN not in ids
     other = jaxflow.Characters().fit(["abc"])
-    assert decode(other, encode(other, text)) == "".join(c if c in "abc" else "\ufffd" for c in text)
+    assert other.decode(other.encode(text)) == "".join(c if c in "abc" else "\ufffd" for c in text)
 
 
 @pytest.mark.parametrize("tokens", KINDS, ids=lambda tokens: type(tokens).__name__)
-def test_encodings_travel_as_json(tokens):
-    encoding = tokens.fit(iter(TEXTS))
-    again = json.loads(json.dumps(encoding))
-    np.testing.assert_array_equal(encode(again, TEXTS[0]), encode(encoding, TEXTS[0]))
-    assert tokens.fit(TEXTS) == encoding
-    names = vocabulary(encoding)
+def test_tokenizers_travel_as_json(tokens):
+    tokenizer = tokens.fit(iter(TEXTS))
+    again = from_json(json.loads(json.dumps(to_json(tokenizer))))
+    assert again == tokenizer
+    np.testing.assert_array_equal(again.encode(TEXTS[0]), tokenizer.encode(TEXTS[0]))
+    assert tokens.fit(TEXTS) == tokenizer
+    names = tokenizer.vocabulary
     assert len(set(names)) == len(names)
     assert names[END] == "<end>"
     assert from_json(json.loads(json.dumps(to_json(tokens)))) == tokens
 
 
 def test_known_encodings():
-    encoding = jaxflow.Characters().fit(["ba", "ca"])
-    assert vocabulary(encoding) == ["<end>", "<unknown>", "a", "b", "c"]
-    assert encode(encoding, "cab?").tolist() == [4, 2, 3, UNKNOWN]
-    assert encode(jaxflow.Bytes().fit([]), "aé").tolist() == [98, 0xC3 + 1, 0xA9 + 1]
-    assert vocabulary({"kind": "bytes"})[98] == "a"
-    assert vocabulary({"kind": "bytes"})[0xC3 + 1] == "\\xc3"
-    assert decode({"kind": "bytes"}, [98, END, 0xC3 + 1]) == "a\ufffd"
+    tokenizer = jaxflow.Characters().fit(["ba", "ca"])
+    assert tokenizer.vocabulary == ("<end>", "<unknown>", "a", "b", "c")
+    assert tokenizer.encode("cab?").tolist() == [4, 2, 3, UNKNOWN]
+    assert jaxflow.Bytes().fit([]).encode("aé").tolist() == [98, 0xC3 + 1, 0xA9 + 1]
+    assert ByteTokenizer().vocabulary[98] == "a"
+    assert ByteTokenizer().vocabulary[0xC3 + 1] == "\\xc3"
+    assert ByteTokenizer().decode([98, END, 0xC3 + 1]) == "a\ufffd"
 
 
 def test_bpe_is_that_of_the_tokenizers_package():
@@ -77,8 +78,8 @@ def test_bpe_is_that_of_the_tokenizers_package():
     expected = [reference.id_to_token(token) for token in reference.encode(text).ids]
     letters = {letter: bytes([byte]) for byte, letter in _gpt2_letters().items()}
     pieces = [b"".join(letters[letter] for letter in token).decode(errors="replace") for token in expected]
-    assert [decode(BPE, [token]) for token in encode(BPE, text)] == pieces
-    assert len(vocabulary(BPE)) == 1 + reference.get_vocab_size() == 300
+    assert [BPE.decode([token]) for token in BPE.encode(text)] == pieces
+    assert len(BPE.vocabulary) == 1 + reference.get_vocab_size() == 300
     assert len(pieces) < len(text.encode())
 
 
@@ -94,9 +95,9 @@ def _gpt2_letters():
 
 
 def test_text_that_looks_like_a_special_token_is_text():
-    for encoding in (BPE, {"kind": "bytes"}):
-        assert END not in encode(encoding, "<end>")
-        assert decode(encoding, encode(encoding, "<end>").tolist()) == "<end>"
+    for tokenizer in (BPE, ByteTokenizer()):
+        assert END not in tokenizer.encode("<end>")
+        assert tokenizer.decode(tokenizer.encode("<end>").tolist()) == "<end>"
 
 
 def test_too_few_tokens_are_refused():
