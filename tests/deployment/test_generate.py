@@ -105,7 +105,7 @@ def test_tokens_on_disk_train_to_the_same_bits(writer, tmp_path):
         ({"tokens": 0}, "--tokens is 0; it must be 1 or more"),
         ({"temperature": -1.0}, r"--temperature is -1\.0; it must be 0 or more"),
         ({"temperature": float("nan")}, "--temperature is nan"),
-        ({"draw": -1}, "--seed is -1"),
+        ({"seed": -1}, "--seed is -1"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(asked, message, writer):

@@ -51,7 +51,7 @@ def test_what_is_wrong_is_found_and_named(damage, weight, what, ids):
         labels = (np.arange(60) > 3).astype(int)
     if damage == "absent":
         test_labels = test_labels * 0
-    finding = next(f for f in found({"train": (images, labels), "test": (test, test_labels)}) if f.what == what)
+    finding = next(f for f in found({"train": (images, labels), "test": (test, test_labels)}) if f.message == what)
     assert finding.severity == weight
     assert finding.advice
     assert ids is None or ids in finding.ids
