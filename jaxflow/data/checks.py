@@ -1,5 +1,7 @@
 """Checks of a dataset before anything is built on it."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from jaxflow.data.dataset import Dataset
@@ -8,7 +10,7 @@ from jaxflow.schema import IGNORE
 
 
 def validate(dataset: Dataset) -> Dataset:
-    """Looks at a freshly loaded dataset before anything is built on it.
+    """Validates a freshly loaded dataset: splits that are not empty, labels in range, finite targets.
 
     Args:
       dataset: the dataset.
@@ -17,7 +19,7 @@ def validate(dataset: Dataset) -> Dataset:
       The dataset, as it came.
 
     Raises:
-      UserError: a split is empty, a label lies outside the classes, or a target is no finite number.
+      UserError: a split is empty, a label lies outside the classes, or a value is not finite.
     """
     classes = len(dataset.schema.target.names)
     for name, split in dataset.splits.items():
@@ -40,3 +42,26 @@ def validate(dataset: Dataset) -> Dataset:
                 f"0..{classes - 1} ({len(wrong)} such labels); correct the labels or name all classes"
             )
     return dataset
+
+
+def check_classes(
+    names: Sequence[str], targets: np.ndarray, parts: Mapping[str, np.ndarray], source: str, plural: str
+) -> None:
+    """Checks that every class can be learned.
+
+    Args:
+      names: names of the classes.
+      targets: (examples,) class indices.
+      parts: indices of the examples of each split.
+      source: where the examples come from, for the error.
+      plural: what they are called, for the error.
+
+    Raises:
+      UserError: a class is not in the train split.
+    """
+    unknown = np.setdiff1d(np.arange(len(names)), targets[parts["train"]])
+    if len(unknown):
+        raise UserError(
+            f"class {names[unknown[0]]!r} of {source} has {np.sum(targets == unknown[0])} {plural} and none in the "
+            "train split; give it more, remove it, or stratify: split=HoldOut(stratify=True)"
+        )

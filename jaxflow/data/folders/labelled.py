@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.checks import validate
+from jaxflow.data.checks import check_classes, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files
 from jaxflow.data.folders.file_split import FileSplit, read_all
 from jaxflow.data.folders.layout import find_labelled
+from jaxflow.data.folders.source import LabelledSource
 from jaxflow.data.folders.splits import assign_splits, groups_of
 from jaxflow.data.reading.corrupt import check_corrupt
 from jaxflow.data.reading.formats import KINDS, read_files
@@ -26,12 +27,11 @@ from jaxflow.schema import Feature, Schema, Target
 CACHE_VERSION = 3
 
 
-def load_labelled(source: Any, feature: Feature) -> Dataset:
+def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
     """Finds the files of a folder, reads each once and splits them; an example's id is its path below the folder.
 
     Args:
-      source: an ImageFolder, AudioFolder or VolumeFolder: what all have is read here. Its folder has one for each
-        class, official splits of such, or files named by class.
+      source: its folder has one for each class, official splits of such, or files named by class.
       feature: what files become; its kind says which files are looked for.
 
     Returns:
@@ -70,7 +70,8 @@ def load_labelled(source: Any, feature: Feature) -> Dataset:
     ids = [file.path for file in good]
     groups = groups_of(ids, source.group, folder)
     parts = assign_splits(source.split, ids, [file.split for file in good], folder, targets, groups)
-    check_classes(folder, kind.plural, names, targets, parts["train"])
+    report_classes(folder, kind.plural, names, targets)
+    check_classes(names, targets, parts, str(folder), f"readable {kind.plural}")
     splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, parts)
     schema, excluded = Schema(feature, Target("class", names)), count_excluded(found, good, doubles)
     return validate(Dataset(splits, schema, excluded, groups=in_parts(groups, parts)))
@@ -128,25 +129,15 @@ def require_folder(folder: Path, download_hint: str | None) -> None:
         raise UserError(f"data.path {folder} is not there; {download_hint}, or name another folder: --data.path=DIR")
 
 
-def check_classes(folder: Path, plural: str, names: Sequence[str], targets: np.ndarray, train: np.ndarray) -> None:
-    """Says how many examples each class has, and refuses classes without one in the train split.
+def report_classes(folder: Path, plural: str, names: Sequence[str], targets: np.ndarray) -> None:
+    """Prints how many examples each class has.
 
     Args:
-      folder: what the examples come from, and
-      plural: what they are called; both for messages.
-      names: of the classes.
-      targets: (examples,) labels.
-      train: indices of the train split.
-
-    Raises:
-      UserError: a class is not in the train split.
+      folder: what the examples come from.
+      plural: what they are called.
+      names: names of the classes.
+      targets: (examples,) class indices.
     """
     counts = np.bincount(targets, minlength=len(names))
     most = ", ".join(f"{name} {count}" for name, count in list(zip(names, counts))[:10])
     say(f"{folder}: {len(targets)} {plural} of {len(names)} classes ({most}{', ...' if len(names) > 10 else ''})")
-    unknown = np.setdiff1d(np.arange(len(names)), targets[train])
-    if len(unknown):
-        raise UserError(
-            f"class {names[unknown[0]]!r} of {folder} has {counts[unknown[0]]} readable {plural} and none in the train "
-            "split; give it more, or remove it"
-        )

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_
 from jaxflow.data.folders.file_split import read_all
 from jaxflow.data.folders.labelled import count_excluded, key_of, make_splits, report_excluded, require_folder
 from jaxflow.data.folders.layout import OFFICIAL
+from jaxflow.data.folders.source import MaskedSource
 from jaxflow.data.folders.splits import assign_splits, groups_of
 from jaxflow.data.reading.formats import KINDS, Kind, find_files, read_files, read_masks
 from jaxflow.data.splitting import in_parts
@@ -37,11 +37,11 @@ class Pair:
     split: str | None = None
 
 
-def load_masked(source: Any, inputs: str, feature: Feature) -> Dataset:
+def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
     """Finds pairs of files, reads each once and splits them; an example's id is its input's path below the folder.
 
     Args:
-      source: an ImageMasks or a VolumeMasks: what both have is read here.
+      source: where the files are, and what is read of them.
       inputs: name of the folder of inputs; it may lie in folders of splits, or hold such, and so does that of masks.
       feature: what inputs become; its kind says which files are looked for.
 
@@ -83,14 +83,6 @@ def load_masked(source: Any, inputs: str, feature: Feature) -> Dataset:
     splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, assigned)
     excluded = count_excluded(found, good, doubles)
     return validate(Dataset(splits, Schema(feature, target), excluded, groups=in_parts(groups, assigned)))
-
-
-def check_masks(source: Any) -> None:
-    """Refuses settings of an ImageMasks or a VolumeMasks that say nothing."""
-    if len(source.names) == 1 or len(set(source.names)) < len(source.names):
-        raise UserError(f"data.names is {source.names}; name two classes or more, each once, or none")
-    if source.ignore_label is not None and not 0 <= source.ignore_label <= np.iinfo(np.int16).max:
-        raise UserError(f"data.ignore_label is {source.ignore_label}; it is a value of the masks, 0 or more, or None")
 
 
 def find_pairs(folder: Path, kind: Kind, inputs: str, masks: str) -> list[Pair]:

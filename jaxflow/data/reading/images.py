@@ -104,12 +104,18 @@ def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
 
 
 def check_size(size: tuple[int, int], resize: str) -> None:
-    """Checks what a source of images is told to make of them."""
+    """Raises UserError if `size` is no height and width, or `resize` no way to resize to it."""
     sides = size if isinstance(size, tuple) else ()
     if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
         raise UserError(f"data.size is {size}; it is a height and a width in pixels, for example (128, 128)")
     if resize not in ("stretch", "crop"):
         raise UserError(f"data.resize is {resize!r}; it is 'stretch' or 'crop'")
+
+
+def check_channels(channels: int) -> None:
+    """Raises UserError if no image has so many channels."""
+    if channels not in MODES:
+        raise UserError(f"data.channels is {channels}; images have 1 (grey), 3 (RGB) or 4 (RGBA)")
 
 
 def _taken(path: Path, take: Callable[[], T]) -> T:

@@ -88,3 +88,12 @@ def _fit(voxels: np.ndarray, size: tuple[int, ...], outside: float) -> np.ndarra
             widths = [(extra // 2, extra - extra // 2) if a == axis else (0, 0) for a in range(voxels.ndim)]
             voxels = np.pad(voxels, widths, constant_values=outside)
     return voxels
+
+
+def check_volume(size: tuple[int, int, int], channels: int) -> None:
+    """Raises UserError if no volume has such a size, or so many channels."""
+    sides = size if isinstance(size, tuple) else ()
+    if len(sides) != 3 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise UserError(f"data.size is {size}; it is three numbers of voxels, for example (64, 64, 64)")
+    if channels < 1:
+        raise UserError(f"data.channels is {channels}; it must be 1 or more")

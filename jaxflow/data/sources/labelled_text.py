@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxflow.console import say, track
-from jaxflow.data.checks import validate
+from jaxflow.data.checks import check_classes, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.folders.labelled import check_classes, require_folder
+from jaxflow.data.folders.labelled import report_classes, require_folder
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
 from jaxflow.data.folders.splits import assign_splits
 from jaxflow.data.splitting import HoldOut, KFold, numbered
@@ -109,7 +109,8 @@ class LabelledText:
         number_of = {name: number for number, name in enumerate(names)}
         targets = np.array([number_of[label] for label in labels], np.int32)
         parts = assign_splits(self.split, keys, official, path, targets)
-        check_classes(path, TEXTS.plural, names, targets, parts["train"])
+        report_classes(path, TEXTS.plural, names, targets)
+        check_classes(names, targets, parts, str(path), TEXTS.plural)
 
         def texts() -> Iterator[str]:
             return (example.text for example in self._examples(path, files) if not example.wrong)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxflow.console import say
-from jaxflow.data.checks import validate
+from jaxflow.data.checks import check_classes, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.splitting import HoldOut, SplitKeys
 from jaxflow.data.storage.cache import cache_key
@@ -18,7 +18,7 @@ from jaxflow.data.tables.columns import Category, Date, Number
 from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
 from jaxflow.data.tables.raw_table import RawTable, own_ids, row_ids
 from jaxflow.data.tables.read import check_table, read_table
-from jaxflow.data.tables.target import check_classes, read_targets
+from jaxflow.data.tables.target import read_targets
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema
 
@@ -116,7 +116,7 @@ class Table:
             parts, outliers = self.outliers.drop(self._numbers(raw, kept, kept[parts["train"]]), parts)
             excluded |= outliers
         if classes is not None:
-            check_classes(classes, target.names, parts)
+            check_classes(target.names, classes, parts, f"target {self.target} of {self.path}", "rows")
         train = parts["train"]
         specs = self._specs(raw, kept[train])
         inputs, encoders = fit_and_encode(specs, raw, kept, targets, target, train, self.seed, self.in_memory)

@@ -1,6 +1,5 @@
 """The column of a table that is to be predicted."""
 
-from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -46,24 +45,3 @@ def read_targets(
         raise UserError(f"target {name} has one class only, {names[0]!r}; there is nothing to predict")
     place = {text: index for index, text in enumerate(names)}
     return np.array([place[text] for text in texts], np.int32), Target("class", tuple(names))
-
-
-def check_classes(classes: np.ndarray, names: Sequence[str], parts: Mapping[str, np.ndarray]) -> None:
-    """Checks that every class of a held-out split can be learned.
-
-    Args:
-      classes: (rows,) integer labels.
-      names: of the classes.
-      parts: the rows of each split.
-
-    Raises:
-      UserError: a class is in no training row.
-    """
-    known = set(classes[parts["train"]].tolist())
-    for part, chosen in parts.items():
-        unknown = set(classes[chosen].tolist()) - known
-        if unknown:
-            raise UserError(
-                f"class {names[min(unknown)]!r} is in the {part} split and not in train; give more examples of it, or "
-                "stratify: split=HoldOut(stratify=True)"
-            )

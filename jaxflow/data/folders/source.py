@@ -1,0 +1,66 @@
+"""The fields that sources of files share."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from jaxflow.data.folders.splits import check_group
+from jaxflow.data.splitting import HoldOut, KFold
+from jaxflow.errors import UserError
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Files of one kind in a folder."""
+
+    path: str = field(metadata={"identity": False})
+    """The folder."""
+    split: HoldOut | KFold = field(default=HoldOut(), kw_only=True)
+    """How examples are held out. Where the folder has validation or test folders these are kept, and HoldOut takes only
+    what is missing, out of train."""
+    group: str | None = field(default=None, kw_only=True)
+    """Regular expression that finds a group in a file's path, as its first group in parentheses: with "_(.+)_" a
+    7_jackson_3.wav is of jackson. Files of one group, a patient or a scene for example, are kept in one split; None
+    splits file by file."""
+    drop_duplicates: bool = field(default=False, kw_only=True)
+    """Whether of examples whose files hold the same bytes one is kept; that of the test where there is one. The others
+    are counted."""
+    download_hint: str | None = field(default=None, metadata={"identity": False}, kw_only=True)
+    """Where the files can be had, said where the folder is missing."""
+    in_memory: bool = field(default=True, metadata={"identity": False}, kw_only=True)
+    """Whether inputs are kept in memory, and in the cache. With False every batch reads and decodes its own files, for
+    datasets larger than memory; masks are kept in memory all the same. The batches are the same."""
+    max_corrupt: int = field(default=0, metadata={"identity": False}, kw_only=True)
+    """Examples that may be unreadable; they are left out, and counted. One more stops the run and names it."""
+
+    def __post_init__(self) -> None:
+        check_group(self.group)
+        if self.max_corrupt < 0:
+            raise UserError(f"data.max_corrupt is {self.max_corrupt}; it must be 0 or more")
+
+
+@dataclass(frozen=True)
+class LabelledSource(FileSource):
+    """Files with a class each."""
+
+    labels: str | None = field(default=None, kw_only=True)
+    """CSV file with the columns path and label, relative to the folder; None takes labels from folders or names."""
+
+
+@dataclass(frozen=True)
+class MaskedSource(FileSource):
+    """Files with a mask each, a class for each pixel or voxel."""
+
+    names: tuple[str, ...] = field(default=(), kw_only=True)
+    """Names of the classes 0, 1, ...; () takes the values that the training masks hold, whatever they are."""
+    ignore_label: int | None = field(default=None, kw_only=True)
+    """Value of the pixels or voxels that count nowhere, unlabelled or at borders; None where there is none."""
+    masks: str = field(default="masks", kw_only=True)
+    """Name of the folder of masks."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.names) == 1 or len(set(self.names)) < len(self.names):
+            raise UserError(f"data.names is {self.names}; name two classes or more, each once, or none")
+        if self.ignore_label is not None and not 0 <= self.ignore_label <= np.iinfo(np.int16).max:
+            raise UserError(f"data.ignore_label is {self.ignore_label}; it is a value of the masks, 0 or more, or None")
