@@ -1,9 +1,11 @@
 """The front door: python launch.py [VERB] [--config FILE] [--workdir DIR] [--FIELD=VALUE ...]."""
 
 import argparse
+import contextlib
 import difflib
 import logging
 import sys
+import traceback
 from pathlib import Path
 
 USAGE = """usage: python launch.py [VERB] [--config FILE] [--workdir DIR] [--FIELD=VALUE ...]
@@ -32,6 +34,8 @@ several processes, each with its devices (train, evaluate, no verb; docs/multiho
 
 exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal and saved (launch again to go on),
 130 interrupted before or after training, 1 anything else"""
+
+logger = logging.getLogger("jaxflow")
 
 PROCESSES = ("coordinator", "num-processes", "process-id")
 FLAGS = {
@@ -91,7 +95,11 @@ def main(argv: list[str]) -> int:
         if getattr(flags, "local_processes", None) is not None and not flags.help:
             return run_locally(flags, argv)
         prepare(verb, flags)
-        return run(verb, flags, overrides)
+        from jaxflow.console import show_messages
+        from jaxflow.runtime.distributed import is_main
+
+        with show_messages() if is_main() and not flags.quiet else contextlib.nullcontext():
+            return run(verb, flags, overrides)
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         status = 2
@@ -101,6 +109,10 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted; launch again to go on from the last checkpoint", file=sys.stderr)
         status = 130
+    except Exception:
+        # Not left to Python: the other processes would wait for this one.
+        traceback.print_exc()
+        status = 1
     from jaxflow.runtime.distributed import abort
 
     return abort(status)
@@ -120,11 +132,10 @@ def run_locally(flags: argparse.Namespace, argv: list[str]) -> int:
 
 def prepare(verb: str, flags: argparse.Namespace) -> None:
     """Does what must be done before JAX starts."""
-    from jaxflow.runtime.startup import enable_compilation_cache, relax_gc, tune_allocator
+    from jaxflow.runtime.startup import enable_compilation_cache, quiet_libraries, relax_gc, tune_allocator
 
     relax_gc()
-    # TensorFlow Datasets and Orbax speak through absl; what a person must know, jaxflow says itself.
-    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    quiet_libraries()
     from jaxflow.data.storage.cache import cache_folder
 
     tune_allocator()
@@ -139,11 +150,8 @@ def prepare(verb: str, flags: argparse.Namespace) -> None:
 def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
     """Builds the experiment and hands it to the verb's function."""
     import jaxflow
-    from jaxflow.console import console, say
     from jaxflow.runs.folder import default_workdir, read_experiment
-    from jaxflow.runtime.distributed import is_main
 
-    console.quiet = flags.quiet or not is_main()
     source = Path(flags.config) if flags.config else None
     experiment = jaxflow.load(source) if source else read_experiment(Path(flags.workdir))
     if flags.help:
@@ -167,24 +175,24 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
         if verb == "run" and results.get("test_step") != results["steps"]:
             results = jaxflow.evaluate(workdir, experiment=experiment, dataset=dataset)
         summarize(results, verb)
-        say(f"run folder: {workdir}")
+        logger.info(f"run folder: {workdir}")
         if verb == "train":
-            say(f"next: python launch.py evaluate --workdir {workdir}")
+            logger.info(f"next: python launch.py evaluate --workdir {workdir}")
         else:
-            say(f"look at: {workdir}/report/index.html")
-            say(f"next: python launch.py predict --workdir {workdir} --input PATH")
+            logger.info(f"look at: {workdir}/report/index.html")
+            logger.info(f"next: python launch.py predict --workdir {workdir} --input PATH")
     elif verb == "explore":
         jaxflow.explore(experiment, workdir)
-        say(f"look at: {workdir}/report/data.html")
+        logger.info(f"look at: {workdir}/report/data.html")
     elif verb == "evaluate":
         summarize(jaxflow.evaluate(workdir, experiment=experiment, checkpoint=flags.checkpoint), verb)
-        say(f"look at: {workdir}/report/index.html")
+        logger.info(f"look at: {workdir}/report/index.html")
     elif verb == "predict":
         if not flags.input:
             fail("predict needs --input PATH: an .npy or .npz array, an image, a folder of images, a table or texts")
         asked = {"submission": flags.submission, "checkpoint": flags.checkpoint}
         output = jaxflow.predict(workdir, flags.input, flags.output, experiment=experiment, **asked)
-        say(f"predictions: {output}")
+        logger.info(f"predictions: {output}")
     elif verb == "generate":
         if flags.prompt is None:
             fail("generate needs --prompt TEXT, how the text begins")
@@ -192,13 +200,13 @@ def run(verb: str, flags: argparse.Namespace, overrides: list[str]) -> int:
         asked = {name: getattr(flags, name) for name in kinds if getattr(flags, name) is not None}
         asked = {name: number(name, text, kinds[name]) for name, text in asked.items()}
         asked |= {"checkpoint": flags.checkpoint, "experiment": experiment}
-        say(flags.prompt + jaxflow.generate(workdir, [flags.prompt], **asked)[0])
+        logger.info(flags.prompt + jaxflow.generate(workdir, [flags.prompt], **asked)[0])
     else:
         if not (flags.step or "").isdecimal():
             fail("replay needs --step N, the number of a training step")
         metrics, logged = jaxflow.replay(workdir, int(flags.step), experiment=experiment)
-        say(f"step {flags.step} again: " + "  ".join(f"{name} {value:.9g}" for name, value in metrics.items()))
-        say("logged then: " + ("no line for this step" if logged is None else f"loss {logged:.9g}"))
+        logger.info(f"step {flags.step} again: " + "  ".join(f"{name} {value:.9g}" for name, value in metrics.items()))
+        logger.info("logged then: " + ("no line for this step" if logged is None else f"loss {logged:.9g}"))
     return 0
 
 
@@ -212,11 +220,11 @@ def number(name: str, text: str, kind: type) -> int | float:
 
 def summarize(results: dict, verb: str) -> None:
     """Prints the metrics of a run."""
-    from jaxflow.console import format_metrics, say
+    from jaxflow.console import format_metrics
 
     for split in ("validation", "test", "baseline"):
         if split in results and not (split != "validation" and verb == "train"):
-            say(f"{split}: {format_metrics(results[split])}")
+            logger.info(f"{split}: {format_metrics(results[split])}")
 
 
 if __name__ == "__main__":

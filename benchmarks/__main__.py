@@ -15,7 +15,6 @@ from benchmarks.contender import Contender, memory_over_steps, take_turns
 from benchmarks.photographs import photographs
 from benchmarks.startup import first_steps
 from benchmarks.stream import stream_memory
-from jaxflow.console import say
 from jaxflow.runs.environment import environment
 
 PEAK = "matmul peak"
@@ -154,27 +153,27 @@ def main() -> None:
     }
     for name, contenders in groups(python, jax.default_backend() == "gpu").items():
         if flags.only in name:
-            say(name)
+            print(name)
             results["groups"][name] = take_turns(contenders, flags.rounds, flags.seconds)
             for line in report.lines(name, results["groups"][name]):
-                say(f"  {line}")
+                print(f"  {line}")
     if flags.only in "memory":
-        say("memory")
+        print("memory")
         results["memory"] = memory_over_steps(Contender("jaxflow", "jaxflow_train", ("32", "0", "1", "32")), 32, 1000)
-        say(f"  {report.memory_line(results['memory'])}")
+        print(f"  {report.memory_line(results['memory'])}")
     if flags.only in "memory of a stream":
-        say("memory of a stream")
+        print("memory of a stream")
         results["memory of a stream"] = stream_memory()
-        say(f"  {report.stream_line(results['memory of a stream'])}")
+        print(f"  {report.stream_line(results['memory of a stream'])}")
     if flags.only in "first step":
-        say("first step")
+        print("first step")
         results["first step"] = first_steps(python, flags.rounds)
         for who, seconds in results["first step"].items():
-            say(f"  {who:<28}{seconds:8.2f} s")
+            print(f"  {who:<28}{seconds:8.2f} s")
     flags.out.mkdir(parents=True, exist_ok=True)
     (flags.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     report.write(results, flags.out)
-    say(f"written: {flags.out}/RESULTS.md, results.json, speed.png")
+    print(f"written: {flags.out}/RESULTS.md, results.json, speed.png")
 
 
 def _processor() -> str:

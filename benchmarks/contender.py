@@ -18,8 +18,6 @@ from typing import Any
 
 import psutil
 
-from jaxflow.console import say
-
 WORKERS = Path(__file__).parent / "workers"
 
 
@@ -61,7 +59,7 @@ def take_turns(contenders: Sequence[Contender], rounds: int, seconds: float) -> 
         process = contender.start()
         if answer(process) is None:
             reason = (process.stderr.read().strip().splitlines() or ["it said nothing"])[-1]
-            say(f"  {contender.name}: left out ({reason[:160]})")
+            print(f"  {contender.name}: left out ({reason[:160]})")
         else:
             processes[contender.name] = process
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in processes}

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jaxflow.console import say
 from jaxflow.data.storage.cache import cache_folder
 
 REQUIREMENTS = (
@@ -28,7 +27,7 @@ def python() -> Path:
     folder = cache_folder() / f"peers-{sys.version_info[0]}.{sys.version_info[1]}"
     interpreter = folder / "bin" / "python"
     if not (folder / "complete").exists():
-        say(f"installing the peers into {folder}: {', '.join(REQUIREMENTS)}")
+        print(f"installing the peers into {folder}: {', '.join(REQUIREMENTS)}")
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         subprocess.run([str(interpreter), "-m", "pip", "install", "-q", *REQUIREMENTS], check=True)
         (folder / "complete").write_text("")

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from jaxflow.console import say
 from jaxflow.data.storage.cache import cache_folder
 
 HEIGHT, WIDTH = 375, 500
@@ -65,7 +64,7 @@ def photographs(count: int = COUNT) -> Path:
     """Names a folder with `jpeg/even`, `jpeg/odd` and `tfds`, and makes it where it is missing (a minute)."""
     folder = cache_folder() / f"photographs-{count}"
     if not (folder / "complete").exists():
-        say(f"making {count} photographs in {folder}")
+        print(f"making {count} photographs in {folder}")
         shutil.rmtree(folder, ignore_errors=True)
         for number in range(count):
             path = folder / "jpeg" / ("even", "odd")[number % 2] / f"{number:05d}.jpg"

@@ -21,7 +21,6 @@ import jax
 import numpy as np
 from scipy import stats
 
-from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
 from jaxflow.experiment import Experiment, load
 from jaxflow.flags import override
@@ -142,15 +141,15 @@ def main() -> None:
     experiment = override(load(flags.config), changes)
     dataset = experiment.data.load()
     device = jax.devices()[0]
-    say(f"{flags.config} on {len(jax.devices())} x {device.device_kind}")
+    print(f"{flags.config} on {len(jax.devices())} x {device.device_kind}")
     runs, compiled = [], 0.0
     for result in measure(experiment, dataset, range(flags.seeds)):
         if "compile_seconds" in result:
             compiled = result["compile_seconds"]
-            say(f"compilation and first steps: {compiled:.1f} s, in no other number")
+            print(f"compilation and first steps: {compiled:.1f} s, in no other number")
             continue
         runs.append(result)
-        say("  ".join(f"{name} {value:.4g}" for name, value in result.items()))
+        print("  ".join(f"{name} {value:.4g}" for name, value in result.items()))
     names = ("accuracy", "init_seconds", "train_seconds", "test_seconds", "seconds")
     results: dict[str, Any] = {
         "device": device.device_kind,
@@ -165,16 +164,16 @@ def main() -> None:
     flags.out.write_text(json.dumps(results, indent=1) + "\n")  # before airbench, which may fail
     if flags.airbench:
         results["airbench"] = airbench(flags.airbench, flags.airbench_python)
-        say(f"airbench, {results['airbench']['runs']} runs")
+        print(f"airbench, {results['airbench']['runs']} runs")
         _print({name: results["airbench"][name] for name in ("accuracy", "seconds")})
         flags.out.write_text(json.dumps(results, indent=1) + "\n")
-    say(f"written: {flags.out}")
+    print(f"written: {flags.out}")
 
 
 def _print(summaries: dict[str, dict[str, float]]) -> None:
-    say(f"{'':<16}" + "".join(f"{name:>10}" for name in ("mean", "std", "min", "max", "95% low", "high")))
+    print(f"{'':<16}" + "".join(f"{name:>10}" for name in ("mean", "std", "min", "max", "95% low", "high")))
     for name, numbers in summaries.items():
-        say(f"{name:<16}" + "".join(f"{value:>10.4f}" for value in numbers.values()))
+        print(f"{name:<16}" + "".join(f"{value:>10.4f}" for value in numbers.values()))
 
 
 if __name__ == "__main__":

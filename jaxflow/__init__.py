@@ -4,7 +4,11 @@ The public functions are handed out when they are first asked for (PEP 562), so 
 """
 
 import importlib
+import logging
 from typing import Any
+
+# Messages reach whoever configures logging; without it, nobody: Python would print warnings on standard error.
+logging.getLogger("jaxflow").addHandler(logging.NullHandler())
 
 _PUBLIC = {
     "Experiment": "jaxflow.experiment",

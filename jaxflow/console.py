@@ -1,6 +1,12 @@
-"""What a person sees: lines that stay, and a bar for work that takes longer than a breath."""
+"""What a person sees in a terminal: messages, progress bars, metrics and numbers as text.
 
+The library logs to `logging.getLogger("jaxflow")` and prints nothing. The commands show its messages and progress bars
+on the console while they run.
+"""
+
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sized
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -8,29 +14,44 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 T = TypeVar("T")
 
-# `console.quiet = True` silences everything that goes through this module.
+logger = logging.getLogger("jaxflow")
 console = Console(highlight=False, markup=False, emoji=False)
 
 
-def say(text: str = "") -> None:
-    """Prints one line that stays.
+class _ConsoleHandler(logging.Handler):
+    """Prints each message as one line, never wrapped, so that plain output can be searched line by line."""
 
-    Args:
-      text: the line; never wrapped, so that plain output can be searched line by line.
-    """
-    console.print(text, soft_wrap=True)
+    def emit(self, record: logging.LogRecord) -> None:
+        prefix = "warning: " if record.levelno >= logging.WARNING else ""
+        console.print(prefix + record.getMessage(), soft_wrap=True)
+
+
+@contextmanager
+def show_messages() -> Iterator[None]:
+    """Shows jaxflow's messages and progress bars on the console; afterwards the logger is as it was."""
+    handler, level, propagate = _ConsoleHandler(), logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False  # handlers of other libraries would print each message again
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
 
 
 def bar(*columns: str) -> Progress:
-    """Makes a progress bar that is drawn on a terminal only and redrawn only when asked to.
+    """Builds a progress bar, which is drawn only on a terminal, within `show_messages`, and when it is asked to.
 
     Args:
       *columns: rich format strings shown after the count, for example "{task.fields[rate]}".
 
     Returns:
-      A rich Progress, to be used as a context manager. It refreshes by itself ten times a second at most when
-      `update` is called with `refresh=True`; it starts no thread, which would take time from a CPU that trains.
+      A rich Progress, to be used as a context manager. It is redrawn where `update` is called with `refresh=True`, at
+      most ten times a second; it starts no thread, which would take time from a CPU that trains.
     """
+    shown = any(isinstance(handler, _ConsoleHandler) for handler in logger.handlers)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -40,17 +61,17 @@ def bar(*columns: str) -> Progress:
         console=console,
         auto_refresh=False,
         transient=True,
-        disable=console.quiet or not console.is_terminal,
+        disable=not shown or not console.is_terminal,
     )
 
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """Yields the items and shows how far along they are.
+    """Yields the items and shows progress through them.
 
     Args:
-      items: what to go through.
+      items: what to iterate over.
       description: what is being done, in two or three words.
-      total: how many items there are, where `items` does not say.
+      total: the number of items, where `items` has no length.
 
     Yields:
       The items, in order.
@@ -65,11 +86,11 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
 
 
 def format_metrics(metrics: Mapping[str, float]) -> str:
-    """Writes metrics for people, the loss first."""
+    """Formats metrics for people, the loss first."""
     names = sorted(metrics, key=lambda name: (name != "loss", name))
     return "  ".join(f"{name} {format_number(metrics[name])}" for name in names)
 
 
 def format_number(value: float) -> str:
-    """Writes a number with four decimals, or where these would say too little with four digits."""
+    """Formats a number with four decimals, or with four digits where that would show too few of them."""
     return f"{value:.4g}" if 0 < abs(value) < 0.1 else f"{value:.4f}"

@@ -1,8 +1,10 @@
 """Strict: warnings are errors, ranks are not promoted silently, and there are four virtual CPU devices."""
 
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
@@ -13,8 +15,8 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow import console
 from jaxflow.data.dataset import Dataset
+from jaxflow.runtime.startup import quiet_libraries
 
 ROOT = Path(__file__).parents[1]
 PREPARED = ROOT.parent / "shared" / "data" / "tensorflow_datasets"
@@ -29,12 +31,17 @@ def compiled_once(tmp_path_factory):
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quiet_as_a_command():
+    """What a damaged checkpoint leaves behind in Orbax's threads fails no later test."""
+    quiet_libraries()
+
+
 @pytest.fixture(autouse=True)
 def private_folders(tmp_path, monkeypatch):
     """Nothing a test does reaches the user's caches, and nothing in the environment reaches a test."""
     monkeypatch.setenv("JAXFLOW_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
-    monkeypatch.setattr(console.console, "quiet", True)
 
 
 def toy_images(size: int, seed: int = 0, classes: int = 3, side: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -59,6 +66,19 @@ def assert_same_splits(one: Dataset, other: Dataset) -> None:
         assert [split.id(i) for i in range(len(split))] == [other.splits[name].id(i) for i in range(len(split))]
         assert split.nbytes == other.splits[name].nbytes
         assert len(split.rows(np.arange(0))["inputs"]) == 0
+
+
+@pytest.fixture
+def said(caplog) -> Callable[[], str]:
+    """Returns the messages that jaxflow has logged since it was asked last, one a line."""
+    caplog.set_level(logging.INFO, "jaxflow")
+
+    def messages() -> str:
+        lines = [record.getMessage() for record in caplog.records if record.name == "jaxflow"]
+        caplog.clear()
+        return "\n".join(lines)
+
+    return messages
 
 
 @pytest.fixture

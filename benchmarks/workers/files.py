@@ -17,11 +17,9 @@ if WHO.startswith("jaxflow"):
     import jax
 
     import jaxflow
-    from jaxflow.console import console
     from jaxflow.training.input_pipeline import make_input_pipeline
     from jaxflow.training.parallel.layout import make_layout
 
-    console.quiet = True
     _, source, workers = WHO.split()
     none = jaxflow.HoldOut(0.0, 0.0)
     data = {

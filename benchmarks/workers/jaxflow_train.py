@@ -19,7 +19,6 @@ import numpy as np
 
 import jaxflow
 from benchmarks.workers.protocol import images
-from jaxflow.console import console
 from jaxflow.training.program import Program
 
 BATCH, MICRO, WIDTH, SIDE = (int(argument) for argument in sys.argv[1:5])
@@ -53,7 +52,6 @@ def pausing(train_steps):
 
 real = Program.compile_train_steps
 Program.compile_train_steps = lambda self, feed, state: pausing(real(self, feed, state))
-console.quiet = True
 inputs, labels = images(int(EXAMPLES))
 if SIDE != 32:
     inputs = np.resize(inputs, (len(inputs), SIDE, SIDE, 3))

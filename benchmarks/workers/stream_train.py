@@ -13,9 +13,7 @@ def main(folder, side, epochs, workers):
     import resource
 
     import jaxflow
-    from jaxflow.console import console
 
-    console.quiet = True
     data = jaxflow.ImageFolder(folder, size=(side, side), split=jaxflow.HoldOut(0.0, 0.0), in_memory=False)
     experiment = jaxflow.Experiment(
         data=data,

@@ -1,12 +1,12 @@
 """The test split, once: metrics, predictions, figures."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
 from jaxflow.evaluation.report import report_figures
@@ -19,6 +19,8 @@ from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Split
 from jaxflow.training.eval_loop import evaluate_split
 from jaxflow.training.trained import Trained, check_same_data, read_trained
+
+logger = logging.getLogger("jaxflow")
 
 
 def evaluate(
@@ -67,7 +69,7 @@ def _write(
     results = read_results(workdir)
     before = results.get("test_evaluations", 0)
     if before:
-        say(f"the test split was evaluated {before} times before; choose models by validation, not by the test")
+        logger.info(f"the test split was evaluated {before} times before; choose models by validation, not by the test")
     new = {"test": metrics, "baseline": baseline, "test_step": trained.step, "test_evaluations": before + 1}
     ids = [test.id(index) for index in range(len(test))]
     try:

@@ -2,10 +2,10 @@
 
 import dataclasses
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
-from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.describe import describe, take_sample
 from jaxflow.data.profiling.findings import find_issues
@@ -15,6 +15,8 @@ from jaxflow.exploration.augmentations import augmented
 from jaxflow.exploration.figures import data_figures
 from jaxflow.exploration.page import write_data_page
 from jaxflow.file_io import write_atomically
+
+logger = logging.getLogger("jaxflow")
 
 
 def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | None = None) -> dict[str, Any]:
@@ -47,5 +49,5 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
     except OSError as error:
         raise UserError(f"cannot write to {workdir}: {error.strerror}; choose another --workdir") from error
     for finding in findings:
-        say(f"{finding.severity}: {finding.message}: {finding.advice}")
+        logger.info(f"{finding.severity}: {finding.message}: {finding.advice}")
     return described

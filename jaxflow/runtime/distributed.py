@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import jax
 
-from jaxflow.console import console
 from jaxflow.errors import UserError
 
 T = TypeVar("T")
@@ -31,7 +30,7 @@ _numbers = itertools.count()
 
 
 def join(coordinator: str | None = None, num_processes: str | None = None, process_id: str | None = None) -> None:
-    """Makes this process one of several, before it touches a device; all but process 0 fall silent.
+    """Makes this process one of several, before it touches a device.
 
     Args:
       coordinator: HOST:PORT where process 0 listens; "auto" lets JAX find all three out from the cluster. None with the
@@ -57,9 +56,6 @@ def join(coordinator: str | None = None, num_processes: str | None = None, proce
             f"cannot join the other processes ({coordinator or _cluster(os.environ)}): {reason}; say where they are: "
             "--coordinator HOST:PORT --num-processes N --process-id I"
         ) from error
-    console.quiet = console.quiet or not is_main()
-    report = sys.excepthook
-    sys.excepthook = lambda *error: (report(*error), abort(1))
 
 
 def abort(status: int) -> int:

@@ -1,14 +1,22 @@
-"""What a process does before JAX starts, so that it starts and runs faster. launch.py calls it; no library should."""
+"""Settings of the whole process, before JAX starts: the commands make them, a library must not."""
 
 import ctypes
+import functools
 import gc
 import hashlib
+import inspect
+import logging
 import os
 import platform
+import sys
+import warnings
 from pathlib import Path
+from typing import Any
 
 # Parameters of glibc's mallopt(3).
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+# The message of asyncio for an operation whose event loop Orbax has ended.
+CLOSED = "Event loop is closed"
 
 
 def relax_gc() -> None:
@@ -47,6 +55,36 @@ def enable_compilation_cache(folder: Path) -> None:
     jax.config.update("jax_compilation_cache_dir", str(folder / _processor()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
+def quiet_libraries() -> None:
+    """Silences what other libraries print of failures that jaxflow reports itself.
+
+    TensorFlow Datasets and Orbax log through absl. Where a write or a read of Orbax fails, others that it leaves behind
+    end later, by errors and warnings of asyncio. Pillow warns of damaged EXIF, which is common in photographs from the
+    web and tells nothing of the pixels.
+    """
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # "Task exception was never retrieved"
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
+    _ignore_closed_loops()
+
+
+@functools.cache  # once in a process: each call would wrap the hooks again
+def _ignore_closed_loops() -> None:
+    """Drops the errors of operations that end after Orbax has closed their event loop."""
+    report, crash = sys.unraisablehook, sys.excepthook
+
+    def report_unless_closed(unraisable: Any) -> None:
+        if not inspect.iscoroutine(unraisable.object) and str(unraisable.exc_value) != CLOSED:
+            report(unraisable)
+
+    def crash_unless_closed(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        if str(error) != CLOSED:
+            crash(kind, error, trace)
+
+    sys.unraisablehook, sys.excepthook = report_unless_closed, crash_unless_closed
 
 
 def _processor() -> str:

@@ -99,7 +99,7 @@ def _run_loop(setup: TrainingSession, folder: Path) -> dict[str, Any]:
                     writer.write_scalars(step, line)
                     report.training(step, line)
                     raise_if_diverged(state, folder, experiment.max_nonfinite_steps)
-                    kept.check()
+                    kept.checkpointer.raise_errors()
                     heartbeat()
                 metrics = None
                 if step == validate_at and "validation" in splits:
@@ -111,7 +111,7 @@ def _run_loop(setup: TrainingSession, folder: Path) -> dict[str, Any]:
                     save(kept, state, setup.meta, metrics)
                 if step == log_at:
                     watch.resume(step)
-        kept.wait()
+        kept.checkpointer.wait()
         restore(kept, step, program.abstract_state())  # done means that what was saved can be read back
     if stop and step < total:
         raise StoppedError(f"stopped at step {step} of {total}, which is saved; launch again to go on")

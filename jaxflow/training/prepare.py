@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from typing import Any
 import numpy as np
 from clu import parameter_overview
 
-from jaxflow.console import say
 from jaxflow.data.batching.order import permutation
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
@@ -30,6 +30,8 @@ from jaxflow.training.parallel.layout import bytes_per_device
 from jaxflow.training.program import Program, build_program
 from jaxflow.training.state import TrainState
 from jaxflow.transforms import preprocess
+
+logger = logging.getLogger("jaxflow")
 
 
 @dataclass(frozen=True)
@@ -105,14 +107,16 @@ def initialize_or_restore(kept: Checkpoints, setup: TrainingSession) -> tuple[Tr
     total, state = setup.program.total_steps, resume(kept, setup)
     if state is None:
         state = setup.init()
-        say(parameter_overview.get_parameter_overview(state.params, include_stats=False))
+        logger.info(parameter_overview.get_parameter_overview(state.params, include_stats=False))
         if total == 0:
             save(kept, state, setup.meta)
     else:
-        say(f"resumed {kept.folder.parent} at step {int(state.step)} of {total}")
+        logger.info(f"resumed {kept.folder.parent} at step {int(state.step)} of {total}")
     if setup.experiment.strategy == "fsdp":
         devices = len(setup.program.layout.devices)
-        say(f"the state takes {bytes_per_device(state):,} bytes on each of the devices, of which there are {devices}")
+        logger.info(
+            f"the state takes {bytes_per_device(state):,} bytes on each of the devices, of which there are {devices}"
+        )
     return state, int(state.step)
 
 

@@ -1,5 +1,6 @@
 """Where metrics go: metrics.jsonl, TensorBoard events, and lines and a bar for people."""
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,9 +10,11 @@ import jax
 import numpy as np
 from rich.progress import Progress
 
-from jaxflow.console import bar, console, format_metrics, say
+from jaxflow.console import bar, format_metrics
 from jaxflow.errors import UserError
 from jaxflow.training.state import TrainState
+
+logger = logging.getLogger("jaxflow")
 
 
 def fetch_metrics(totals: Mapping[str, Any], last: Mapping[str, Any], state: TrainState) -> dict[str, float]:
@@ -100,7 +103,7 @@ class ProgressReporter:
     def advance(self, step: int) -> None:
         """Moves the bar; cheap enough for every step."""
         now = time.monotonic()
-        if console.is_terminal and now - self._last_line > 0.2:
+        if not self._progress.disable and now - self._last_line > 0.2:
             self._last_line = now
             self._progress.update(self._task, completed=step, description=self._epoch(step), refresh=True)
 
@@ -109,18 +112,18 @@ class ProgressReporter:
         shown = {name: metrics[name] for name in self._names}
         speed = metrics.get("examples_per_second")
         numbers = format_metrics(shown) + (f"  {speed:,.0f} examples/s" if speed else "")
-        if console.is_terminal:
+        if not self._progress.disable:
             self._progress.update(
                 self._task, completed=step, description=self._epoch(step), numbers=numbers, refresh=True
             )
         else:
             left = f"  {_clock((self._total - step) * self._batch_size / speed)} left" if speed else ""
-            say(f"{self._epoch(step)}  step {step}/{self._total}  {numbers}{left}")
+            logger.info(f"{self._epoch(step)}  step {step}/{self._total}  {numbers}{left}")
 
     def validation(self, step: int, metrics: Mapping[str, float]) -> None:
         """Shows the metrics of a validation pass, on a line that stays."""
         numbers = format_metrics(metrics)
-        say(f"{self._epoch(step)}  step {step}/{self._total}  validation {numbers}")
+        logger.info(f"{self._epoch(step)}  step {step}/{self._total}  validation {numbers}")
 
     def _epoch(self, step: int) -> str:
         return f"epoch {step / self._per_epoch:.1f}/{self._total / self._per_epoch:.3g}"

@@ -2,10 +2,10 @@
 
 import dataclasses
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.tables.encode import TableEncoding
 from jaxflow.data.texts.encode import TextEncoding
@@ -26,6 +26,8 @@ from jaxflow.training.checkpoints.restore import restore
 from jaxflow.training.prepare import _check_unchanged
 from jaxflow.training.program import Program, build_program
 from jaxflow.training.state import TrainState
+
+logger = logging.getLogger("jaxflow")
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _read_intact(kept: Checkpoints, which: str, experiment: Experiment) -> Train
                 return None  # a run that still trains has newer ones, and removed it
             if which != "last" or step == steps[-1]:
                 raise
-            say(f"warning: {error}; an older one is taken")
+            logger.warning(f"{error}; an older one is taken")
     return None
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxflow.data.batching.batches import Batches
 from jaxflow.errors import UserError
-from jaxflow.runtime.startup import tune_allocator
+from jaxflow.runtime.startup import quiet_libraries, tune_allocator
 
 # Batches that each process keeps ready; that, what is being made and what is on its way bound the memory.
 READY = 1
@@ -120,6 +120,7 @@ def _next(coming: Iterator[dict[str, Any]]) -> dict[str, np.ndarray]:
 
 def _live_and_die_with_parent(index: int, count: int) -> None:
     """Prepares a worker process."""
+    quiet_libraries()
     tune_allocator()  # decoded images come and go
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of the terminal
     signal.signal(signal.SIGTERM, lambda *_: signal.alarm(GRACE_TIMEOUT_S))

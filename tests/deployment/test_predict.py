@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 
 import jaxflow
-from jaxflow.console import console
 from jaxflow.data.inference_inputs import read_inputs
 
 
@@ -111,7 +110,6 @@ def photographs(tmp_path_factory):
     )
     with pytest.MonkeyPatch.context() as patch:  # the fixtures of single tests come later
         patch.setenv("JAXFLOW_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr(console, "quiet", True)
         jaxflow.train(experiment, folder)
         jaxflow.evaluate(folder)
     return folder, root

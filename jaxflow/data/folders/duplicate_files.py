@@ -1,14 +1,16 @@
 """SplitKeys whose files hold the same bytes, of which one is kept."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from jaxflow.console import say
 from jaxflow.data.storage.cache import cache_key, cached_arrays
+
+logger = logging.getLogger("jaxflow")
 
 T = TypeVar("T")
 
@@ -35,7 +37,7 @@ def drop_identical(found: list[T], stands_for: np.ndarray) -> tuple[list[T], int
     """Keeps the examples that stand for themselves, and counts the others, which is said."""
     kept = [example for index, example in enumerate(found) if stands_for[index] == index]
     if len(kept) < len(found):
-        say(f"left out {len(found) - len(kept)} of {len(found)} examples, whose files equal another's")
+        logger.info(f"left out {len(found) - len(kept)} of {len(found)} examples, whose files equal another's")
     return kept, len(found) - len(kept)
 
 

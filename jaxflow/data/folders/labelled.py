@@ -1,5 +1,6 @@
 """Files with a class each, from a folder: found, read once, split."""
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.console import say
 from jaxflow.data.checks import check_classes, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files
@@ -22,6 +22,8 @@ from jaxflow.data.splitting import in_parts
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
+
+logger = logging.getLogger("jaxflow")
 
 # Counts the ways in which files have been read for what the cache keeps.
 CACHE_VERSION = 3
@@ -115,7 +117,7 @@ def report_excluded(bad: np.ndarray, max_corrupt: int, plural: str) -> None:
     """Says which files were left out, or refuses that many."""
     check_corrupt(bad.tolist(), max_corrupt)
     if len(bad):
-        say(f"left out {len(bad)} unreadable {plural} (data.max_corrupt {max_corrupt}): {bad[0]}")
+        logger.info(f"left out {len(bad)} unreadable {plural} (data.max_corrupt {max_corrupt}): {bad[0]}")
 
 
 def key_of(folder: Path, paths: Sequence[str], feature: Feature, in_memory: bool) -> str:
@@ -140,4 +142,6 @@ def report_classes(folder: Path, plural: str, names: Sequence[str], targets: np.
     """
     counts = np.bincount(targets, minlength=len(names))
     most = ", ".join(f"{name} {count}" for name, count in list(zip(names, counts))[:10])
-    say(f"{folder}: {len(targets)} {plural} of {len(names)} classes ({most}{', ...' if len(names) > 10 else ''})")
+    logger.info(
+        f"{folder}: {len(targets)} {plural} of {len(names)} classes ({most}{', ...' if len(names) > 10 else ''})"
+    )

@@ -1,6 +1,7 @@
 """Which files of a folder there are, and how their labels are written down: by folders, by names, or in a table."""
 
 import csv
+import logging
 import os
 import re
 from collections import defaultdict
@@ -8,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from jaxflow.console import say
 from jaxflow.data.reading.formats import Kind, find_files, none_found
 from jaxflow.errors import UserError
+
+logger = logging.getLogger("jaxflow")
 
 # Names of folders that are splits.
 OFFICIAL = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
@@ -95,7 +97,7 @@ def _from_names(folder: Path, kind: Kind, names: Sequence[str]) -> list[Labelled
         if top in official and not (flat and any(_label(name) not in classes for name in by_top[top])):
             found += _labelled(folder, kind, top, by_top[top])
         else:
-            say(f"not used: {len(by_top[top])} {kind.plural} in {folder / top}, which is no split with labels")
+            logger.info(f"not used: {len(by_top[top])} {kind.plural} in {folder / top}, which is no split with labels")
     return [LabelledFile(file.path, file.label, official[file.path.partition("/")[0]]) for file in found]
 
 
@@ -105,7 +107,9 @@ def _labelled(folder: Path, kind: Kind, below: str, names: Sequence[str]) -> Ite
     nested = [name for name in names if "/" in inner[name]]
     if nested:
         if len(nested) < len(names):
-            say(f"not used: {len(names) - len(nested)} {kind.plural} of {folder / below} beside the class folders")
+            logger.info(
+                f"not used: {len(names) - len(nested)} {kind.plural} of {folder / below} beside the class folders"
+            )
         for name in nested:
             yield LabelledFile(name, inner[name].partition("/")[0])
         return

@@ -1,12 +1,12 @@
 """Images or volumes with masks: pairs of files from two folders, found, read once, split."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from jaxflow.console import say
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files
@@ -20,6 +20,8 @@ from jaxflow.data.splitting import in_parts
 from jaxflow.data.storage.cache import cached_arrays
 from jaxflow.errors import UserError
 from jaxflow.schema import IGNORE, Feature, Schema, Target
+
+logger = logging.getLogger("jaxflow")
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
     # With names a value is a class's number; without, its place among the values.
     values = np.arange(len(names)) if names else values
     targets = _numbered(folder, good, arrays["masks"], values, ignore_label).astype(target.dtype)
-    say(f"{folder}: {len(good)} {kind.plural} with masks of {len(target.names)} classes")
+    logger.info(f"{folder}: {len(good)} {kind.plural} with masks of {len(target.names)} classes")
     splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, assigned)
     excluded = count_excluded(found, good, doubles)
     return validate(Dataset(splits, Schema(feature, target), excluded, groups=in_parts(groups, assigned)))

@@ -1,6 +1,7 @@
 """Which split each file of a folder goes to: the folder's own, or what is held out of train."""
 
 import dataclasses
+import logging
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxflow.console import say
 from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, in_parts, torn_groups
 from jaxflow.errors import UserError
+
+logger = logging.getLogger("jaxflow")
 
 
 def check_group(pattern: str | None) -> None:
@@ -50,7 +52,7 @@ def groups_of(ids: Sequence[str], pattern: str | None, folder: Path) -> list[str
     groups = [match[1] for match in found]
     counts = Counter(groups)
     most = ", ".join(f"{name} {count}" for name, count in counts.most_common(10))
-    say(f"{len(counts)} groups ({most}{', ...' if len(counts) > 10 else ''})")
+    logger.info(f"{len(counts)} groups ({most}{', ...' if len(counts) > 10 else ''})")
     return groups
 
 
@@ -96,7 +98,7 @@ def assign_splits(
         )
     torn = torn_groups(in_parts(groups, own))
     if torn:
-        say(f"{len(torn)} groups lie in more than one of the splits of {folder}, the first {torn[0]!r}: a leak")
+        logger.info(f"{len(torn)} groups lie in more than one of the splits of {folder}, the first {torn[0]!r}: a leak")
     missing = dataclasses.replace(split, **{name: 0.0 for name in own if name != "train"})
     train = own["train"]
     within = SplitKeys(some(ids, train), some(groups, train), None if classes is None else classes[train])

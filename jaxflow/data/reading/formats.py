@@ -1,5 +1,6 @@
 """Files that each hold an example's input: which there are, and what they hold."""
 
+import logging
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -9,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.console import say
 from jaxflow.data.reading import audio, images, volumes
 from jaxflow.data.reading.threads import in_threads
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
+
+logger = logging.getLogger("jaxflow")
 
 # Files that are waiting for a thread, or read and waiting to be taken.
 CHUNK_SIZE = 256
@@ -84,7 +86,7 @@ def find_files(folder: Path, kind: Kind) -> list[str]:
     if wrong:
         raise UserError(f"{folder} holds a file whose name is not UTF-8: {wrong[0]!a}; rename it")
     if links:
-        say(f"not followed: symbolic links in {folder}, {len(links)} of them, the first {min(links)}")
+        logger.info(f"not followed: symbolic links in {folder}, {len(links)} of them, the first {min(links)}")
     return names
 
 

@@ -2,7 +2,6 @@
 
 import io
 import math
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -31,8 +30,6 @@ SIDEWAYS = (5, 6, 7, 8)
 # A JPEG is decoded at the least of 1/2, 1/4 and 1/8 of its size that is still so many times as large as is wanted: the
 # frequencies that resizing would take away are never computed.
 SPARE = 1.4
-# Damaged EXIF is common in photographs from the web; it says nothing of the pixels.
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 
 
 def read_image(path: Path, feature: Feature) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxflow.console import say, track
+from jaxflow.console import track
 from jaxflow.data.checks import check_classes, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.folders.labelled import report_classes, require_folder
@@ -25,6 +26,8 @@ from jaxflow.data.texts.read import TABLES, TEXTS, digest_of, read_rows, read_te
 from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
+
+logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds encoded texts.
 CACHE_VERSION = 2
@@ -82,7 +85,7 @@ class LabelledText:
         else:
             dataset = stored(self._key(path, files), lambda: self._encoded(path, files))
         if dataset.excluded:
-            say("left out: " + ", ".join(f"{count} ({reason})" for reason, count in dataset.excluded.items()))
+            logger.info("left out: " + ", ".join(f"{count} ({reason})" for reason, count in dataset.excluded.items()))
         return validate(dataset)
 
     def _key(self, path: Path, files: Sequence[LabelledFile]) -> str:

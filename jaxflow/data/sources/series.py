@@ -1,5 +1,6 @@
 """A time series from a table, cut into windows: what was, and what came next."""
 
+import logging
 import re
 from dataclasses import dataclass, field
 from datetime import date
@@ -8,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.console import say
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.splitting import SplitKeys, TimeSplit
@@ -19,6 +19,8 @@ from jaxflow.data.tables.cells import parse_column
 from jaxflow.data.tables.read import check_table, read_table
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Split, Target
+
+logger = logging.getLogger("jaxflow")
 
 ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?)?)?")
 # Counts the ways in which series have been read for what the cache keeps.
@@ -72,7 +74,7 @@ class Series:
         whole = gaps[width - 1 :] == gaps[: len(times) - width + 1]
         if not whole.all():
             gap = f"the first after {times[breaks.argmax()]}"
-            say(f"{np.sum(~whole)} of {len(whole)} windows span a gap in {self.path}, {gap}: left out")
+            logger.info(f"{np.sum(~whole)} of {len(whole)} windows span a gap in {self.path}, {gap}: left out")
         splits: dict[str, Split] = {}
         for name, rows in self.split.split(SplitKeys([str(time) for time in times], times=times)).items():
             inside = np.zeros(len(times), bool)

@@ -1,12 +1,12 @@
 """Tables: one example in a row, cleaned, split, and encoded as the training rows decide."""
 
+import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from jaxflow.console import say
 from jaxflow.data.checks import check_classes, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.splitting import HoldOut, SplitKeys
@@ -21,6 +21,8 @@ from jaxflow.data.tables.read import check_table, read_table
 from jaxflow.data.tables.target import read_targets
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema
+
+logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds encoded tables.
 CACHE_VERSION = 2
@@ -92,7 +94,7 @@ class Table:
         dropped = "".join(f"; {count:,} left out: {reason}" for reason, count in dataset.excluded.items())
         rows, columns = sum(map(len, dataset.splits.values())), dataset.input_encoding.columns
         features = f"{dataset.schema.inputs.shape[0]} features of {len(columns)} columns"
-        say(f"{self.path}: {rows:,} rows ({counts}){dropped}; {features}")
+        logger.info(f"{self.path}: {rows:,} rows ({counts}){dropped}; {features}")
         return validate(dataset)
 
     def _key(self) -> str:
@@ -173,7 +175,7 @@ class Table:
             kind = self._kind(raw, name, train)
             distinct = raw.distinct(name, train)
             if name not in own and (reason := _useless(kind, distinct, len(train))):
-                say(f"column {name} is left out: {reason}")
+                logger.info(f"column {name} is left out: {reason}")
                 continue
             default = {"number": self.number, "category": self.category, "date": self.date}
             specs.append((own.get(name) or replace(default[kind], name=name), kind))

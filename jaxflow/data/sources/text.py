@@ -4,6 +4,7 @@ import dataclasses
 import io
 import itertools
 import json
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +14,6 @@ from typing import IO, Literal
 
 import numpy as np
 
-from jaxflow.console import say
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit
 from jaxflow.data.storage.cache import cache_key, cached_arrays
@@ -25,6 +25,8 @@ from jaxflow.data.texts.windows import WindowSplit, write_windows
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 from jaxflow.serialization import from_json, to_json
+
+logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds tokens.
 CACHE_VERSION = 2
@@ -97,7 +99,7 @@ class Text:
         empty = int(arrays["empty"][0])
         counts = "  ".join(f"{name} {len(split):,}" for name, split in splits.items())
         dropped = f"; {empty:,} empty documents left out" if empty else ""
-        say(f"{path}: windows of {self.length} tokens, of which there are {len(names)} ({counts}){dropped}")
+        logger.info(f"{path}: windows of {self.length} tokens, of which there are {len(names)} ({counts}){dropped}")
         feature = Feature("tokens", (self.length,), target.dtype, vocab_size=len(names))
         excluded = {"empty documents": empty} if empty else {}
         return Dataset(splits, Schema(feature, target), excluded, TextEncoding(tokenizer))

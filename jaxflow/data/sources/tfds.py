@@ -3,6 +3,7 @@
 import difflib
 import importlib.util
 import itertools
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxflow.console import say
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.reading.corrupt import check_corrupt
@@ -22,6 +22,8 @@ from jaxflow.data.tfds.records import Records, TfdsSplit, index_records
 from jaxflow.data.tfds.sequential import InOrder
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
+
+logger = logging.getLogger("jaxflow")
 
 # Counts the ways in which `scan` has decoded and laid out what the cache keeps.
 CACHE_VERSION = 3
@@ -90,7 +92,7 @@ class TFDS:
         everything = list(itertools.chain.from_iterable(bad.values()))
         check_corrupt(everything, self.max_corrupt)
         if everything:
-            say(
+            logger.info(
                 f"left out {len(everything)} unreadable examples (data.max_corrupt {self.max_corrupt}): {everything[0]}"
             )
         splits = {name: _split(arrays, part, self.in_memory) for name, part in parts.items()}

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.console import say
+logger = logging.getLogger("jaxflow")
 
 
 def cache_folder() -> Path:
@@ -57,7 +58,7 @@ def cached_arrays(
     if cached is not None:
         return cached
     if os.path.lexists(folder):
-        say(f"{folder} is damaged and is made again")
+        logger.info(f"{folder} is damaged and is made again")
     arrays = dict(make())
     with contextlib.suppress(OSError):  # a full disk or a read-only home costs time at the next start, nothing else
         _write(folder, arrays)

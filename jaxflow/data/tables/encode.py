@@ -1,12 +1,12 @@
 """A table's columns become inputs: each is fitted to the training rows, then all rows are encoded, some at a time."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from jaxflow.console import say
 from jaxflow.data.storage.mapped import new_array
 from jaxflow.data.tables.cells import Kind, parse_column
 from jaxflow.data.tables.columns import Category, Date, Spec, fit_target_encoder
@@ -15,6 +15,8 @@ from jaxflow.data.tables.raw_table import RawTable, own_ids
 from jaxflow.data.tables.read import read_table
 from jaxflow.errors import UserError
 from jaxflow.schema import Target
+
+logger = logging.getLogger("jaxflow")
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def encode_table(encoding: TableEncoding, path: Path) -> tuple[np.ndarray, list[
             known = {None, *encoder.categories}
             unknown = sum(cell not in known for cell in _read_column(encoder, raw))
             if unknown:
-                say(f"{unknown:,} of {raw.rows:,} rows hold a {encoder.name} that the model does not know")
+                logger.info(f"{unknown:,} of {raw.rows:,} rows hold a {encoder.name} that the model does not know")
     ids = own_ids(encoding.id, raw) if encoding.id in raw else [str(row) for row in range(raw.rows)]
     return _encode(encoding.columns, raw, np.arange(raw.rows), in_memory=True), ids
 

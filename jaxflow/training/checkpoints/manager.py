@@ -5,41 +5,24 @@ holds `meta`: what is needed to use it without the data, each leaf's shape, dtyp
 Orbax is imported when the first checkpoint is written or read, not before: it takes a third of a second.
 """
 
-import contextlib
-import functools
 import hashlib
-import inspect
 import json
-import logging
 import math
 import shutil
-import sys
-import threading
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import jax
+from typing import Any
 
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.file_io import storage_error
 from jaxflow.legacy import modernize
 from jaxflow.runtime.distributed import is_main, on_main
+from jaxflow.training.checkpoints.checkpointer import Checkpointer
 from jaxflow.training.checkpoints.checksums import checksums, leaf_specs
 from jaxflow.training.state import TrainState
-
-if TYPE_CHECKING:
-    import orbax.checkpoint as ocp
-
-
-# What asyncio says to an operation whose loop Orbax has ended.
-CLOSED = "Event loop is closed"
-# Seconds that a process that has failed waits for the others to end a write with it.
-CLOSE_TIMEOUT_S = 5.0
 
 
 class DamagedError(UserError):
@@ -55,6 +38,7 @@ class Checkpoints:
       selection_metric: the metric whose lowest value marks the best, which is kept beside the latest.
       keep: how many of the latest are kept.
       read_only: changes nothing in the folder.
+      checkpointer: reads and writes them.
       scores: the selection_metric of each step that is known to have one.
     """
 
@@ -62,18 +46,8 @@ class Checkpoints:
     selection_metric: str
     keep: int
     read_only: bool
+    checkpointer: Checkpointer
     scores: dict[int, float] = field(default_factory=dict)
-
-    @functools.cached_property
-    def orbax(self) -> "ocp.AsyncCheckpointer":
-        """Starts what reads and writes, and removes what a killed process left half-written."""
-        import orbax.checkpoint as ocp
-
-        _hush_closed_loops()
-        if not self.read_only and is_main():
-            for path in self.folder.glob("*.orbax-checkpoint-tmp*"):
-                shutil.rmtree(path, ignore_errors=True)
-        return ocp.AsyncCheckpointer(ocp.CompositeCheckpointHandler())
 
     @property
     def quarantine(self) -> Path:
@@ -84,54 +58,21 @@ class Checkpoints:
         """Whether there is, or was, any checkpoint."""
         return on_main(lambda: bool(saved_steps(self.folder)) or self.quarantine.exists())
 
-    def check(self) -> None:
-        """Raises what went wrong with a write in the background, as UserError where it is the disk."""
-        if "orbax" in self.__dict__:
-            with storage_error(self.folder):
-                self.orbax.check_for_errors()
-
-    def wait(self) -> None:
-        """Waits until all that was saved is written.
-
-        Raises:
-          UserError: it could not be written.
-        """
-        if "orbax" in self.__dict__:
-            with storage_error(self.folder):
-                self.orbax.wait_until_finished()
-
 
 @contextmanager
 def checkpoints(workdir: Path, experiment: Experiment, read_only: bool = False) -> Iterator[Checkpoints]:
     """Opens the checkpoints of a run folder, and waits for the last write when done."""
     selection_metric, keep = experiment.problem.selection_metric, experiment.max_checkpoints
-    opened = Checkpoints(workdir / "checkpoints", selection_metric, keep, read_only)
+    folder = workdir / "checkpoints"
+    opened = Checkpoints(folder, selection_metric, keep, read_only, Checkpointer(folder, read_only))
     try:
         yield opened
-        opened.wait()
+        opened.checkpointer.wait()
         _prune(opened)
     except BaseException:
-        _abandon(opened)
+        opened.checkpointer.abandon()
         raise
-    if "orbax" in opened.__dict__:
-        opened.orbax.close()
-
-
-def _abandon(kept: Checkpoints) -> None:
-    """Lets the last write end after a failure, which is what is reported.
-
-    All processes take part in a write. If others have not failed they do not come, and are not waited for for long.
-    """
-    _hush_tasks()
-
-    def close() -> None:
-        with contextlib.suppress(Exception):
-            kept.orbax.close()
-
-    if "orbax" in kept.__dict__:
-        closing = threading.Thread(target=close, daemon=True)
-        closing.start()
-        closing.join(CLOSE_TIMEOUT_S if jax.process_count() > 1 else None)
+    opened.checkpointer.close()
 
 
 def saved_steps(folder: Path) -> list[int]:
@@ -158,7 +99,7 @@ def save(
     step = int(state.step)
     if on_main(lambda: step in saved_steps(kept.folder)):
         return
-    kept.wait()
+    kept.checkpointer.wait()
     _prune(kept)
     leaves = {
         name: [*form, digest] for (name, form), digest in zip(leaf_specs(state).items(), checksums(state).values())
@@ -169,7 +110,7 @@ def save(
     )
     with storage_error(kept.folder / str(step)):
         kept.folder.mkdir(parents=True, exist_ok=True)
-        kept.orbax.save((kept.folder / str(step)).resolve(), args=items)
+        kept.checkpointer.start().save((kept.folder / str(step)).resolve(), args=items)
     if metrics is not None:
         kept.scores[step] = metrics[kept.selection_metric]
 
@@ -210,11 +151,11 @@ def read_item(kept: Checkpoints, step: int, item: str, how: Any) -> Any:
     path = kept.folder / str(step)
     try:
         # By the handler: the checkpointer itself would wait for all processes, also where only one of them reads.
-        return kept.orbax.handler.restore(epath.Path(path.resolve()), args=ocp.args.Composite(**{item: how}))[item]
+        handler = kept.checkpointer.start().handler
+        return handler.restore(epath.Path(path.resolve()), args=ocp.args.Composite(**{item: how}))[item]
     except PermissionError as error:
         raise UserError(f"checkpoint {path} cannot be read: permission denied") from error
     except Exception as error:
-        _hush_tasks()
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise DamagedError(f"checkpoint {path} is damaged ({reason[:160]})") from error
 
@@ -266,29 +207,6 @@ def _prune(kept: Checkpoints) -> None:
         doomed = kept.folder / f"{step}.orbax-checkpoint-tmp-removed"
         (kept.folder / str(step)).rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
-
-
-def _hush_closed_loops() -> None:
-    """Silences reads and writes that end after Orbax has given up on them: the failure itself is reported."""
-    if getattr(sys.unraisablehook, "__name__", "") == "unless_closed":
-        return
-    report, crash = sys.unraisablehook, sys.excepthook
-
-    def unless_closed(unraisable: Any) -> None:
-        if not inspect.iscoroutine(unraisable.object) and str(unraisable.exc_value) != CLOSED:
-            report(unraisable)
-
-    def crash_unless_closed(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-        if str(error) != CLOSED:
-            crash(kind, error, trace)
-
-    sys.unraisablehook, sys.excepthook = unless_closed, crash_unless_closed
-    # A write that fails, which is reported, leaves others behind that nobody waits for.
-    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
-
-
-def _hush_tasks() -> None:
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # "Task exception was never retrieved"
 
 
 def _text_digest(value: Mapping[str, Any]) -> str:

@@ -1,17 +1,19 @@
 """Reading states back: every leaf is checked against its digest, and what is damaged is never used."""
 
+import logging
 import math
 from functools import partial
 from typing import Any
 
 import jax
 
-from jaxflow.console import say
 from jaxflow.errors import UserError
 from jaxflow.runtime.distributed import on_main, run_on_all
 from jaxflow.training.checkpoints.checksums import checksums, leaf_specs
 from jaxflow.training.checkpoints.manager import Checkpoints, DamagedError, read_item, read_meta, saved_steps
 from jaxflow.training.state import TrainState
+
+logger = logging.getLogger("jaxflow")
 
 
 def restore(kept: Checkpoints, step: int, template: TrainState) -> TrainState:
@@ -80,10 +82,10 @@ def restore_newest(kept: Checkpoints, template: TrainState, before: float = math
         except DamagedError as error:
             damaged.append(str(step))
             if kept.read_only:
-                say(f"warning: {error}; looking for an older one")
+                logger.warning(f"{error}; looking for an older one")
             else:
                 on_main(partial(_quarantine, kept, step))
-                say(f"warning: {error}; it was moved to {kept.quarantine}, and an older one is looked for")
+                logger.warning(f"{error}; it was moved to {kept.quarantine}, and an older one is looked for")
     if damaged and before == math.inf:
         raise UserError(
             f"no checkpoint in {kept.folder} is intact (damaged: {', '.join(sorted(damaged))}); "

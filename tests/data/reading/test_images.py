@@ -122,10 +122,12 @@ def test_damaged_exif_says_nothing_of_the_pixels(tmp_path):
 from pathlib import Path
 from jaxflow.schema import Feature
 from jaxflow.data.reading.images import decode_image, read_image
+from jaxflow.runtime.startup import quiet_libraries
+quiet_libraries()
 folder, feature = Path({str(tmp_path)!r}), Feature("image", (8, 8, 3), "uint8")
 one, other = (read_image(folder / name, feature) for name in ("a.jpg", "b.jpg"))
 print((one == other).all())"""
-    # Outside of pytest, which would have its warnings back.
+    # As a command does it, outside of pytest, which would have its warnings back.
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("True\n", "")
 
@@ -257,10 +259,7 @@ def test_finding_images_leaves_out_what_is_none(tmp_path):
     assert find_files(tmp_path, KINDS["image"]) == sorted(names)
 
 
-def test_links_are_not_followed(tmp_path, capsys, monkeypatch):
-    from jaxflow.console import console
-
-    monkeypatch.setattr(console, "quiet", False)
+def test_links_are_not_followed(tmp_path, said):
     (tmp_path / "outside").mkdir()
     inside = tmp_path / "inside"
     inside.mkdir()
@@ -269,7 +268,7 @@ def test_links_are_not_followed(tmp_path, capsys, monkeypatch):
     for name, target in {"out": tmp_path / "outside", "loop": inside, "self.png": "self.png", "b.png": "a.png"}.items():
         (inside / name).symlink_to(target)
     assert find_files(inside, KINDS["image"]) == ["a.png"]
-    assert f"not followed: symbolic links in {inside}, 4 of them" in capsys.readouterr().out
+    assert f"not followed: symbolic links in {inside}, 4 of them" in said()
 
 
 def test_folders_that_cannot_be_listed_and_names_that_are_no_text(tmp_path, monkeypatch):

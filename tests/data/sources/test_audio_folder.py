@@ -7,7 +7,6 @@ import pytest
 import soundfile
 
 from jaxflow import AudioFolder, HoldOut, KFold, UserError
-from jaxflow.console import console
 from jaxflow.data.reading.audio import read_audio
 from jaxflow.schema import Feature
 from jaxflow.serialization import from_json, to_json
@@ -31,12 +30,6 @@ def clips(tmp_path):
                 wave = 0.3 * generator.randn(length, 1 + take % 3) + 0.1 * number
                 soundfile.write(root / word / f"{word}_{speaker}_{take}.{suffix}", wave.clip(-1, 1), rate)
     return root
-
-
-@pytest.fixture
-def said(capsys, monkeypatch):
-    monkeypatch.setattr(console, "quiet", False)
-    return lambda: " ".join(capsys.readouterr().out.split())
 
 
 def folder(root, **settings):

@@ -11,7 +11,6 @@ from PIL import Image
 
 import jaxflow
 from jaxflow import HoldOut, ImageFolder, KFold, UserError
-from jaxflow.console import console
 from jaxflow.data.folders import file_split, labelled
 from jaxflow.data.profiling.describe import take_sample
 from jaxflow.data.profiling.findings import find_issues
@@ -40,12 +39,6 @@ def make(tmp_path):
         return root
 
     return make
-
-
-@pytest.fixture
-def said(capsys, monkeypatch):
-    monkeypatch.setattr(console, "quiet", False)
-    return lambda: capsys.readouterr().out
 
 
 def load(root, **settings):

@@ -3,7 +3,6 @@ import shutil
 import numpy as np
 import pytest
 
-from jaxflow.data.storage import cache
 from jaxflow.data.storage.cache import cache_folder, cached_arrays
 
 
@@ -42,9 +41,8 @@ def test_a_cache_that_cannot_be_written_is_no_error(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "3", '{"a.inputs": 1}', None])
-def test_a_damaged_entry_is_said_and_made_again(content, monkeypatch):
-    said, calls = [], []
-    monkeypatch.setattr(cache, "say", said.append)
+def test_a_damaged_entry_is_said_and_made_again(content, said):
+    calls = []
     cached_arrays("key", lambda: make(calls))
     folder = cache_folder() / "arrays" / "key"
     if content is None:  # a file where the folder should be
@@ -52,10 +50,10 @@ def test_a_damaged_entry_is_said_and_made_again(content, monkeypatch):
         folder.write_text("")
     else:
         (folder / "checksums.json").write_text(content)
-    assert not said
+    assert not said()
     for _ in range(2):
         np.testing.assert_array_equal(cached_arrays("key", lambda: make(calls))["names"], ["x", "é"])
-    assert said == [f"{folder} is damaged and is made again"]
+    assert said() == f"{folder} is damaged and is made again"
     assert len(calls) == 2
 
 

@@ -8,7 +8,6 @@ from scipy import stats
 
 from jaxflow import Category, HoldOut, Table
 from jaxflow.data.profiling.describe import describe, take_sample
-from jaxflow.data.sources import table as table_module
 from jaxflow.data.tables.cleaning import Outliers, filter_rows
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError
@@ -119,13 +118,11 @@ def test_rows_go_by_the_first_reason_and_are_counted_once(tmp_path):
     assert table(tmp_path, lines).load().excluded == {"no big": 2}
 
 
-def test_what_is_left_out_is_said_once_and_described(tmp_path, monkeypatch):
-    said = []
-    monkeypatch.setattr(table_module, "say", said.append)
+def test_what_is_left_out_is_said_once_and_described(tmp_path, said):
     lines = rows()
     lines[0][1] = ""
     dataset = table(tmp_path, lines, required=("size",)).load()
-    assert sum("1 left out: no size" in line for line in said) == 1
+    assert said().count("1 left out: no size") == 1
     samples = {name: take_sample(split) for name, split in dataset.splits.items()}
     assert describe(dataset, samples)["excluded"] == {"no size": 1}
 

@@ -115,9 +115,7 @@ def test_an_image_that_cannot_be_decoded_is_named(what, found, in_memory, prepar
     assert f"record {number}:" in message  # one file: its records are the split's examples
 
 
-def test_bad_examples_are_left_out_and_counted_the_same_way_every_time(prepare, monkeypatch):
-    said = []
-    monkeypatch.setattr(tfds, "say", said.append)
+def test_bad_examples_are_left_out_and_counted_the_same_way_every_time(prepare, said):
     root = prepare({"train_00007": WRONG["no image"], "train_00020": WRONG["cut off"], "test_00001": WRONG["empty"]})
     loads = [load(root, in_memory=m, max_corrupt=n) for m in (True, False) for n in (3, 3, 5)]
     for dataset in loads:
@@ -126,8 +124,9 @@ def test_bad_examples_are_left_out_and_counted_the_same_way_every_time(prepare, 
         equal(dataset, loads[0])
     ids = {split.id(i) for split in loads[0].splits.values() for i in range(len(split))}
     assert not ids & {"train_00007", "train_00020", "test_00001"}
-    assert len(said) == 6
-    assert said[0].startswith("left out 3 unreadable examples (data.max_corrupt 3): ")
+    messages = said().splitlines()
+    assert len(messages) == 6
+    assert messages[0].startswith("left out 3 unreadable examples (data.max_corrupt 3): ")
     # The cache holds the others, but fewer are allowed now.
     with pytest.raises(UserError, match=r"cannot be read: .* \(and 2 before it; max_corrupt is 2\)"):
         load(root, max_corrupt=2)

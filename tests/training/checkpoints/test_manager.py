@@ -97,7 +97,7 @@ def test_readers_take_the_older_one_and_move_nothing(trained):
         read_trained(folder, "6")
 
 
-def test_readers_look_again_where_a_run_removes_what_they_read(trained, monkeypatch, capsys):
+def test_readers_look_again_where_a_run_removes_what_they_read(trained, monkeypatch, said):
     _, folder, expected = trained
     newest, really = folder / "checkpoints" / "6", trained_runs.read_meta
 
@@ -112,7 +112,7 @@ def test_readers_look_again_where_a_run_removes_what_they_read(trained, monkeypa
     (folder / "kept").rename(newest)
     with pytest.raises(UserError, match="no checkpoint '6'; there are 3"):
         read_trained(folder, "6")
-    assert "damaged" not in capsys.readouterr().out
+    assert "damaged" not in said()
 
 
 @pytest.mark.parametrize(
