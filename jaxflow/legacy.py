@@ -161,6 +161,8 @@ def _renamed(name: str, parts: dict[str, Any]) -> dict[str, Any]:
         counts = parts.pop("categories")
         tokens = parts.get("kind") == "tokens"
         parts |= {"cardinalities": [] if tokens else counts, "vocab_size": _only(counts) if tokens else None}
+    if name == "Feature" and parts.get("kind") == "vector" and len(parts.get("shape", ())) == 2:
+        parts["kind"] = "series"
     return parts | {"class": f"jaxflow:{name}"}
 
 

@@ -15,7 +15,7 @@ class Feature:
 
     Attributes:
       kind: "image" (height, width, channel), "volume" (depth, height, width, channel), "audio" (sample,), "tokens"
-        (token,), or "vector" for everything else.
+        (token,), "series" (time, column) for windows of a time series, or "vector" for everything else.
       resize: how an image file of another size becomes one of `shape`: "stretch" resizes it to that height and width,
         "crop" keeps its proportions and cuts off what juts out on both sides, and "none" refuses it.
       sample_rate: samples per second of audio.
@@ -23,7 +23,7 @@ class Feature:
       vocab_size: how many different tokens there are.
     """
 
-    kind: Literal["image", "volume", "audio", "tokens", "vector"]
+    kind: Literal["image", "volume", "audio", "tokens", "series", "vector"]
     shape: tuple[int, ...]
     dtype: str
     resize: Literal["none", "stretch", "crop"] = "none"

@@ -69,3 +69,9 @@ def test_columns_of_tables(written, encoder):
 )
 def test_tokenizers(written, encoding):
     assert from_json(modernize({"encoding": written})["encoding"]) == encoding
+
+
+@pytest.mark.parametrize(("shape", "kind"), [([12, 3], "series"), ([12], "vector"), ([4, 4, 1, 1], "vector")])
+def test_windows_of_series_were_vectors(shape, kind):
+    written = {"class": "jaxflow.data.dataset:Feature", "kind": "vector", "shape": shape, "dtype": "float32"}
+    assert from_json(modernize(written)) == jaxflow.Feature(kind, tuple(shape), "float32")

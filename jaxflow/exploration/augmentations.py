@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.profiling.describe import Sample
+from jaxflow.data.profiling.sample import Sample
 from jaxflow.experiment import Experiment
 from jaxflow.transforms import augment, preprocess
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.profiling.describe import describe, take_sample
+from jaxflow.data.profiling.describe import describe
 from jaxflow.data.profiling.findings import find_issues
+from jaxflow.data.profiling.sample import take_sample
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, load_data
 from jaxflow.exploration.augmentations import augmented

@@ -1,4 +1,4 @@
-"""Which figures the page of a dataset shows: that hangs on what the inputs and the target are."""
+"""Chooses the figures of a dataset by the kind of its inputs and its target."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.profiling.describe import Sample
-from jaxflow.data.profiling.tokens import lengths
+from jaxflow.data.profiling.features import feature_names
+from jaxflow.data.profiling.sample import Sample
+from jaxflow.data.profiling.tokens import is_language_modelling, lengths
 from jaxflow.exploration.augmentations import Augmented
 from jaxflow.reports.figures import audio, distributions, masks, series, texts
 
@@ -27,13 +28,10 @@ def data_figures(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence
       Captions and files, in the order of the page.
     """
     drawn: Figures = []
-    if not (
-        dataset.schema.inputs.kind == "tokens" and dataset.schema.target.dense_shape
-    ):  # tokens, which are drawn below
+    if not is_language_modelling(dataset):  # whose targets are tokens, which are drawn below
         drawn.append(("What is to be predicted", folder / "data_targets.png"))
         distributions.targets(dataset, drawn[-1][1])
-    by_kind = {"image": _images, "volume": _images, "audio": _audio, "tokens": _texts, "vector": _vectors}
-    return drawn + by_kind[dataset.schema.inputs.kind](dataset, samples, rows, folder)
+    return drawn + BY_KIND[dataset.schema.inputs.kind](dataset, samples, rows, folder)
 
 
 def _images(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
@@ -57,7 +55,8 @@ def _images(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augm
             pictures.append((row.name, shown))
         distributions.before_and_after(pictures, drawn[-1][1])
     drawn.append(("Distributions", folder / "data_distributions.png"))
-    distributions.distributions(dataset, samples, drawn[-1][1])
+    channels = [f"channel {index}" for index in range(dataset.schema.inputs.shape[-1])]
+    distributions.distributions(channels, samples, drawn[-1][1])
     return drawn
 
 
@@ -84,17 +83,36 @@ def _texts(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augme
     return drawn
 
 
+def _series(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
+    drawn = [("Windows of the training split, and what comes next", folder / "data_examples.png")]
+    series.windows(dataset, samples["train"], drawn[-1][1])
+    return drawn + _features(dataset, samples, rows, folder)
+
+
 def _vectors(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
-    drawn, windows = [], samples["train"].inputs.ndim == 3
-    if windows:
-        drawn.append(("Windows of the training split, and what comes next", folder / "data_examples.png"))
-        series.windows(dataset, samples["train"], drawn[-1][1])
+    drawn = _features(dataset, samples, rows, folder)
+    if samples["train"].inputs.ndim == 2:
+        drawn.append(("Correlations between features", folder / "data_correlations.png"))
+        distributions.correlation(dataset, samples["train"], drawn[-1][1])
+    return drawn
+
+
+def _features(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
+    drawn: Figures = []
     if rows:
         drawn.append(("Augmentations, each by itself", folder / "data_augment.png"))
         series.before_and_after([(row.name, row.inputs) for row in rows], drawn[-1][1])
     drawn.append(("Distributions", folder / "data_distributions.png"))
-    distributions.distributions(dataset, samples, drawn[-1][1])
-    if not windows:
-        drawn.append(("Correlations between features", folder / "data_correlations.png"))
-        distributions.correlation(dataset, samples["train"], drawn[-1][1])
+    distributions.distributions(feature_names(dataset), samples, drawn[-1][1])
     return drawn
+
+
+# By the kind of the inputs.
+BY_KIND = {
+    "image": _images,
+    "volume": _images,
+    "audio": _audio,
+    "tokens": _texts,
+    "series": _series,
+    "vector": _vectors,
+}

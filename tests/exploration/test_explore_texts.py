@@ -40,7 +40,7 @@ def test_labelled_texts_are_described_by_class(tmp_path):
     whats = {finding["message"]: finding for finding in described["findings"]}
     torn = next(finding for what, finding in whats.items() if "with different targets" in what)
     assert torn["severity"] == "problem"
-    assert any("fill all 20 tokens, and the rest of them is cut off" in what for what in whats)
+    assert any("fill all 20 tokens, and the rest is truncated" in what for what in whats)
     assert {text["class"] for text in described["texts"]} <= {"good", "bad"}
     page = (tmp_path / "run" / "report" / "data.html").read_text()
     assert page.count("data:image/png;base64,") == 3  # classes, tokens, lengths

@@ -1,4 +1,4 @@
-"""Examples that are there twice: to the bit, or as images that look alike."""
+"""Examples that occur twice: to the bit, or as images that look alike."""
 
 import hashlib
 from collections import defaultdict
@@ -18,25 +18,25 @@ def exact_groups(inputs: Iterable[np.ndarray]) -> list[list[int]]:
     """Finds examples whose inputs are equal.
 
     Args:
-      inputs: pieces of the inputs in order, each (examples, ...).
+      inputs: blocks of the inputs in order, each (examples, ...).
 
     Returns:
       Indices of equal examples, two or more in each group, in order.
     """
     groups: dict[bytes, list[int]] = defaultdict(list)
     count = 0
-    for piece in inputs:
-        for row in np.ascontiguousarray(piece):
+    for block in inputs:
+        for row in np.ascontiguousarray(block):
             groups[hashlib.blake2b(row.tobytes(), digest_size=16).digest()].append(count)
             count += 1
     return [group for group in groups.values() if len(group) > 1]
 
 
 def thumbnails(images: np.ndarray) -> np.ndarray:
-    """Shrinks images to SIDE x SIDE grey pixels, each the mean of its part.
+    """Shrinks images to SIDE x SIDE grey pixels, each the mean of an area.
 
     Args:
-      images: (examples, height, width, channel), any number.
+      images: (examples, height, width, channel), of any dtype.
 
     Returns:
       (examples, SIDE, SIDE) float32.
@@ -59,7 +59,7 @@ def near_pairs(small: np.ndarray) -> list[tuple[int, int]]:
     """Finds images that look alike: candidates by a perceptual hash, told apart by their pixels.
 
     The hash has a bit for each pixel that is brighter than the one beside it, and one for each brighter than the one
-    below it. It is cut into bands; candidates agree in one of them.
+    below it. It is split into bands; candidates agree in one of them.
 
     Args:
       small: (examples, SIDE, SIDE) from `thumbnails`.
@@ -72,14 +72,14 @@ def near_pairs(small: np.ndarray) -> list[tuple[int, int]]:
     flat = small.reshape(len(small), -1)  # (example, pixel)
     centred = flat - flat.mean(1, keepdims=True)
     norms = np.linalg.norm(centred, axis=1)
-    # An image without contrast is like every other one; that is said elsewhere.
-    able = np.flatnonzero(norms > SIDE)
+    # An image without contrast looks like every other one; `check_images` finds those.
+    varied = np.flatnonzero(norms > SIDE)
     unit = centred / np.maximum(norms, 1)[:, None]
     across, down = small[:, :, 1:] > small[:, :, :-1], small[:, 1:] > small[:, :-1]
     bits = np.concatenate([half.reshape(len(small), -1) for half in (across, down)], axis=1)  # (example, bit)
     pairs: set[tuple[int, int]] = set()
     for band in np.array_split(bits, BANDS, axis=1):
-        for group in _equal_rows(np.packbits(band, axis=1), able):
+        for group in _equal_rows(np.packbits(band, axis=1), varied):
             group = np.array(group[:MAX_ALIKE])
             alike = np.triu(unit[group] @ unit[group].T > ALIKE, 1)
             pairs.update((int(group[i]), int(group[j])) for i, j in zip(*np.nonzero(alike)))
@@ -94,10 +94,10 @@ def _equal_rows(keys: np.ndarray, rows: np.ndarray) -> list[list[int]]:
 
 
 def across_splits(groups: Sequence[Sequence[int]], split_of: Sequence[str]) -> list[Sequence[int]]:
-    """Keeps the groups that lie in more than one split.
+    """Returns the groups that are split across splits.
 
     Args:
-      groups: indices of examples, the splits' laid end to end.
+      groups: indices of examples, those of the splits one after the other.
       split_of: the split of each index.
 
     Returns:

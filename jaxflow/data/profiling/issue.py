@@ -1,15 +1,15 @@
-"""Something that a person should look at, in a sentence that says what to do."""
+"""One issue with the data, in a sentence that says what to do."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 # Examples that are named where there are more.
-SHOWN = 20
+MAX_IDS = 20
 
 
 @dataclass(frozen=True)
 class Issue:
-    """Something that a person should look at.
+    """One issue with the data, with severity and advice.
 
     Attributes:
       severity: "leak" makes results wrong; "problem" costs quality; "note" is good to know.

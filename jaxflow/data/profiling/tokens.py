@@ -1,4 +1,4 @@
-"""What a dataset of tokens holds."""
+"""Texts: which tokens they hold, how long they are, how much of them is unknown."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,22 +6,23 @@ from typing import Any
 import numpy as np
 
 from jaxflow.data.dataset import Dataset
+from jaxflow.data.profiling.sample import Sample
 from jaxflow.data.texts.encode import TextEncoding
 from jaxflow.data.texts.tokenizers import END, UNKNOWN, CharacterTokenizer
 
-# Texts that are shown.
-SHOWN = 5
+# Texts that are described.
+MAX_TEXTS = 5
 
 
 def token_names(dataset: Dataset) -> list[str]:
-    """Names the tokens, by number where the source has no names."""
+    """Returns the names of the tokens; their indices where the source has no names."""
     if isinstance(dataset.input_encoding, TextEncoding):
         return list(dataset.input_encoding.tokenizer.vocabulary)
     return [str(token) for token in range(dataset.schema.inputs.vocab_size)]
 
 
 def count_tokens(inputs: np.ndarray, tokens: int) -> np.ndarray:
-    """Counts how often each token is there, END apart; (examples, length) -> (tokens,)."""
+    """Counts how often each token occurs, END apart; (examples, length) -> (tokens,)."""
     counts = np.bincount(inputs.ravel(), minlength=tokens)
     counts[END] = 0
     return counts
@@ -29,19 +30,19 @@ def count_tokens(inputs: np.ndarray, tokens: int) -> np.ndarray:
 
 def lengths(inputs: np.ndarray) -> np.ndarray:
     """Counts the tokens of each example up to its padding; (examples, length) -> (examples,)."""
-    there = inputs != END
-    return np.where(there.any(1), inputs.shape[1] - there[:, ::-1].argmax(1), 0)
+    present = inputs != END
+    return np.where(present.any(1), inputs.shape[1] - present[:, ::-1].argmax(1), 0)
 
 
-def unknown_share(dataset: Dataset, inputs: np.ndarray) -> float:
-    """Computes which share of the tokens the training text does not know."""
+def unknown_fraction(dataset: Dataset, inputs: np.ndarray) -> float:
+    """Computes the fraction of the tokens that the training text does not have."""
     encoding = dataset.input_encoding
     if not isinstance(encoding, TextEncoding) or not isinstance(encoding.tokenizer, CharacterTokenizer):
         return 0.0  # bytes know everything
     return float((inputs == UNKNOWN).sum() / max((inputs != END).sum(), 1))
 
 
-def describe_tokens(dataset: Dataset, samples: Mapping[str, Any]) -> dict[str, Any]:
+def describe_tokens(dataset: Dataset, samples: Mapping[str, Sample]) -> dict[str, Any]:
     """Describes texts.
 
     Args:
@@ -49,21 +50,21 @@ def describe_tokens(dataset: Dataset, samples: Mapping[str, Any]) -> dict[str, A
       samples: from `take_sample`, by split.
 
     Returns:
-      Numbers that JSON holds: "tokens", how many there are, how long examples are and how much is unknown, by split;
+      Values that JSON holds: "tokens", how many there are, how long examples are and how much is unknown, by split;
       and "texts", some of the training split.
     """
-    long = {split: lengths(sample.inputs) for split, sample in samples.items()}
-    numbers: dict[str, Any] = {
+    counts = {split: lengths(sample.inputs) for split, sample in samples.items()}
+    described: dict[str, Any] = {
         "tokens": {
             "vocabulary": dataset.schema.inputs.vocab_size,
-            "mean_length": {split: float(counts.mean()) for split, counts in long.items()},
-            "unknown": {split: unknown_share(dataset, sample.inputs) for split, sample in samples.items()},
+            "mean_length": {split: float(count.mean()) for split, count in counts.items()},
+            "unknown": {split: unknown_fraction(dataset, sample.inputs) for split, sample in samples.items()},
         }
     }
     encoding, train, target = dataset.input_encoding, samples["train"], dataset.schema.target
     if isinstance(encoding, TextEncoding):
-        rows = np.linspace(0, len(train.inputs) - 1, min(SHOWN, len(train.inputs)), dtype=int)
-        numbers["texts"] = [
+        rows = np.linspace(0, len(train.inputs) - 1, min(MAX_TEXTS, len(train.inputs)), dtype=int)
+        described["texts"] = [
             {
                 "id": dataset.splits["train"].id(int(train.indices[row])),
                 **({} if target.dense_shape or target.kind != "class" else {"class": target.names[train.targets[row]]}),
@@ -71,29 +72,29 @@ def describe_tokens(dataset: Dataset, samples: Mapping[str, Any]) -> dict[str, A
             }
             for row in rows
         ]
-    return numbers
+    return described
 
 
-def bag_of_words(inputs: np.ndarray, most: int = 300) -> np.ndarray:
+def bag_of_words(inputs: np.ndarray, size: int = 300) -> np.ndarray:
     """Counts the most frequent tokens in each example: a simple model's inputs.
 
     Args:
       inputs: (examples, length) tokens.
-      most: how many tokens are counted.
+      size: how many tokens are counted.
 
     Returns:
       (examples, tokens) float32.
     """
     counts = np.bincount(inputs.ravel())
     counts[END] = 0
-    kept = np.argsort(-counts, kind="stable")[:most]
-    place = np.full(len(counts), most)
-    place[kept] = np.arange(len(kept))
-    counted = np.zeros((len(inputs), most + 1), np.float32)
-    np.add.at(counted, (np.arange(len(inputs))[:, None], place[inputs]), 1)
-    return counted[:, : len(kept)]
+    frequent = np.argsort(-counts, kind="stable")[:size]
+    column = np.full(len(counts), size)  # all others are counted in a last column
+    column[frequent] = np.arange(len(frequent))
+    bag = np.zeros((len(inputs), size + 1), np.float32)
+    np.add.at(bag, (np.arange(len(inputs))[:, None], column[inputs]), 1)
+    return bag[:, : len(frequent)]
 
 
 def is_language_modelling(dataset: Dataset) -> bool:
-    """Whether the targets are the next tokens of the inputs."""
+    """Returns whether the targets are the next tokens of the inputs."""
     return dataset.schema.inputs.kind == "tokens" and bool(dataset.schema.target.dense_shape)

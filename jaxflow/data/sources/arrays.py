@@ -1,6 +1,7 @@
 """Data that is already in memory."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -8,6 +9,9 @@ from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
+
+# By the rank of inputs: their kind.
+KINDS: dict[int, Literal["series", "image"]] = {3: "series", 4: "image"}
 
 
 def from_arrays(
@@ -25,7 +29,8 @@ def from_arrays(
         column, from 0.
 
     Returns:
-      The dataset; inputs of rank four are images (example, height, width, channel), others are vectors.
+      The dataset; inputs of rank three are series (example, time, column), inputs of rank four images (example, height,
+      width, channel), others are vectors.
 
     Raises:
       UserError: inputs and targets do not fit together, a split is empty, a label has no class, or a number is not
@@ -46,7 +51,7 @@ def from_arrays(
     given = {name: np.asarray(targets) for name, (_, targets) in splits.items()}
     target, targets = _numbers(given, numbers) if are_numbers else _classes(given, classes)
     inputs = np.asarray(splits["train"][0])
-    feature = Feature("image" if inputs.ndim == 4 else "vector", inputs.shape[1:], str(inputs.dtype))
+    feature = Feature(KINDS.get(inputs.ndim, "vector"), inputs.shape[1:], str(inputs.dtype))
     made = {
         name: ArraySplit(np.asarray(x), targets[name], [f"{name}_{i}" for i in range(len(x))])
         for name, (x, _) in splits.items()

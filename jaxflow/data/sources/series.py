@@ -84,7 +84,7 @@ class Series:
             split = SeriesSplit(values, times, starts, self.length, self.horizon)
             splits[name] = split.read() if self.in_memory else split
         names = tuple(f"{self.columns[0]}+{ahead}" for ahead in range(1, self.horizon + 1))
-        feature = Feature("vector", (self.length, len(self.columns)), "float32")
+        feature = Feature("series", (self.length, len(self.columns)), "float32")
         excluded = {"windows": int(np.sum(~whole))} if not whole.all() else {}
         return validate(Dataset(splits, Schema(feature, Target("number", names)), excluded))
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.profiling.describe import Sample
+from jaxflow.data.profiling.sample import Sample
 from jaxflow.data.profiling.waveforms import audio_statistics, decibels, spectrogram_images
 from jaxflow.reports.figures.plot import save
 

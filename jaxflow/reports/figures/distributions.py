@@ -7,7 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.profiling.describe import Sample, class_counts, feature_names
+from jaxflow.data.profiling.describe import class_counts
+from jaxflow.data.profiling.features import feature_names
+from jaxflow.data.profiling.sample import Sample
 from jaxflow.reports.figures.masks import pictures_of
 from jaxflow.reports.figures.plot import save, show_image
 
@@ -71,17 +73,14 @@ def contact_sheet(dataset: Dataset, sample: Sample, path: Path, columns: int = 8
     save(figure, path)
 
 
-def distributions(dataset: Dataset, samples: Mapping[str, Sample], path: Path) -> None:
+def distributions(names: Sequence[str], samples: Mapping[str, Sample], path: Path) -> None:
     """Draws the distribution of each feature of vectors, or of each channel of images, in each split.
 
     Args:
-      dataset: the dataset.
+      names: names of the features or channels, the last axis of the inputs.
       samples: by split.
       path: PNG file to write.
     """
-    image = dataset.schema.inputs.kind in ("image", "volume")
-    channels = dataset.schema.inputs.shape[-1]
-    names = [f"channel {i}" for i in range(channels)] if image else feature_names(dataset)
     shown = min(len(names), MOST_FEATURES)
     columns = min(4, shown)
     rows = -(-shown // columns)

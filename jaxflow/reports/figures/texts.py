@@ -8,7 +8,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.profiling.describe import Sample
+from jaxflow.data.profiling.sample import Sample
 from jaxflow.data.profiling.tokens import count_tokens, lengths, token_names
 from jaxflow.data.texts.tokenizers import END
 from jaxflow.reports.figures.plot import save

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.data.profiling.describe import describe, take_sample
+from jaxflow.data.profiling.describe import describe
 from jaxflow.data.profiling.findings import find_issues
+from jaxflow.data.profiling.sample import take_sample
 from tests.conftest import toy_images
 from tests.data.profiling.test_duplicates import compressed, scenes
 

@@ -12,8 +12,8 @@ from PIL import Image
 import jaxflow
 from jaxflow import HoldOut, ImageFolder, KFold, UserError
 from jaxflow.data.folders import file_split, labelled
-from jaxflow.data.profiling.describe import take_sample
 from jaxflow.data.profiling.findings import find_issues
+from jaxflow.data.profiling.sample import take_sample
 from jaxflow.data.reading.images import read_image
 from jaxflow.schema import Feature
 from jaxflow.serialization import from_json, to_json

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from jaxflow import Category, HoldOut, Table
-from jaxflow.data.profiling.describe import describe, take_sample
+from jaxflow.data.profiling.describe import describe
+from jaxflow.data.profiling.sample import take_sample
 from jaxflow.data.tables.cleaning import Outliers, filter_rows
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError
