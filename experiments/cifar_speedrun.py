@@ -25,7 +25,7 @@ def get_config():
         preprocess=(jf.Standardize(),),
         augment=(jf.AlternatingFlip(), jf.Crop(2)),
         model=jf.AirbenchCNN(dtype="float16"),
-        problem=jf.Classification(label_smoothing=0.2),
+        problem=jf.Classification(loss=jf.losses.CrossEntropy(label_smoothing=0.2)),
         optimizer=jf.Muon(
             learning_rate=0.24,
             schedule=jf.Linear(),

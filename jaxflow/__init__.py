@@ -113,10 +113,15 @@ _PUBLIC = {
     "generate": "jaxflow.deployment.generate",
 }
 
-__all__ = sorted(_PUBLIC)
+# Families that grow lie one dot down: jaxflow.losses.Huber. The public names of each are its module's __all__.
+FAMILIES = {"losses": "jaxflow.problems.losses", "metrics": "jaxflow.problems.metrics"}
+
+__all__ = sorted([*_PUBLIC, *FAMILIES])
 
 
 def __getattr__(name: str) -> Any:
+    if name in FAMILIES:
+        return importlib.import_module(FAMILIES[name])
     if name not in _PUBLIC:
         raise AttributeError(f"module 'jaxflow' has no attribute {name!r}")
     value = getattr(importlib.import_module(_PUBLIC[name]), name)
@@ -125,4 +130,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(_PUBLIC))
+    return sorted(set(globals()) | set(__all__))

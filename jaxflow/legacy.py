@@ -125,6 +125,9 @@ ENCODERS = {
     "embed": "IndexEncoder",
 }
 TOKENIZERS = {"characters": "CharacterTokenizer", "bytes": "ByteTokenizer", "bpe": "BPETokenizer"}
+# Problems whose loss was no object, and what losses of regression were called.
+PROBLEMS = ("Classification", "Regression", "Segmentation")
+REGRESSION_LOSSES = {"squared": "SquaredError", "absolute": "AbsoluteError", "huber": "Huber"}
 
 
 def modernize(value: Any) -> Any:
@@ -163,6 +166,8 @@ def _renamed(name: str, parts: dict[str, Any]) -> dict[str, Any]:
         parts |= {"cardinalities": [] if tokens else counts, "vocab_size": _only(counts) if tokens else None}
     if name == "Feature" and parts.get("kind") == "vector" and len(parts.get("shape", ())) == 2:
         parts["kind"] = "series"
+    if name in PROBLEMS:
+        parts = _with_loss(name, parts)
     return parts | {"class": f"jaxflow:{name}"}
 
 
@@ -190,6 +195,19 @@ def _encoder(column: dict[str, Any]) -> dict[str, Any]:
         unused = {"kind"} if kind == "onehot" else {"kind", "other"}
         parts = {names.get(name, name): part for name, part in column.items() if name not in unused}
     return {"class": f"jaxflow:{ENCODERS[kind]}", **parts}
+
+
+def _with_loss(name: str, parts: dict[str, Any]) -> dict[str, Any]:
+    """Returns a problem's fields with its loss as an object; its loss was a few of them."""
+    rest, loss = dict(parts), {}
+    if name == "Regression":
+        loss["class"] = f"jaxflow.losses:{REGRESSION_LOSSES[rest.pop('loss', 'squared')]}"
+        delta = rest.pop("delta", 1.0)
+        loss |= {"delta": delta} if loss["class"].endswith("Huber") else {}
+    else:
+        loss["class"] = "jaxflow.losses:CrossEntropy"
+        loss |= {field: rest.pop(field) for field in ("label_smoothing", "class_weights") if field in rest}
+    return rest | {"loss": loss}
 
 
 def _only(counts: Any) -> Any:

@@ -1,8 +1,9 @@
 """Values to JSON and back, by public name: an experiment, a schema, whatever is fitted to data.
 
-A dataclass becomes an object whose "class" is `jaxflow:NAME` for what `jaxflow.NAME` is, or MODULE:NAME for a class of
-the user's own. Reading resolves jaxflow's public names, and classes of modules that were executed as an experiment's
-own files; nothing is ever imported because a file names it.
+A dataclass becomes an object whose "class" is `jaxflow:NAME` for what `jaxflow.NAME` is, `jaxflow.losses:NAME` for what
+`jaxflow.losses.NAME` is (and likewise for each of `jaxflow.FAMILIES`), or MODULE:NAME for a class of the user's own.
+Reading resolves jaxflow's public names, and classes of modules that were executed as an experiment's own files; nothing
+is ever imported because a file names it.
 """
 
 import dataclasses
@@ -79,9 +80,13 @@ def classes_of(value: Any) -> dict[str, type]:
 
 
 def class_name(kind: type) -> str:
-    """Returns the name under which a class is written: `jaxflow:NAME` where it is public, else MODULE:NAME."""
+    """Returns the name under which a class is written: where it is public as jaxflow has it, else MODULE:NAME."""
     if kind.__name__ in jaxflow.__all__ and getattr(jaxflow, kind.__name__) is kind:
         return f"jaxflow:{kind.__name__}"
+    for family, home in jaxflow.FAMILIES.items():
+        module = sys.modules.get(home)  # a class of a module that is not imported is none of its
+        if module and kind.__name__ in module.__all__ and getattr(module, kind.__name__) is kind:
+            return f"jaxflow.{family}:{kind.__name__}"
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
@@ -121,6 +126,8 @@ def _resolve(name: str) -> type:
     module, _, path = name.partition(":")
     if module == "jaxflow" and path in jaxflow.__all__:
         kind = getattr(jaxflow, path)
+    elif (family := module.removeprefix("jaxflow.")) in jaxflow.FAMILIES and path in getattr(jaxflow, family).__all__:
+        kind = getattr(getattr(jaxflow, family), path)
     elif module.startswith(FILE_MODULE) and module in sys.modules:
         kind = sys.modules[module]
         for part in path.split("."):

@@ -94,7 +94,7 @@ def experiment() -> jaxflow.Experiment:
         preprocess=(jaxflow.Standardize(),),
         augment=(jaxflow.Flip(), jaxflow.Crop(pad=1)),
         model=jaxflow.CNN(widths=(4, 4), pools=1, hidden=(8,), padding="SAME", dropout=0.2, norm="batch"),
-        problem=jaxflow.Classification(label_smoothing=0.1),
+        problem=jaxflow.Classification(loss=jaxflow.losses.CrossEntropy(label_smoothing=0.1)),
         optimizer=jaxflow.AdamW(learning_rate=1e-2, schedule=jaxflow.Cosine(warmup_steps=2), clip_norm=1.0),
         batch_size=8,
         epochs=2,

@@ -109,8 +109,8 @@ OTHER = {
     "data.validation": 0.2, "data.test": 0.1, "data.split_seed": 1,
     "model.widths": (4, 8), "model.pools": 2, "model.hidden": (4,), "model.padding": "VALID", "model.norm": "none",
     "model.activation": "gelu", "model.dropout": 0.1, "model.dtype": "bfloat16", "model.outputs": 11,
-    "problem.label_smoothing": 0.0,
-    "problem.class_weights": "balanced",
+    "problem.loss": None, "problem.metrics.0": None,
+    "problem.loss.label_smoothing": 0.0, "problem.loss.class_weights": "balanced",
     "optimizer.learning_rate": 0.1, "optimizer.schedule.warmup_steps": 3, "optimizer.schedule.final": 0.5,
     "optimizer.weight_decay": 0.5, "optimizer.clip_norm": 2.0, "optimizer.b1": 0.5, "optimizer.b2": 0.5,
     "optimizer.epsilon": 1e-3,
@@ -122,7 +122,7 @@ OTHER = {
 # These change only how a run is done; tests of the loop, the feed and parallel.py hold each of them.
 NOT_COMPUTED = {
     "strategy", "data_placement", "num_workers", "log_every_steps", "validate_every_epochs", "checkpoint_every_steps",
-    "max_checkpoints", "max_nonfinite_steps", "watchdog_seconds",
+    "max_checkpoints", "max_nonfinite_steps", "watchdog_seconds", "problem.selection_metric",
 }  # fmt: skip
 
 

@@ -19,6 +19,18 @@ def test_flags_change_fields_at_any_depth(experiment):
     assert changed.epochs == 0.5
 
 
+def test_flags_reach_losses_and_metrics(experiment):
+    chosen = dataclasses.replace(
+        experiment, problem=jaxflow.Classification(metrics=(jaxflow.metrics.Accuracy(), jaxflow.metrics.TopK(3)))
+    )
+    flags = ["--problem.loss.label_smoothing=0.2", "--problem.metrics.1.k=2", "--problem.selection_metric=top_2"]
+    changed = override(chosen, [*flags, "--problem.loss.class_weights", "1", "2", "3"]).problem
+    assert changed.loss == jaxflow.losses.CrossEntropy(label_smoothing=0.2, class_weights=(1.0, 2.0, 3.0))
+    assert changed.metrics == (jaxflow.metrics.Accuracy(), jaxflow.metrics.TopK(2))
+    assert changed.selection_metric == "top_2"
+    assert override(chosen, ["--problem.loss.class_weights=balanced"]).problem.loss.class_weights == "balanced"
+
+
 def test_no_flags_change_nothing(experiment):
     assert override(experiment, []) == experiment
 
@@ -35,6 +47,8 @@ def test_no_flags_change_nothing(experiment):
         ("--batch_size", "Missing value for argument '--batch_size'"),
         ("--batch_size=0", "batch_size is 0; it must be 1 or more"),
         ("--optimizer=Adam", "--optimizer is an object"),
+        ("--problem.loss=Huber", "--problem.loss is an object"),
+        ("--problem.selection_metric=f1", "selection_metric is 'f1'; it is one of loss, accuracy"),
     ],
 )
 def test_mistakes_take_one_line(flag, message, experiment):

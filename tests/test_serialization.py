@@ -25,7 +25,9 @@ def test_json_holds_public_names(experiment):
     described = json.loads(dumps(experiment))
     assert described["class"] == "jaxflow:Experiment"
     assert described["optimizer"]["class"] == "jaxflow:AdamW"
-    assert "jaxflow." not in dumps(experiment)
+    assert described["problem"]["loss"]["class"] == "jaxflow.losses:CrossEntropy"
+    assert described["problem"]["metrics"][0]["class"] == "jaxflow.metrics:Accuracy"
+    assert "jaxflow.problems" not in dumps(experiment)
     assert from_json(described) == experiment
 
 
@@ -46,13 +48,14 @@ def test_json_does_not_depend_on_where_a_class_lies(experiment, tmp_path):
 def test_a_strange_class_is_refused_and_not_imported():
     code = (
         "import sys\nfrom jaxflow.serialization import from_json\nfrom jaxflow.errors import UserError\n"
-        "for name in ('wave:Wave_read', 'os:path', 'jaxflow.data.sources.tfds:TFDS', 'jaxflow:train', 'nothing'):\n"
+        "for name in ('wave:Wave_read', 'os:path', 'jaxflow.data.sources.tfds:TFDS', 'jaxflow:train', 'nothing', "
+        "'jaxflow.losses:jnp', 'jaxflow:losses'):\n"
         "    try:\n        from_json({'class': name})\n    except UserError as error:\n        print(error)\n"
         "assert 'wave' not in sys.modules and 'jaxflow.data.sources.tfds' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True)
     lines = done.stdout.splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 7
     assert lines[0].startswith("cannot rebuild wave:Wave_read: only classes of jaxflow")
 
 
@@ -78,3 +81,22 @@ def test_old_field_names_and_values_are_read():
     assert from_json(modernize(described | {"categories": [9]})) == jaxflow.Feature(
         "tokens", (4,), "int8", vocab_size=9
     )
+
+
+def test_the_loss_of_an_old_problem_is_an_object_now():
+    losses, old = jaxflow.losses, "jaxflow.problems."
+    described = {"class": f"{old}classification:Classification", "label_smoothing": 0.1, "class_weights": [1.0, 2.0]}
+    expected = jaxflow.Classification(loss=losses.CrossEntropy(0.1, (1.0, 2.0)))
+    assert from_json(modernize(described)) == expected
+    assert from_json(to_json(expected)) == expected
+    described = {"class": f"{old}segmentation:Segmentation", "label_smoothing": 0.0, "class_weights": "balanced"}
+    assert from_json(modernize(described)) == jaxflow.Segmentation(loss=losses.CrossEntropy(class_weights="balanced"))
+    for name, loss in (
+        ("squared", losses.SquaredError()),
+        ("absolute", losses.AbsoluteError()),
+        ("huber", losses.Huber(2.0)),
+    ):
+        described = {"class": f"{old}regression:Regression", "loss": name, "delta": 2.0, "mean": [1.0], "std": [3.0]}
+        assert from_json(modernize(described)) == jaxflow.Regression(loss=loss, mean=(1.0,), std=(3.0,))
+    described = {"class": f"{old}language_modelling:LanguageModelling"}
+    assert from_json(modernize(described)) == jaxflow.LanguageModelling()

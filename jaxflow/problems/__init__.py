@@ -1,6 +1,7 @@
-"""What is solved: a problem turns raw outputs and targets into losses, predictions, metrics and a baseline.
+"""What is solved: a problem turns raw outputs and targets into losses, a distribution, an answer, metrics, a baseline.
 
-A problem is a frozen dataclass with `fit`, which gives it what it takes from the training targets, `num_outputs`,
-`losses`, `predictions`, `metrics`, `baseline`, `prediction_table` and the name of the metric whose lowest value marks
-the best checkpoint; `classification.py` is the pattern for others.
+A problem is a frozen dataclass whose loss and metrics are chosen in the experiment. `fit` returns it with what it takes
+from the training targets; `num_outputs` checks the data; `losses` and `running_metrics` score a batch; `distribution`
+turns outputs into probabilities or values and `answer` these into a class, a mask or a token; `predictions` is which of
+the two tables are made of. `classification.py` is the pattern for others.
 """

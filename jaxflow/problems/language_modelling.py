@@ -1,17 +1,18 @@
-"""The next token at each place of a text."""
+"""The next token at each position of a text."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
+import clu.metrics
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxflow.errors import UserError
 from jaxflow.problems import tables
-from jaxflow.problems.losses import softmax_cross_entropy
-from jaxflow.problems.running_metrics import ExpMean, Mean
+from jaxflow.problems.losses import CrossEntropy, Loss, check_class_weights, fit_loss
+from jaxflow.problems.metrics import Accuracy, Metric, Perplexity, check_choices, score
 from jaxflow.schema import Schema
 
 # Rows of targets that are counted at once: all of them may not fit into memory.
@@ -20,70 +21,80 @@ CHUNK_SIZE = 4096
 
 @dataclass(frozen=True)
 class LanguageModelling:
-    """Categorical cross-entropy over the next token at each place; predictions are the most likely tokens."""
+    """The next token at each position; predictions are the most likely tokens."""
 
-    selection_metric: ClassVar[str] = "loss"
+    loss: Loss = CrossEntropy()
+    """What is minimised: a function of (batch, time, tokens) logits and (batch, time) tokens."""
+
+    metrics: tuple[Metric, ...] = (Accuracy(), Perplexity())
+    """What is measured beside the loss, over all known positions."""
+
+    selection_metric: str = "loss"
+    """The metric that decides which checkpoint is the best: "loss", or the name of one of `metrics`."""
+
+    def __post_init__(self) -> None:
+        check_choices(self, "CrossEntropy()", "Perplexity()")
 
     def fit(self, targets: np.ndarray) -> "LanguageModelling":
-        """Takes nothing from the training targets."""
-        return self
+        """Returns the problem with its loss fitted to the training split's (examples, time) tokens."""
+        return dataclasses.replace(self, loss=fit_loss(self.loss, targets))
 
     def num_outputs(self, schema: Schema) -> int:
-        """Counts the model's outputs at each place: one logit for each token of the vocabulary.
+        """Returns the number of the model's outputs at each position: one logit for each token of the vocabulary.
 
         Raises:
-          UserError: the data is no text whose tokens are to be predicted.
+          UserError: the data is no text whose tokens are to be predicted, or the loss weighs other tokens.
         """
         inputs, target = schema.inputs, schema.target
         if inputs.kind != "tokens" or target.kind != "class" or target.dense_shape != inputs.shape:
-            numbers, places = target.kind == "number", bool(target.dense_shape)
-            other = "Regression" if numbers else "Segmentation" if places else "Classification"
-            found = "numbers" if numbers else "a class for each place" if places else "a class for each example"
+            numbers, dense = target.kind == "number", bool(target.dense_shape)
+            other = "Regression" if numbers else "Segmentation" if dense else "Classification"
+            found = "numbers" if numbers else "a class for each position" if dense else "a class for each example"
             raise UserError(
-                f"problem LanguageModelling predicts the next token at each place of a text, and the data has {found} "
-                f"to be predicted from {inputs.kind} inputs; use problem={other}()"
+                f"problem LanguageModelling predicts the next token at each position of a text, and the data has "
+                f"{found} to be predicted from {inputs.kind} inputs; use problem={other}()"
             )
+        check_class_weights(self.loss, len(target.names))
         return len(target.names)
 
     def losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
-        """Computes the loss of each place.
+        """Returns the loss of each position.
 
         Args:
           outputs: (batch, time, tokens) logits.
-          targets: (batch, time) integer tokens; what is below 0 is void, and whatever its loss, it weighs nothing.
+          targets: (batch, time) integer tokens; what is below 0 is ignored, and whatever its loss, it weighs nothing.
 
         Returns:
-          (batch, time) float32 cross-entropies in nats.
+          (batch, time) float32.
         """
-        return softmax_cross_entropy(outputs, jnp.maximum(targets.astype(jnp.int32), 0))
+        return self.loss(outputs, jnp.maximum(targets.astype(jnp.int32), 0))
+
+    def log_likelihoods(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+        """Returns the log-probability of each target, (batch, time) float32 in nats; arguments as in `losses`."""
+        return -CrossEntropy()(outputs, jnp.maximum(targets.astype(jnp.int32), 0))
+
+    def distribution(self, outputs: jax.Array) -> jax.Array:
+        """Turns (batch, time, tokens) logits into probabilities."""
+        return jax.nn.softmax(outputs)
+
+    def answer(self, distribution: jax.Array) -> jax.Array:
+        """Turns (batch, time, tokens) probabilities into the most likely tokens, (batch, time) int32."""
+        return distribution.argmax(axis=-1).astype(jnp.int32)
 
     def predictions(self, outputs: jax.Array) -> jax.Array:
-        """Turns (batch, time, tokens) logits into the most likely tokens, (batch, time) int32."""
-        return outputs.argmax(axis=-1).astype(jnp.int32)
+        """Turns (batch, time, tokens) logits into what tables are made of: the most likely tokens."""
+        return self.answer(outputs)  # the maximum of logits is that of probabilities
 
-    def metrics(self, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array) -> dict[str, Mean]:
-        """StepGradients up a batch's loss and accuracy over its places.
-
-        Args:
-          outputs: (batch, time, tokens) logits.
-          targets: (batch, time) integer tokens.
-          losses: (batch, time) as `losses` gives them.
-          weights: (batch, time) float, 0 where there is padding, or nothing to predict.
-
-        Returns:
-          Metrics that merge: "loss" in nats per token, "accuracy", and "perplexity", e to the power of the loss.
-        """
-        correct = (self.predictions(outputs) == targets).astype(jnp.float32)
-        return {
-            "loss": Mean.of(losses, weights),
-            "accuracy": Mean.of(correct, weights),
-            "perplexity": ExpMean.of(losses, weights),
-        }
+    def running_metrics(
+        self, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array
+    ) -> Mapping[str, clu.metrics.Metric]:
+        """Returns a batch's metrics by name, the loss first; arguments are those of `ScoredBatch`."""
+        return score(self, outputs, targets, losses, weights)
 
     def baseline(self, train_targets: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Scores the frequencies of tokens in the training split, whatever came before.
 
-        Each token counts once more than it is there, so that none is impossible.
+        Each token counts once more than it occurs, so that none is impossible.
 
         Args:
           train_targets: (examples, time) tokens of the training split.
@@ -108,7 +119,7 @@ class LanguageModelling:
 
 
 def _count(targets: np.ndarray) -> np.ndarray:
-    """Counts how often each token is there, (tokens,)."""
+    """Counts how often each token occurs, (tokens,)."""
     counts = np.zeros(0, np.int64)
     for first in range(0, len(targets), CHUNK_SIZE):
         part = targets[first : first + CHUNK_SIZE]

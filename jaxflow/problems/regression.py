@@ -1,49 +1,52 @@
-"""One number or several for each example."""
+"""One value or several for each example."""
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
+import clu.metrics
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxflow.errors import UserError
 from jaxflow.problems import tables
-from jaxflow.problems.losses import huber
-from jaxflow.problems.running_metrics import Mean, RootMean
+from jaxflow.problems.losses import Loss, SquaredError, fit_loss
+from jaxflow.problems.metrics import MAE, RMSE, Metric, check_choices, score
 from jaxflow.schema import Schema
 
 
 @dataclass(frozen=True)
 class Regression:
-    """Numbers, on whatever scale they come: the model learns them standardised, by the training split.
+    """Values, on whatever scale they come: the model learns them standardised, by the training split.
 
     The model's outputs, and so the loss, are in standard deviations from the mean: learning rates mean the same on
     every scale. Predictions and the other metrics are in the data's own units. `train` calls `fit`; a script without it
     writes Regression().fit(train.targets), or leaves targets as they are.
     """
 
-    loss: Literal["squared", "absolute", "huber"] = "squared"
-    """What is minimised: the square of the error, its size, or its square up to `delta` and its size from there on."""
-    delta: float = 1.0
-    """Where the Huber loss turns from square to straight, in standard deviations of the targets."""
+    loss: Loss = SquaredError()
+    """What is minimised: a function of (batch, outputs) standardised outputs and targets."""
+
+    metrics: tuple[Metric, ...] = (RMSE(), MAE())
+    """What is measured beside the loss."""
+
+    selection_metric: str = "loss"
+    """The metric that decides which checkpoint is the best: "loss", or the name of one of `metrics`."""
+
     mean: tuple[float, ...] | None = None
     """What is subtracted from each target; None for its mean in the training split."""
+
     std: tuple[float, ...] | None = None
     """What each target is then divided by; None for its standard deviation in the training split."""
 
-    selection_metric: ClassVar[str] = "loss"
-
     def __post_init__(self) -> None:
-        if not self.delta > 0:
-            raise UserError(f"problem.delta is {self.delta}; it must be more than 0")
-        if self.std is not None and not all(value > 0 for value in self.std):
+        check_choices(self, "Huber(delta=1.0)", "MAE()")
+        if self.std is not None and any(isinstance(value, int | float) and not value > 0 for value in self.std):
             raise UserError(f"problem.std is {self.std}; all of it must be more than 0")
 
     def fit(self, targets: np.ndarray) -> "Regression":
-        """Takes mean and standard deviation from the training split, where they are not given.
+        """Takes mean and standard deviation from the training split, where they are not given, and fits the loss.
 
         Args:
           targets: (examples, outputs) training targets.
@@ -51,20 +54,21 @@ class Regression:
         Returns:
           The problem with both; a target that never changes is divided by 1.
         """
-        columns = np.asarray(targets, np.float64).reshape(len(targets), -1)
+        columns = np.asarray(targets, np.float64).reshape(len(targets), -1)  # (example, output)
         mean, std = columns.mean(0), columns.std(0)
         std = np.where(std > 1e-7 * np.abs(mean), std, 1.0)  # less is rounding
         return dataclasses.replace(
             self,
+            loss=fit_loss(self.loss, targets),
             mean=tuple(mean.tolist()) if self.mean is None else self.mean,
             std=tuple(std.tolist()) if self.std is None else self.std,
         )
 
     def num_outputs(self, schema: Schema) -> int:
-        """Counts the model's outputs: one for each number of the data's schema.
+        """Returns the number of the model's outputs: one for each value of the data's schema.
 
         Raises:
-          UserError: the target is a class, or `mean` or `std` are made for another number of targets.
+          UserError: the target is a class, or `mean` or `std` are for another number of targets.
         """
         names = schema.target.names
         if schema.target.kind != "number":
@@ -79,45 +83,45 @@ class Regression:
         return len(names)
 
     def losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
-        """Computes the loss of each example, the mean over its outputs.
+        """Returns the loss of each example.
 
         Args:
-          outputs: (batch, outputs) standardised numbers.
-          targets: (batch, outputs) numbers in the data's units.
+          outputs: (batch, outputs) standardised values.
+          targets: (batch, outputs) values in the data's units.
 
         Returns:
-          (batch,) float32 losses of the standardised numbers.
+          (batch,) float32 losses of the standardised values.
         """
-        residuals = self._residuals(outputs, targets)
-        if self.loss == "squared":
-            return jnp.square(residuals).mean(axis=-1)
-        if self.loss == "absolute":
-            return jnp.abs(residuals).mean(axis=-1)
-        return huber(residuals, self.delta).mean(axis=-1)
+        mean, std = self._scale()
+        # Targets (batch,) would otherwise broadcast over outputs (batch, 1), without a word.
+        return self.loss(outputs.astype(jnp.float32), (targets.reshape(outputs.shape) - mean) / std)
 
-    def predictions(self, outputs: jax.Array) -> jax.Array:
-        """Turns (batch, outputs) standardised numbers into those of the data's units."""
+    def errors(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+        """Returns predicted minus true values in the data's units, (batch, outputs) float32; arguments as in `losses`.
+
+        They come of the standardised values: predictions far from 0 would lose digits.
+        """
+        mean, std = self._scale()
+        return (outputs.astype(jnp.float32) - (targets.reshape(outputs.shape) - mean) / std) * std
+
+    def distribution(self, outputs: jax.Array) -> jax.Array:
+        """Turns (batch, outputs) standardised values into those of the data's units, which stand for a distribution."""
         mean, std = self._scale()
         return outputs * std + mean
 
-    def metrics(self, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array) -> dict[str, Mean]:
-        """StepGradients up a batch's loss and its errors in the data's units, over all outputs alike.
+    def answer(self, distribution: jax.Array) -> jax.Array:
+        """Returns (batch, outputs) values as they are."""
+        return distribution
 
-        Args:
-          outputs: (batch, outputs) standardised numbers.
-          targets: (batch, outputs) numbers.
-          losses: (batch,) as `losses` gives them.
-          weights: (batch,) float, 0 where there is padding.
+    def predictions(self, outputs: jax.Array) -> jax.Array:
+        """Turns (batch, outputs) standardised values into what tables are made of: the values in the data's units."""
+        return self.distribution(outputs)
 
-        Returns:
-          Metrics that merge: "loss", root mean squared error "rmse", and mean absolute error "mae".
-        """
-        errors = self._residuals(outputs, targets) * self._scale()[1]
-        return {
-            "loss": Mean.of(losses, weights),
-            "rmse": RootMean.of(jnp.square(errors), weights),
-            "mae": Mean.of(jnp.abs(errors), weights),
-        }
+    def running_metrics(
+        self, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array
+    ) -> Mapping[str, clu.metrics.Metric]:
+        """Returns a batch's metrics by name, the loss first; arguments are those of `ScoredBatch`."""
+        return score(self, outputs, targets, losses, weights)
 
     def baseline(self, train_targets: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Scores the best constants: the training targets' mean by rmse, their median by mae."""
@@ -131,12 +135,7 @@ class Regression:
         """Returns `predictions` as the columns of a table: `tables.value_table`."""
         return tables.value_table(schema, predictions, targets)
 
-    def _residuals(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
-        mean, std = self._scale()
-        # Targets (batch,) would otherwise be spread over outputs (batch, 1), without a word.
-        return outputs.astype(jnp.float32) - (targets.reshape(outputs.shape) - mean) / std
-
-    def _scale(self) -> tuple[np.ndarray, np.ndarray]:
+    def _scale(self) -> tuple[jax.Array, jax.Array]:
         """Mean and standard deviation, (1, outputs) float32; 0 and 1 where nothing was fitted."""
         mean, std = (0.0,) if self.mean is None else self.mean, (1.0,) if self.std is None else self.std
-        return np.array([mean], np.float32), np.array([std], np.float32)
+        return jnp.array([mean], jnp.float32), jnp.array([std], jnp.float32)

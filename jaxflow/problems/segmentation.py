@@ -3,42 +3,44 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
+import clu.metrics
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxflow.errors import UserError
 from jaxflow.problems import tables
-from jaxflow.problems.class_weights import ClassWeights, check_weights, fit_weights, weighted
-from jaxflow.problems.losses import softmax_cross_entropy
-from jaxflow.problems.running_metrics import Mean, MeanDice, MeanIoU
+from jaxflow.problems.losses import CrossEntropy, Loss, check_class_weights, fit_loss
+from jaxflow.problems.metrics import Accuracy, Dice, IoU, Metric, check_choices, score
 from jaxflow.schema import Schema
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """Cross-entropy over the pixels of masks; predictions are masks. Void pixels count nowhere."""
+    """A class for each pixel or voxel; predictions are masks. Pixels whose class is ignored count nowhere."""
 
-    label_smoothing: float = 0.0
-    """Share of each label's probability that is spread evenly over all classes."""
+    loss: Loss = CrossEntropy()
+    """What is minimised: a function of (batch, *spatial, classes) logits and (batch, *spatial) integer labels."""
 
-    class_weights: ClassWeights = "none"
-    """How much the loss of a pixel counts, by its class: alike; "balanced" in inverse proportion to the class's
-    training pixels, so that every class counts as much as any other; or a number for each class."""
+    metrics: tuple[Metric, ...] = (Accuracy(), IoU(), Dice())
+    """What is measured beside the loss, over all examples' pixels together."""
 
-    selection_metric: ClassVar[str] = "loss"
+    selection_metric: str = "loss"
+    """The metric that decides which checkpoint is the best: "loss", or the name of one of `metrics`."""
+
+    def __post_init__(self) -> None:
+        check_choices(self, "CrossEntropy()", "IoU()")
 
     def fit(self, targets: np.ndarray) -> "Segmentation":
-        """Takes the weights of balanced classes from the training split's (examples, *places) masks."""
-        return dataclasses.replace(self, class_weights=fit_weights(self.class_weights, targets))
+        """Returns the problem with its loss fitted to the training split's (examples, *spatial) masks."""
+        return dataclasses.replace(self, loss=fit_loss(self.loss, targets))
 
     def num_outputs(self, schema: Schema) -> int:
-        """Counts the model's outputs for each place: one logit for each class of the data's schema.
+        """Returns the number of the model's outputs for each pixel: one logit for each class of the data's schema.
 
         Raises:
-          UserError: the targets are no masks, or `class_weights` are those of other classes.
+          UserError: the targets are no masks, or the loss weighs other classes.
         """
         if (
             schema.target.kind != "class"
@@ -49,54 +51,49 @@ class Segmentation:
                 "problem Segmentation predicts masks of images or volumes, and the data has none; "
                 "use Classification() or Regression(), or data with masks, for example ImageMasks"
             )
-        check_weights(self.class_weights, len(schema.target.names))
+        check_class_weights(self.loss, len(schema.target.names))
         return len(schema.target.names)
 
     def losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
-        """Computes the loss of each place.
+        """Returns the loss of each pixel.
 
         Args:
-          outputs: (batch, *places, classes) logits.
-          targets: (batch, *places) integer labels; what is below 0 gives a number that must not count.
+          outputs: (batch, *spatial, classes) logits.
+          targets: (batch, *spatial) integer labels; what is below 0 yields a number that must not count.
 
         Returns:
-          (batch, *places) float32 cross-entropies in nats, times the weights of the classes.
+          (batch, *spatial) float32.
         """
-        losses = softmax_cross_entropy(outputs, targets, self.label_smoothing)
-        return weighted(losses, self.class_weights, targets)
+        return self.loss(outputs, targets)
+
+    def log_likelihoods(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+        """Returns the log-probability of each target, (batch, *spatial) float32 in nats; arguments as in `losses`."""
+        return -CrossEntropy()(outputs, jnp.maximum(targets, 0))
+
+    def distribution(self, outputs: jax.Array) -> jax.Array:
+        """Turns (batch, *spatial, classes) logits into probabilities."""
+        return jax.nn.softmax(outputs)
+
+    def answer(self, distribution: jax.Array) -> jax.Array:
+        """Turns (batch, *spatial, classes) probabilities into masks: (batch, *spatial) integers as the targets' are."""
+        return distribution.argmax(-1).astype(np.min_scalar_type(-distribution.shape[-1]))
 
     def predictions(self, outputs: jax.Array) -> jax.Array:
-        """Turns (batch, *places, classes) logits into masks: (batch, *places) integers as the targets' are."""
-        return outputs.argmax(-1).astype(np.min_scalar_type(-outputs.shape[-1]))
+        """Turns (batch, *spatial, classes) logits into what tables are made of: masks."""
+        return self.answer(outputs)  # the maximum of logits is that of probabilities
 
-    def metrics(self, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array) -> dict[str, Mean]:
-        """StepGradients up a batch's loss and how well its masks are met.
-
-        Args:
-          outputs: (batch, *places, classes) logits.
-          targets: (batch, *places) integer labels.
-          losses: (batch, *places) as `losses` gives them.
-          weights: (batch, *places) float, 0 where there is padding and where the class is void.
-
-        Returns:
-          Metrics that merge: "loss", "accuracy" of pixels, and the means over classes of "iou" (intersection over
-          union) and "dice", of all examples' pixels together.
-        """
-        predicted = outputs.argmax(-1)
-        sums = MeanIoU.of(predicted, targets, weights, outputs.shape[-1])
-        return {
-            "loss": Mean.of(losses, weights),
-            "accuracy": Mean.of((predicted == targets).astype(jnp.float32), weights),
-            "iou": sums,
-            "dice": MeanDice(sums.both, sums.predicted, sums.true),
-        }
+    def running_metrics(
+        self, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array
+    ) -> Mapping[str, clu.metrics.Metric]:
+        """Returns a batch's metrics by name, the loss first; arguments are those of `ScoredBatch`."""
+        return score(self, outputs, targets, losses, weights)
 
     def baseline(self, train_targets: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Scores the mask that has the most frequent class of the training split everywhere."""
         counts = np.bincount(train_targets[train_targets >= 0])
         share = float(np.mean(targets[targets >= 0] == counts.argmax()))
-        there = len(np.union1d(np.unique(targets[targets >= 0]), counts.argmax()))
-        return {"accuracy": share, "iou": share / there, "dice": 2 * share / (1 + share) / there}
+        classes = len(np.union1d(np.unique(targets[targets >= 0]), counts.argmax()))
+        return {"accuracy": share, "iou": share / classes, "dice": 2 * share / (1 + share) / classes}
 
     def prediction_table(
         self, schema: Schema, predictions: np.ndarray, targets: np.ndarray | None = None

@@ -82,7 +82,9 @@ def make_gradient_step(
         gradient, (outputs, losses, model_state) = jax.grad(weighted_loss, has_aux=True)(state.params)
         weight = weights.sum()
         scaled = jax.tree.map(lambda leaf: leaf * weight, model_state)
-        return StepGradients(gradient, scaled, problem.metrics(outputs, batch["targets"], losses, weights), weight)
+        return StepGradients(
+            gradient, scaled, problem.running_metrics(outputs, batch["targets"], losses, weights), weight
+        )
 
     def sums_of(state: TrainState, batch: Batch) -> StepGradients:
         rows = batch["targets"].shape[0]

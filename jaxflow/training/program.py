@@ -183,7 +183,7 @@ class Program:
         width = self.experiment.problem.num_outputs(self.schema)
         outputs = jax.ShapeDtypeStruct((1, *target.dense_shape, width), jnp.float32)
         floats = jax.ShapeDtypeStruct((1, *target.dense_shape), jnp.float32)
-        metrics = jax.eval_shape(self.experiment.problem.metrics, outputs, targets, floats, floats)
+        metrics = jax.eval_shape(self.experiment.problem.running_metrics, outputs, targets, floats, floats)
         return self.layout.replicate(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), metrics))
 
 

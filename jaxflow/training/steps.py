@@ -145,7 +145,7 @@ def make_eval_step(
     def step(variables: Any, batch: Batch) -> tuple[Metrics, jax.Array]:
         outputs, predictions = predict(variables, batch["inputs"])
         losses = problem.losses(outputs, batch["targets"])
-        metrics = problem.metrics(outputs, batch["targets"], losses, loss_weights(batch))
+        metrics = problem.running_metrics(outputs, batch["targets"], losses, loss_weights(batch))
         return (lax.psum(metrics, axis) if axis else metrics), predictions
 
     return step

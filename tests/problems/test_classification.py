@@ -6,7 +6,6 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.utils.class_weight import compute_class_weight
 
 import jaxflow
-from jaxflow.problems.losses import softmax_cross_entropy
 from jaxflow.problems.running_metrics import Mean
 from jaxflow.schema import Feature, Schema, Target
 
@@ -18,12 +17,12 @@ LABELS = jnp.array([0, 1, 2, 3, 0, 1, 2, 3, 0])
 def test_cross_entropy_is_that_of_the_smoothed_one_hot_labels(smoothing):
     one_hot = np.eye(4)[np.asarray(LABELS)] * (1 - smoothing) + smoothing / 4
     expected = -(one_hot * np.log(np.asarray(jax.nn.softmax(LOGITS), np.float64))).sum(-1)
-    np.testing.assert_allclose(softmax_cross_entropy(LOGITS, LABELS, smoothing), expected, rtol=1e-5)
+    np.testing.assert_allclose(jaxflow.losses.CrossEntropy(smoothing)(LOGITS, LABELS), expected, rtol=1e-5)
 
 
 def test_metrics_are_scikit_learns():
     problem, weights = jaxflow.Classification(), jnp.array([1, 1, 0, 1, 2, 1, 0, 1, 0.5])
-    metrics = problem.metrics(LOGITS, LABELS, problem.losses(LOGITS, LABELS), weights)
+    metrics = problem.running_metrics(LOGITS, LABELS, problem.losses(LOGITS, LABELS), weights)
     probabilities = np.asarray(problem.predictions(LOGITS), np.float64)
     probabilities /= probabilities.sum(-1, keepdims=True)  # to float64's precision
     accuracy = accuracy_score(LABELS, probabilities.argmax(-1), sample_weight=weights)
@@ -51,9 +50,9 @@ def test_the_baseline_names_the_most_frequent_class():
 
 def test_balanced_classes_count_alike():
     labels = np.repeat([0, 1, 2], [60, 30, 10])
-    balanced = jaxflow.Classification(class_weights="balanced").fit(labels)
+    balanced = jaxflow.Classification(loss=jaxflow.losses.CrossEntropy(class_weights="balanced")).fit(labels)
     reference = compute_class_weight("balanced", classes=np.arange(3), y=labels)
-    np.testing.assert_allclose(balanced.class_weights, reference)
+    np.testing.assert_allclose(balanced.loss.class_weights, reference)
     logits = jnp.asarray(np.random.RandomState(0).normal(size=(100, 3)), jnp.float32)
     plain, weighted = jaxflow.Classification().losses(logits, labels), balanced.losses(logits, labels)
     np.testing.assert_allclose(weighted, plain * reference[labels], rtol=1e-6)
@@ -65,5 +64,5 @@ def test_balanced_classes_count_alike():
 @pytest.mark.parametrize("weights", [(1.0, 2.0), (1.0, -1.0, 1.0), (1.0, float("nan"), 1.0)])
 def test_weights_that_do_not_fit_are_refused(weights):
     schema = Schema(Feature("vector", (2,), "float32"), Target("class", ("a", "b", "c")))
-    with pytest.raises(jaxflow.UserError, match=r"problem\.class_weights is .*; give 3 numbers, 0 or more"):
-        jaxflow.Classification(class_weights=weights).num_outputs(schema)
+    with pytest.raises(jaxflow.UserError, match=r"problem\.loss\.class_weights is .*; give 3 numbers, 0 or more"):
+        jaxflow.Classification(loss=jaxflow.losses.CrossEntropy(class_weights=weights)).num_outputs(schema)

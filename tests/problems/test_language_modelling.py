@@ -25,7 +25,9 @@ def test_metrics_are_scikit_learns_over_all_known_places():
     weights = loss_weights({"targets": TARGETS, "weights": np.array([1, 1, 0, 1], np.float32)})
     losses = PROBLEM.losses(LOGITS, TARGETS)
     assert losses.shape == (4, 6)
-    metrics = {name: float(m.compute()) for name, m in PROBLEM.metrics(LOGITS, TARGETS, losses, weights).items()}
+    metrics = {
+        name: float(m.compute()) for name, m in PROBLEM.running_metrics(LOGITS, TARGETS, losses, weights).items()
+    }
     counted = weights.astype(bool)
     probabilities = np.asarray(jax.nn.softmax(LOGITS), np.float64)[counted]
     probabilities /= probabilities.sum(-1, keepdims=True)
@@ -82,5 +84,5 @@ def test_data_that_is_no_text_is_refused(given, other):
 
 @pytest.mark.parametrize(("kind", "other"), [("tokens", "LanguageModelling"), ("image", "Segmentation")])
 def test_classification_refuses_a_class_for_each_place(kind, other):
-    with pytest.raises(jaxflow.UserError, match=rf"one for each of its 6 places; use problem={other}\(\)"):
+    with pytest.raises(jaxflow.UserError, match=rf"one for each of its 6 positions; use problem={other}\(\)"):
         jaxflow.Classification().num_outputs(schema(kind))

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 import jaxflow
-from jaxflow.problems.losses import huber
+from jaxflow.problems.losses import AbsoluteError, Huber, SquaredError
 from jaxflow.problems.running_metrics import RootMean
 from jaxflow.schema import Feature, Schema, Target
 
@@ -23,19 +23,20 @@ def schema(kind="number", names=("a", "b")):
 
 @pytest.mark.parametrize("delta", [0.3, 1.0, 2.5])
 def test_huber_is_that_of_optax(delta):
-    np.testing.assert_allclose(huber(OUTPUTS, delta), optax.losses.huber_loss(OUTPUTS, delta=delta), rtol=1e-6)
+    expected = optax.losses.huber_loss(OUTPUTS, TARGETS, delta=delta).mean(-1)
+    np.testing.assert_allclose(Huber(delta)(OUTPUTS, TARGETS), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("loss", "expected"),
     [
-        ("squared", lambda r: r**2),
-        ("absolute", np.abs),
-        ("huber", lambda r: np.where(abs(r) < 0.5, r**2 / 2, 0.5 * (abs(r) - 0.25))),
+        (SquaredError(), lambda r: r**2),
+        (AbsoluteError(), np.abs),
+        (Huber(0.5), lambda r: np.where(abs(r) < 0.5, r**2 / 2, 0.5 * (abs(r) - 0.25))),
     ],
 )
 def test_losses_are_means_over_standardised_outputs(loss, expected):
-    problem = dataclasses.replace(FITTED, loss=loss, delta=0.5)
+    problem = dataclasses.replace(FITTED, loss=loss)
     standardised = (TARGETS - TARGETS.mean(0)) / TARGETS.std(0)
     np.testing.assert_allclose(
         problem.losses(OUTPUTS, TARGETS), expected(OUTPUTS - standardised).mean(-1), rtol=1e-4, atol=1e-6
@@ -46,7 +47,7 @@ def test_predictions_and_errors_are_in_the_datas_units():
     weights = jnp.array([1, 1, 0, 1, 2, 1, 0, 1, 0.5])
     predictions = FITTED.predictions(OUTPUTS)
     np.testing.assert_allclose(predictions, OUTPUTS * TARGETS.std(0) + TARGETS.mean(0), rtol=1e-5)
-    metrics = FITTED.metrics(OUTPUTS, TARGETS, FITTED.losses(OUTPUTS, TARGETS), weights)
+    metrics = FITTED.running_metrics(OUTPUTS, TARGETS, FITTED.losses(OUTPUTS, TARGETS), weights)
     mae = mean_absolute_error(TARGETS, predictions, sample_weight=weights)
     assert float(metrics["mae"].compute()) == pytest.approx(mae, rel=1e-5)
     # scikit-learn's is the mean of each output's root: here it is one root, over all outputs.
@@ -57,13 +58,13 @@ def test_predictions_and_errors_are_in_the_datas_units():
 def test_for_one_output_rmse_is_scikit_learns():
     problem = jaxflow.Regression()
     outputs, targets = OUTPUTS[:, :1], TARGETS[:, :1]
-    metrics = problem.metrics(outputs, targets, problem.losses(outputs, targets), jnp.ones(9))
+    metrics = problem.running_metrics(outputs, targets, problem.losses(outputs, targets), jnp.ones(9))
     assert float(metrics["rmse"].compute()) == pytest.approx(root_mean_squared_error(targets, outputs))
 
 
 def test_metrics_merge_over_batches_and_ignore_padding():
     def metrics(outputs, targets, weights):
-        return FITTED.metrics(outputs, targets, FITTED.losses(outputs, targets), weights)
+        return FITTED.running_metrics(outputs, targets, FITTED.losses(outputs, targets), weights)
 
     whole = metrics(OUTPUTS, TARGETS, jnp.ones(9))
     padded = np.concatenate([TARGETS[5:], np.full((3, 2), np.nan, np.float32)])
@@ -106,7 +107,7 @@ def test_columns():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: jaxflow.Regression(delta=0.0), r"problem.delta is 0.0; it must be more than 0"),
+        (lambda: Huber(delta=0.0), r"delta is 0.0; it must be more than 0"),
         (lambda: jaxflow.Regression(std=(1.0, 0.0)), r"problem.std is \(1.0, 0.0\)"),
         (lambda: jaxflow.Regression(mean=(1.0,)).num_outputs(schema()), "problem.mean has 1 values for 2 targets"),
         (

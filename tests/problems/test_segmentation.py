@@ -20,7 +20,9 @@ KNOWN = TARGETS >= 0
 def metrics(rows=slice(None)):
     problem = jaxflow.Segmentation()
     outputs, targets = jnp.asarray(OUTPUTS[rows]), jnp.asarray(TARGETS[rows])
-    return problem.metrics(outputs, targets, problem.losses(outputs, targets), loss_weights({"targets": targets}))
+    return problem.running_metrics(
+        outputs, targets, problem.losses(outputs, targets), loss_weights({"targets": targets})
+    )
 
 
 def test_metrics_are_scikit_learns():
@@ -36,7 +38,9 @@ def test_metrics_are_scikit_learns():
 def test_classes_that_are_nowhere_do_not_count():
     problem = jaxflow.Segmentation()
     outputs = jnp.eye(4)[jnp.where(KNOWN, TARGETS, 0)] * 9
-    scores = problem.metrics(outputs, TARGETS, problem.losses(outputs, TARGETS), loss_weights({"targets": TARGETS}))
+    scores = problem.running_metrics(
+        outputs, TARGETS, problem.losses(outputs, TARGETS), loss_weights({"targets": TARGETS})
+    )
     assert scores["iou"].compute() == scores["dice"].compute() == 1
 
 
@@ -47,12 +51,12 @@ def test_metrics_merge_over_batches():
 
 
 def test_balanced_weights_see_known_pixels_alone():
-    fitted = jaxflow.Segmentation(class_weights="balanced").fit(TARGETS)
+    fitted = jaxflow.Segmentation(loss=jaxflow.losses.CrossEntropy(class_weights="balanced")).fit(TARGETS)
     counts = np.bincount(TARGETS[KNOWN])
-    np.testing.assert_allclose(fitted.class_weights, KNOWN.sum() / 3 / counts)
+    np.testing.assert_allclose(fitted.loss.class_weights, KNOWN.sum() / 3 / counts)
     losses = np.asarray(fitted.losses(OUTPUTS, TARGETS))[KNOWN]
     plain = np.asarray(jaxflow.Segmentation().losses(OUTPUTS, TARGETS))[KNOWN]
-    np.testing.assert_allclose(losses, plain * np.array(fitted.class_weights)[TARGETS[KNOWN]], rtol=1e-6)
+    np.testing.assert_allclose(losses, plain * np.array(fitted.loss.class_weights)[TARGETS[KNOWN]], rtol=1e-6)
 
 
 def test_the_baseline_names_the_most_frequent_class():
@@ -84,4 +88,4 @@ def test_data_without_masks_is_refused(target):
     with pytest.raises(jaxflow.UserError, match=r"use problem=Segmentation\(\)"):
         jaxflow.Classification().num_outputs(SCHEMA)
     with pytest.raises(jaxflow.UserError, match="give 4 numbers"):
-        jaxflow.Segmentation(class_weights=(1.0,)).num_outputs(SCHEMA)
+        jaxflow.Segmentation(loss=jaxflow.losses.CrossEntropy(class_weights=(1.0,))).num_outputs(SCHEMA)

@@ -19,6 +19,7 @@ from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.file_io import storage_error
 from jaxflow.legacy import modernize
+from jaxflow.problems.metrics import metrics_of
 from jaxflow.runtime.distributed import is_main, on_main
 from jaxflow.training.checkpoints.checkpointer import Checkpointer
 from jaxflow.training.checkpoints.checksums import checksums, leaf_specs
@@ -35,7 +36,8 @@ class Checkpoints:
 
     Attributes:
       folder: where they lie; made by the first that is written.
-      selection_metric: the metric whose lowest value marks the best, which is kept beside the latest.
+      selection_metric: the metric whose best value marks the best, which is kept beside the latest.
+      higher_is_better: whether its best value is the highest.
       keep: how many of the latest are kept.
       read_only: changes nothing in the folder.
       checkpointer: reads and writes them.
@@ -44,6 +46,7 @@ class Checkpoints:
 
     folder: Path
     selection_metric: str
+    higher_is_better: bool
     keep: int
     read_only: bool
     checkpointer: Checkpointer
@@ -62,9 +65,9 @@ class Checkpoints:
 @contextmanager
 def checkpoints(workdir: Path, experiment: Experiment, read_only: bool = False) -> Iterator[Checkpoints]:
     """Opens the checkpoints of a run folder, and waits for the last write when done."""
-    selection_metric, keep = experiment.problem.selection_metric, experiment.max_checkpoints
-    folder = workdir / "checkpoints"
-    opened = Checkpoints(folder, selection_metric, keep, read_only, Checkpointer(folder, read_only))
+    metric, folder = experiment.problem.selection_metric, workdir / "checkpoints"
+    higher, keep = metrics_of(experiment.problem)[metric].higher_is_better, experiment.max_checkpoints
+    opened = Checkpoints(folder, metric, higher, keep, read_only, Checkpointer(folder, read_only))
     try:
         yield opened
         opened.checkpointer.wait()
@@ -185,7 +188,7 @@ def resolve_step(kept: Checkpoints, which: str) -> int:
 
 
 def _best(kept: Checkpoints) -> int | None:
-    """Finds the step of the lowest finite metric; the later one where two are equal."""
+    """Finds the step of the best finite metric; the later one where two are equal."""
     for step in set(saved_steps(kept.folder)) - set(kept.scores):
         try:
             metrics = read_meta(kept, step)["metrics"]
@@ -194,7 +197,8 @@ def _best(kept: Checkpoints) -> int | None:
         if metrics:
             kept.scores[step] = metrics[kept.selection_metric]
     here = [step for step in saved_steps(kept.folder) if math.isfinite(kept.scores.get(step, math.nan))]
-    return min(here, key=lambda step: (kept.scores[step], -step), default=None)
+    sign = 1 if kept.higher_is_better else -1
+    return max(here, key=lambda step: (sign * kept.scores[step], step), default=None)
 
 
 def _prune(kept: Checkpoints) -> None:

@@ -123,7 +123,7 @@ def test_a_network_finds_what_is_bright_in_any_unit(folder, tmp_path):
         preprocess=(jaxflow.StandardizePerExample(),),
         augment=(jaxflow.Flip(axes=(0, 1, 2)), jaxflow.Affine(10.0, 0.0, axes=(1, 2))),
         model=jaxflow.LinkNet(widths=(8, 8), convolutions=1),
-        problem=jaxflow.Segmentation(class_weights="balanced"),
+        problem=jaxflow.Segmentation(loss=jaxflow.losses.CrossEntropy(class_weights="balanced")),
         optimizer=jaxflow.Adam(1e-2),
         batch_size=4,
         epochs=15,

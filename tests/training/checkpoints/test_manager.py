@@ -156,6 +156,24 @@ def test_a_metric_that_is_not_finite_is_never_the_best(experiment, toy, tmp_path
         assert read_meta(kept, 2)["metrics"] == {"loss": 0.5}
 
 
+@pytest.mark.parametrize(("metric", "best"), [("loss", 1), ("accuracy", 2), ("top_2", 3)])
+def test_the_best_checkpoint_goes_by_the_chosen_metric_and_its_direction(metric, best, experiment, tmp_path):
+    measured = {
+        1: {"loss": 0.1, "accuracy": 0.5, "top_2": 0.8},
+        2: {"loss": 0.2, "accuracy": 0.9, "top_2": 0.7},
+        3: {"loss": 0.3, "accuracy": 0.9 - 0.2, "top_2": 0.8},  # the later one where two are equal
+    }
+    problem = jaxflow.Classification(
+        metrics=(jaxflow.metrics.Accuracy(), jaxflow.metrics.TopK(2)), selection_metric=metric
+    )
+    chosen = dataclasses.replace(experiment, problem=problem)
+    for step in measured:
+        (tmp_path / "checkpoints" / str(step)).mkdir(parents=True)
+    with checkpoints(tmp_path, chosen, read_only=True) as kept:
+        kept.scores.update({step: metrics[metric] for step, metrics in measured.items()})
+        assert resolve_step(kept, "best") == best
+
+
 def test_other_data_of_the_same_size_is_refused(trained, toy):
     experiment, folder, _ = trained
     train = toy.splits["train"]
