@@ -5,18 +5,17 @@ import difflib
 import io
 import os
 import warnings
-from collections.abc import Sequence
-from unittest import mock
+from collections.abc import Iterator, Sequence
 
 import tyro
 
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, program_name
 from jaxflow.experiment import Experiment
 from jaxflow.serialization import flatten, to_json
 
 
 def override(experiment: Experiment, flags: Sequence[str]) -> Experiment:
-    """Changes fields of an experiment as flags say.
+    """Returns an experiment with the fields that flags name changed.
 
     Args:
       experiment: the experiment as its file has it.
@@ -28,18 +27,18 @@ def override(experiment: Experiment, flags: Sequence[str]) -> Experiment:
     Raises:
       UserError: a flag names no field or its value does not fit; the nearest field is suggested.
     """
-    to_json(experiment)  # says what fields cannot hold before tyro stumbles over it
+    to_json(experiment)  # raises a clear error for values that tyro cannot handle
     try:
         changed, unknown = _parse(experiment, flags)
     except _TyroError as error:
-        raise UserError(f"{error}; launch.py --config FILE --help lists every field") from None
+        raise UserError(f"{error}; {program_name()} --config FILE --help lists every field") from None
     if unknown:
         raise UserError(_unknown(experiment, unknown[0]))
     return changed
 
 
 def describe(experiment: Experiment, prog: str) -> str:
-    """Writes the help text of every field: type, docstring and default.
+    """Returns the help text of every field: type, docstring and default.
 
     Args:
       experiment: the experiment whose values are the defaults.
@@ -56,16 +55,14 @@ def describe(experiment: Experiment, prog: str) -> str:
 
 
 class _TyroError(Exception):
-    """What tyro printed before it wanted to exit."""
+    """The text that tyro printed before it asked to exit."""
 
 
-def _parse(experiment: Experiment, flags: Sequence[str], prog: str = "launch.py") -> tuple[Experiment, list[str]]:
+def _parse(experiment: Experiment, flags: Sequence[str], prog: str = "") -> tuple[Experiment, list[str]]:
     printed = io.StringIO()
-    # Wide, so that an error of tyro's is one line in its box and not several.
-    width = {} if "--help" in flags else {"COLUMNS": "10000"}
     try:
         with (
-            mock.patch.dict(os.environ, width),
+            contextlib.nullcontext() if "--help" in flags else _wide_terminal(),
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
             warnings.catch_warnings(action="ignore"),
@@ -85,8 +82,21 @@ def _parse(experiment: Experiment, flags: Sequence[str], prog: str = "launch.py"
         raise _TyroError(text if "--help" in flags else _first_line(text)) from None
 
 
+@contextlib.contextmanager
+def _wide_terminal() -> Iterator[None]:
+    """Lets tyro draw an error's box so wide that its message is one line and not several."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "10000"
+    try:
+        yield
+    finally:
+        del os.environ["COLUMNS"]
+        if before is not None:
+            os.environ["COLUMNS"] = before
+
+
 def _first_line(box: str) -> str:
-    """Takes the message out of the box that tyro draws around it, in Unicode or in ASCII; the title comes first."""
+    """Returns the message in the box that tyro draws around it, in Unicode or in ASCII; the title comes first."""
     lines = [line.strip("│╭╮╰╯─| -") for line in box.splitlines()]
     title, *message = [line for line in lines if line]
     return (message or [title])[0].removeprefix("Error parsing ")
@@ -102,5 +112,5 @@ def _unknown(experiment: Experiment, flag: str) -> str:
     # The last part counts most: --learning_rate means --optimizer.learning_rate.
     near = [field for field in fields if field.rpartition(".")[2] == name.rpartition(".")[2]]
     near += difflib.get_close_matches(name, fields, n=2, cutoff=0.6)
-    hint = f"; perhaps you meant --{near[0]}" if near else "; launch.py --config FILE --help lists every field"
-    return f"no field {flag.partition('=')[0]} in this experiment{hint}"
+    hint = f"perhaps you meant --{near[0]}" if near else f"{program_name()} --config FILE --help lists every field"
+    return f"no field {flag.partition('=')[0]} in this experiment; {hint}"

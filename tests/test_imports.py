@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import jaxflow
+from jaxflow.commands.verbs import verbs
 from tests.conftest import ROOT
 
 
@@ -43,5 +44,9 @@ def test_imports_go_one_way():
 
 
 def test_help_needs_no_jax():
-    loaded = modules_after(f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport launch; launch.main(['--help'])")
+    assert {"explore", "train", "evaluate", "predict", "generate", "replay"} <= set(verbs())
+    loaded = modules_after(
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport launch; launch.main(['--help'])\n"
+        f"[launch.main([verb, '--help']) for verb in {verbs()} if verb != 'run']"
+    )
     assert not loaded & {"jax", "flax", "numpy", "tyro", "rich"}

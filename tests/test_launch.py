@@ -192,7 +192,10 @@ MISTAKES = {
     ),
     "both": (["--config", DIGITS, "--local-processes=2", "--process-id=1"], "leave out --coordinator"),
     "process": (["--config", DIGITS, "--process-id=1"], "--coordinator and --num-processes missing"),
-    "alone": (["predict", "--workdir", "x", "--local-processes=2"], "belongs to (no verb) and train and evaluate, not"),
+    "alone": (
+        ["predict", "--config", DIGITS, "--local-processes=2"],
+        "belongs to (no verb) and evaluate and train, not to predict",
+    ),
     "dropout": (["--config", DIGITS, "--model.dropout=1.5"], "dropout is 1.5; it must be in [0, 1)"),
     "missing file": (
         ["--config", "series.py", "--data.path=no.csv"],

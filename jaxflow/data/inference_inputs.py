@@ -10,7 +10,7 @@ from jaxflow.data.reading.formats import KINDS, find_files, none_found, read_fil
 from jaxflow.data.reading.npy import read_array
 from jaxflow.data.tables.encode import TableEncoding, encode_table
 from jaxflow.data.texts.encode import TextEncoding, encode_texts
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, program_name
 from jaxflow.schema import Feature
 
 
@@ -47,8 +47,8 @@ def read_inputs(
     if isinstance(encoding, TextEncoding):
         if encoding.column is None:
             raise UserError(
-                f"{source} is no .npy array of tokens, and a language model goes on with text: launch.py generate "
-                "--workdir DIR --prompt TEXT"
+                f"{source} is no .npy array of tokens, and a language model goes on with text: "
+                f"{program_name()} generate --workdir DIR --prompt TEXT"
             )
         return encode_texts(encoding, source, feature)
     if encoding is not None:

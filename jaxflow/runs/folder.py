@@ -20,21 +20,21 @@ from jaxflow.runs.results import read_results
 from jaxflow.runtime.distributed import on_main
 from jaxflow.serialization import FILE_MODULE, classes_of, from_json
 
-# What a run writes into its folder, and --overwrite removes; anything else there is the user's.
-WRITTEN = (
-    "experiment.json",
-    "environment.json",
-    "metrics.jsonl",
-    "results.json",
-    "checkpoints",
-    "damaged",
-    "tensorboard",
-    "report",
-    "predictions",
-    "data.json",
-)
-# What exploring writes, before there is a run.
-EXPLORED = {".lock", "report", "data.json"}
+# What each verb leaves in the run folder. Starting again there removes all of it; anything else there is the user's.
+WRITTEN = {
+    "explore": ("data.json", "report"),
+    "train": (
+        "experiment.json",
+        "environment.json",
+        "metrics.jsonl",
+        "tensorboard",
+        "results.json",
+        "checkpoints",
+        "damaged",
+    ),
+    "evaluate": ("results.json", "predictions", "report"),
+    "predict": ("predictions",),
+}
 
 
 def default_workdir(config: str | Path, written: Experiment, overridden: Experiment) -> Path:
@@ -163,12 +163,13 @@ def _refuse_strangers(workdir: Path) -> None:
             if not os.access(path, os.W_OK | os.X_OK):
                 raise UserError(f"cannot write to {path}: permission denied; choose another --workdir")
             break
-    if workdir.is_dir() and not (workdir / "experiment.json").exists() and set(os.listdir(workdir)) - EXPLORED:
+    known = {".lock", *WRITTEN["explore"]}
+    if workdir.is_dir() and not (workdir / "experiment.json").exists() and set(os.listdir(workdir)) - known:
         raise UserError(f"{workdir} is not empty and no run folder; choose another --workdir")
 
 
 def _empty(workdir: Path) -> None:
-    for path in map(workdir.joinpath, WRITTEN):
+    for path in map(workdir.joinpath, set().union(*WRITTEN.values())):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:

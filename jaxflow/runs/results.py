@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, program_name
 from jaxflow.file_io import write_atomically
 
 
@@ -17,7 +17,7 @@ def read_results(workdir: Path) -> dict[str, Any]:
     except ValueError:
         results = None
     if not isinstance(results, dict):
-        raise UserError(f"{path} is damaged; remove it, and launch.py train and evaluate write it again")
+        raise UserError(f"{path} is damaged; remove it, and {program_name()} train and evaluate write it again")
     return results
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from rich.progress import Progress
 
 from jaxflow.console import bar, format_metrics
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, program_name
 from jaxflow.training.state import TrainState
 
 logger = logging.getLogger("jaxflow")
@@ -51,7 +51,8 @@ def raise_if_diverged(state: TrainState, folder: Path, limit: int) -> None:
         first = int(state.step) - count + 1
         raise UserError(
             f"{count} steps in a row were skipped, from step {first} on: gradient or new state is not finite; look "
-            f"with launch.py replay --workdir {folder} --step {first}, then clean the data or lower the learning rate"
+            f"with {program_name()} replay --workdir {folder} --step {first}, then clean the data or lower the "
+            "learning rate"
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.tables.encode import TableEncoding
 from jaxflow.data.texts.encode import TextEncoding
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, program_name
 from jaxflow.experiment import Experiment
 from jaxflow.runs.folder import check_same_run, read_experiment
 from jaxflow.runtime.distributed import on_main, run_on_all
@@ -110,7 +110,7 @@ def _read_intact(kept: Checkpoints, which: str, experiment: Experiment) -> Train
     steps = on_main(lambda: saved_steps(kept.folder)[::-1])
     if not steps:
         workdir = kept.folder.parent
-        raise UserError(f"{workdir} has no checkpoint; train there first: launch.py train --workdir {workdir}")
+        raise UserError(f"{workdir} has no checkpoint; train there first: {program_name()} train --workdir {workdir}")
     for step in steps if which == "last" else [on_main(lambda: resolve_step(kept, which))]:
         try:
             return _read_checkpoint(kept, step, experiment)

@@ -1,0 +1,81 @@
+"""The flags that verbs share, and the experiment and run folder that these select."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jaxflow.commands.verbs import check_flag
+from jaxflow.errors import UserError
+
+if TYPE_CHECKING:
+    from jaxflow.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag of a verb.
+
+    Attributes:
+      name: as it is typed, without the dashes.
+      metavar: what stands for its value in the help; empty for a switch, which takes none.
+      help: what it is for.
+      kind: reads the value from text.
+      default: the value where the flag is not given.
+    """
+
+    name: str
+    metavar: str
+    help: str
+    kind: Callable[[str], str | int | float] = str
+    default: str | None = None
+
+
+EXPERIMENT = (
+    Flag("config", "FILE", "experiment file, for example experiments/digits_cnn.py"),
+    Flag(
+        "workdir", "DIR", "run folder; without it runs/<experiment>[-overrides]. After training it is all a verb needs"
+    ),
+)
+OVERWRITE = Flag("overwrite", "", "start again in a folder that holds a run")
+CHECKPOINT = Flag("checkpoint", "WHICH", "last, best (by validation) or a step", default="last")
+PROCESSES = (
+    Flag("coordinator", "HOST:PORT", "one of several processes (docs/multihost.md): process 0 listens there"),
+    Flag("num-processes", "N", "how many processes there are"),
+    Flag("process-id", "I", "which of them this is, from 0"),
+    Flag("local-processes", "N", "start N processes on this machine, for trying out"),
+)
+
+
+def select_experiment(arguments: argparse.Namespace) -> "tuple[Experiment, Path, Path | None]":
+    """Builds the experiment that a command line selects, and names its run folder.
+
+    Args:
+      arguments: of a verb whose flags include `EXPERIMENT`.
+
+    Returns:
+      The experiment with its overrides, the run folder, and the experiment's file, where one was given.
+
+    Raises:
+      UserError: there is no such experiment, or an override does not fit it.
+    """
+    from jaxflow.experiment import load
+    from jaxflow.runs.folder import default_workdir, read_experiment
+
+    source = Path(arguments.config) if arguments.config else None
+    written = load(source) if source else read_experiment(Path(arguments.workdir))
+    experiment = written
+    if arguments.overrides:
+        from jaxflow.flags import override
+
+        try:
+            experiment = override(written, arguments.overrides)
+        except UserError:
+            for word in arguments.overrides:
+                check_flag(word, arguments.verb)
+            raise
+    if arguments.workdir:
+        return experiment, Path(arguments.workdir), source
+    assert source  # main asks for one of the two
+    return experiment, default_workdir(source, written, experiment), source

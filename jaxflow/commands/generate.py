@@ -1,0 +1,29 @@
+"""generate: a language model continues a text."""
+
+import argparse
+import logging
+
+from jaxflow.commands.arguments import CHECKPOINT, EXPERIMENT, Flag, select_experiment
+from jaxflow.errors import UserError
+
+HELP = "go on with a text as a language model would"
+SETTINGS = (
+    Flag("tokens", "N", "how many tokens to generate at most (200)", int),
+    Flag("temperature", "T", "what logits are divided by (0.8); 0 always takes the likeliest token", float),
+    Flag("seed", "N", "another one draws other texts (0)", int),
+)
+FLAGS = (*EXPERIMENT, Flag("prompt", "TEXT", "how the text begins"), *SETTINGS, CHECKPOINT)
+logger = logging.getLogger("jaxflow")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Continues a prompt and shows the whole text."""
+    from jaxflow.deployment.generate import generate
+
+    experiment, workdir, _ = select_experiment(arguments)
+    if arguments.prompt is None:
+        raise UserError("generate needs --prompt TEXT, how the text begins")
+    given = {flag.name: getattr(arguments, flag.name) for flag in SETTINGS}
+    given = {name: value for name, value in given.items() if value is not None}
+    texts = generate(workdir, [arguments.prompt], checkpoint=arguments.checkpoint, experiment=experiment, **given)
+    logger.info(arguments.prompt + texts[0])

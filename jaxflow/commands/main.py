@@ -1,0 +1,195 @@
+"""From a command line to a verb: parsing, help, errors and the exit status."""
+
+import argparse
+import contextlib
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from jaxflow.commands.arguments import EXPERIMENT, PROCESSES, Flag, select_experiment
+from jaxflow.commands.verbs import NO_VERB, check_flag, check_verb, import_verb, title, verbs
+from jaxflow.errors import RESUMABLE, StoppedError, UserError, program_name
+
+COMMON = (
+    Flag("quiet", "", "print nothing but errors"),
+    Flag("no-cache", "", "compile anew instead of taking programs from ~/.cache/jaxflow ($JAXFLOW_CACHE_DIR)"),
+)
+STATUS = """exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal and saved (launch again to
+go on), 130 interrupted before or after training, 1 anything else"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command line.
+
+    Args:
+      argv: the words after the program's name; without it those of this process.
+
+    Returns:
+      The exit status.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        verb, arguments = parse(argv)
+        if arguments.help:
+            print(help_text(verb, arguments))
+            return 0
+        if getattr(arguments, "local_processes", None) is not None:
+            return _restart_locally(arguments, argv)
+    except UserError as error:
+        return _report(error)
+    _prepare_process(arguments)
+    return execute(verb, arguments)
+
+
+def execute(verb: str, arguments: argparse.Namespace) -> int:
+    """Runs a verb and reports what goes wrong.
+
+    Args:
+      verb: its name.
+      arguments: as `parse` returns them.
+
+    Returns:
+      The exit status.
+    """
+    from jaxflow.console import show_messages
+    from jaxflow.runtime.distributed import abort, is_main, join
+
+    try:
+        if hasattr(arguments, "coordinator"):
+            join(arguments.coordinator, arguments.num_processes, arguments.process_id)
+        with contextlib.nullcontext() if arguments.quiet or not is_main() else show_messages():
+            import_verb(verb).run(arguments)
+        return 0
+    except UserError as error:
+        status = _report(error)
+    except StoppedError as stopped:
+        print(stopped, file=sys.stderr)
+        return RESUMABLE
+    except KeyboardInterrupt:
+        print("interrupted; launch again to go on from the last checkpoint", file=sys.stderr)
+        status = 130
+    except Exception:  # not left to Python: other processes would wait for this one
+        traceback.print_exc()
+        status = 1
+    return abort(status)
+
+
+def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
+    """Splits a command line into the verb, its own flags, and flags for fields of the experiment.
+
+    Args:
+      argv: the words after the program's name.
+
+    Returns:
+      The verb's name; its flags by name, with `help`, and `overrides`, the flags of the experiment's fields.
+
+    Raises:
+      UserError: there is no such verb or flag, or a flag's value does not fit.
+    """
+    verb = check_verb(argv[0]) if argv and not argv[0].startswith("-") else NO_VERB
+    flags = (*COMMON, *import_verb(verb).FLAGS)
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    for flag in flags:
+        if flag.metavar:
+            parser.add_argument(f"--{flag.name}", default=flag.default)
+        else:
+            parser.add_argument(f"--{flag.name}", action="store_true")
+    parser.add_argument("--help", "-h", action="store_true")
+    try:
+        arguments, rest = parser.parse_known_args(argv[1:] if argv[:1] == [verb] else argv)
+    except argparse.ArgumentError as error:
+        raise UserError(f"{error}; {program_name()} {verb} --help lists the flags") from None
+    for word in rest:
+        if word in verbs():
+            raise UserError(f"the verb comes first: {program_name()} {word} ...")
+    if rest and not set(EXPERIMENT) <= set(flags):
+        check_flag(rest[0], verb)
+        raise UserError(f"no flag {rest[0]}; {program_name()} {verb} --help lists the flags")
+    for flag in flags:
+        _convert(arguments, flag)
+    if set(EXPERIMENT) <= set(flags) and not (arguments.config or arguments.workdir or arguments.help):
+        print(help_text(verb, arguments))
+        raise UserError("say what to run: --config FILE, or --workdir DIR for a run that exists")
+    arguments.verb, arguments.overrides = verb, rest
+    return verb, arguments
+
+
+def help_text(verb: str, arguments: argparse.Namespace) -> str:
+    """Writes the help of a verb; where an experiment is selected, of all its fields too.
+
+    Args:
+      verb: its name; for that of no verb, all verbs are listed.
+      arguments: what was asked for.
+
+    Returns:
+      Text of several lines.
+    """
+    module, name = import_verb(verb), "" if verb == NO_VERB else f" {verb}"
+    takes_experiment = set(EXPERIMENT) <= set(module.FLAGS)
+    fields = " [--FIELD=VALUE ...]" if takes_experiment else ""
+    lines = [f"usage: {program_name()}{name or ' [VERB]'} [FLAGS]{fields}", ""]
+    if verb == NO_VERB:
+        lines += [f"  {title(other):<12} {import_verb(other).HELP}" for other in sorted(verbs(), key=title)]
+        lines += ["", f"{program_name()} VERB --help lists a verb's own flags; these are those of no verb:", ""]
+    else:
+        lines += [module.HELP, ""]
+    shown = {f"--{flag.name} {flag.metavar}": flag.help for flag in (*module.FLAGS, *COMMON)}
+    if takes_experiment:
+        shown["--FIELD=VALUE"] = "change any field of the experiment; --config FILE --help lists them all"
+    lines += [f"  {flag:<24} {text}" for flag, text in shown.items()]
+    lines += ["", STATUS]
+    if takes_experiment and (arguments.config or arguments.workdir):
+        from jaxflow.flags import describe
+
+        experiment, _, source = select_experiment(arguments)
+        lines += ["", describe(experiment, f"{program_name()}{name} --config {source or 'FILE'}")]
+    return "\n".join(lines)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises what is wrong instead of printing it and ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise argparse.ArgumentError(None, message)
+
+
+def _convert(arguments: argparse.Namespace, flag: Flag) -> None:
+    """Reads a flag's value from its text."""
+    name = flag.name.replace("-", "_")
+    text = getattr(arguments, name)
+    if isinstance(text, str):
+        try:
+            setattr(arguments, name, flag.kind(text))
+        except ValueError:
+            raise UserError(f"--{flag.name} is {text}; it takes a number") from None
+
+
+def _restart_locally(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
+    """Starts this command again as several processes."""
+    from jaxflow.runtime.local_processes import run_here
+
+    if arguments.coordinator or arguments.num_processes or arguments.process_id:
+        others = ", ".join(f"--{flag.name}" for flag in PROCESSES if flag.name != "local-processes")
+        raise UserError(f"--local-processes says all; leave out {others}")
+    at = [word.partition("=")[0] for word in argv].index("--local-processes")
+    rest = [*argv[:at], *argv[at + (1 if "=" in argv[at] else 2) :]]
+    return run_here([sys.executable, sys.argv[0], *rest], arguments.local_processes)
+
+
+def _prepare_process(arguments: argparse.Namespace) -> None:
+    """Changes settings of the whole process that must be changed before JAX starts."""
+    from jaxflow.data.storage.cache import cache_folder
+    from jaxflow.runtime.startup import enable_compilation_cache, quiet_libraries, relax_gc, tune_allocator
+
+    relax_gc()
+    quiet_libraries()
+    tune_allocator()
+    if not arguments.no_cache:
+        enable_compilation_cache(cache_folder() / "programs")
+
+
+def _report(error: UserError) -> int:
+    """Prints the user's mistake in one line and returns its exit status."""
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    return 2

@@ -1,0 +1,24 @@
+"""replay: a past training step computed again, beside what was logged then."""
+
+import argparse
+import logging
+
+from jaxflow.commands.arguments import EXPERIMENT, Flag, select_experiment
+from jaxflow.errors import UserError
+
+HELP = "compute a past step again and compare it with the log"
+FLAGS = (*EXPERIMENT, Flag("step", "N", "the number of a training step"))
+logger = logging.getLogger("jaxflow")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Replays a step and shows its metrics beside the logged loss."""
+    from jaxflow.training.replay import replay
+
+    experiment, workdir, _ = select_experiment(arguments)
+    if not (arguments.step or "").isdecimal():
+        raise UserError("replay needs --step N, the number of a training step")
+    metrics, logged = replay(workdir, int(arguments.step), experiment=experiment)
+    values = "  ".join(f"{name} {value:.9g}" for name, value in metrics.items())
+    logger.info(f"step {arguments.step} again: {values}")
+    logger.info("logged then: " + ("no line for this step" if logged is None else f"loss {logged:.9g}"))

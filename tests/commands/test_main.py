@@ -1,0 +1,146 @@
+"""From words to a verb: what is parsed, what help shows, which exit status comes of what."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxflow.commands
+from jaxflow.commands import main, predict, train
+from jaxflow.commands.arguments import select_experiment
+from jaxflow.commands.verbs import import_verb, verbs
+from jaxflow.errors import RESUMABLE, StoppedError, UserError, program_name
+from jaxflow.runs.folder import WRITTEN
+from tests.conftest import ROOT
+
+DIGITS = str(ROOT / "experiments" / "digits_cnn.py")
+
+
+def test_a_command_line_is_a_verb_its_flags_and_overrides():
+    words = ["train", "--config", "a.py", "--overwrite", "--model.widths", "3", "4", "--workdir=b", "--seed=1"]
+    verb, arguments = main.parse(words)
+    assert verb == "train"
+    assert (arguments.config, arguments.workdir, arguments.overwrite, arguments.quiet) == ("a.py", "b", True, False)
+    assert arguments.overrides == ["--model.widths", "3", "4", "--seed=1"]
+    verb, arguments = main.parse(["generate", "--workdir", "b", "--tokens=7", "--temperature", "0.5"])
+    assert (arguments.tokens, arguments.temperature, arguments.seed, arguments.checkpoint) == (7, 0.5, None, "last")
+    assert main.parse(["--workdir", "b"])[0] == "run"
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_help_of_a_verb_shows_its_own_flags(verb, capsys):
+    assert main.main(["--help"] if verb == "run" else [verb, "--help"]) == 0
+    text = capsys.readouterr().out
+    module = import_verb(verb)
+    assert module.HELP in text
+    for other in map(import_verb, verbs()):
+        for flag in other.FLAGS:
+            assert (f"  --{flag.name} {flag.metavar}" in text) == (flag in module.FLAGS)
+
+
+def test_help_lists_every_verb_and_every_verb_has_a_line(capsys):
+    main.main(["--help"])
+    text = capsys.readouterr().out
+    for verb in verbs():
+        assert f"  {'(no verb)' if verb == 'run' else verb:<12} {import_verb(verb).HELP}\n" in text
+
+
+def test_a_dash_in_a_verb_is_an_underscore_in_its_file(monkeypatch, tmp_path):
+    (tmp_path / "two_words.py").write_text(
+        "from jaxflow.commands.arguments import Flag\n"
+        "HELP, FLAGS = 'say it', (Flag('times', 'N', 'how often', int),)\n"
+        "def run(arguments): print('word ' * arguments.times)\n"
+    )
+    monkeypatch.setattr(jaxflow.commands, "__path__", [*jaxflow.commands.__path__, str(tmp_path)])
+    assert "two-words" in verbs()
+    verb, arguments = main.parse(["two-words", "--times=2"])
+    assert (verb, arguments.times, arguments.overrides) == ("two-words", 2, [])
+    with pytest.raises(UserError, match="no flag --epochs=1; jaxflow two-words --help lists the flags"):
+        main.parse(["two-words", "--epochs=1"])
+    with pytest.raises(UserError, match="--prompt belongs to generate, not to two-words"):
+        main.parse(["two-words", "--prompt", "a"])
+    monkeypatch.delitem(sys.modules, "jaxflow.commands.two_words")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (UserError("two\nlines"), 2, "error: two lines\n"),
+        (StoppedError("stopped at step 3"), RESUMABLE, "stopped at step 3\n"),
+        (KeyboardInterrupt(), 130, "interrupted; launch again to go on from the last checkpoint\n"),
+    ],
+)
+def test_what_a_verb_raises_is_an_exit_status(error, status, said, monkeypatch, capsys):
+    def run(arguments):
+        raise error
+
+    monkeypatch.setattr(train, "run", run)
+    assert main.execute(*main.parse(["train", "--workdir", "x"])) == status
+    assert capsys.readouterr() == ("", said)
+
+
+def test_a_fault_of_jaxflow_itself_is_a_traceback_and_status_1(monkeypatch, capsys):
+    monkeypatch.setattr(predict, "run", lambda arguments: {}["nothing"])
+    assert main.execute(*main.parse(["predict", "--workdir", "x"])) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("Traceback (most recent call last):\n")
+    assert err.endswith("KeyError: 'nothing'\n")
+
+
+@pytest.mark.parametrize(
+    ("started", "name"),
+    [
+        ("launch.py", "python launch.py"),
+        ("/a/launch.py", "python launch.py"),
+        ("/b/jaxflow", "jaxflow"),
+        ("", "jaxflow"),
+    ],
+)
+def test_messages_name_what_was_started(started, name, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [started])
+    assert program_name() == name
+    with pytest.raises(UserError, match=f"; {name} --help lists them"):
+        main.parse(["zzz"])
+
+
+def test_a_field_may_be_called_as_a_flag_of_another_verb():
+    _, arguments = main.parse(["train", "--config", DIGITS, "--seed=3"])
+    assert select_experiment(arguments)[0].seed == 3
+    _, arguments = main.parse(["train", "--config", DIGITS, "--tokens=3"])
+    with pytest.raises(UserError, match="--tokens belongs to generate, not to train"):
+        select_experiment(arguments)
+
+
+def test_verbs_of_the_run_folder_are_verbs():
+    assert WRITTEN.keys() <= set(verbs())
+
+
+def console_command(cwd: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Runs the console command as its installed script does, from any folder."""
+    script = cwd / "jaxflow"
+    script.write_text("import sys\nfrom jaxflow.commands.main import main\nsys.exit(main())\n")
+    return subprocess.run(
+        [sys.executable, str(script), *arguments], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_the_console_command_is_installed_and_speaks_of_itself(tmp_path):
+    assert 'jaxflow = "jaxflow.commands.main:main"' in (ROOT / "pyproject.toml").read_text()
+    done = console_command(tmp_path, "--help")
+    assert done.stdout.startswith("usage: jaxflow [VERB]")
+    wrong = console_command(tmp_path, "--config", DIGITS, "--zzz=1")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.endswith("; jaxflow --config FILE --help lists every field\n")
+
+
+@pytest.mark.slow
+def test_the_console_command_trains_and_starts_itself_again_on_two_processes(tmp_path):
+    flags = ("--config", DIGITS, "--workdir", "run", "--epochs=0.05")
+    done = console_command(tmp_path, "train", *flags, "--local-processes=2", "--batch_size=32")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "next: jaxflow evaluate --workdir run"
+    assert json.loads((tmp_path / "run" / "environment.json").read_text())["processes"] == 2
+    assert {path.name for path in (tmp_path / "run").iterdir()} <= {".lock", "digits_cnn.py", *WRITTEN["train"]}
