@@ -14,6 +14,7 @@ import flax.linen as nn
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
+from jaxflow.hyperparameters import COMPLEMENT
 from jaxflow.runtime.distributed import main_process_first
 from jaxflow.serialization import FILE_MODULE, flatten, to_json
 
@@ -53,7 +54,7 @@ class Experiment:
     """Examples whose gradients are computed at once; a step adds up batch_size / microbatch of them. None: a device's
     whole share. Also the unit of dropout and augmentation keys and of batch normalisation's statistics, so that a run
     with it set gives the same numbers on any number of devices."""
-    ema_decay: float | None = None
+    ema_decay: float | None = field(default=None, metadata=COMPLEMENT)
     """Decay of an exponential moving average of the parameters, which is then what is evaluated; None for none."""
     strategy: Literal["pmap", "shard_map", "fsdp"] = field(default="pmap", metadata=NOT_IDENTITY)
     """How a step spreads over several devices; on one device it is plain jit. pmap and shard_map keep the whole state

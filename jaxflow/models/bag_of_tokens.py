@@ -1,9 +1,12 @@
 """A classifier that looks at which tokens there are, and not at their order."""
 
+from dataclasses import field
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxflow.hyperparameters import COMPLEMENT
 from jaxflow.models.layers import Activation, Dense, Dropout, Dtype, Embedding, activation
 
 
@@ -19,7 +22,7 @@ class BagOfTokens(nn.Module):
     """Width of each fully connected layer before the output."""
     activation: Activation = "relu"
     """Activation after each hidden layer."""
-    dropout: float = 0.0
+    dropout: float = field(default=0.0, metadata=COMPLEMENT)
     """Dropout rate before each fully connected layer, the output included."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""

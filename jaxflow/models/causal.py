@@ -1,10 +1,13 @@
 """A causal convolutional network over tokens."""
 
+from dataclasses import field
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxflow.hyperparameters import COMPLEMENT
 from jaxflow.models.layers import KERNEL_INIT, Dense, Dropout, Dtype, Embedding
 
 
@@ -66,7 +69,7 @@ class CausalCNN(nn.Module):
     """Places between two that a convolution looks at, one number for each layer."""
     kernel: int = 2
     """Places that each convolution looks at."""
-    dropout: float = 0.0
+    dropout: float = field(default=0.0, metadata=COMPLEMENT)
     """Dropout rate in each layer."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""

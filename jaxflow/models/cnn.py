@@ -1,11 +1,13 @@
 """A plain convolutional network."""
 
+from dataclasses import field
 from typing import Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxflow.hyperparameters import COMPLEMENT
 from jaxflow.models import ops
 from jaxflow.models.layers import MONOTONE, Activation, BatchNorm, Conv, Dense, Dropout, Dtype, activation
 
@@ -25,7 +27,7 @@ class CNN(nn.Module):
     """Normalisation after each convolution, before the activation."""
     activation: Activation = "relu"
     """Activation after each hidden layer."""
-    dropout: float = 0.0
+    dropout: float = field(default=0.0, metadata=COMPLEMENT)
     """Dropout rate before each fully connected layer, the output included."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""

@@ -1,11 +1,13 @@
 """A plain network that answers for each pixel or voxel."""
 
+from dataclasses import field
 from typing import Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxflow.hyperparameters import COMPLEMENT
 from jaxflow.models import ops
 from jaxflow.models.layers import Activation, BatchNorm, Conv, Dropout, Dtype, activation
 
@@ -26,7 +28,7 @@ class LinkNet(nn.Module):
     """Normalisation after each convolution, before the activation."""
     activation: Activation = "relu"
     """Activation after each convolution."""
-    dropout: float = 0.0
+    dropout: float = field(default=0.0, metadata=COMPLEMENT)
     """Dropout rate at the coarsest resolution."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""

@@ -43,7 +43,8 @@ def dropout(inputs: jax.Array, rate: float | jax.Array, key: jax.Array) -> jax.A
     Source: N. Srivastava et al., Dropout, JMLR 2014.
     """
     keep = jax.random.bernoulli(key, 1.0 - rate, inputs.shape)
-    return jnp.where(keep, inputs / (1.0 - rate), 0.0).astype(inputs.dtype)
+    # A product with the reciprocal: so the compiler divides by constants, and a traced rate gives the same bits.
+    return jnp.where(keep, inputs * (1.0 / jnp.asarray(1.0 - rate, inputs.dtype)), 0.0)
 
 
 class Dropout(nn.Module):

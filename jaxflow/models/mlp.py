@@ -1,9 +1,12 @@
 """A multilayer perceptron."""
 
+from dataclasses import field
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxflow.hyperparameters import COMPLEMENT
 from jaxflow.models.layers import Activation, Dense, Dropout, Dtype, activation
 
 
@@ -17,7 +20,7 @@ class MLP(nn.Module):
     """Width of each hidden layer."""
     activation: Activation = "relu"
     """Activation after each hidden layer."""
-    dropout: float = 0.0
+    dropout: float = field(default=0.0, metadata=COMPLEMENT)
     """Dropout rate after each hidden layer."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""

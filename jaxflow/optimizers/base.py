@@ -1,6 +1,6 @@
 """Optimizers as values, and the optax transformation that they describe."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import jax
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxflow.errors import UserError
+from jaxflow.hyperparameters import COMPLEMENT
 from jaxflow.optimizers.schedules import Constant, learning_rate
 
 
@@ -75,7 +76,7 @@ class SGD(Optimizer):
 class RMSprop(Optimizer):
     """Gradients divided by a running root mean square (Hinton, Neural Networks for Machine Learning, lecture 6e)."""
 
-    decay: float = 0.9
+    decay: float = field(default=0.9, metadata=COMPLEMENT)
     """Decay of the mean square."""
     epsilon: float = 1e-7
     """Added to the root, against division by 0."""
@@ -92,9 +93,9 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     """Adam: D. Kingma and J. Ba, ICLR 2015."""
 
-    b1: float = 0.9
+    b1: float = field(default=0.9, metadata=COMPLEMENT)
     """Decay of the mean gradient."""
-    b2: float = 0.999
+    b2: float = field(default=0.999, metadata=COMPLEMENT)
     """Decay of the mean squared gradient."""
     epsilon: float = 1e-8
     """Added to the root, against division by 0."""

@@ -4,18 +4,20 @@ They are factors of `learning_rate`, in plain jnp, so that a traced learning rat
 can be a single vmapped program.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+from jaxflow.hyperparameters import HYPERPARAMETER
 
 
 @dataclass(frozen=True)
 class Constant:
     """The learning rate stays, after a linear warm-up where one is asked for."""
 
-    warmup_steps: int = 0
+    warmup_steps: int = field(default=0, metadata=HYPERPARAMETER)
     """Steps over which the learning rate rises linearly from 0."""
 
     def factor(self, progress: jax.Array) -> jax.Array:
@@ -75,7 +77,8 @@ def learning_rate(optimizer: Any, total_steps: int, step: jax.Array) -> jax.Arra
     """
     schedule = optimizer.schedule
     step = jnp.asarray(step, jnp.float32)
-    progress = (step - schedule.warmup_steps) / max(total_steps - schedule.warmup_steps, 1)
+    # Products with reciprocals: so the compiler divides by constants, and traced numbers give the same bits.
+    progress = (step - schedule.warmup_steps) * (1.0 / jnp.maximum(total_steps - schedule.warmup_steps, 1))
     # The first step of a warm-up already moves: its factor is 1 / warmup_steps.
-    warmup = jnp.minimum((step + 1) / max(schedule.warmup_steps, 1), 1.0)
+    warmup = jnp.minimum((step + 1) * (1.0 / jnp.maximum(schedule.warmup_steps, 1)), 1.0)
     return optimizer.learning_rate * warmup * schedule.factor(jnp.clip(progress, 0.0, 1.0))

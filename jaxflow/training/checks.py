@@ -13,7 +13,21 @@ from jaxflow.experiment import Experiment
 from jaxflow.schema import Feature, Schema
 
 
-def _check_categories(experiment: Experiment, model: nn.Module, inputs: Feature) -> None:
+def check_fit(experiment: Experiment, schema: Schema) -> None:
+    """Checks that what an experiment asks for makes sense for the target of its data.
+
+    Raises:
+      UserError: it does not.
+    """
+    target = schema.target
+    if target.dense_shape and experiment.tta is not None:
+        raise UserError("tta turns images and not what is predicted for each of their places; leave tta=None")
+    if experiment.sampling == "balanced" and (target.kind != "class" or target.dense_shape):
+        has = "numbers" if target.kind == "number" else "a class for each place"
+        raise UserError(f"sampling 'balanced' goes by each example's class, and the data has {has}; leave it 'shuffle'")
+
+
+def check_cardinalities(experiment: Experiment, model: nn.Module, inputs: Feature) -> None:
     """Checks that the numbers of categories reach a model that embeds them, as they are."""
     expected = getattr(model, "cardinalities", ())
     if inputs.kind == "tokens" or expected == inputs.cardinalities == ():
@@ -33,7 +47,12 @@ def _check_categories(experiment: Experiment, model: nn.Module, inputs: Feature)
             )
 
 
-def _check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schema, needed: int) -> None:
+def check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schema, needed: int) -> None:
+    """Checks that a model takes the inputs of a schema, and that its outputs are what the problem needs.
+
+    Raises:
+      UserError: it does not, or they are not.
+    """
     inputs = jax.ShapeDtypeStruct((1, *schema.inputs.shape), schema.inputs.dtype)
     key = jax.eval_shape(lambda: jax.random.key(0))
     try:

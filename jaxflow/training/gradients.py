@@ -1,4 +1,4 @@
-"""Gradients and metrics of a batch, summed over its tiles and the devices, with nothing divided yet."""
+"""The first half of a train step: gradients and metrics of a batch, summed over microbatches and devices."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,19 +18,22 @@ Metrics = dict[str, Any]
 
 @flax.struct.dataclass
 class StepGradients:
-    """What tiles and devices add up to make a step: sums over examples, nothing divided yet.
+    """Unnormalised gradients, batch statistics and metrics, summed over microbatches and devices.
 
     Attributes:
       gradient: of the weighted sum of losses, like the parameters.
       model_state: new values of the collections that change, each times its tile's weight.
       metrics: of the examples.
-      weight: scalar float32, sum of the weights of the examples, or of their places.
+      weight: scalar float32, sum of the weights of the losses.
     """
 
     gradient: Any
     model_state: Any
     metrics: Metrics
     weight: jax.Array
+
+
+GradientStep = Callable[[TrainState, Batch], StepGradients]
 
 
 def make_gradient_step(
@@ -41,9 +44,9 @@ def make_gradient_step(
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
     augment: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
     microbatch: int | None = None,
-    axis: str | None = None,
+    axis_name: str | None = None,
 ) -> Callable[[TrainState, Batch], StepGradients]:
-    """Makes the first half of a training step: gradients and metrics of a batch, summed over tiles and devices.
+    """Builds the first half of a train step: gradients and metrics of a batch, summed over tiles and devices.
 
     The loss is the weighted mean over the global batch: gradients of weighted sums are added up and divided once, so it
     stays right where weights differ. Each tile has its own random key and its own batch statistics, and new statistics
@@ -56,10 +59,10 @@ def make_gradient_step(
       transform: preprocessing of the inputs.
       augment: random change of a transformed batch.
       microbatch: rows of a tile; None makes the device's whole share one tile.
-      axis: name of the device axis that the step is mapped over, None on one device.
+      axis_name: name of the device axis that the step is mapped over, None on one device.
 
     Returns:
-      (state, batch) -> sums, the same on all devices.
+      (state, batch) -> StepGradients, the same on all devices.
     """
 
     def tile_sums(state: TrainState, key: jax.Array, batch: Batch) -> StepGradients:
@@ -86,10 +89,10 @@ def make_gradient_step(
             gradient, scaled, problem.running_metrics(outputs, batch["targets"], losses, weights), weight
         )
 
-    def sums_of(state: TrainState, batch: Batch) -> StepGradients:
+    def gradient_step(state: TrainState, batch: Batch) -> StepGradients:
         rows = batch["targets"].shape[0]
         tiles = rows // (microbatch or rows)
-        first = lax.axis_index(axis) * tiles if axis else 0
+        first = lax.axis_index(axis_name) * tiles if axis_name else 0
         key = jax.random.fold_in(state.key, state.step)
 
         def one(tile: jax.Array, part: Batch) -> StepGradients:
@@ -109,19 +112,19 @@ def make_gradient_step(
                 zeros,
                 (jnp.arange(tiles), parts),
             )
-        return lax.psum(sums, axis) if axis else sums
+        return lax.psum(sums, axis_name) if axis_name else sums
 
-    return sums_of
+    return gradient_step
 
 
 def loss_weights(batch: Batch) -> jax.Array:
-    """Says how much each loss of a batch counts.
+    """Returns the weight of each loss of a batch.
 
     Args:
       batch: "targets" and, where some rows are padding, "weights".
 
     Returns:
-      (batch,) float32, or where each place has a class of its own (batch, *places), 0 at void ones.
+      (batch,) float32, or for dense targets (batch, *dense_shape), 0 where they are ignored.
     """
     targets = batch["targets"]
     weights = batch.get("weights", jnp.ones(targets.shape[0], jnp.float32))

@@ -68,10 +68,7 @@ def make_input_pipeline(split: Split, experiment: Experiment, layout: Layout) ->
             # Always MAX_STEPS, so that there is one program: (count, batch) -> (MAX_STEPS, batch).
             return {name: np.pad(leaf, [(0, MAX_STEPS - count), (0, 0)]) for name, leaf in chosen.items()}
 
-        def gather(arrays: Any, item: dict[str, jax.Array]) -> dict[str, jax.Array]:
-            return jax.tree.map(lambda leaf: leaf[item["index"]], arrays) | item
-
-        return InputPipeline(resident, MAX_STEPS, many, gather)
+        return InputPipeline(resident, MAX_STEPS, many, gather_rows)
 
     steps = num_steps(experiment.epochs, len(split), experiment.batch_size)
     make, end_workers = batches, lambda: None
@@ -80,7 +77,7 @@ def make_input_pipeline(split: Split, experiment: Experiment, layout: Layout) ->
 
     def one(step: int) -> Any:
         batch = make(step)
-        return batch if layout.axis else jax.device_put(batch, layout.devices[0])
+        return batch if layout.axis_name else jax.device_put(batch, layout.devices[0])
 
     items, end_thread = _ahead(one, steps)
 
@@ -88,7 +85,17 @@ def make_input_pipeline(split: Split, experiment: Experiment, layout: Layout) ->
         end_thread()
         end_workers()
 
-    return InputPipeline((), 1, items, lambda _, batch: batch, close)
+    return InputPipeline((), 1, items, take_whole, close)
+
+
+def gather_rows(device_data: Any, item: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """Returns the batch of a step's indices, from data that lies on the device."""
+    return jax.tree.map(lambda leaf: leaf[item["index"]], device_data) | item
+
+
+def take_whole(device_data: Any, item: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """Returns the batch that the host sent."""
+    return item
 
 
 def _on_device(split: Split, experiment: Experiment, layout: Layout) -> bool:

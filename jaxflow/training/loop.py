@@ -2,7 +2,6 @@
 
 import math
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.errors import StoppedError
 from jaxflow.experiment import Experiment, dumps, load_data
 from jaxflow.file_io import storage_error
-from jaxflow.optimizers.schedules import learning_rate
 from jaxflow.runs.folder import open_run
 from jaxflow.runs.metrics_log import MetricWriter, last_validation
 from jaxflow.runs.results import update_results
@@ -69,9 +67,9 @@ def _run_loop(setup: TrainingSession, folder: Path) -> dict[str, Any]:
         closing(feed),
     ):
         state, first = initialize_or_restore(kept, setup)
-        empty, rate = program.empty_metrics(), jax.jit(partial(learning_rate, experiment.optimizer, total))
+        empty = program.empty_metrics()
         step, stop, pace, totals, watch = first, False, 1, empty, Stopwatch()
-        train_steps = program.compile_train_steps(feed, state) if step < total else None
+        train_steps = program.compile_train_steps(feed) if step < total else None
         reporter = ProgressReporter(total, per_epoch, experiment.batch_size, step, names=empty)
         with MetricWriter(folder, step) as writer, reporter as report:
             writer.write_texts(step, {"experiment": dumps(experiment)})
@@ -91,7 +89,7 @@ def _run_loop(setup: TrainingSession, folder: Path) -> dict[str, Any]:
                 if step == log_at:
                     line = fetch_metrics(totals, last, state)  # the only place where the host waits
                     seconds, totals = watch.stop(step), empty
-                    line |= {"epoch": step / per_epoch, "learning_rate": float(rate(step - 1))}
+                    line |= {"epoch": step / per_epoch, "learning_rate": program.learning_rate(step - 1)}
                     if seconds > 0:  # NaN is not
                         line |= {"examples_per_second": experiment.batch_size / seconds}
                         # Enough steps at once that dispatch costs nothing, few enough that the bar moves.

@@ -5,7 +5,7 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from clu import parameter_overview
 
-from jaxflow.data.batching.order import permutation
+from jaxflow import hyperparameters
+from jaxflow.data.batching.order import num_steps, permutation
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.runtime.distributed import on_main
+from jaxflow.schema import Schema
 from jaxflow.serialization import to_json
 from jaxflow.training.checkpoints.manager import (
     Checkpoints,
@@ -25,9 +27,10 @@ from jaxflow.training.checkpoints.manager import (
     save,
 )
 from jaxflow.training.checkpoints.restore import restore_newest
+from jaxflow.training.checks import check_cardinalities, check_fit, check_shapes
 from jaxflow.training.input_pipeline import InputPipeline, make_input_pipeline
-from jaxflow.training.parallel.layout import bytes_per_device
-from jaxflow.training.program import Program, build_program
+from jaxflow.training.parallel.layout import bytes_per_device, make_layout
+from jaxflow.training.program import Parts, Program, Structure
 from jaxflow.training.state import TrainState
 from jaxflow.transforms import preprocess
 
@@ -89,6 +92,48 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
     program = build_program(dataclasses.replace(experiment, problem=problem), dataset.schema, fitted, len(split))
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
     return TrainingSession(experiment, dataset, program, make_input_pipeline(split, experiment, program.layout), meta)
+
+
+def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any], train_size: int) -> Program:
+    """Puts an experiment's parts together and checks that they fit, before anything is computed.
+
+    Args:
+      experiment: the experiment, its problem fitted.
+      schema: what its data holds.
+      fitted: what its preprocessing was fitted to.
+      train_size: examples in the training split.
+
+    Returns:
+      The program.
+
+    Raises:
+      UserError: the model does not take these inputs, or its outputs are of another width than the problem needs.
+    """
+    check_fit(experiment, schema)
+    model, inputs = experiment.model, schema.inputs
+    outputs = experiment.problem.num_outputs(schema)
+    sizes = {"outputs": outputs, "cardinalities": inputs.cardinalities, "vocab_size": inputs.vocab_size}
+    for name, value in sizes.items():
+        if value is not None and getattr(model, name, value) is None:
+            model = dataclasses.replace(model, **{name: value})
+    check_cardinalities(experiment, model, inputs)
+    total_steps = num_steps(experiment.epochs, train_size, experiment.batch_size)
+    experiment = dataclasses.replace(experiment, model=model)
+    parts = Parts(
+        model, experiment.problem, experiment.optimizer, experiment.augment, experiment.ema_decay, total_steps
+    )
+    placeholders, arguments = hyperparameters.split(parts)
+    structure = Structure(
+        placeholders,
+        experiment.preprocess,
+        json.dumps(fitted),
+        experiment.tta,
+        experiment.microbatch,
+        schema,
+        make_layout(experiment.strategy),
+    )
+    check_shapes(model, structure.transform, schema, outputs)
+    return Program(experiment, structure, arguments, total_steps)
 
 
 def initialize_or_restore(kept: Checkpoints, setup: TrainingSession) -> tuple[TrainState, int]:

@@ -1,9 +1,10 @@
-"""An experiment's parts put together for its data: model, optimizer and compiled steps."""
+"""An experiment's parts put together for its data: what is compiled, and with which hyperparameters it runs."""
 
-import dataclasses
+import functools
+import json
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -11,21 +12,18 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jax.extend.core import Jaxpr, subjaxprs
 
-from jaxflow.data.batching.order import num_steps
-from jaxflow.errors import UserError
+from jaxflow import hyperparameters
 from jaxflow.experiment import Experiment
 from jaxflow.optimizers.base import make_optimizer
+from jaxflow.optimizers.schedules import learning_rate
 from jaxflow.schema import Schema, Split
-from jaxflow.training.checks import _check_categories, _check_shapes
-from jaxflow.training.gradients import StepGradients, make_gradient_step
+from jaxflow.training import dispatch
 from jaxflow.training.input_pipeline import InputPipeline
-from jaxflow.training.parallel.compile import compose_train_step, parallelize, parallelize_train_steps
-from jaxflow.training.parallel.layout import Layout, make_layout
+from jaxflow.training.parallel.compile import map_gradients, parallelize
+from jaxflow.training.parallel.layout import Layout
 from jaxflow.training.state import TrainState, init_state
-from jaxflow.training.steps import make_eval_step, make_predict_step, make_update_step
+from jaxflow.training.steps import Batch, Metrics, make_eval_step, make_predict_step, make_train_step
 from jaxflow.transforms import augment, preprocess
 from jaxflow.transforms.tta import identity_views
 
@@ -34,29 +32,115 @@ MAX_NUMBERS = 1 << 23
 
 
 @dataclass(frozen=True)
+class Parts:
+    """What of an experiment has hyperparameters: what programs are made of, and take as arguments.
+
+    Attributes:
+      model: the network with its sizes filled in.
+      problem: fitted to the training targets.
+      total_steps: steps of the whole run, which schedules are spread over.
+    """
+
+    model: nn.Module
+    problem: Any
+    optimizer: Any
+    augment: tuple[Any, ...]
+    ema_decay: float | None = field(metadata=hyperparameters.COMPLEMENT)
+    total_steps: int = field(metadata=hyperparameters.HYPERPARAMETER)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What decides a compiled program: runs of equal structure share it, whatever their hyperparameters.
+
+    Attributes:
+      parts: with placeholders for hyperparameters.
+      preprocess: transforms that are part of the program.
+      fitted: what these were fitted to, as JSON text.
+      tta: test-time augmentation, or None.
+      microbatch: rows whose gradients are computed at once, or None.
+      schema: what the data holds.
+      layout: the devices.
+    """
+
+    parts: Parts
+    preprocess: tuple[Any, ...]
+    fitted: str
+    tta: Callable[..., Any] | None
+    microbatch: int | None
+    schema: Schema
+    layout: Layout
+
+    @property
+    def transform(self) -> Callable[[Any], Any]:
+        """The fitted preprocessing, on the device."""
+        return partial(preprocess.apply, self.preprocess, json.loads(self.fitted))
+
+    def train_step(self, arguments: jax.Array) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+        """Builds the train step, the one that `make_train_step` documents, for hyperparameters that may be traced."""
+        parts = hyperparameters.join(self.parts, arguments)
+        return make_train_step(
+            parts.model,
+            parts.problem,
+            make_optimizer(parts.optimizer, parts.total_steps),
+            augment_raw=partial(augment.apply, parts.augment, raw=True),
+            transform=self.transform,
+            augment=partial(augment.apply, parts.augment, raw=False),
+            microbatch=self.microbatch,
+            ema_decay=parts.ema_decay,
+            axis_name=self.layout.axis_name,
+            map_gradients=partial(map_gradients, layout=self.layout),
+        )
+
+    def abstract_state(self) -> TrainState:
+        """Returns the state without computing it: shapes, dtypes and shardings."""
+        inputs, count = self.schema.inputs, hyperparameters.count_arguments(self.parts)
+        arguments, seed = jax.ShapeDtypeStruct((count,), jnp.float32), jax.ShapeDtypeStruct((), jnp.uint32)
+        example = jax.ShapeDtypeStruct((1, *inputs.shape), inputs.dtype)
+        state = jax.eval_shape(partial(_make_state, self), arguments, seed, example)
+        return jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.layout.sharding(leaf)), state
+        )
+
+
+@dataclass(frozen=True)
 class Program:
     """What an experiment computes, for data of a given schema and size.
 
     Attributes:
-      experiment: what was put together; its problem is fitted to the training targets.
-      schema: what the data holds.
-      layout: the devices.
-      model: the network with its output width filled in.
-      tx: the optimizer.
-      transform: fitted preprocessing.
+      experiment: what was put together; its model has its sizes, its problem is fitted to the training targets.
+      structure: what is compiled.
+      arguments: the hyperparameters that what is compiled takes, (arguments,) float32.
       total_steps: steps of the whole run.
     """
 
     experiment: Experiment
-    schema: Schema
-    layout: Layout
-    model: nn.Module
-    tx: optax.GradientTransformation
-    transform: Callable[[jax.Array], jax.Array]
+    structure: Structure
+    arguments: np.ndarray
     total_steps: int
 
-    def init(self, examples: np.ndarray) -> TrainState:
-        """Makes the state of step 0, on every device.
+    @property
+    def schema(self) -> Schema:
+        """What the data holds."""
+        return self.structure.schema
+
+    @property
+    def layout(self) -> Layout:
+        """The devices."""
+        return self.structure.layout
+
+    @property
+    def model(self) -> nn.Module:
+        """The network with its sizes filled in."""
+        return self.experiment.model
+
+    @property
+    def transform(self) -> Callable[[Any], Any]:
+        """The fitted preprocessing, on the device."""
+        return self.structure.transform
+
+    def init(self, examples: Any) -> TrainState:
+        """Builds the state of step 0, on every device.
 
         Args:
           examples: raw inputs that the model may initialise itself by, (examples, ...).
@@ -64,167 +148,137 @@ class Program:
         Returns:
           The state.
         """
-        return self.init_step()(np.uint32(self.experiment.seed), examples)
+        return _init_function(self.structure)(self.arguments, np.uint32(self.experiment.seed), examples)
 
     def abstract_state(self) -> TrainState:
-        """Describes the state without computing it: shapes, dtypes and where each leaf lies."""
-        example = jax.ShapeDtypeStruct((1, *self.schema.inputs.shape), self.schema.inputs.dtype)
-        state = jax.eval_shape(self._make_state, jax.ShapeDtypeStruct((), jnp.uint32), example)
-        return jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.layout.sharding(leaf)), state
-        )
+        """Returns the state without computing it: shapes, dtypes and shardings."""
+        return self.structure.abstract_state()
 
-    def init_step(self) -> Callable[[np.uint32, np.ndarray], TrainState]:
-        """Compiles (seed, raw inputs) -> state of step 0."""
-        # It runs once, and the compiler takes four times as long to make it fast as it takes to make it.
-        options = {"xla_backend_optimization_level": 1} if self.layout.devices[0].platform == "cpu" else None
-        where = self.layout.replicated
-        if self.layout.shards_state:
-            where = jax.tree.map(lambda leaf: leaf.sharding, self.abstract_state())
-        return jax.jit(self._make_state, out_shardings=where, compiler_options=options)
-
-    # The key is made inside: an operation outside would be a program of its own, compiled or looked up by itself.
-    def _make_state(self, seed: jax.Array, examples: jax.Array) -> TrainState:
-        key = jax.random.key(seed)
-        return init_state(self.model, self.tx, key, self.transform(examples), self.experiment.ema_decay is not None)
-
-    def compile_train_steps(self, feed: InputPipeline, state: TrainState) -> Callable[..., Any]:
-        """Compiles (state, totals, resident, items, count) -> (state, totals, metrics of the last step).
+    def compile_train_steps(self, pipeline: InputPipeline) -> Callable[..., tuple[TrainState, Metrics, Metrics]]:
+        """Compiles several train steps.
 
         Args:
-          feed: where the batches come from.
-          state: a state as it will be trained; its values do not matter.
+          pipeline: where the batches come from.
 
         Returns:
-          The function; it takes `count` steps, one for each of the first items, (step, batch, ...).
+          (state, totals, device_data, items, count) -> (state, totals, metrics of the last step); it takes `count`
+          steps, one for each of the first items, (step, batch, ...), and adds their metrics to `totals`.
         """
-        experiment = self.experiment
-        update = make_update_step(self.tx, ema_decay=experiment.ema_decay)
-        sums_of = make_gradient_step(
-            self.model,
-            experiment.problem,
-            augment_raw=partial(augment.apply, experiment.augment, raw=True),
-            transform=self.transform,
-            augment=partial(augment.apply, experiment.augment, raw=False),
-            microbatch=experiment.microbatch,
-            axis=self.layout.axis,
-        )
-
-        def first_half(state: TrainState, resident: Any, item: Any) -> StepGradients:
-            return sums_of(state, feed.get_batch(resident, item))
-
-        def second_half(state: TrainState, totals: Any, sums: StepGradients) -> tuple[TrainState, Any, Any]:
-            after = update(state, sums)
-            # Added up on the device: the host looks only when a line is due. A skipped step counts nowhere.
-            counted = after.skipped == state.skipped
-            merged = {
-                name: totals[name].merge(jax.tree.map(lambda leaf: jnp.where(counted, leaf, 0), metric))
-                for name, metric in sums.metrics.items()
-            }
-            return after, merged, sums.metrics
-
-        one = jax.jit(compose_train_step(first_half, second_half, self.layout))
-
-        def many(state: TrainState, totals: Any, resident: Any, items: Any, count: jax.Array) -> tuple[Any, Any, Any]:
-            def body(number: jax.Array, carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
-                return one(*carry[:2], resident, jax.tree.map(lambda leaf: leaf[number], items))
-
-            # One program for any number of steps, so that how a run is cut into dispatches never shows in its bits.
-            return jax.lax.fori_loop(0, count, body, (state, totals, totals))
-
-        first = jax.tree.map(lambda leaf: leaf[0], feed.step_inputs(0, 1))
-        if feed.max_steps > 1 and self._may_loop(one, state, self.empty_metrics(), feed.device_data, first):
-            return parallelize_train_steps(many, self.layout, state, (None, None, None, 1, None))
-        compiled = parallelize_train_steps(one, self.layout, state, (None, None, None, 0))
-
-        def one_by_one(state: TrainState, totals: Any, resident: Any, items: Any, count: int) -> tuple[Any, Any, Any]:
-            for number in range(count):
-                item = jax.tree.map(lambda leaf, number=number: leaf[number], items)
-                state, totals, last = compiled(state, totals, resident, item)
-            return state, totals, last
-
-        return one_by_one
-
-    def _may_loop(self, step: Callable[..., Any], *arguments: Any) -> bool:
-        """Whether several steps may be one dispatch: on CPU, lax's convolutions are five times slower in a loop."""
-        if self.layout.devices[0].platform != "cpu":
-            return True
-        # The trace is kept by jit and used again, so looking costs nothing.
-        return self.layout.axis is None and not _uses(step.trace(*arguments).jaxpr.jaxpr, "conv_general_dilated")
+        step, arguments = _step_function(self.structure, pipeline.get_batch), self.layout.replicate(self.arguments)
+        item = jax.tree.map(lambda leaf: leaf[0], pipeline.step_inputs(0, 1))
+        example = (self.abstract_state(), self.empty_metrics(), arguments, pipeline.device_data, item)
+        loop = pipeline.max_steps > 1 and dispatch.may_loop(step, self.layout, *example)
+        compiled = _dispatch_function(self.structure, pipeline.get_batch, loop)
+        return lambda state, totals, *rest: compiled(state, totals, arguments, *rest)
 
     def compile_eval_step(self) -> Callable[..., Any]:
         """Compiles (variables, batch) -> (metrics, predictions)."""
-        step = make_eval_step(
-            self.model, self.experiment.problem, transform=self.transform, tta=self._tta(), axis=self.layout.axis
-        )
-        return parallelize(step, self.layout, (None, 0), (None, 0))
+        return partial(_eval_function(self.structure), self.layout.replicate(self.arguments))
 
     def compile_predict_step(self) -> Callable[..., Any]:
         """Compiles (variables, inputs) -> predictions, on one device."""
-        step = make_predict_step(self.model, self.experiment.problem, transform=self.transform, tta=self._tta())
-        return jax.jit(lambda variables, inputs: step(variables, inputs)[1])
+        return partial(_predict_function(self.structure), self.arguments)
 
-    def _tta(self) -> Callable[..., Any]:
-        return identity_views if self.experiment.tta is None else self.experiment.tta
+    def learning_rate(self, step: int) -> float:
+        """Returns the learning rate of a step, from 0."""
+        return float(_learning_rate_function(self.structure)(self.arguments, step))
 
     def evaluation_batch_size(self, split: Split) -> int:
-        """Chooses the rows of an evaluation's batches: without gradients to keep, 256 are no burden, but of volumes."""
-        target = self.schema.target
-        outputs = math.prod(target.dense_shape) * self.experiment.problem.num_outputs(self.schema)
+        """Returns the rows of an evaluation's batches: without gradients to keep, 256 are no burden, but of volumes."""
+        outputs = math.prod(self.schema.target.dense_shape) * self.experiment.problem.num_outputs(self.schema)
         fitting = MAX_NUMBERS // (math.prod(self.schema.inputs.shape) + outputs)
         rows = min(max(self.experiment.batch_size, min(256, fitting)), len(split))
         devices = len(self.layout.devices)
         return -(-rows // devices) * devices
 
-    def empty_metrics(self) -> dict[str, Any]:
-        """Makes the metrics of no examples, on every device."""
+    def empty_metrics(self) -> Metrics:
+        """Builds the metrics of no examples, on every device."""
         target = self.schema.target
         targets = jax.ShapeDtypeStruct((1, *target.shape), target.dtype)
-        width = self.experiment.problem.num_outputs(self.schema)
-        outputs = jax.ShapeDtypeStruct((1, *target.dense_shape, width), jnp.float32)
+        outputs = jax.ShapeDtypeStruct(
+            (1, *target.dense_shape, self.experiment.problem.num_outputs(self.schema)), jnp.float32
+        )
         floats = jax.ShapeDtypeStruct((1, *target.dense_shape), jnp.float32)
         metrics = jax.eval_shape(self.experiment.problem.running_metrics, outputs, targets, floats, floats)
         return self.layout.replicate(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), metrics))
 
 
-def _uses(jaxpr: Jaxpr, primitive: str) -> bool:
-    """Whether a program has an operation anywhere in it."""
-    here = any(equation.primitive.name == primitive for equation in jaxpr.eqns)
-    return here or any(_uses(inner, primitive) for inner in subjaxprs(jaxpr))
+# What is compiled is kept for equal structures: a second run that differs in hyperparameters alone compiles nothing.
+_once = functools.lru_cache(maxsize=32)
 
 
-def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any], train_size: int) -> Program:
-    """Puts an experiment's parts together and checks that they fit, before anything is computed.
+# The key is made inside: an operation outside would be a program of its own, compiled or looked up by itself.
+def _make_state(structure: Structure, arguments: jax.Array, seed: jax.Array, examples: Any) -> TrainState:
+    parts = hyperparameters.join(structure.parts, arguments)
+    tx, key = make_optimizer(parts.optimizer, parts.total_steps), jax.random.key(seed)
+    return init_state(parts.model, tx, key, structure.transform(examples), parts.ema_decay is not None)
 
-    Args:
-      experiment: the experiment, its problem fitted.
-      schema: what its data holds.
-      fitted: what its preprocessing was fitted to.
-      train_size: examples in the training split.
 
-    Returns:
-      The program.
+@_once
+def _init_function(structure: Structure) -> Callable[..., TrainState]:
+    # It runs once, and the compiler takes four times as long to make it fast as it takes to make it.
+    options = {"xla_backend_optimization_level": 1} if structure.layout.devices[0].platform == "cpu" else None
+    where = structure.layout.replicated
+    if structure.layout.shards_state:
+        where = jax.tree.map(lambda leaf: leaf.sharding, structure.abstract_state())
+    return jax.jit(partial(_make_state, structure), out_shardings=where, compiler_options=options)
 
-    Raises:
-      UserError: the model does not take these inputs or gives outputs of another width than the problem needs.
-    """
-    layout = make_layout(experiment.strategy)
-    needed = experiment.problem.num_outputs(schema)
-    model = experiment.model
-    inputs = schema.inputs
-    sizes = {"outputs": needed, "cardinalities": inputs.cardinalities, "vocab_size": inputs.vocab_size}
-    for name, value in sizes.items():
-        if value is not None and getattr(model, name, value) is None:
-            model = dataclasses.replace(model, **{name: value})
-    if schema.target.dense_shape and experiment.tta is not None:
-        raise UserError("tta turns images and not what is predicted for each of their places; leave tta=None")
-    _check_categories(experiment, model, schema.inputs)
-    if experiment.sampling == "balanced" and (schema.target.kind != "class" or schema.target.dense_shape):
-        has = "numbers" if schema.target.kind == "number" else "a class for each place"
-        raise UserError(f"sampling 'balanced' goes by each example's class, and the data has {has}; leave it 'shuffle'")
-    total_steps = num_steps(experiment.epochs, train_size, experiment.batch_size)
-    transform = partial(preprocess.apply, experiment.preprocess, fitted)
-    _check_shapes(model, transform, schema, needed)
-    return Program(
-        experiment, schema, layout, model, make_optimizer(experiment.optimizer, total_steps), transform, total_steps
-    )
+
+@_once
+def _step_function(structure: Structure, get_batch: Callable[..., Batch]) -> Callable[..., Any]:
+    """Returns the jitted step (state, totals, arguments, device_data, item) -> (state, totals, metrics)."""
+
+    def train_step(state: TrainState, totals: Metrics, arguments: jax.Array, device_data: Any, item: Any) -> Any:
+        step = structure.train_step(arguments)
+        after, metrics = step(state, get_batch(device_data, item))
+        # Added up on the device: the host looks only when a line is due. A skipped step counts nowhere.
+        counted = after.skipped == state.skipped
+        merged = {
+            name: totals[name].merge(jax.tree.map(lambda leaf: jnp.where(counted, leaf, 0), metric))
+            for name, metric in metrics.items()
+        }
+        return after, merged, metrics
+
+    return jax.jit(train_step)
+
+
+@_once
+def _dispatch_function(structure: Structure, get_batch: Callable[..., Batch], loop: bool) -> Callable[..., Any]:
+    return dispatch.multi_step(_step_function(structure, get_batch), structure.layout, structure.abstract_state(), loop)
+
+
+@_once
+def _eval_function(structure: Structure) -> Callable[..., Any]:
+    def evaluate(arguments: jax.Array, variables: Any, batch: Batch) -> Any:
+        parts = hyperparameters.join(structure.parts, arguments)
+        step = make_eval_step(
+            parts.model,
+            parts.problem,
+            transform=structure.transform,
+            tta=structure.tta or identity_views,
+            axis_name=structure.layout.axis_name,
+        )
+        return step(variables, batch)
+
+    return parallelize(evaluate, structure.layout, (None, None, 0), (None, 0))
+
+
+@_once
+def _predict_function(structure: Structure) -> Callable[..., Any]:
+    def predict(arguments: jax.Array, variables: Any, inputs: Any) -> Any:
+        parts = hyperparameters.join(structure.parts, arguments)
+        step = make_predict_step(
+            parts.model, parts.problem, transform=structure.transform, tta=structure.tta or identity_views
+        )
+        return step(variables, inputs)[1]
+
+    return jax.jit(predict)
+
+
+@_once
+def _learning_rate_function(structure: Structure) -> Callable[..., jax.Array]:
+    def rate(arguments: jax.Array, step: jax.Array) -> jax.Array:
+        parts = hyperparameters.join(structure.parts, arguments)
+        return learning_rate(parts.optimizer, parts.total_steps, step)
+
+    return jax.jit(rate)

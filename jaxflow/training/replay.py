@@ -36,7 +36,7 @@ def replay(
         raise UserError(f"step {step} is not in this run; it has steps 1 to {program.total_steps}")
     with checkpoints(workdir, experiment, read_only=True) as kept, closing(feed):
         state = resume(kept, setup, before=step) or setup.init()
-        train_steps, totals = program.compile_train_steps(feed, state), program.empty_metrics()
+        train_steps, totals = program.compile_train_steps(feed), program.empty_metrics()
         for number in track(range(int(state.step), step), f"replay up to step {step}"):
             state, totals, metrics = train_steps(state, totals, feed.device_data, feed.step_inputs(number, 1), 1)
     logged = [line["step_loss"] for line in read_metrics(workdir) if line["step"] == step and "step_loss" in line]

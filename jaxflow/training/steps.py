@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from jaxflow.training.gradients import Batch, Metrics, StepGradients, loss_weights, make_gradient_step
+from jaxflow.training.gradients import Batch, GradientStep, Metrics, StepGradients, loss_weights, make_gradient_step
 from jaxflow.training.state import TrainState
 from jaxflow.transforms.tta import identity_views
 
@@ -30,9 +30,15 @@ def make_train_step(
     augment: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
     microbatch: int | None = None,
     ema_decay: float | None = None,
-    axis: str | None = None,
+    axis_name: str | None = None,
+    map_gradients: Callable[[GradientStep], GradientStep] = lambda gradient_step: gradient_step,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """Makes the function that takes one training step: `make_gradient_step`, then `make_update_step`.
+    """Builds the function that takes one train step: `make_gradient_step`, then `make_update_step`.
+
+    On several devices a step is mapped over their axis, for example
+    `jax.pmap(step, axis_name="devices", in_axes=(None, 0), out_axes=(None, None))` with `axis_name="devices"` here;
+    `parallelize` does that, takes whole batches, and waits for each step where the devices are virtual CPU devices,
+    which starve each other otherwise.
 
     Args:
       model: Linen module called as model(inputs, train).
@@ -43,25 +49,26 @@ def make_train_step(
       augment: random change of a transformed batch.
       microbatch: rows of a tile; None makes the device's whole share one tile.
       ema_decay: decay of the parameters' moving average; None where the state has none.
-      axis: name of the device axis that the step is mapped over, None on one device.
+      axis_name: name of the device axis that the step is mapped over, None on one device.
+      map_gradients: changes the first half, for example to map it alone over the devices; as it is by default.
 
     Returns:
       step(state, batch) -> (state, metrics), pure and ready for jit, pmap, shard_map or scan.
     """
-    sums_of = make_gradient_step(
+    gradient_step = make_gradient_step(
         model,
         problem,
         augment_raw=augment_raw,
         transform=transform,
         augment=augment,
         microbatch=microbatch,
-        axis=axis,
+        axis_name=axis_name,
     )
-    update = make_update_step(tx, ema_decay=ema_decay)
+    mapped, update_step = map_gradients(gradient_step), make_update_step(tx, ema_decay=ema_decay)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        sums = sums_of(state, batch)
-        return update(state, sums), sums.metrics
+        gradients = mapped(state, batch)
+        return update_step(state, gradients), gradients.metrics
 
     return step
 
@@ -69,7 +76,7 @@ def make_train_step(
 def make_update_step(
     tx: optax.GradientTransformation, *, ema_decay: float | None = None
 ) -> Callable[[TrainState, StepGradients], TrainState]:
-    """Makes the second half of a training step: the optimizer's.
+    """Builds the second half of a train step: the optimizer's.
 
     A step whose gradient or new state is not finite changes nothing but `step` and the counts of skipped steps, so that
     the batch is not met again and the state stays finite.
@@ -79,16 +86,18 @@ def make_update_step(
       ema_decay: decay of the parameters' moving average; None where the state has none.
 
     Returns:
-      (state, sums) -> state of the next step.
+      (state, gradients) -> state of the next step.
     """
 
-    def update(state: TrainState, sums: StepGradients) -> TrainState:
-        gradient = jax.tree.map(lambda leaf: leaf / sums.weight, sums.gradient)
+    def update_step(state: TrainState, gradients: StepGradients) -> TrainState:
+        gradient = jax.tree.map(lambda leaf: leaf / gradients.weight, gradients.gradient)
         updates, opt_state = tx.update(gradient, state.opt_state, state.params)
         new: dict[str, Any] = {"params": optax.apply_updates(state.params, updates), "opt_state": opt_state}
         new["model_state"] = state.model_state | {
-            name: jax.tree.map(lambda new, old: (new / sums.weight).astype(old.dtype), values, state.model_state[name])
-            for name, values in sums.model_state.items()
+            name: jax.tree.map(
+                lambda new, old: (new / gradients.weight).astype(old.dtype), values, state.model_state[name]
+            )
+            for name, values in gradients.model_state.items()
         }
         if ema_decay is not None:
             new["ema"] = jax.tree.map(lambda old, new: old + (1 - ema_decay) * (new - old), state.ema, new["params"])
@@ -105,7 +114,7 @@ def make_update_step(
             **kept,
         )
 
-    return update
+    return update_step
 
 
 def _is_finite(tree: Any) -> jax.Array:
@@ -126,7 +135,7 @@ def make_eval_step(
     *,
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
     tta: Callable[[jax.Array], Sequence[tuple[float, jax.Array]]] = identity_views,
-    axis: str | None = None,
+    axis_name: str | None = None,
 ) -> Callable[[Any, Batch], tuple[Metrics, jax.Array]]:
     """Makes the function that evaluates one batch.
 
@@ -135,7 +144,7 @@ def make_eval_step(
       problem: gives losses, metrics and predictions.
       transform: preprocessing of the inputs.
       tta: test-time augmentation, as for `make_predict_step`.
-      axis: name of the device axis that the step is mapped over, None on one device.
+      axis_name: name of the device axis that the step is mapped over, None on one device.
 
     Returns:
       step(variables, batch) -> (metrics of the global batch, predictions of this device's rows).
@@ -146,7 +155,7 @@ def make_eval_step(
         outputs, predictions = predict(variables, batch["inputs"])
         losses = problem.losses(outputs, batch["targets"])
         metrics = problem.running_metrics(outputs, batch["targets"], losses, loss_weights(batch))
-        return (lax.psum(metrics, axis) if axis else metrics), predictions
+        return (lax.psum(metrics, axis_name) if axis_name else metrics), predictions
 
     return step
 

@@ -23,8 +23,8 @@ from jaxflow.training.checkpoints.manager import (
     saved_steps,
 )
 from jaxflow.training.checkpoints.restore import restore
-from jaxflow.training.prepare import _check_unchanged
-from jaxflow.training.program import Program, build_program
+from jaxflow.training.prepare import _check_unchanged, build_program
+from jaxflow.training.program import Program
 from jaxflow.training.state import TrainState
 
 logger = logging.getLogger("jaxflow")

@@ -20,14 +20,17 @@ from jaxflow.training.parallel.layout import AXIS, Layout
 def parallelize(
     step: Callable[..., Any],
     layout: Layout,
-    in_axes: Sequence[int | None],
-    out_axes: Sequence[int | None],
+    in_axes: Sequence[int | None] = (None, 0),
+    out_axes: Sequence[int | None] = (None, None),
     donate: Sequence[int] = (),
 ) -> Callable[..., Any]:
-    """Compiles a step for the devices of a layout.
+    """Compiles a step for the devices of a layout: whole batches in, whole results out.
+
+    The defaults are those of a train step, (state, batch) -> (state, metrics). On several virtual CPU devices each
+    call waits for its results: with more in flight, XLA's in-process collectives can starve each other for ever.
 
     Args:
-      step: pure function of the local share of its batched arguments; reduces over `layout.axis` what it returns
+      step: pure function of the local share of its batched arguments; reduces over `layout.axis_name` what it returns
         unbatched. (What it forgot to reduce would silently be one device's own.)
       layout: the devices and the strategy.
       in_axes: for each argument the batch axis of its leaves, which is divided, or None if it is replicated.
@@ -37,7 +40,7 @@ def parallelize(
     Returns:
       The compiled step. It takes batches, this process's rows of them, and gives whole ones.
     """
-    if layout.axis is None:
+    if layout.axis_name is None:
         return jax.jit(step, donate_argnums=tuple(donate))
     if layout.strategy == "pmap":
         return _blocking(_pmapped(step, layout, in_axes, out_axes, donate), layout)
@@ -45,39 +48,32 @@ def parallelize(
     return _blocking(_from_local_rows(compiled, layout, in_axes), layout)
 
 
-def compose_train_step(
-    sums_of: Callable[[Any, Any, Any], Any], finish: Callable[[Any, Any, Any], Any], layout: Layout
-) -> Callable[..., Any]:
-    """Makes a training step of its two halves, to be compiled by `parallelize_train_steps`.
+def map_gradients(gradient_step: Callable[..., Any], layout: Layout) -> Callable[..., Any]:
+    """Maps the first half of a train step alone over the devices, where the state is sharded.
+
+    The second half is then no device's own: the compiler divides it as the state is divided.
 
     Args:
-      sums_of: (state, resident, item) -> sums over all devices, computed from a device's share of the item.
-      finish: (state, totals, sums) -> what the step gives.
+      gradient_step: (state, batch) -> gradients summed over all devices, from a device's share of the batch.
       layout: the devices and the strategy.
 
     Returns:
-      (state, totals, resident, item) -> what `finish` gives.
+      The same function of a whole batch with fsdp; otherwise `gradient_step` as it is.
     """
     if not layout.shards_state:
-        return lambda state, totals, resident, item: finish(state, totals, sums_of(state, resident, item))
-    mapped = _shard_mapped(sums_of, layout, (None, None, 0), None)
-
-    def step(state: Any, totals: Any, resident: Any, item: Any) -> Any:
-        # What the gradient does not need is not gathered. The second half is no device's own: the compiler divides it
-        # as the state is divided.
-        sums = mapped(state.replace(opt_state=(), ema=None), resident, item)
-        return finish(state, totals, sums)
-
-    return step
+        return gradient_step
+    mapped = _shard_mapped(gradient_step, layout, (None, 0), None)
+    # What the gradient does not need is not gathered.
+    return lambda state, batch: mapped(state.replace(opt_state=(), ema=None), batch)
 
 
 def parallelize_train_steps(
     step: Callable[..., Any], layout: Layout, state: Any, in_axes: Sequence[int | None]
 ) -> Callable[..., Any]:
-    """Compiles one or more steps made by `compose_train_step`.
+    """Compiles a function that takes one or more train steps.
 
     Args:
-      step: (state, totals, ...) -> (state, totals, metrics).
+      step: (state, totals, ...) -> (state, totals, metrics); its first half is mapped by `map_gradients`.
       layout: the devices and the strategy.
       state: a state as it will be trained; its values do not matter.
       in_axes: as for `parallelize`.

@@ -28,8 +28,8 @@ class Layout:
     strategy: Literal["pmap", "shard_map", "fsdp"] = "pmap"
 
     @property
-    def axis(self) -> str | None:
-        """Names the axis that steps reduce over; None on one device."""
+    def axis_name(self) -> str | None:
+        """Name of the axis that steps reduce over; None on one device."""
         return AXIS if len(self.devices) > 1 else None
 
     @property
@@ -45,7 +45,7 @@ class Layout:
     @property
     def shards_state(self) -> bool:
         """Whether the leaves of the train state are divided over the devices."""
-        return self.strategy == "fsdp" and self.axis is not None
+        return self.strategy == "fsdp" and self.axis_name is not None
 
     @property
     def processes(self) -> int:

@@ -1,0 +1,156 @@
+"""Hyperparameters are arguments of the program: runs that differ in numbers alone share one executable.
+
+An experiment is split into its structure (classes, widths, names, what is switched on) and the values of its numbers,
+one float32 vector. A program is compiled for the structure and takes the vector; inside the trace the numbers are put
+back into the objects that they came from, so that no code needs to know. A number that is off (0 or None) is structure:
+what it would do is left out of the program.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+# Marks a float field of which code computes 1 - x. In float32 that would lose digits (1 - 0.999 all but four), so the
+# difference is computed on the host, in float64, and handed over beside the number.
+COMPLEMENT = {"complement": True}
+# Marks an integer field that is a hyperparameter too.
+HYPERPARAMETER = {"hyperparameter": True}
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Complemented:
+    """A traced number that knows 1 - itself to the last bit; otherwise it counts as the number.
+
+    Attributes:
+      value: scalar float32.
+      complement: scalar float32, 1 - value as float64 has it, rounded once.
+    """
+
+    value: jax.Array
+    complement: jax.Array
+
+    def __rsub__(self, other: Any) -> jax.Array:
+        return self.complement if isinstance(other, int | float) and other == 1 else other - self.value
+
+    def __sub__(self, other: Any) -> jax.Array:
+        return self.value - other
+
+    def __mul__(self, other: Any) -> jax.Array:
+        return self.value * other
+
+    def __rmul__(self, other: Any) -> jax.Array:
+        return other * self.value
+
+    def __add__(self, other: Any) -> jax.Array:
+        return self.value + other
+
+    __radd__ = __add__
+
+    def __pow__(self, other: Any) -> jax.Array:
+        return self.value**other
+
+    def __jax_array__(self) -> jax.Array:
+        return self.value
+
+
+@dataclasses.dataclass(frozen=True)
+class Argument:
+    """Stands in a structure for a number that the program takes as an argument.
+
+    Attributes:
+      complement: whether 1 - x is handed over beside it.
+    """
+
+    complement: bool = False
+
+
+def split(value: Any, static: frozenset[str] = frozenset()) -> tuple[Any, np.ndarray]:
+    """Splits a value into its structure and the numbers that a program of it takes.
+
+    Args:
+      value: an experiment, or a part of one: dataclasses, tuples of them, numbers.
+      static: dotted names of numbers that are structure all the same.
+
+    Returns:
+      The structure, equal for values that differ in numbers alone, and the numbers, (arguments,) float32.
+    """
+    numbers: list[float] = []
+
+    def take(number: float, complement: bool) -> Argument:
+        numbers.extend((number, 1 - number) if complement else (number,))
+        return Argument(complement)
+
+    structure = _replaced(value, lambda name, number, mark: number if name in static else take(number, mark))
+    return structure, np.array(numbers, np.float64).astype(np.float32)
+
+
+def join(structure: Any, numbers: jax.Array) -> Any:
+    """Puts numbers back into a structure, inside a trace.
+
+    Args:
+      structure: from `split`.
+      numbers: (arguments,) float32, as `split` returns them; may be traced.
+
+    Returns:
+      The value that was split, with traced scalars for its numbers.
+    """
+    following: Iterator[jax.Array] = (numbers[position] for position in range(len(numbers)))
+
+    def put(name: str, argument: Any, mark: bool) -> Any:
+        if not isinstance(argument, Argument):
+            return argument
+        number = next(following)
+        return Complemented(number, next(following)) if argument.complement else number
+
+    return _replaced(structure, put)
+
+
+def names_of(value: Any) -> list[str]:
+    """Lists the dotted names of the numbers that `split` takes out of a value, in their order."""
+    names: list[str] = []
+    _replaced(value, lambda name, number, mark: names.append(name) or number)
+    return names
+
+
+def count_arguments(structure: Any) -> int:
+    """Returns how many numbers a structure takes."""
+    counts: list[int] = []
+
+    def count(name: str, leaf: Any, mark: bool) -> Any:
+        counts.append(1 + leaf.complement if isinstance(leaf, Argument) else 0)
+        return leaf
+
+    _replaced(structure, count)
+    return sum(counts)
+
+
+def _replaced(value: Any, new: Any, prefix: str = "", mark: Any = None) -> Any:
+    """Rebuilds a value with `new(name, number, complement)` for each of its hyperparameters."""
+    if isinstance(value, Argument) or _is_hyperparameter(value, mark or {}):
+        return new(prefix, value, (mark or {}).get("complement", False))
+    if isinstance(value, tuple) and any(dataclasses.is_dataclass(part) for part in value):
+        return tuple(_replaced(part, new, f"{prefix}.{index}") for index, part in enumerate(value))
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return value
+    changed = {}
+    for field in dataclasses.fields(value):
+        before = getattr(value, field.name, None)
+        after = _replaced(before, new, f"{prefix}.{field.name}" if prefix else field.name, field.metadata)
+        if after is not before:
+            changed[field.name] = after
+    return dataclasses.replace(value, **changed) if changed else value
+
+
+def _is_hyperparameter(value: Any, mark: Any) -> bool:
+    number = isinstance(value, float) or (isinstance(value, int) and mark.get("hyperparameter", False))
+    return number and not isinstance(value, bool) and value != 0
+
+
+def as_array(value: Any) -> jax.Array:
+    """Returns a number as an array, for functions that take nothing else."""
+    return jnp.asarray(value.value if isinstance(value, Complemented) else value)
