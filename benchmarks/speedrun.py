@@ -45,15 +45,16 @@ def measure(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> I
     setup = prepare_training(experiment, dataset)
     program, test = setup.program, dataset.splits["test"]
     rows = program.evaluation_batch_size(test)
-    init_step, eval_step = program.init_step(), program.compile_eval_step()
-    train_steps = program.compile_train_steps(setup.feed, setup.init())
+    eval_step = program.compile_eval_step()
+    train_steps = program.compile_train_steps(setup.pipeline)
 
     def run(seed: int, steps: int) -> dict[str, float]:
         seeded = dataclasses.replace(setup, experiment=dataclasses.replace(experiment, seed=seed))
         # The resident data is the first seed's: only the order differs.
         feed = make_input_pipeline(dataset.splits["train"], seeded.experiment, program.layout)
         examples, totals = seeded.init_examples(), program.empty_metrics()
-        state, init_seconds = timed(lambda: init_step(np.uint32(seed), examples))
+        seeded_program = dataclasses.replace(program, experiment=dataclasses.replace(program.experiment, seed=seed))
+        state, init_seconds = timed(lambda: seeded_program.init(examples))
 
         def train() -> Any:
             trained, sums = state, totals

@@ -136,15 +136,16 @@ def fingerprint(experiment):
 
 def computed(experiment):
     setup = prepare_training(dataclasses.replace(experiment, data_placement="host"), experiment.data.load())
-    items = setup.feed.step_inputs(3, 1)
+    items = setup.pipeline.step_inputs(3, 1)
     state, totals = setup.init(), setup.program.empty_metrics()
-    step = setup.program.compile_train_steps(setup.feed, state)
+    step = setup.program.compile_train_steps(setup.pipeline)
     program = jax.make_jaxpr(lambda *arguments: step(*arguments, 1))(state, totals, (), items)
     batch = {"inputs": items["inputs"][0], "targets": items["targets"][0]}
     judged = jax.make_jaxpr(setup.program.compile_eval_step())(state.variables(), batch)
     ids = [split.ids for split in setup.dataset.splits.values()]
     sums = jax.tree.map(jnp.sum, state.params)
-    return str((ids, str(program), str(judged), items["inputs"].tobytes(), sums, setup.program.total_steps))
+    numbers = setup.program.arguments.tolist()
+    return str((ids, numbers, str(program), str(judged), items["inputs"].tobytes(), sums, setup.program.total_steps))
 
 
 def replaced(value, path, new):

@@ -1,4 +1,4 @@
-"""What training and replaying start from, and what evaluation and prediction read back."""
+"""Experiment and dataset become a training session: fitted, checked, ready to compile."""
 
 import dataclasses
 import hashlib
@@ -28,7 +28,9 @@ from jaxflow.training.checkpoints.manager import (
 )
 from jaxflow.training.checkpoints.restore import restore_newest
 from jaxflow.training.checks import check_cardinalities, check_fit, check_shapes
+from jaxflow.training.events import Rhythm
 from jaxflow.training.input_pipeline import InputPipeline, make_input_pipeline
+from jaxflow.training.loop_state import LoopState, read_loop_state
 from jaxflow.training.parallel.layout import bytes_per_device, make_layout
 from jaxflow.training.program import Parts, Program, Structure
 from jaxflow.training.state import TrainState
@@ -39,7 +41,7 @@ logger = logging.getLogger("jaxflow")
 
 @dataclass(frozen=True)
 class TrainingSession:
-    """An experiment with its data, program and feed.
+    """An experiment with its data, program and input pipeline.
 
     Attributes:
       meta: what a checkpoint carries so that it can be used without the data: schema, what was fitted, the split's size
@@ -49,8 +51,20 @@ class TrainingSession:
     experiment: Experiment
     dataset: Dataset
     program: Program
-    feed: InputPipeline
+    pipeline: InputPipeline
     meta: dict[str, Any]
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps in one pass over the training split; may be a fraction."""
+        return len(self.dataset.splits["train"]) / self.experiment.batch_size
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """How often the run logs, validates and saves."""
+        experiment = self.experiment
+        validate = experiment.validate_every_epochs * self.steps_per_epoch
+        return Rhythm(self.program.total_steps, experiment.log_every_steps, validate, experiment.checkpoint_every_steps)
 
     def init(self) -> TrainState:
         """Makes the state of step 0, of the training examples that the model asks for."""
@@ -136,68 +150,71 @@ def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any],
     return Program(experiment, structure, arguments, total_steps)
 
 
-def initialize_or_restore(kept: Checkpoints, setup: TrainingSession) -> tuple[TrainState, int]:
-    """Makes the state that training starts from, and says which it is.
+def initialize_or_restore(kept: Checkpoints, session: TrainingSession) -> tuple[TrainState, LoopState]:
+    """Returns the state that training starts from, and what the loop remembers.
 
     Args:
       kept: the run's checkpoints; of a run without steps the initial state is saved there.
-      setup: what is trained.
+      session: what is trained.
 
     Returns:
-      The newest state of the run, or the initial one where it has none, and its step.
+      The newest state of the run, or the initial one where it has none; the loop's memory.
 
     Raises:
       UserError: as `resume`.
     """
-    total, state = setup.program.total_steps, resume(kept, setup)
-    if state is None:
-        state = setup.init()
+    total, resumed = session.program.total_steps, resume(kept, session)
+    state, loop = resumed or (session.init(), LoopState(0))
+    if resumed is None:
         logger.info(parameter_overview.get_parameter_overview(state.params, include_stats=False))
         if total == 0:
-            save(kept, state, setup.meta)
+            save(kept, state, session.meta)
     else:
         logger.info(f"resumed {kept.folder.parent} at step {int(state.step)} of {total}")
-    if setup.experiment.strategy == "fsdp":
-        devices = len(setup.program.layout.devices)
+    if session.experiment.strategy == "fsdp":
+        devices = len(session.program.layout.devices)
         logger.info(
             f"the state takes {bytes_per_device(state):,} bytes on each of the devices, of which there are {devices}"
         )
-    return state, int(state.step)
+    return state, loop
 
 
-def summarize_run(setup: TrainingSession, state: TrainState) -> dict[str, int]:
+def summarize_run(session: TrainingSession, state: TrainState) -> dict[str, int]:
     """Lists what a finished run says of itself in results.json, beside its metrics and its speed."""
     return {
-        "steps": setup.program.total_steps,
+        "steps": session.program.total_steps,
         "checkpoint_step": int(state.step),
         "skipped_steps": int(state.skipped),
-        "excluded_examples": sum(setup.dataset.excluded.values()),
+        "excluded_examples": sum(session.dataset.excluded.values()),
         "state_bytes_per_device": bytes_per_device(state),
     }
 
 
-def resume(kept: Checkpoints, setup: TrainingSession, before: float = math.inf) -> TrainState | None:
-    """Reads the newest intact state of a run that is to go on.
+def resume(
+    kept: Checkpoints, session: TrainingSession, before: float = math.inf
+) -> tuple[TrainState, LoopState] | None:
+    """Reads the newest intact state of a run that resumes, and what its loop remembered.
 
     Args:
       kept: the run's checkpoints.
-      setup: what the run is to go on with.
+      session: what the run is to go on with.
       before: only states of steps before this one are wanted.
 
     Returns:
-      The state; None where the run has none yet.
+      Both; None where the run has no state yet.
 
     Raises:
       UserError: no checkpoint is intact, or it was trained on other data or by another program.
     """
     if not kept.any_saved():
         return None
-    state = restore_newest(kept, setup.program.abstract_state(), before)
-    if state is not None:
-        step, now = int(state.step), json.loads(json.dumps(setup.meta))
-        saved = on_main(lambda: read_meta(kept, step))
-        _check_unchanged(kept.folder.parent, saved, now)
-    return state
+    state = restore_newest(kept, session.program.abstract_state(), before)
+    if state is None:
+        return None
+    step, now = int(state.step), json.loads(json.dumps(session.meta))
+    saved = on_main(lambda: read_meta(kept, step))
+    _check_unchanged(kept.folder.parent, saved, now)
+    return state, read_loop_state(saved, step)
 
 
 def _check_unchanged(workdir: Path, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:

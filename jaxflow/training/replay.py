@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jaxflow.console import track
 from jaxflow.errors import UserError
-from jaxflow.experiment import Experiment
+from jaxflow.experiment import Experiment, load_data
 from jaxflow.runs.metrics_log import read_metrics
 from jaxflow.training.checkpoints.manager import checkpoints
 from jaxflow.training.prepare import prepare_training, resume
@@ -30,14 +30,17 @@ def replay(
     """
     workdir = Path(workdir)
     experiment = experiment_of(workdir, experiment)
-    setup = prepare_training(experiment, experiment.data.load())
-    program, feed = setup.program, setup.feed
+    session = prepare_training(experiment, load_data(experiment))
+    program, pipeline = session.program, session.pipeline
     if not 1 <= step <= program.total_steps:
         raise UserError(f"step {step} is not in this run; it has steps 1 to {program.total_steps}")
-    with checkpoints(workdir, experiment, read_only=True) as kept, closing(feed):
-        state = resume(kept, setup, before=step) or setup.init()
-        train_steps, totals = program.compile_train_steps(feed), program.empty_metrics()
+    with checkpoints(workdir, experiment, read_only=True) as kept, closing(pipeline):
+        resumed = resume(kept, session, before=step)
+        state = session.init() if resumed is None else resumed[0]
+        train_steps, totals = program.compile_train_steps(pipeline), program.empty_metrics()
         for number in track(range(int(state.step), step), f"replay up to step {step}"):
-            state, totals, metrics = train_steps(state, totals, feed.device_data, feed.step_inputs(number, 1), 1)
+            state, totals, metrics = train_steps(
+                state, totals, pipeline.device_data, pipeline.step_inputs(number, 1), 1
+            )
     logged = [line["step_loss"] for line in read_metrics(workdir) if line["step"] == step and "step_loss" in line]
     return {name: float(metric.compute()) for name, metric in metrics.items()}, logged[-1] if logged else None

@@ -11,7 +11,7 @@ from jaxflow.data.batching.order import indices
 from jaxflow.errors import UserError
 from jaxflow.runs.results import read_results
 from jaxflow.training import loop
-from jaxflow.training.loop import _next_due
+from jaxflow.training.events import next_due
 from jaxflow.training.prepare import prepare_training
 from jaxflow.training.trained import read_trained
 
@@ -118,9 +118,9 @@ def test_batches_from_host_and_device_are_the_same(experiment, toy, tmp_path):
 
 
 def test_the_resident_split_is_on_every_device(experiment, toy):
-    feed = prepare_training(experiment, toy).feed
+    feed = prepare_training(experiment, toy).pipeline
     assert len(feed.device_data["inputs"].addressable_shards) == len(jax.devices())
-    assert prepare_training(dataclasses.replace(experiment, data_placement="host"), toy).feed.device_data == ()
+    assert prepare_training(dataclasses.replace(experiment, data_placement="host"), toy).pipeline.device_data == ()
 
 
 def test_no_epochs_give_the_initial_model(experiment, toy, tmp_path):
@@ -172,7 +172,7 @@ def test_mistakes_are_found_before_anything_is_written(change, message, experime
 def test_due_steps(every, total, steps):
     found = [0]
     while found[-1] < total:
-        found.append(_next_due(found[-1], every, total))
+        found.append(next_due(found[-1], every, total))
     assert found[1:] == steps
 
 

@@ -36,7 +36,7 @@ def trained(experiment, toy, tmp_path):
 
 def resumed(afresh, folder):
     with checkpoints(folder, afresh.experiment) as kept:
-        return resume(kept, afresh)
+        return resume(kept, afresh)[0]
 
 
 def flip(path: Path) -> None:

@@ -1,4 +1,5 @@
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -7,10 +8,8 @@ import optax
 import pytest
 
 import jaxflow
-from jaxflow.training.gradients import make_gradient_step
-from jaxflow.training.parallel.compile import compose_train_step, parallelize, parallelize_train_steps
+from jaxflow.training.parallel.compile import map_gradients, parallelize, parallelize_train_steps
 from jaxflow.training.parallel.layout import AXIS, SMALL, Layout, bytes_per_device
-from jaxflow.training.steps import make_update_step
 from jaxflow.transforms import augment
 from tests.conftest import toy_images
 
@@ -36,7 +35,7 @@ def stepped(devices, strategy="pmap", norm="none", steps=1):
         tx,
         augment=lambda key, batch: augment.apply((jaxflow.Flip(), jaxflow.Crop(1)), key, batch),
         microbatch=4,
-        axis=layout.axis,
+        axis_name=layout.axis_name,
     )
     compiled = parallelize(step, layout, (None, 0), (None, None), donate=(0,))
     state = layout.replicate(jaxflow.init_state(model, tx, jax.random.key(0), jnp.zeros((1, 6, 6, 1))))
@@ -53,24 +52,26 @@ def in_halves(devices, strategy, width=64, steps=1):
     """Trains as a run does, with a moving average; the first kernel and its average are large enough to be divided."""
     layout = Layout(DEVICES[:devices], strategy)
     model, tx = jaxflow.MLP(hidden=(width,), dropout=0.3, outputs=3), optax.sgd(0.5, momentum=0.9)
-    update = make_update_step(tx, ema_decay=0.9)
-    sums_of = make_gradient_step(
+    step = jaxflow.make_train_step(
         model,
         PROBLEM,
+        tx,
         augment=lambda key, batch: augment.apply((jaxflow.Flip(), jaxflow.Crop(1)), key, batch),
         microbatch=4,
-        axis=layout.axis,
+        ema_decay=0.9,
+        axis_name=layout.axis_name,
+        map_gradients=partial(map_gradients, layout=layout),
     )
-    one = compose_train_step(
-        lambda state, resident, item: sums_of(state, item),
-        lambda state, totals, sums: (update(state, sums), totals, sums.metrics),
-        layout,
-    )
+
+    def one(state, totals, batch):
+        after, metrics = step(state, batch)
+        return after, totals, metrics
+
     state = jaxflow.init_state(model, tx, jax.random.key(0), jnp.zeros((1, 6, 6, 1)), ema=True)
     state = jax.tree.map(lambda leaf: jax.device_put(leaf, layout.sharding(leaf)), state)
-    compiled = parallelize_train_steps(one, layout, state, (None, None, None, 0))
+    compiled = parallelize_train_steps(one, layout, state, (None, None, 0))
     for _ in range(steps):
-        state, _, metrics = compiled(state, (), (), padded_batch())
+        state, _, metrics = compiled(state, (), padded_batch())
     return state, metrics
 
 
@@ -164,7 +165,7 @@ def test_evaluation_on_four_devices_is_that_of_one(toy, strategy):
     variables = model.init(jax.random.key(0), jnp.zeros((1, 6, 6, 1)))
     results = []
     for layout in (Layout(DEVICES[:1]), Layout(DEVICES, strategy)):
-        step = jaxflow.make_eval_step(model, PROBLEM, transform=lambda x: x / 255.0, axis=layout.axis)
+        step = jaxflow.make_eval_step(model, PROBLEM, transform=lambda x: x / 255.0, axis_name=layout.axis_name)
         compiled = parallelize(step, layout, (None, 0), (None, 0))
         results.append(jaxflow.evaluate_split(compiled, variables, toy.splits["test"], 8))
     assert results[0][0] == pytest.approx(results[1][0], rel=1e-6)

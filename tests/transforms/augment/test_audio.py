@@ -118,7 +118,7 @@ def stepped(devices):
         transform=transform,
         augment=partial(augment.apply, chain, raw=False),
         microbatch=2,
-        axis=layout.axis,
+        axis_name=layout.axis_name,
     )
     compiled = parallelize(step, layout, (None, 0), (None, None), donate=(0,))
     waves = np.random.RandomState(0).randn(8, 200).astype(np.float32)
