@@ -40,7 +40,7 @@ def train_until(step, monkeypatch, *arguments, **options):
 
     def save(kept, state, *rest):
         real(kept, state, *rest)
-        kept.wait()
+        kept.checkpointer.wait()
         if int(state.step) >= step:
             raise Stopped
 
