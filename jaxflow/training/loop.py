@@ -88,7 +88,7 @@ def _run_loop(session: TrainingSession, folder: Path) -> dict[str, Any]:
                     heartbeat()
                 metrics = validate(state) if loop.step == due.validate else None
                 if metrics is not None:
-                    loop = loop.validated(metrics[experiment.problem.selection_metric], higher_is_better=False)
+                    loop = loop.validated(metrics[kept.selection_metric], kept.higher_is_better)
                     log.validation(loop, metrics)
                 if stop or loop.step == due.save:
                     log.flush()
