@@ -1,5 +1,6 @@
 """What importing costs, and that imports go one way."""
 
+import ast
 import subprocess
 import sys
 
@@ -31,6 +32,22 @@ def test_data_never_imports_jax():
 @pytest.mark.parametrize("name", jaxflow.__all__)
 def test_every_public_name_is_there_and_documented(name):
     assert getattr(jaxflow, name).__doc__
+
+
+def test_the_stub_names_everything_once_and_families_where_they_are():
+    stub = (ROOT / "jaxflow" / "__init__.pyi").read_text()
+    imports = [node for node in ast.parse(stub).body if isinstance(node, ast.ImportFrom)]
+    names = [alias.name for node in imports for alias in node.names]
+    assert all(alias.asname == alias.name for node in imports for alias in node.names)  # else no re-export (PEP 484)
+    assert sorted(names) == jaxflow.__all__
+    for node in imports:
+        for alias in node.names:
+            value = getattr(jaxflow, alias.name)
+            if alias.name in jaxflow.FAMILIES:
+                assert value.__name__ == f"{node.module}.{alias.name}"
+            else:  # a constant knows no module
+                assert getattr(value, "__module__", node.module) == node.module
+    assert jaxflow.FAMILIES.keys() <= set(names)
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error():
