@@ -101,3 +101,15 @@ from jaxflow.transforms.tta import FlipShift as FlipShift
 __all__: list[str]
 
 def __dir__() -> list[str]: ...
+
+from jaxflow.data.checks import validate as validate
+from jaxflow.data.dataset import ArraySplit as ArraySplit
+from jaxflow.interfaces import Augmentation as Augmentation
+from jaxflow.interfaces import DataSource as DataSource
+from jaxflow.interfaces import Problem as Problem
+from jaxflow.interfaces import Schedule as Schedule
+from jaxflow.interfaces import Transform as Transform
+from jaxflow.optimizers.base import Optimizer as Optimizer
+from jaxflow.problems.running_metrics import Mean as Mean
+from jaxflow.schema import IGNORE as IGNORE
+from jaxflow.schema import Split as Split

@@ -14,31 +14,54 @@ import flax.linen as nn
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
+from jaxflow.field_checks import Part, check_fields
 from jaxflow.hyperparameters import COMPLEMENT
+from jaxflow.interfaces import (
+    Augmentation,
+    DataSource,
+    Problem,
+    Schedule,
+    SplitRule,
+    TestTimeAugmentation,
+    Transform,
+)
+from jaxflow.optimizers.base import Optimizer
 from jaxflow.runtime.distributed import main_process_first
 from jaxflow.serialization import FILE_MODULE, flatten, to_json
 
 # Marks fields that may change when a run is resumed: they decide where and how it runs, not what comes out.
 NOT_IDENTITY = {"identity": False}
+# What the parts of an experiment are, for the error where a field holds something else.
+PARTS = {
+    DataSource: Part("a data source", "jaxflow.Digits()"),
+    nn.Module: Part("a Linen module with __call__(self, inputs, train)", "jaxflow.CNN()", 1, ("train",)),
+    Problem: Part("a problem", "jaxflow.Classification()"),
+    Optimizer: Part("a jaxflow.Optimizer", "jaxflow.Adam(learning_rate=1e-3)"),
+    Transform: Part("a transform with fit() and __call__(fitted, inputs)", "jaxflow.Standardize()", 2),
+    Augmentation: Part("an augmentation with __call__(key, batch)", "jaxflow.Flip()", 2),
+    TestTimeAugmentation: Part("a test-time augmentation with __call__(inputs)", "jaxflow.FlipShift()", 1),
+    Schedule: Part("a schedule", "jaxflow.Cosine(warmup_steps=100)"),
+    SplitRule: Part("a split rule", "jaxflow.HoldOut(validation=0.1, test=0.1)"),
+}
 
 
 @dataclass(frozen=True)
 class Experiment:
     """What is trained, on what, and how. `--FIELD=VALUE` on the command line changes any field."""
 
-    data: Any
+    data: DataSource
     """Where the examples come from and how they are split."""
     model: nn.Module
     """The network; its input and output sizes come from the data."""
-    problem: Any
+    problem: Problem
     """What is solved: loss, predictions and metrics."""
-    optimizer: Any
+    optimizer: Optimizer
     """The optimizer with its learning-rate schedule, clipping and weight decay."""
-    preprocess: tuple[Any, ...] = ()
+    preprocess: tuple[Transform, ...] = ()
     """Transforms of the inputs that are part of the model's program, in order."""
-    augment: tuple[Any, ...] = ()
+    augment: tuple[Augmentation, ...] = ()
     """Random changes to training batches, in order, after `preprocess`."""
-    tta: Any = None
+    tta: TestTimeAugmentation | None = None
     """Test-time augmentation, for example FlipShift(): what is evaluated and predicted is the mean over views of an
     input; None for the input alone."""
     batch_size: int = 32
@@ -80,6 +103,7 @@ class Experiment:
     several processes half an hour."""
 
     def __post_init__(self) -> None:
+        check_fields(self, PARTS)
         for name in (
             "batch_size",
             "log_every_steps",
@@ -93,14 +117,6 @@ class Experiment:
                 raise UserError(f"{name} is {value}; it must be 1 or more")
         if not 0 <= self.epochs < math.inf:
             raise UserError(f"epochs is {self.epochs}; it must be 0 or more")
-        for name in ("preprocess", "augment"):
-            value = getattr(self, name)
-            if not isinstance(value, tuple):
-                raise UserError(
-                    f"{name} is a {type(value).__name__}; write a tuple, for example ({type(value).__name__}(),)"
-                )
-        if self.sampling not in ("shuffle", "balanced"):
-            raise UserError(f"sampling is {self.sampling!r}; it is 'shuffle' or 'balanced'")
         if self.num_workers < 0:
             raise UserError(f"num_workers is {self.num_workers}; it must be 0 or more")
         if self.num_workers and self.data_placement == "device":

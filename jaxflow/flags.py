@@ -105,6 +105,11 @@ def _first_line(box: str) -> str:
 def _unknown(experiment: Experiment, flag: str) -> str:
     name = flag.lstrip("-").partition("=")[0].replace("-", "_")
     fields = [field for field, _ in flatten(experiment)]
+    if name in ("preprocess", "augment"):
+        return (
+            f"--{name} holds objects; write them in the experiment file, for example augment=(jaxflow.Flip(),), and "
+            f"change the fields of those there (--{name}.0.FIELD=VALUE)"
+        )
     if name in fields:
         return (
             f"--{name} is an object; change its own fields (--{name}.FIELD=VALUE), or the object in the experiment file"

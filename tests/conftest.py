@@ -1,11 +1,13 @@
 """Strict: warnings are errors, ranks are not promoted silently, and there are four virtual CPU devices."""
 
+import dataclasses
 import logging
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -51,6 +53,16 @@ def toy_images(size: int, seed: int = 0, classes: int = 3, side: int = 6) -> tup
     images = generator.randint(0, 100, (size, side, side, 1))
     images[np.arange(size), labels] += 120
     return images.astype(np.uint8), labels
+
+
+@dataclasses.dataclass(frozen=True)
+class Holding:
+    """An augmentation that changes nothing and holds anything."""
+
+    value: Any
+
+    def __call__(self, key: jax.Array, batch: dict[str, jax.Array]) -> dict[str, jax.Array]:
+        return batch
 
 
 def assert_same_splits(one: Dataset, other: Dataset) -> None:

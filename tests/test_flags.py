@@ -4,6 +4,7 @@ import pytest
 
 import jaxflow
 from jaxflow.flags import describe, override
+from tests.conftest import Holding
 
 
 def test_flags_change_fields_at_any_depth(experiment):
@@ -59,7 +60,7 @@ def test_mistakes_take_one_line(flag, message, experiment):
 
 
 def test_a_function_in_a_field_is_named(experiment):
-    broken = dataclasses.replace(experiment, augment=(len,))
+    broken = dataclasses.replace(experiment, augment=(Holding(len),))
     with pytest.raises(jaxflow.UserError, match="cannot hold <built-in function len>"):
         override(broken, [])
 

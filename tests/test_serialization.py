@@ -35,12 +35,12 @@ def test_json_does_not_depend_on_where_a_class_lies(experiment, tmp_path):
     (tmp_path / "experiment.json").write_text(dumps(experiment))
     code = (
         "import sys, pathlib, importlib, jaxflow\n"
-        "home = jaxflow._PUBLIC['AdamW']\n"
+        "home = jaxflow._PUBLIC['Flip']\n"
         "sys.modules['jaxflow.moved'] = importlib.import_module(home)\n"
-        "jaxflow._PUBLIC['AdamW'] = 'jaxflow.moved'\n"
-        "jaxflow.AdamW.__module__ = 'jaxflow.moved'; del sys.modules[home]\n"
+        "jaxflow._PUBLIC['Flip'] = 'jaxflow.moved'\n"
+        "jaxflow.Flip.__module__ = 'jaxflow.moved'; del sys.modules[home]\n"
         "from jaxflow.runs.folder import read_experiment\n"
-        f"assert type(read_experiment(pathlib.Path({str(tmp_path)!r})).optimizer) is jaxflow.AdamW\n"
+        f"assert type(read_experiment(pathlib.Path({str(tmp_path)!r})).augment[0]) is jaxflow.Flip\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

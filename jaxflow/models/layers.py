@@ -18,9 +18,6 @@ MONOTONE = ("relu", "tanh")
 # Glorot's uniform initialisation, as in Keras, so that the same network trains the same way there and here.
 KERNEL_INIT = nn.initializers.glorot_uniform()
 
-# The collection of arrays that are made when a model is initialised and never change.
-CONSTANTS = "constants"
-
 
 def activation(name: Activation) -> Callable[[jax.Array], jax.Array]:
     """Looks an activation function up by its name in jax.nn."""

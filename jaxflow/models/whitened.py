@@ -6,8 +6,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxflow.interfaces import CONSTANTS
 from jaxflow.models import ops
-from jaxflow.models.layers import CONSTANTS, BatchNorm, Conv, Dtype
+from jaxflow.models.layers import BatchNorm, Conv, Dtype
 
 WINDOW = 2
 

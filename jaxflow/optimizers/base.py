@@ -9,16 +9,17 @@ import optax
 
 from jaxflow.errors import UserError
 from jaxflow.hyperparameters import COMPLEMENT
+from jaxflow.interfaces import Schedule
 from jaxflow.optimizers.schedules import Constant, learning_rate
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """What every optimizer has."""
+    """What every optimizer has; one of your own is a subclass with `direction`."""
 
     learning_rate: float = 1e-3
     """Highest learning rate of the schedule."""
-    schedule: Any = Constant()
+    schedule: Schedule = Constant()
     """How the learning rate changes: Constant, Cosine, Linear or Step."""
     weight_decay: float = 0.0
     """L2 penalty: this times the weights is added to their gradient; biases and norms are spared."""
@@ -35,6 +36,10 @@ class Optimizer:
             value = getattr(self, name)
             if isinstance(value, int | float) and not smallest <= value < float("inf"):
                 raise UserError(f"optimizer.{name} is {value}; it must be {smallest:g} or more")
+
+    def direction(self) -> optax.GradientTransformation:
+        """Builds the update before decay and learning rate, for example optax.scale_by_lion(self.b1, self.b2)."""
+        raise UserError(f"{type(self).__name__} has no direction(); write one that returns an optax transformation")
 
     def decay_weights(self) -> optax.GradientTransformation:
         """Makes the transformation that adds `weight_decay` times the weights."""
@@ -119,7 +124,7 @@ class AdamW(Adam):
         return optax.chain(super().direction(), self.decay_weights())
 
 
-def make_optimizer(optimizer: Any, total_steps: int) -> optax.GradientTransformation:
+def make_optimizer(optimizer: Optimizer, total_steps: int) -> optax.GradientTransformation:
     """Makes the optax transformation that an optimizer describes.
 
     Args:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -37,9 +37,9 @@ class Muon(Optimizer):
     """Brings each kernel to the norm sqrt(features) before it moves, so that a step is a turn and never a growth."""
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """Dtype of the iterations."""
-    matrix_optimizer: Any = None
+    matrix_optimizer: Optimizer | None = None
     """Optimizer of the kernels of two axes, such as a classifier's head; None leaves them to Muon."""
-    default_optimizer: Any = SGD(learning_rate=0.1, momentum=0.9, nesterov=True)
+    default_optimizer: Optimizer = SGD(learning_rate=0.1, momentum=0.9, nesterov=True)
     """Optimizer of biases, norms and scalars."""
 
     decoupled: ClassVar[bool] = True

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxflow.models.layers import CONSTANTS
+from jaxflow.interfaces import CONSTANTS
 from jaxflow.training.state import TrainState
 
 Batch = dict[str, Any]

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxflow.errors import UserError
+from jaxflow.interfaces import Transform
 from jaxflow.schema import Feature, Split
 
 # Bounds of a piece: examples, and numbers in it.
@@ -48,7 +49,7 @@ class Inputs:
             chosen = np.arange(first, min(first + count, len(self.split)))
             yield self.transform(self.split.rows(chosen)["inputs"])
 
-    def after(self, transform: Any, fitted: Any) -> "Inputs":
+    def after(self, transform: Transform, fitted: Any) -> "Inputs":
         """Makes the inputs as they are after one more transform, which is fitted."""
         compiled, before = jax.jit(partial(transform, fitted)), self.transform  # constants, as in a step
         given = jax.eval_shape(compiled, jax.ShapeDtypeStruct(self.shape, self.dtype))
@@ -131,7 +132,7 @@ class StandardizePerExample:
         return inputs / jnp.maximum(jnp.sqrt(jnp.square(inputs).mean(places, keepdims=True)), self.epsilon)
 
 
-def fit(transforms: Sequence[Any], split: Split, feature: Feature) -> list[Any]:
+def fit(transforms: Sequence[Transform], split: Split, feature: Feature) -> list[Any]:
     """Fits transforms one after the other, each on what the ones before it give.
 
     Args:
@@ -157,7 +158,7 @@ def fit(transforms: Sequence[Any], split: Split, feature: Feature) -> list[Any]:
     return fitted
 
 
-def apply(transforms: Sequence[Any], fitted: Sequence[Any], inputs: jax.Array) -> jax.Array:
+def apply(transforms: Sequence[Transform], fitted: Sequence[Any], inputs: jax.Array) -> jax.Array:
     """Runs fitted transforms in order, on the device."""
     for transform, values in zip(transforms, fitted):
         inputs = transform(values, inputs)

@@ -9,6 +9,7 @@ import jaxflow
 from jaxflow.file_io import write_atomically
 from jaxflow.runs.folder import default_workdir, open_run, read_experiment
 from jaxflow.runs.results import read_results, update_results
+from tests.conftest import Holding
 
 
 def test_a_run_folder_holds_all_that_is_needed_to_rebuild(experiment, tmp_path):
@@ -99,7 +100,7 @@ def test_an_experiment_that_cannot_be_written_leaves_the_folder_alone(experiment
     with open_run(tmp_path / "run", experiment, None, overwrite=False):
         pass
     before = (tmp_path / "run" / "experiment.json").read_text()
-    unwritable = dataclasses.replace(experiment, model=jaxflow.MLP(hidden=[8]))
+    unwritable = dataclasses.replace(experiment, augment=(Holding(len),))
     with (
         pytest.raises(jaxflow.UserError, match="cannot hold"),
         open_run(tmp_path / "run", unwritable, None, overwrite=True),

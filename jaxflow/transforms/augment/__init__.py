@@ -6,14 +6,13 @@ says `raw = True` changes them as they come, before. `geometry.py` moves images 
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 
-Batch = dict[str, jax.Array]
+from jaxflow.interfaces import Augmentation, Batch
 
 
-def apply(augmentations: Sequence[Any], key: jax.Array, batch: Batch, raw: bool | None = None) -> Batch:
+def apply(augmentations: Sequence[Augmentation], key: jax.Array, batch: Batch, raw: bool | None = None) -> Batch:
     """Runs augmentations in order, each with a key of its own.
 
     Args:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.errors import UserError
-from jaxflow.transforms.augment import Batch
+from jaxflow.interfaces import Batch
 
 
 @dataclass(frozen=True)

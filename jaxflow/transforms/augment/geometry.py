@@ -7,8 +7,8 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from jaxflow.interfaces import Batch
 from jaxflow.schema import IGNORE
-from jaxflow.transforms.augment import Batch
 
 
 @dataclass(frozen=True)

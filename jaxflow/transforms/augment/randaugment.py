@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.errors import UserError
-from jaxflow.transforms.augment import Batch
+from jaxflow.interfaces import Batch
 from jaxflow.transforms.augment.geometry import warp
 
 # Strength 1 turns by this many degrees, shears by this slope, and shifts by this share of the image.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from jaxflow.transforms.augment import Batch
+from jaxflow.interfaces import Batch
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,186 @@
+"""Checks that the fields of nested dataclasses hold what their annotations say; a mistake is one line with the fix."""
+
+import dataclasses
+import inspect
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+
+import jaxflow
+from jaxflow.errors import UserError
+from jaxflow.serialization import fields_of
+
+PLAIN = {int: "an int", float: "a number", str: "a string", bool: "True or False", type(None): "None"}
+PLURAL = {int: "ints", float: "numbers", str: "strings", bool: "booleans"}
+FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
+
+
+class Part(NamedTuple):
+    """What an error says of a field that holds an object.
+
+    Attributes:
+      description: what the object is.
+      example: an expression that builds one.
+      arguments: how often it takes something when it is called, for parts that are told by this; None for any number.
+      keywords: names of the arguments that are handed over by name.
+    """
+
+    description: str
+    example: str
+    arguments: int | None = None
+    keywords: tuple[str, ...] = ()
+
+
+def check_fields(value: Any, parts: Mapping[Any, Part], name: str = "") -> None:
+    """Checks the fields of a dataclass and of the dataclasses in them, by their annotations.
+
+    Plain values, tuples and literals are checked, and objects of the classes in `parts`. A field may always hold its
+    default; arrays and traced values, which hyperparameters are inside a compiled step, fit anywhere, and so does
+    anything under an annotation that is neither plain nor in `parts`.
+
+    Args:
+      value: the dataclass; what is no dataclass has no fields to check.
+      parts: by annotation, what an object is and an example of it.
+      name: dotted name of `value` itself, as the command line spells it.
+
+    Raises:
+      UserError: a field holds something else.
+    """
+    defaults = {field.name: field for field in dataclasses.fields(value)}
+    for field_name, held in fields_of(value):
+        path, field = f"{name}.{field_name}" if name else field_name, defaults[field_name]
+        if held is not field.default:
+            _check(held, _annotation(type(value), field), parts, path, field.default)
+        for number, part in enumerate(held) if isinstance(held, tuple) else ((None, held),):
+            if dataclasses.is_dataclass(part) and not isinstance(part, type):
+                check_fields(part, parts, path if number is None else f"{path}.{number}")
+
+
+def _check(held: Any, annotation: Any, parts: Mapping[Any, Part], path: str, default: Any) -> None:
+    """Raises if a value does not fit an annotation; of a tuple, the element that does not is named."""
+    elements = get_args(annotation)
+    if get_origin(annotation) is tuple and elements[-1:] == (...,) and elements[0] in parts:
+        part = parts[elements[0]]
+        if isinstance(held, tuple):
+            for number, element in enumerate(held):
+                _check(element, elements[0], parts, f"{path}.{number}", None)
+            return
+        mine = dataclasses.is_dataclass(held)
+        example = f"{_class_of(held).__name__}(...)" if mine else _example(held, part)
+        raise UserError(f"{path} is {_found(held)}; write a tuple, for example ({example},)")
+    if _fits(held, annotation, parts):
+        return
+    options = elements if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    part = next((parts[option] for option in options if _is_key(option, parts)), None)
+    if part is None:
+        silent = default is None or default is dataclasses.MISSING or get_origin(annotation) is Literal
+        example = "" if silent else f", for example {default}"
+        raise UserError(f"{path} is {_found(held)}; it must be {_expected(annotation)}{example}")
+    kind = _class_of(held)
+    if issubclass(kind, tuple(option for option in options if _is_key(option, parts))):
+        if kind is held:
+            raise UserError(f"{path} is the class {kind.__name__}; write an object of it, {kind.__name__}(...)")
+        if not dataclasses.is_dataclass(kind) and not isinstance(held, FUNCTIONS):
+            raise UserError(f"{path} is {_found(held)}, which is no dataclass; write @dataclass(frozen=True) above it")
+    raise UserError(
+        f"{path} is {_found(held)}; it must be {part.description}, for example {_example(held, part)}, or one of your "
+        "own (docs/extend.md)"
+    )
+
+
+def _fits(held: Any, annotation: Any, parts: Mapping[Any, Part]) -> bool:
+    if hasattr(held, "dtype") and hasattr(held, "shape"):  # an array or a traced value
+        return True
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return any(_fits(held, option, parts) for option in arguments)
+    if origin is Literal:
+        return any(type(held) is type(option) and held == option for option in arguments)
+    if annotation is tuple or origin is tuple:
+        if arguments[-1:] == (...,):
+            return isinstance(held, tuple) and all(_fits(element, arguments[0], parts) for element in held)
+        same = not arguments or (isinstance(held, tuple) and len(held) == len(arguments))
+        return isinstance(held, tuple) and same and all(_fits(h, a, parts) for h, a in zip(held, arguments))
+    if annotation in (None, type(None)):
+        return held is None
+    if annotation in (int, float):  # a bool is an int to Python, and nobody means it
+        return isinstance(held, (int, annotation)) and not isinstance(held, bool)
+    if annotation in (str, bool):
+        return isinstance(held, annotation)
+    if _is_key(annotation, parts):
+        return _is_part(held, annotation, parts[annotation])
+    # Of another dataclass an object with the same members may be meant, but nothing plain.
+    return not dataclasses.is_dataclass(annotation) or (dataclasses.is_dataclass(held) and not isinstance(held, type))
+
+
+def _is_part(held: Any, annotation: type, part: Part) -> bool:
+    """Whether an object is of a class or protocol, and can be called as such a part is."""
+    if isinstance(held, type) or not dataclasses.is_dataclass(held) or not isinstance(held, annotation):
+        return False
+    if part.arguments is None:
+        return True
+    try:
+        inspect.signature(held.__call__).bind(*range(part.arguments), **dict.fromkeys(part.keywords))
+    except TypeError:
+        return False
+    return True
+
+
+def _annotation(kind: type, field: dataclasses.Field) -> Any:
+    """Returns a field's annotation; one written as a string is evaluated where it was written."""
+    if not isinstance(field.type, str):
+        return field.type
+    for base in kind.__mro__:
+        if field.name in vars(base).get("__annotations__", {}):
+            try:
+                return eval(field.type, dict(vars(sys.modules[base.__module__])))
+            except Exception:
+                return Any  # a name that is imported for type checkers alone
+    return Any
+
+
+def _is_key(annotation: Any, parts: Mapping[Any, Part]) -> bool:
+    return isinstance(annotation, type) and annotation in parts
+
+
+def _found(held: Any) -> str:
+    if held is None or isinstance(held, bool | int | float):
+        return repr(held)
+    if isinstance(held, str):
+        return repr(held)
+    if isinstance(held, tuple | list | set | dict) and len(repr(held)) <= 60:
+        return f"{held!r} ({type(held).__name__})"
+    if isinstance(held, type):
+        return f"the class {held.__name__}"
+    if isinstance(held, FUNCTIONS):
+        return f"the function {held.__name__}"
+    if hasattr(held, "init") and hasattr(held, "update") and isinstance(held, tuple):
+        return "an optax transformation, which cannot be written into a run folder"
+    article = "an" if type(held).__name__[0] in "AEIOU" else "a"
+    return f"{article} {type(held).__name__}"
+
+
+def _expected(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return " or ".join(map(_expected, arguments))
+    if origin is Literal:
+        return " or ".join(map(repr, arguments))
+    if origin is tuple and arguments[-1:] == (...,):
+        return f"a tuple of {PLURAL.get(arguments[0], 'objects')}"
+    if origin is tuple:
+        return f"a tuple of {len(arguments)}: ({', '.join(map(_expected, arguments))})"
+    return PLAIN.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _class_of(held: Any) -> type:
+    return held if isinstance(held, type) else type(held)
+
+
+def _example(held: Any, part: Part) -> str:
+    """Returns what to write instead: the class of jaxflow that a string names, or else the part's own example."""
+    public = {name.lower(): name for name in jaxflow.__all__ if name[0].isupper()}
+    if isinstance(held, str) and held.lower() in public:
+        return f"jaxflow.{public[held.lower()]}()"
+    return part.example

@@ -1,0 +1,234 @@
+"""What jaxflow expects of the parts that an experiment is put together from, in one file.
+
+A part is a frozen dataclass (a model is a Linen module, which is one too) that has the members listed here; nothing has
+to be subclassed. `Experiment` checks its parts against these protocols when it is built, and docs/extend.md has an
+example of each. What a member may hold is in the protocol's docstring: shapes have the batch axis first, and `*space`
+stands for the axes of an image (height, width), a volume (depth, height, width) or a sequence (time,); it is empty
+where an example has one target.
+
+Optimizers and tokenizers share code, so they have base classes and no protocol: `jaxflow.Optimizer`
+(optimizers/base.py) does clipping, weight decay and schedule and declares the one function to write; `Tokenizer` is in
+data/texts/tokenizers.py.
+
+Nothing heavy is imported here, neither Flax nor Optax nor JAX: the code that serves a trained model has none.
+Attributes are declared for type checkers alone, since only a protocol of nothing but functions answers `issubclass`,
+which the command line asks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import jax
+    import numpy as np
+
+    from jaxflow.data.dataset import Dataset
+    from jaxflow.data.splitting import SplitKeys
+    from jaxflow.schema import Schema
+    from jaxflow.transforms.preprocess import Inputs
+
+# The collection of a model's variables that are computed when it is initialised and never change.
+CONSTANTS = "constants"
+
+
+class Batch(TypedDict, total=False):
+    """Examples of one step, the batch axis first. A host batch holds NumPy arrays; in a step they are JAX's.
+
+    Attributes:
+      inputs: (batch, *input shape), as the split's `rows` returns them, or as preprocessing does after it has run.
+      targets: (batch,) or (batch, *space) integer classes, negative where the class is unknown; (batch, values) float32
+        for regression.
+      weights: float, of the loss's shape or a prefix of it: (batch,) or (batch, *space); 0 where there is padding.
+        Absent where all examples count alike.
+      index: (batch,) int32, the examples' positions in the training split.
+      epoch: (batch,) int32, the epoch that each example belongs to; a batch may hold the end of one and the start of
+        the next.
+      mixed_targets: like `targets`, those of the example that each is mixed with (Mixup, CutMix).
+      mix_weight: (batch,) float in [0, 1], the weight of `targets`; `mixed_targets` have the rest.
+    """
+
+    inputs: jax.Array
+    targets: jax.Array
+    weights: jax.Array
+    index: jax.Array
+    epoch: jax.Array
+    mixed_targets: jax.Array
+    mix_weight: jax.Array
+
+
+@runtime_checkable
+class DataSource(Protocol):
+    """Where examples come from: `jaxflow.Digits()`, `jaxflow.ImageFolder(PATH)`, `jaxflow.Table(PATH, TARGET)`."""
+
+    def load(self) -> Dataset:
+        """Reads the data: splits "train", "test" and, where there is one, "validation", and their schema.
+
+        Raises:
+          UserError: the data is missing or broken.
+        """
+        ...
+
+
+class Model(Protocol):
+    """A Linen module: `jaxflow.CNN(widths=(32, 64))`.
+
+    These fields may be present. Those that are None are filled in from the data and the problem:
+
+      outputs: int | None, the number of outputs, `Problem.num_outputs`.
+      cardinalities: tuple[int, ...] | None, how many categories each of a table's last columns has.
+      vocab_size: int | None, how many tokens there are.
+
+    And one is read: `init_examples`, an int, how many training inputs the model is initialised with (1 where the field
+    is absent). Variables that are computed from these and never trained are put into the collection CONSTANTS.
+    """
+
+    def __call__(self, inputs: jax.Array, train: bool) -> jax.Array:
+        """Computes raw outputs.
+
+        Args:
+          inputs: (batch, ...) as preprocessing returns them.
+          train: whether dropout is active and batch statistics are updated.
+
+        Returns:
+          (batch, outputs), or (batch, *space, outputs) for dense targets; float32.
+        """
+        ...
+
+
+@runtime_checkable
+class Transform(Protocol):
+    """Preprocessing that is part of the model's program: `jaxflow.Scale(0.0, 1.0)`."""
+
+    def fit(self, inputs: Inputs) -> Any:
+        """Measures what the transform needs, once, on the host, on the training split alone.
+
+        Args:
+          inputs: iterating it yields NumPy arrays (examples, ...), a piece of the split each; `shape`, `dtype` and
+            `feature` say what they are.
+
+        Returns:
+          Numbers, lists and dicts of them, as JSON holds them. They are saved with every checkpoint.
+        """
+        ...
+
+    def __call__(self, fitted: Any, inputs: jax.Array) -> jax.Array:
+        """Transforms (batch, ...) inputs on the device, given what `fit` returned."""
+        ...
+
+
+@runtime_checkable
+class Augmentation(Protocol):
+    """A random change of training batches: `jaxflow.Flip()`.
+
+    It changes inputs after preprocessing; one whose class has `raw: ClassVar[bool] = True` changes them before.
+    """
+
+    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
+        """Returns the batch with other "inputs" and, where they must move along, other "targets".
+
+        Args:
+          key: random key of this augmentation in this step.
+          batch: as `Batch` says, of one microbatch.
+        """
+        ...
+
+
+@runtime_checkable
+class TestTimeAugmentation(Protocol):
+    """Versions of an input whose outputs are averaged in evaluation and prediction: `jaxflow.FlipShift()`."""
+
+    def __call__(self, inputs: jax.Array) -> Sequence[tuple[float, jax.Array]]:
+        """Returns (weight, inputs) pairs of (batch, ...) preprocessed inputs; the weights add up to 1."""
+        ...
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """How the learning rate changes over a run: `jaxflow.Cosine(warmup_steps=100)`.
+
+    Attributes:
+      warmup_steps: steps over which the learning rate rises linearly from 0 before `factor` applies.
+    """
+
+    if TYPE_CHECKING:
+        warmup_steps: int
+
+    def factor(self, progress: jax.Array) -> jax.Array:
+        """Returns the factor of the learning rate, given the fraction of steps past warm-up, a float32 in [0, 1]."""
+        ...
+
+
+@runtime_checkable
+class SplitRule(Protocol):
+    """Which examples are for training, validation and test: `jaxflow.HoldOut(validation=0.1, test=0.1)`."""
+
+    def split(self, examples: SplitKeys) -> dict[str, np.ndarray]:
+        """Returns ascending int64 indices of "train" and of "validation" and "test", where there are such.
+
+        Args:
+          examples: their ids, groups, classes and times.
+        """
+        ...
+
+
+@runtime_checkable
+class Problem(Protocol):
+    """What is solved: `jaxflow.Classification()`.
+
+    Attributes:
+      selection_metric: name of the metric whose lowest value marks the best checkpoint.
+    """
+
+    if TYPE_CHECKING:
+        selection_metric: str
+
+    def fit(self, targets: np.ndarray) -> Problem:
+        """Returns the problem with what it takes from the (examples, ...) training targets filled in."""
+        ...
+
+    def num_outputs(self, schema: Schema) -> int:
+        """Returns the number of the model's outputs, for an example or for each of its positions.
+
+        Raises:
+          UserError: the problem is none of this data's.
+        """
+        ...
+
+    def losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
+        """Returns one float32 loss for each target, neither averaged nor weighted: (batch,) or (batch, *space).
+
+        Args:
+          outputs: (batch, outputs) or (batch, *space, outputs), raw, from the model.
+          targets: as in `Batch`. A loss where the class is negative must be finite; it counts nowhere.
+        """
+        ...
+
+    def predictions(self, outputs: jax.Array) -> jax.Array:
+        """Returns what is predicted, of raw outputs: probabilities, values, or a class for each position."""
+        ...
+
+    def metrics(
+        self, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array
+    ) -> Mapping[str, Any]:
+        """Returns a batch's metrics by name, also "loss": `jaxflow.Mean.of(values, weights)`, or other clu Metrics.
+
+        Args:
+          outputs: as in `losses`.
+          targets: as in `losses`.
+          losses: what `losses` returned.
+          weights: float, of the losses' shape; 0 where there is padding or the class is unknown.
+        """
+        ...
+
+    def baseline(self, train_targets: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        """Returns metrics, by name, of predicting `targets` from nothing but the training targets."""
+        ...
+
+    def prediction_table(
+        self, schema: Schema, predictions: np.ndarray, targets: np.ndarray | None = None
+    ) -> Mapping[str, Sequence[Any]]:
+        """Returns predictions as the columns of a table, by name, (examples,) each; with their targets where known."""
+        ...
