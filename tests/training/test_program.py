@@ -37,7 +37,7 @@ def test_an_operation_is_found_however_deep_it_lies():
     ],
 )
 def test_balanced_sampling_needs_a_class_for_each_example(schema, problem, has):
-    experiment = jaxflow.Experiment(None, jaxflow.MLP(), problem, jaxflow.Adam(), sampling="balanced")
+    experiment = jaxflow.Experiment(jaxflow.Digits(), jaxflow.MLP(), problem, jaxflow.Adam(), sampling="balanced")
     with pytest.raises(jaxflow.UserError, match=f"goes by each example's class, and the data has {has}; leave it"):
         build_program(experiment, schema, [], 50)
 
@@ -56,17 +56,19 @@ def test_balanced_sampling_needs_a_class_for_each_example(schema, problem, has):
 )
 def test_numbers_of_categories_reach_a_model_that_embeds_them_as_they_are(change, message):
     parts = {"model": jaxflow.MLP(), "problem": jaxflow.Classification(), "optimizer": jaxflow.Adam()} | change
-    experiment = jaxflow.Experiment(None, **parts)
+    experiment = jaxflow.Experiment(jaxflow.Digits(), **parts)
     schema = Schema(Feature("vector", (7,), "float32", cardinalities=(4, 5)), Target("class", ("a", "b")))
     with pytest.raises(jaxflow.UserError, match=message):
         build_program(experiment, schema, [None] * len(experiment.preprocess), 50)
 
 
 def test_models_take_their_categories_from_the_data():
-    experiment = jaxflow.Experiment(None, jaxflow.MLP(), jaxflow.Classification(), jaxflow.Adam())
+    experiment = jaxflow.Experiment(jaxflow.Digits(), jaxflow.MLP(), jaxflow.Classification(), jaxflow.Adam())
     for cardinalities in ((), (4, 5)):
         schema = Schema(Feature("vector", (7,), "float32", cardinalities=cardinalities), Target("class", ("a", "b")))
         assert build_program(experiment, schema, [], 50).model.cardinalities == cardinalities
-    own = jaxflow.Experiment(None, jaxflow.MLP(cardinalities=(3,)), jaxflow.Classification(), jaxflow.Adam())
+    own = jaxflow.Experiment(
+        jaxflow.Digits(), jaxflow.MLP(cardinalities=(3,)), jaxflow.Classification(), jaxflow.Adam()
+    )
     with pytest.raises(jaxflow.UserError, match=r"model.cardinalities is \(3,\), and the data has \(\); leave"):
         build_program(own, Schema(Feature("vector", (7,), "float32"), Target("class", ("a", "b"))), [], 50)

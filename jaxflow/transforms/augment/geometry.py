@@ -66,8 +66,10 @@ class Crop:
 
         def shift(images: jax.Array, outside: float = 0) -> jax.Array:
             widths = ((0, 0), *((self.pad, self.pad),) * len(places), (0, 0))
-            how = {"mode": "reflect"} if self.mode == "reflect" else {"constant_values": outside}
-            images = jnp.pad(images, widths, **how)
+            if self.mode == "reflect":
+                images = jnp.pad(images, widths, mode="reflect")
+            else:
+                images = jnp.pad(images, widths, constant_values=outside)
             for axis, (length, offset) in enumerate(zip(places, offsets), 1):
                 kept = offset + jnp.arange(length)  # (batch, length)
                 shape = [size if a == 0 else length if a == axis else 1 for a in range(images.ndim)]
@@ -154,7 +156,7 @@ def _move(
 ) -> Batch:
     """Moves inputs, (batch, *places, channel), and masks where targets are such: (batch, *places)."""
     inputs, targets = batch["inputs"], batch.get("targets")
-    moved = {"inputs": move(inputs)}
+    batch = batch | {"inputs": move(inputs)}
     if targets is not None and targets.ndim > 2 and targets.shape == inputs.shape[:-1]:
-        moved["targets"] = (move_masks or move)(targets[..., None])[..., 0]
-    return batch | moved
+        batch = batch | {"targets": (move_masks or move)(targets[..., None])[..., 0]}
+    return batch
