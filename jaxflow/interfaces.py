@@ -176,14 +176,16 @@ class SplitRule(Protocol):
 
 @runtime_checkable
 class Problem(Protocol):
-    """What is solved: `jaxflow.Classification()`.
+    """What is solved: `jaxflow.Classification()`. A loss or a metric can be changed alone.
 
     Attributes:
-      selection_metric: name of the metric whose lowest value marks the best checkpoint.
+      selection_metric: name of the metric that decides which checkpoint is the best.
+      metrics: what is measured beside the loss, objects with `name`, `higher_is_better` and `unit`.
     """
 
     if TYPE_CHECKING:
         selection_metric: str
+        metrics: tuple[Any, ...]
 
     def fit(self, targets: np.ndarray) -> Problem:
         """Returns the problem with what it takes from the (examples, ...) training targets filled in."""
@@ -193,7 +195,7 @@ class Problem(Protocol):
         """Returns the number of the model's outputs, for an example or for each of its positions.
 
         Raises:
-          UserError: the problem is none of this data's.
+          UserError: the problem does not fit the data.
         """
         ...
 
@@ -206,14 +208,22 @@ class Problem(Protocol):
         """
         ...
 
-    def predictions(self, outputs: jax.Array) -> jax.Array:
-        """Returns what is predicted, of raw outputs: probabilities, values, or a class for each position."""
+    def distribution(self, outputs: jax.Array) -> jax.Array:
+        """Turns raw outputs into probabilities, (batch, *space, classes), or into values, (batch, values)."""
         ...
 
-    def metrics(
+    def answer(self, distribution: jax.Array) -> jax.Array:
+        """Turns a distribution into class indices, (batch,) or (batch, *space), or values, (batch, values)."""
+        ...
+
+    def predictions(self, outputs: jax.Array) -> jax.Array:
+        """Turns raw outputs into what tables are made of: the distribution, or the answer where it is dense."""
+        ...
+
+    def running_metrics(
         self, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array
     ) -> Mapping[str, Any]:
-        """Returns a batch's metrics by name, also "loss": `jaxflow.Mean.of(values, weights)`, or other clu Metrics.
+        """Returns a batch's metrics by name, "loss" first: `jaxflow.Mean.of(losses, weights)` and others that merge.
 
         Args:
           outputs: as in `losses`.
@@ -229,6 +239,6 @@ class Problem(Protocol):
 
     def prediction_table(
         self, schema: Schema, predictions: np.ndarray, targets: np.ndarray | None = None
-    ) -> Mapping[str, Sequence[Any]]:
+    ) -> Mapping[str, Sequence[Any] | np.ndarray]:
         """Returns predictions as the columns of a table, by name, (examples,) each; with their targets where known."""
         ...

@@ -94,7 +94,7 @@ class Standardize:
 
     def fit(self, inputs: Inputs) -> dict[str, list[float]]:
         """Measures mean and standard deviation over all axes but the last."""
-        total, squares, count = np.zeros(inputs.shape[-1]), np.zeros(inputs.shape[-1]), 0
+        total, squares, count = np.zeros(()), np.zeros(()), 0
         for examples in inputs:
             piece = examples.reshape(-1, examples.shape[-1]).astype(np.float64)  # (pixel, channel)
             total, count = total + piece.sum(0), count + len(piece)
