@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import jaxflow
 from jaxflow.errors import UserError
+from jaxflow.hyperparameters import Argument, Complemented
 from jaxflow.serialization import fields_of
 
 PLAIN = {int: "an int", float: "a number", str: "a string", bool: "True or False", type(None): "None"}
@@ -90,8 +91,8 @@ def _check(held: Any, annotation: Any, parts: Mapping[Any, Part], path: str, def
 
 
 def _fits(held: Any, annotation: Any, parts: Mapping[Any, Part]) -> bool:
-    if hasattr(held, "dtype") and hasattr(held, "shape"):  # an array or a traced value
-        return True
+    if isinstance(held, Argument | Complemented) or (hasattr(held, "dtype") and hasattr(held, "shape")):
+        return True  # a hyperparameter inside a program, or an array, of which `to_json` says that it is no plain value
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         return any(_fits(held, option, parts) for option in arguments)
