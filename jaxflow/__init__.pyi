@@ -1,6 +1,8 @@
 # The public names, as editors and type checkers see them; `__init__.py` reads from here where each is.
 
 from jaxflow.data.batching.order import indices as indices
+from jaxflow.data.checks import validate as validate
+from jaxflow.data.dataset import ArraySplit as ArraySplit
 from jaxflow.data.dataset import Dataset as Dataset
 from jaxflow.data.sources.arrays import from_arrays as from_arrays
 from jaxflow.data.sources.audio_folder import AudioFolder as AudioFolder
@@ -44,6 +46,11 @@ from jaxflow.evaluation.evaluate import evaluate as evaluate
 from jaxflow.experiment import Experiment as Experiment
 from jaxflow.experiment import load as load
 from jaxflow.exploration.explore import explore as explore
+from jaxflow.interfaces import Augmentation as Augmentation
+from jaxflow.interfaces import DataSource as DataSource
+from jaxflow.interfaces import Problem as Problem
+from jaxflow.interfaces import Schedule as Schedule
+from jaxflow.interfaces import Transform as Transform
 from jaxflow.models.bag_of_tokens import BagOfTokens as BagOfTokens
 from jaxflow.models.causal import CausalCNN as CausalCNN
 from jaxflow.models.cnn import CNN as CNN
@@ -54,6 +61,7 @@ from jaxflow.models.whitened import AirbenchCNN as AirbenchCNN
 from jaxflow.optimizers.base import SGD as SGD
 from jaxflow.optimizers.base import Adam as Adam
 from jaxflow.optimizers.base import AdamW as AdamW
+from jaxflow.optimizers.base import Optimizer as Optimizer
 from jaxflow.optimizers.base import RMSprop as RMSprop
 from jaxflow.optimizers.base import make_optimizer as make_optimizer
 from jaxflow.optimizers.muon import Muon as Muon
@@ -66,9 +74,12 @@ from jaxflow.problems import metrics as metrics
 from jaxflow.problems.classification import Classification as Classification
 from jaxflow.problems.language_modelling import LanguageModelling as LanguageModelling
 from jaxflow.problems.regression import Regression as Regression
+from jaxflow.problems.running_metrics import Mean as Mean
 from jaxflow.problems.segmentation import Segmentation as Segmentation
+from jaxflow.schema import IGNORE as IGNORE
 from jaxflow.schema import Feature as Feature
 from jaxflow.schema import Schema as Schema
+from jaxflow.schema import Split as Split
 from jaxflow.schema import Target as Target
 from jaxflow.training.eval_loop import evaluate_split as evaluate_split
 from jaxflow.training.loop import train as train
@@ -101,15 +112,3 @@ from jaxflow.transforms.tta import FlipShift as FlipShift
 __all__: list[str]
 
 def __dir__() -> list[str]: ...
-
-from jaxflow.data.checks import validate as validate
-from jaxflow.data.dataset import ArraySplit as ArraySplit
-from jaxflow.interfaces import Augmentation as Augmentation
-from jaxflow.interfaces import DataSource as DataSource
-from jaxflow.interfaces import Problem as Problem
-from jaxflow.interfaces import Schedule as Schedule
-from jaxflow.interfaces import Transform as Transform
-from jaxflow.optimizers.base import Optimizer as Optimizer
-from jaxflow.problems.running_metrics import Mean as Mean
-from jaxflow.schema import IGNORE as IGNORE
-from jaxflow.schema import Split as Split
