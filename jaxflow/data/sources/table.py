@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxflow.data.checks import check_classes, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.splitting import HoldOut, SplitKeys
+from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit
 from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import store, stored
 from jaxflow.data.tables.cells import Kind, infer_column_type, parse_column
@@ -40,7 +40,7 @@ class Table:
     """Whether the target is one of some classes or a number; auto takes text and few whole numbers for classes."""
     drop: tuple[str, ...] = ()
     """Columns that are left out."""
-    columns: tuple[Any, ...] = ()
+    columns: tuple[Number | Category | Date, ...] = ()
     """Number("age", ...), Category("city", ...) or Date("day", ...) for columns that are not encoded as all of their
     kind; also says what a column holds where that cannot be seen."""
     number: Number = Number()
@@ -55,7 +55,7 @@ class Table:
     """Column whose equal values stay in one split, for example a patient; it is no input."""
     time: str | None = None
     """Column of dates or numbers for split TimeSplit; it is no input unless `columns` names it."""
-    split: Any = HoldOut()
+    split: HoldOut | TimeSplit | KFold = HoldOut()
     """Who is held out: HoldOut, TimeSplit or KFold."""
     missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
     """What stands for a missing value in a text file."""
