@@ -1,4 +1,4 @@
-"""A dataset is a value: named splits with random access, and a schema that says what they hold."""
+"""A dataset is a value: named splits with random access, and a schema of what they hold."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ class ArraySplit:
 
     Attributes:
       inputs: (examples, ...) array, for images uint8.
-      targets: (examples, ...) array of classes or numbers, as `Target` says.
-      ids: one stable name per example; it survives reordering and added data.
+      targets: (examples, ...) array of class indices or values, as `Target` has them.
+      ids: one stable name per example, which does not change when data is reordered or added.
     """
 
     inputs: np.ndarray
@@ -35,16 +35,16 @@ class ArraySplit:
         return {"inputs": self.inputs[indices], "targets": self.targets[indices]}
 
     def id(self, index: int) -> str:
-        """Names the example at `index`."""
+        """Returns the id of the example at `index`."""
         return self.ids[index]
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the whole split takes in memory."""
+        """Size of the whole split in memory, in bytes."""
         return self.inputs.nbytes + self.targets.nbytes
 
     def take(self, indices: np.ndarray) -> "ArraySplit":
-        """Makes the split of the examples at `indices`, in that order."""
+        """Returns the split of the examples at `indices`, in that order."""
         return ArraySplit(self.inputs[indices], self.targets[indices], [self.ids[i] for i in indices])
 
 

@@ -1,4 +1,4 @@
-"""Who is held out: decided by a hash of each example's id, so by nothing that changes when files are reordered."""
+"""Train/validation/test splits by a keyed hash of example ids, which reordered files do not change."""
 
 import hashlib
 from collections import Counter
@@ -11,10 +11,10 @@ from jaxflow.errors import UserError
 
 
 def split_size(fraction: float, size: int, field: str) -> int:
-    """Turns a share of the examples into a number of them.
+    """Converts a fraction of the examples to a number of them.
 
     Args:
-      fraction: share in [0, 1).
+      fraction: in [0, 1).
       size: number of all examples.
       field: name of the fraction, for the error.
 
@@ -42,10 +42,10 @@ def split_by_hash(ids: Sequence[str], count: int, seed: int) -> tuple[np.ndarray
       seed: the split's own seed; another one holds out other examples.
 
     Returns:
-      Indices kept and indices held out, each int64 and ascending.
+      Indices that remain and indices held out, each int64 and ascending.
 
     Raises:
-      UserError: nothing would be kept.
+      UserError: nothing would remain.
     """
     if count >= len(ids):
         raise UserError(
@@ -61,8 +61,8 @@ class SplitKeys:
 
     Attributes:
       ids: one stable name per example.
-      groups: name of each example's group, which stays on one side; None where each is its own.
-      classes: (examples,) integer labels; None where the target is a number.
+      groups: name of each example's group, which is kept in one split; None where each example is a group.
+      classes: (examples,) class indices; None for regression targets.
       times: (examples,) numbers or dates; None where there are none.
     """
 
@@ -73,7 +73,7 @@ class SplitKeys:
 
     @property
     def unit_ids(self) -> Sequence[str]:
-        """Names what is held out as one."""
+        """Names of the units that are held out: groups, or examples where there are none."""
         return self.ids if self.groups is None else self.groups
 
 
@@ -106,14 +106,14 @@ class HoldOut:
         Raises:
           UserError: a split would be empty.
         """
-        places = _hash_fractions(examples.unit_ids, self.seed) / 2.0**64  # in [0, 1)
+        fractions = _hash_fractions(examples.unit_ids, self.seed) / 2.0**64  # in [0, 1)
         if self.stratify:
             if examples.groups is not None:
                 raise UserError("split.stratify and groups do not go together; leave one of them out")
             if examples.classes is None:
                 raise UserError("split.stratify needs classes, and the target is a number; leave it out")
-            places = _ranks(places, examples.classes)
-        return _named(places < self.test, places < self.test + self.validation, self)
+            fractions = _ranks(fractions, examples.classes)
+        return _indices(fractions < self.test, fractions < self.test + self.validation, self)
 
 
 @dataclass(frozen=True)
@@ -129,14 +129,14 @@ class TimeSplit:
         _check_shares(self)
 
     def split(self, examples: SplitKeys) -> dict[str, np.ndarray]:
-        """Splits examples by their times, as `HoldOut.split`; examples of one time stay on one side."""
+        """Splits examples by their times, as `HoldOut.split`; examples of one time are kept in one split."""
         if examples.times is None:
             raise UserError("split TimeSplit needs times; name the data's column of times")
         if examples.groups is not None:
             raise UserError("split TimeSplit and groups do not go together: a group may last; leave one of them out")
-        # Of all examples the share that is not before this one.
+        # The fraction of all examples that is not before this one.
         after = 1 - np.searchsorted(np.sort(examples.times), examples.times) / len(examples.times) - 1e-9
-        return _named(after < self.test, after < self.test + self.validation, self)
+        return _indices(after < self.test, after < self.test + self.validation, self)
 
 
 @dataclass(frozen=True)
@@ -159,11 +159,11 @@ class KFold:
         part = (_hash_fractions(examples.unit_ids, self.seed) / 2.0**64 * self.folds).astype(int)
         test = part == self.fold
         validation = part == (self.fold + 1) % self.folds
-        return _named(test, test | validation, self)
+        return _indices(test, test | validation, self)
 
 
-def numbered(keys: Iterable[str]) -> list[str]:
-    """Makes names of keys: the second of equal ones gets "-2", and so on."""
+def make_unique(keys: Iterable[str]) -> list[str]:
+    """Returns names that are all different: the second of equal keys gets "-2", and so on."""
     names: list[str] = []
     seen: Counter[str] = Counter()
     for key in keys:
@@ -181,16 +181,17 @@ def _hash_fractions(names: Sequence[str], seed: int) -> np.ndarray:
     return np.array([int.from_bytes(h, "big") for h in hashes], np.uint64)
 
 
-def _ranks(places: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Turns places into ranks within each class, in (0, 1): a share of them is then exact."""
-    ranks = np.empty(len(places))
+def _ranks(fractions: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Converts fractions to ranks within each class, in (0, 1), so that each class is divided exactly."""
+    ranks = np.empty(len(fractions))
     for label in np.unique(classes):
-        own = np.flatnonzero(classes == label)
-        ranks[own[np.argsort(places[own], kind="stable")]] = (np.arange(len(own)) + 0.5) / len(own)
+        members = np.flatnonzero(classes == label)
+        order = members[np.argsort(fractions[members], kind="stable")]
+        ranks[order] = (np.arange(len(members)) + 0.5) / len(members)
     return ranks
 
 
-def _named(test: np.ndarray, held_out: np.ndarray, split: HoldOut | TimeSplit | KFold) -> dict[str, np.ndarray]:
+def _indices(test: np.ndarray, held_out: np.ndarray, split: HoldOut | TimeSplit | KFold) -> dict[str, np.ndarray]:
     parts = {"train": ~held_out, "validation": held_out & ~test, "test": test}
     indices = {name: np.flatnonzero(part) for name, part in parts.items() if getattr(split, name, 1) > 0}
     empty = [name for name, chosen in indices.items() if len(chosen) == 0]
@@ -209,12 +210,12 @@ def _check_shares(split: HoldOut | TimeSplit) -> None:
         raise UserError(f"split.validation and split.test are {split.validation + split.test:g}; nothing is left")
 
 
-def in_parts(groups: Sequence[str] | None, parts: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
-    """Names the groups of each split's examples; {} where there are none."""
+def groups_by_split(groups: Sequence[str] | None, parts: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
+    """Returns the group of each example, by split; {} where there are no groups."""
     return {} if groups is None else {name: [groups[index] for index in chosen] for name, chosen in parts.items()}
 
 
-def torn_groups(groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """Finds groups that lie in more than one split: what is tested on them was trained on."""
-    counts = Counter(name for of_split in groups.values() for name in set(of_split))
+def groups_across_splits(groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Finds groups that are split across splits: what is tested on them was trained on."""
+    counts = Counter(name for names in groups.values() for name in set(names))
     return sorted(name for name, count in counts.items() if count > 1)

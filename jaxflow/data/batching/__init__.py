@@ -1,1 +1,1 @@
-"""Which examples a step takes, and the batches made of them."""
+"""Which examples a step takes, and the batches built of them."""

@@ -1,4 +1,4 @@
-"""Training batches made on the host: a pure function of the step, so that any process can make any of them."""
+"""Training batches built on the host: a pure function of the step, so that any process can build any of them."""
 
 import functools
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ class Batches:
       split: the training split.
       batch_size: examples in a step, over all processes.
       seed: the run's seed.
-      own: which rows of a step's batch are this process's; all of them where there is one process.
+      local_rows: the rows of a batch that this process loads; all of them where there is one process.
       sampling: as `Experiment.sampling`.
     """
 
     split: Split
     batch_size: int
     seed: int
-    own: slice
+    local_rows: slice
     sampling: Literal["shuffle", "balanced"] = "shuffle"
 
     @functools.cached_property
@@ -40,24 +40,25 @@ class Batches:
           count: how many batches.
 
         Returns:
-          Each example's "index" in the split and the "epoch" it is met in, both (count, own rows) int32.
+          Each example's "index" in the split and its "epoch", both (count, local rows) int32.
         """
         if self.sampling == "balanced":
             index, epoch = balanced_indices(first * self.batch_size, count * self.batch_size, self._classes, self.seed)
             chosen = {"index": index, "epoch": epoch}
-            return {name: leaf.reshape(count, -1)[:, self.own] for name, leaf in chosen.items()}
+            return {name: leaf.reshape(count, -1)[:, self.local_rows] for name, leaf in chosen.items()}
         size = len(self.split)
-        index = np.stack([indices(first + step, size, self.batch_size, self.seed)[self.own] for step in range(count)])
-        return {"index": index, "epoch": epoch_numbers(first, count, size, self.batch_size)[:, self.own]}
+        whole = np.stack([indices(first + step, size, self.batch_size, self.seed) for step in range(count)])
+        epoch = epoch_numbers(first, count, size, self.batch_size)
+        return {"index": whole[:, self.local_rows], "epoch": epoch[:, self.local_rows]}
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
-        """Makes one batch.
+        """Builds one batch.
 
         Args:
-          step: its number, from 0.
+          step: training step, from 0.
 
         Returns:
-          What the split holds, and "index" and "epoch", each (1, own rows, ...).
+          The rows of the split, and "index" and "epoch", each (1, local rows, ...).
         """
         chosen = self.chosen(step, 1)
         rows = self.split.rows(chosen["index"][0])

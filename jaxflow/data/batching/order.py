@@ -33,8 +33,8 @@ def permutation(size: int, seed: int, epoch: int) -> np.ndarray:
 def indices(step: int, size: int, batch_size: int, seed: int) -> np.ndarray:
     """Lists the examples of one training batch.
 
-    The epochs' permutations are laid end to end and cut every `batch_size`, so a batch may span two epochs, none is
-    padded, and each epoch holds every example exactly once.
+    The epochs' permutations follow one another and are divided every `batch_size`: a batch may span two epochs, none
+    is padded, and each epoch holds every example exactly once.
 
     Args:
       step: batch number, from 0.
@@ -56,7 +56,7 @@ def indices(step: int, size: int, batch_size: int, seed: int) -> np.ndarray:
 
 
 def epoch_numbers(step: int, steps: int, size: int, batch_size: int) -> np.ndarray:
-    """Says which pass over the data each example of some training batches in a row belongs to.
+    """Computes which pass over the data each example of consecutive training batches belongs to.
 
     Args:
       step: number of the first batch, from 0.
@@ -72,7 +72,7 @@ def epoch_numbers(step: int, steps: int, size: int, batch_size: int) -> np.ndarr
 
 
 def num_steps(epochs: float, size: int, batch_size: int) -> int:
-    """Counts the batches that cover `epochs` passes over `size` examples."""
+    """Computes the number of batches that cover `epochs` passes over `size` examples."""
     # Rounded first: 0.1 * 30 / 3 must be one batch, not two.
     return math.ceil(round(epochs * size / batch_size, 6))
 
@@ -100,37 +100,37 @@ def class_index(targets: np.ndarray) -> ClassIndex:
 
 
 def balanced_indices(first: int, count: int, classes: ClassIndex, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lists a piece of the stream of training examples in which every class comes equally often.
+    """Lists a section of the stream of training examples in which every class comes equally often.
 
     The stream goes in rounds, in each of which every class has one turn, in an order of the round's own. In round r a
-    class shows example r modulo its size of its own shuffle of epoch r // its size: each of its examples once before
+    class shows example r modulo its size of the shuffle of its epoch r // its size: each of its examples once before
     any twice, and rare classes go through more epochs than frequent ones.
 
     Args:
-      first: where in the stream the piece begins; batch t begins at t * batch size.
+      first: where in the stream the section begins; batch t begins at t * batch size.
       count: its length.
       classes: from `class_index`.
       seed: the run's seed.
 
     Returns:
-      Each example's index in the split and its own epoch, both (count,) int32.
+      Each example's index in the split and the epoch of its class, both (count,) int32.
     """
     turns, turn = np.divmod(np.arange(first, first + count, dtype=np.uint64), np.uint64(len(classes.count)))
     label = permute_pointwise(turn, np.full(count, len(classes.count), np.uint64), _hash(seed, 0, turns))
     size = classes.count[label]
-    epoch, place = np.divmod(turns, size)
-    place = permute_pointwise(place, size, _hash(seed, label + np.uint64(1), epoch))
-    return classes.examples[classes.first[label] + place], epoch.astype(np.int32)
+    epoch, position = np.divmod(turns, size)
+    position = permute_pointwise(position, size, _hash(seed, label + np.uint64(1), epoch))
+    return classes.examples[classes.first[label] + position], epoch.astype(np.int32)
 
 
-def permute_pointwise(places: np.ndarray, sizes: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Says what lies where in shuffles of 0..size-1, none of which is ever laid out: each place is asked for by itself.
+def permute_pointwise(positions: np.ndarray, sizes: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Evaluates pseudorandom permutations of 0..size-1 pointwise, without materialising them.
 
     A number is written as two digits, and each digit is shifted in turn by a hash of the other one; a result that lies
     outside 0..size-1 is put in again.
 
     Args:
-      places: (n,) uint64, each below its size.
+      positions: (n,) uint64, each below its size.
       sizes: (n,) uint64.
       keys: (n,) uint64; a key and a size make a shuffle.
 
@@ -140,7 +140,7 @@ def permute_pointwise(places: np.ndarray, sizes: np.ndarray, keys: np.ndarray) -
     Source: J. Black and P. Rogaway, Ciphers with Arbitrary Finite Domains, CT-RSA 2002 (generalized Feistel, cycle
     walking).
     """
-    values = places.copy()
+    values = positions.copy()
     low = np.ceil(np.sqrt(sizes)).astype(np.uint64)
     high = -(-sizes.astype(np.int64) // low.astype(np.int64)).astype(np.uint64)  # low * high is at least size
     outside = np.arange(len(values))

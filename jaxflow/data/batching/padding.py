@@ -8,21 +8,21 @@ import numpy as np
 from jaxflow.schema import Split
 
 
-def padded_batches(split: Split, batch_size: int, own: slice | None = None) -> Iterator[dict[str, np.ndarray]]:
-    """Cuts a split into batches of one size, in order.
+def padded_batches(split: Split, batch_size: int, local_rows: slice | None = None) -> Iterator[dict[str, np.ndarray]]:
+    """Divides a split into batches of one size, in order.
 
     Args:
       split: any split.
       batch_size: rows of every batch.
-      own: which of them are wanted; None for all.
+      local_rows: those that this process loads; None for all.
 
     Yields:
-      Batches with "weights": 1 for examples, 0 for the rows that fill up the last batch.
+      Batches with "weights": 1 for examples, 0 for the padding of the last batch.
     """
-    rows = np.arange(batch_size)[own or slice(None)]
+    rows = np.arange(batch_size)[local_rows or slice(None)]
     for first in range(0, len(split), batch_size):
-        there = first + rows[first + rows < len(split)]
-        yield pad(split.rows(there), len(rows))
+        present = first + rows[first + rows < len(split)]
+        yield pad(split.rows(present), len(rows))
 
 
 def pad(batch: dict[str, Any], batch_size: int) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def pad(batch: dict[str, Any], batch_size: int) -> dict[str, Any]:
 
     Args:
       batch: arrays, or dicts of arrays, batch axis first.
-      batch_size: rows that are wanted, as many as there are or more.
+      batch_size: rows of the result, as many as the batch has or more.
 
     Returns:
       The batch with "weights", (batch_size,) float32: 1 for examples, 0 for padding.

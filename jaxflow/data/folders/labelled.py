@@ -15,10 +15,10 @@ from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_
 from jaxflow.data.folders.file_split import FileSplit, read_all
 from jaxflow.data.folders.layout import find_labelled
 from jaxflow.data.folders.source import LabelledSource
-from jaxflow.data.folders.splits import assign_splits, groups_of
+from jaxflow.data.folders.splits import assign_splits, find_groups
 from jaxflow.data.reading.corrupt import check_corrupt
 from jaxflow.data.reading.formats import KINDS, read_files
-from jaxflow.data.splitting import in_parts
+from jaxflow.data.splitting import groups_by_split
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
@@ -63,20 +63,20 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
         return read_all(examples, len(paths), like, source.max_corrupt, folder.name)
 
     # The first time every file is read, whether it is kept or not: both ways then have the same examples.
-    arrays = cached_arrays(key_of(folder, [file.path for file in found], feature, source.in_memory), read_once)
+    arrays = cached_arrays(files_key(folder, [file.path for file in found], feature, source.in_memory), read_once)
     report_excluded(arrays["bad"], source.max_corrupt, kind.plural)
     names = tuple(sorted({file.label for file in found}))
     number_of = {name: number for number, name in enumerate(names)}
     good = [found[number] for number in arrays["numbers"]]
     targets = np.array([number_of[file.label] for file in good], np.int32)
     ids = [file.path for file in good]
-    groups = groups_of(ids, source.group, folder)
+    groups = find_groups(ids, source.group, folder)
     parts = assign_splits(source.split, ids, [file.split for file in good], folder, targets, groups)
     report_classes(folder, kind.plural, names, targets)
     check_classes(names, targets, parts, str(folder), f"readable {kind.plural}")
     splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, parts)
     schema, excluded = Schema(feature, Target("class", names)), count_excluded(found, good, doubles)
-    return validate(Dataset(splits, schema, excluded, groups=in_parts(groups, parts)))
+    return validate(Dataset(splits, schema, excluded, groups=groups_by_split(groups, parts)))
 
 
 def make_splits(
@@ -120,7 +120,7 @@ def report_excluded(bad: np.ndarray, max_corrupt: int, plural: str) -> None:
         logger.info(f"left out {len(bad)} unreadable {plural} (data.max_corrupt {max_corrupt}): {bad[0]}")
 
 
-def key_of(folder: Path, paths: Sequence[str], feature: Feature, in_memory: bool) -> str:
+def files_key(folder: Path, paths: Sequence[str], feature: Feature, in_memory: bool) -> str:
     """Names files by path, size and time, and what they become: a changed file is read anew."""
     return cache_key(folder, (CACHE_VERSION, feature), paths) + ("" if in_memory else "-index")
 

@@ -11,12 +11,12 @@ from jaxflow.data.checks import validate
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files
 from jaxflow.data.folders.file_split import read_all
-from jaxflow.data.folders.labelled import count_excluded, key_of, make_splits, report_excluded, require_folder
+from jaxflow.data.folders.labelled import count_excluded, files_key, make_splits, report_excluded, require_folder
 from jaxflow.data.folders.layout import OFFICIAL
 from jaxflow.data.folders.source import MaskedSource
-from jaxflow.data.folders.splits import assign_splits, groups_of
+from jaxflow.data.folders.splits import assign_splits, find_groups
 from jaxflow.data.reading.formats import KINDS, Kind, find_files, read_files, read_masks
-from jaxflow.data.splitting import in_parts
+from jaxflow.data.splitting import groups_by_split
 from jaxflow.data.storage.cache import cached_arrays
 from jaxflow.errors import UserError
 from jaxflow.schema import IGNORE, Feature, Schema, Target
@@ -69,11 +69,11 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
         return read_all(_read(folder, found, feature), len(found), like, source.max_corrupt, folder.name)
 
     paths = [path for pair in found for path in (pair.input, pair.mask)]
-    arrays = cached_arrays(key_of(folder, paths, feature, source.in_memory), read_once)
+    arrays = cached_arrays(files_key(folder, paths, feature, source.in_memory), read_once)
     report_excluded(arrays["bad"], source.max_corrupt, kind.plural)
     good = [found[number] for number in arrays["numbers"]]
     ids = [pair.input for pair in good]
-    groups = groups_of(ids, source.group, folder)
+    groups = find_groups(ids, source.group, folder)
     assigned = assign_splits(source.split, ids, [pair.split for pair in good], folder, groups=groups)
     values = np.unique(arrays["masks"][assigned["train"]])
     values = values[(values >= 0) & (values != (IGNORE if ignore_label is None else ignore_label))]
@@ -84,7 +84,7 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
     logger.info(f"{folder}: {len(good)} {kind.plural} with masks of {len(target.names)} classes")
     splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, assigned)
     excluded = count_excluded(found, good, doubles)
-    return validate(Dataset(splits, Schema(feature, target), excluded, groups=in_parts(groups, assigned)))
+    return validate(Dataset(splits, Schema(feature, target), excluded, groups=groups_by_split(groups, assigned)))
 
 
 def find_pairs(folder: Path, kind: Kind, inputs: str, masks: str) -> list[Pair]:

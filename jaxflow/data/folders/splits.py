@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, in_parts, torn_groups
+from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, groups_across_splits, groups_by_split
 from jaxflow.errors import UserError
 
 logger = logging.getLogger("jaxflow")
@@ -25,7 +25,7 @@ def check_group(pattern: str | None) -> None:
         raise UserError(f"data.group {pattern!r} has no (...) around what names a group; for example '_(.+)_'")
 
 
-def groups_of(ids: Sequence[str], pattern: str | None, folder: Path) -> list[str] | None:
+def find_groups(ids: Sequence[str], pattern: str | None, folder: Path) -> list[str] | None:
     """Finds the group of each file.
 
     Args:
@@ -96,7 +96,7 @@ def assign_splits(
             f"data.split is {type(split).__name__}, but {folder} is split by its folders "
             f"({', '.join(own)}); name the folder below it, or use HoldOut"
         )
-    torn = torn_groups(in_parts(groups, own))
+    torn = groups_across_splits(groups_by_split(groups, own))
     if torn:
         logger.info(f"{len(torn)} groups lie in more than one of the splits of {folder}, the first {torn[0]!r}: a leak")
     missing = dataclasses.replace(split, **{name: 0.0 for name in own if name != "train"})

@@ -11,7 +11,7 @@ from jaxflow.data.profiling.issue import MAX_IDS, Issue
 from jaxflow.data.profiling.kinds import kind_of
 from jaxflow.data.profiling.sample import Sample
 from jaxflow.data.profiling.tokens import is_language_modelling
-from jaxflow.data.splitting import torn_groups
+from jaxflow.data.splitting import groups_across_splits
 
 SEVERITIES = ("leak", "problem", "note")
 # Probability that a simple model gives the label of an example, and the likeliest class, where the label looks wrong.
@@ -40,7 +40,7 @@ def find_issues(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Issue]:
 
 def _split_groups(dataset: Dataset) -> list[Issue]:
     """Finds groups, such as a speaker's recordings, that are split across several splits."""
-    groups = torn_groups(dataset.groups)
+    groups = groups_across_splits(dataset.groups)
     if not groups:
         return []
     advice = (

@@ -4,11 +4,11 @@ from jaxflow.errors import UserError
 
 
 def check_corrupt(bad: list[str], max_corrupt: int) -> None:
-    """Checks how many examples are unreadable.
+    """Raises if more than `max_corrupt` examples are unreadable.
 
     Args:
       bad: what is wrong with each.
-      max_corrupt: how many there may be.
+      max_corrupt: the largest number that is left out.
 
     Raises:
       UserError: there are more; the last is named.
@@ -21,6 +21,6 @@ def check_corrupt(bad: list[str], max_corrupt: int) -> None:
 
 
 def error_line(error: Exception) -> str:
-    """Says in one line what was raised."""
+    """Describes in one line what was raised."""
     text = " ".join(str(error).split())
     return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"

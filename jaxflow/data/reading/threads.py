@@ -13,13 +13,13 @@ def in_threads(function: Callable[..., Any], *arguments: Sequence[Any]) -> Itera
     def several(first: int) -> list[Any]:
         return list(map(function, *(sequence[first : first + size] for sequence in arguments)))
 
-    # A few turns for each thread: handing over one by one costs a tenth of what a small photograph takes.
+    # A few chunks for each thread: handing over one by one costs a tenth of what a small photograph takes.
     size = -(-len(arguments[0]) // (4 * _cores()))
     for done in _pool().map(several, range(0, len(arguments[0]), max(size, 1))):
         yield from done
 
 
-# Kept: threads that are made anew for every batch cost more than a small image.
+# Cached: threads that are started anew for every batch cost more than a small image.
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_cores(), thread_name_prefix="decode")
@@ -29,4 +29,4 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not go along
+os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has no threads

@@ -18,11 +18,11 @@ from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.folders.labelled import report_classes, require_folder
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
 from jaxflow.data.folders.splits import assign_splits
-from jaxflow.data.splitting import HoldOut, KFold, numbered
+from jaxflow.data.splitting import HoldOut, KFold, make_unique
 from jaxflow.data.storage.cache import cache_key
-from jaxflow.data.storage.mapped import new_array, store, stored
+from jaxflow.data.storage.mapped import cached_dataset, mapped_split, new_array
 from jaxflow.data.texts.encode import TextEncoding, pad_or_truncate
-from jaxflow.data.texts.read import TABLES, TEXTS, digest_of, read_rows, read_text
+from jaxflow.data.texts.read import TABLES, TEXTS, read_rows, read_text, text_digest
 from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
@@ -83,7 +83,7 @@ class LabelledText:
         if self.in_memory:
             dataset = self._encoded(path, files)
         else:
-            dataset = stored(self._key(path, files), lambda: self._encoded(path, files))
+            dataset = cached_dataset(self._key(path, files), lambda: self._encoded(path, files))
         if dataset.excluded:
             logger.info("left out: " + ", ".join(f"{count} ({reason})" for reason, count in dataset.excluded.items()))
         return validate(dataset)
@@ -126,7 +126,7 @@ class LabelledText:
         inputs = new_array((len(keys), self.length), feature.dtype, self.in_memory)
         for row, text in zip(inputs, track(texts(), f"encode {path.name}", len(keys))):
             row[:] = pad_or_truncate(tokenizer, text, feature)
-        everything = (ArraySplit if self.in_memory else store)(inputs, targets, numbered(keys))
+        everything = (ArraySplit if self.in_memory else mapped_split)(inputs, targets, make_unique(keys))
         splits = {name: everything.take(chosen) for name, chosen in parts.items()}
         schema = Schema(feature, Target("class", tuple(names)))
         return Dataset(splits, schema, dict(excluded), TextEncoding(tokenizer, self.text))
@@ -137,7 +137,7 @@ class LabelledText:
             yield _Example(file.path, "".join(read_text(path / file.path)), file.label, file.split)
         if not files:
             for _, (text, label) in read_rows(path, (self.text, self.label)):
-                yield _Example(digest_of(text), text, label.strip())
+                yield _Example(text_digest(text), text, label.strip())
 
 
 class _Example(NamedTuple):

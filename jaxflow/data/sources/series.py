@@ -13,7 +13,7 @@ from jaxflow.data.checks import validate
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.splitting import SplitKeys, TimeSplit
 from jaxflow.data.storage.cache import cache_key, cached_arrays
-from jaxflow.data.storage.mapped import check_stored, new_array
+from jaxflow.data.storage.mapped import new_array, require_mapped
 from jaxflow.data.storage.series_split import SeriesSplit
 from jaxflow.data.tables.cells import parse_column
 from jaxflow.data.tables.read import check_table, read_table
@@ -65,7 +65,7 @@ class Series:
             read = self._read()
         else:
             read = cached_arrays(self._key(), self._read, mapped=True)
-            check_stored(read["values"])
+            require_mapped(read["values"])
         times, values = np.array(read["times"]), read["values"]
         self._check_rows(len(values))
         width = self.length + self.horizon
@@ -112,7 +112,7 @@ class Series:
         for block in raw.blocks():
             rows = slice(block.first, block.first + block.rows)
             cells = enumerate(block[self.time])
-            times.append(np.array([_time(cell, block.place(row), self.time) for row, cell in cells]))
+            times.append(np.array([_time(cell, block.row_name(row), self.time) for row, cell in cells]))
             for place, name in enumerate(self.columns):
                 values[rows, place] = parse_column(block, name, "number")
         when = np.concatenate(times).astype("datetime64")

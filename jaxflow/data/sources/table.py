@@ -11,12 +11,12 @@ from jaxflow.data.checks import check_classes, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit
 from jaxflow.data.storage.cache import cache_key
-from jaxflow.data.storage.mapped import store, stored
+from jaxflow.data.storage.mapped import cached_dataset, mapped_split
 from jaxflow.data.tables.cells import Kind, infer_column_type, parse_column
 from jaxflow.data.tables.cleaning import Outliers, filter_rows
 from jaxflow.data.tables.columns import Category, Date, Number
 from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
-from jaxflow.data.tables.raw_table import RawTable, own_ids, row_ids
+from jaxflow.data.tables.raw_table import RawTable, ids_from_cells, ids_from_column
 from jaxflow.data.tables.read import check_table, read_table
 from jaxflow.data.tables.target import read_targets
 from jaxflow.errors import UserError
@@ -89,7 +89,7 @@ class Table:
         Raises:
           UserError: the file, or a column, is not what it must be.
         """
-        dataset = self._encoded() if self.in_memory else stored(self._key(), self._encoded)
+        dataset = self._encoded() if self.in_memory else cached_dataset(self._key(), self._encoded)
         counts = "  ".join(f"{name} {len(split):,}" for name, split in dataset.splits.items())
         dropped = "".join(f"; {count:,} left out: {reason}" for reason, count in dataset.excluded.items())
         rows, columns = sum(map(len, dataset.splits.values())), dataset.input_encoding.columns
@@ -106,7 +106,7 @@ class Table:
     def _encoded(self) -> Dataset:
         raw = read_table(Path(self.path), self.missing, self.in_memory)
         self._check_names(raw)
-        names = own_ids(self.id, raw) if self.id else row_ids(raw)
+        names = ids_from_column(self.id, raw) if self.id else ids_from_cells(raw)
         kept, excluded = self._clean(raw)
         ids = [names[row] for row in kept]
         targets, target = read_targets(self.target, self.task, raw, kept)
@@ -123,7 +123,7 @@ class Table:
         specs = self._specs(raw, kept[train])
         inputs, encoders = fit_and_encode(specs, raw, kept, targets, target, train, self.seed, self.in_memory)
         columns = targets if classes is not None else targets.astype(np.float32)[:, None]  # (row,) -> (row, 1)
-        everything = (ArraySplit if self.in_memory else store)(inputs, columns, ids)
+        everything = (ArraySplit if self.in_memory else mapped_split)(inputs, columns, ids)
         encoding = TableEncoding(encoders, self.missing, self.id)
         schema = Schema(Feature("vector", inputs.shape[1:], "float32", cardinalities=encoding.cardinalities), target)
         return Dataset({name: everything.take(chosen) for name, chosen in parts.items()}, schema, excluded, encoding)

@@ -17,7 +17,7 @@ import numpy as np
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit
 from jaxflow.data.storage.cache import cache_key, cached_arrays
-from jaxflow.data.storage.mapped import check_stored, new_file
+from jaxflow.data.storage.mapped import new_file, require_mapped
 from jaxflow.data.texts.encode import TextEncoding
 from jaxflow.data.texts.read import Documents, find_documents, text_paths
 from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters
@@ -88,7 +88,7 @@ class Text:
             )
         arrays = cached_arrays(self._key(path), lambda: self._tokenized(path), mapped=not self.in_memory)
         if not self.in_memory:
-            check_stored(arrays["train.tokens"])
+            require_mapped(arrays["train.tokens"])
         tokenizer = from_json(json.loads(str(arrays["tokenizer"][0])))
         names = tokenizer.vocabulary
         splits, target = {}, Target("class", names, dense_shape=(self.length,))

@@ -19,7 +19,7 @@ from jaxflow.data.reading.images import MODES, check_size
 from jaxflow.data.splitting import split_by_hash, split_size
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.tfds.records import Records, TfdsSplit, index_records
-from jaxflow.data.tfds.sequential import InOrder
+from jaxflow.data.tfds.sequential import SequentialRecords
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 
@@ -80,7 +80,7 @@ class TFDS:
                 f"{prepared} is stored as {stored}, which has no random access; prepare it with "
                 "file_format='array_record', or leave data.in_memory=True"
             )
-        source = Records if stored == "array_record" else InOrder
+        source = Records if stored == "array_record" else SequentialRecords
         names = [name for name in ("train", "validation", "test") if name in builder.info.splits]
         parts = {name: source(prepared, name, image, label, feature) for name in names}
         # The first time every image is decoded, whether it is kept or not: both ways then have the same examples.
@@ -214,7 +214,9 @@ def _key(prepared: Path, feature: Feature) -> str:
     return cache_key(prepared, (CACHE_VERSION, feature), names)
 
 
-def _split(arrays: Mapping[str, np.ndarray], part: Records | InOrder, in_memory: bool) -> ArraySplit | TfdsSplit:
+def _split(
+    arrays: Mapping[str, np.ndarray], part: Records | SequentialRecords, in_memory: bool
+) -> ArraySplit | TfdsSplit:
     targets, ids = arrays[f"{part.split}.targets"], arrays[f"{part.split}.ids"]
     if in_memory:
         return ArraySplit(arrays[f"{part.split}.inputs"], targets, ids.tolist())

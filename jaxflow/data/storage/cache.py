@@ -1,4 +1,4 @@
-"""Arrays that took long to make, kept on disk with a digest."""
+"""Arrays that took long to compute, kept on disk with checksums."""
 
 import contextlib
 import hashlib
@@ -17,17 +17,17 @@ logger = logging.getLogger("jaxflow")
 
 
 def cache_folder() -> Path:
-    """Names the folder for everything that can be made again: $JAXFLOW_CACHE_DIR, else ~/.cache/jaxflow."""
+    """Returns the folder for all that can be computed again: $JAXFLOW_CACHE_DIR, else ~/.cache/jaxflow."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxflow"
     return Path(os.environ.get("JAXFLOW_CACHE_DIR") or default)
 
 
 def cache_key(path: Path, how: Any, names: Sequence[str] = (".",)) -> str:
-    """Names files by path, size and time, and what is made of them: what has changed has another name.
+    """Computes a key of files by path, size and time, and of what they become: what has changed has another key.
 
     Args:
       path: a file, or the folder of several.
-      how: what is made of them; its repr says all of it.
+      how: what they become; its repr must hold all of it.
       names: the files, below `path`.
 
     Returns:
@@ -42,16 +42,16 @@ def cache_key(path: Path, how: Any, names: Sequence[str] = (".",)) -> str:
 def cached_arrays(
     key: str, make: Callable[[], Mapping[str, np.ndarray]], mapped: bool = False
 ) -> dict[str, np.ndarray]:
-    """Reads arrays from the cache, or makes them and puts them there.
+    """Reads arrays from the cache, or computes them and writes them there.
 
     Args:
-      key: names what the arrays are made from; a changed source must change it.
-      make: makes the arrays, by name.
-      mapped: whether the arrays stay on disk, mapped into memory and only to be read.
+      key: identifies what the arrays are computed from; a changed source must change it.
+      make: computes the arrays, by name.
+      mapped: whether the arrays are mapped from disk, read-only.
 
     Returns:
-      The arrays. A cache entry that is damaged (its bytes do not match their checksums) is made again, which is said;
-      where the cache cannot be written the arrays are made each time.
+      The arrays. A cache entry that is damaged (its bytes do not match their checksums) is computed again, which is
+      logged; where the cache cannot be written the arrays are computed each time.
     """
     folder = cache_folder() / "arrays" / key.encode()[-200:].decode(errors="ignore")  # a name has 255 bytes at most
     cached = _read(folder, mapped)
@@ -83,7 +83,7 @@ def _read(folder: Path, mapped: bool) -> dict[str, np.ndarray] | None:
 
 def _write(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Written aside and renamed: another process sees a whole entry or none.
+    # Written under another name and renamed: another process sees a whole entry or none.
     fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".making-"))
     try:
         for name, array in arrays.items():

@@ -1,4 +1,4 @@
-"""Inputs that are made once and then stay in a file of the cache, for data larger than memory."""
+"""Inputs that are encoded once and then mapped from a file of the cache, for data larger than memory."""
 
 import dataclasses
 import errno
@@ -19,12 +19,12 @@ from jaxflow.data.storage.cache import cache_folder, cached_arrays
 from jaxflow.errors import UserError
 from jaxflow.serialization import from_json, to_json
 
-# What a disk says that takes no more.
+# Errors of a full disk.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Mapped:
-    """What holds arrays that lie on disk; a copy in another process maps them anew, and takes no memory for them."""
+    """Base of values with arrays that lie on disk; a copy in another process maps them anew and takes no memory."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -39,21 +39,21 @@ class Mapped:
 
 @dataclass(frozen=True)
 class _File:
-    """Stands for the array that lies there."""
+    """Stands for the array in a file."""
 
     path: str
 
 
 @dataclass(frozen=True, eq=False)
 class MappedSplit(Mapped):
-    """A split whose inputs lie in a file; those of a batch are read whenever it is asked for.
+    """A split whose inputs lie in a file; those of a batch are read when the batch is built.
 
     Attributes:
-      inputs: (rows, ...) those of all splits.
-      letters: (bytes,) uint8, the names of all rows, one after the other, in UTF-8.
-      ends: (rows,) int64, where each name ends.
-      targets: (examples, ...) array of classes or numbers.
-      numbers: (examples,) int64, which row each example is.
+      inputs: (rows, ...), those of all splits.
+      letters: (bytes,) uint8, the ids of all rows, one after the other, in UTF-8.
+      ends: (rows,) int64, where each id ends.
+      targets: (examples, ...) array of class indices or values.
+      numbers: (examples,) int64, the row of each example.
     """
 
     inputs: np.ndarray
@@ -70,36 +70,36 @@ class MappedSplit(Mapped):
         return {"inputs": self.inputs[self.numbers[indices]], "targets": self.targets[indices]}
 
     def id(self, index: int) -> str:
-        """Names the example at `index`."""
+        """Returns the id of the example at `index`."""
         row = self.numbers[index]
         return self.letters[self.ends[row - 1] if row else 0 : self.ends[row]].tobytes().decode()
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the whole split would take in memory."""
+        """Size that the whole split would have in memory, in bytes."""
         return len(self) * math.prod(self.inputs.shape[1:]) * self.inputs.itemsize + self.targets.nbytes
 
     def take(self, indices: np.ndarray) -> "MappedSplit":
-        """Makes the split of the examples at `indices`, in that order; nothing is read."""
+        """Returns the split of the examples at `indices`, in that order; nothing is read."""
         return dataclasses.replace(self, targets=self.targets[indices], numbers=self.numbers[indices])
 
 
-def store(inputs: np.ndarray, targets: np.ndarray, ids: Sequence[str]) -> MappedSplit:
-    """Makes the split of all examples, whose inputs lie in a file: (examples, ...), and so do the targets."""
+def mapped_split(inputs: np.ndarray, targets: np.ndarray, ids: Sequence[str]) -> MappedSplit:
+    """Returns the split of all examples: mapped inputs and targets, both (examples, ...), and ids."""
     names = [id_.encode() for id_ in ids]
     letters, ends = np.frombuffer(b"".join(names), np.uint8), np.cumsum([len(name) for name in names])
     return MappedSplit(inputs, letters, ends, targets, np.arange(len(targets)))
 
 
-def stored(key: str, make: Callable[[], Dataset]) -> Dataset:
-    """Loads a dataset whose inputs lie in the cache, or makes it and puts them there.
+def cached_dataset(key: str, make: Callable[[], Dataset]) -> Dataset:
+    """Loads a dataset whose inputs lie in the cache, or builds it and writes them there.
 
     Args:
-      key: names what the dataset is made from; a changed source must change it.
-      make: makes the dataset, of StoredSplits that share all but `targets` and `numbers`.
+      key: identifies what the dataset is built from; a changed source must change it.
+      make: builds the dataset, of MappedSplits that share all but `targets` and `numbers`.
 
     Returns:
-      The dataset, of StoredSplits.
+      The dataset, of MappedSplits.
 
     Raises:
       UserError: the cache cannot be written.
@@ -117,7 +117,7 @@ def stored(key: str, make: Callable[[], Dataset]) -> Dataset:
         return arrays
 
     arrays = cached_arrays(key, arrays_of, mapped=True)
-    check_stored(arrays["inputs"])
+    require_mapped(arrays["inputs"])
     about = json.loads(str(arrays["about"][0]))
     shared = [arrays[name] for name in ("inputs", "letters", "ends")]
     splits = {
@@ -128,7 +128,7 @@ def stored(key: str, make: Callable[[], Dataset]) -> Dataset:
 
 
 def new_array(shape: tuple[int, ...], dtype: str, in_memory: bool) -> np.ndarray:
-    """Makes room for an array: in memory, or in a file of the cache's disk that is gone when the array is.
+    """Allocates an array: in memory, or in a file of the cache's disk that is deleted with the array.
 
     Raises:
       UserError: the cache cannot be written, or the disk is full.
@@ -138,7 +138,7 @@ def new_array(shape: tuple[int, ...], dtype: str, in_memory: bool) -> np.ndarray
     with new_file() as file:
         if hasattr(os, "posix_fallocate"):  # else a full disk would kill the process when the array is written
             os.posix_fallocate(file.fileno(), 0, math.prod(shape) * np.dtype(dtype).itemsize)
-        return np.memmap(file, dtype, "w+", shape=shape)  # outlives the file
+        return np.memmap(file, dtype, "w+", shape=shape)  # remains when the file is closed
 
 
 @contextmanager
@@ -146,14 +146,14 @@ def new_file() -> Iterator[IO[bytes]]:
     """Opens a file without a name on the cache's disk.
 
     Yields:
-      The file, to be written and read.
+      The file, open for writing and reading.
 
     Raises:
       UserError: the cache cannot be written, or the disk is full.
     """
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
-        opened = tempfile.TemporaryFile(dir=cache_folder())  # noqa: SIM115  (below, where errors mean something else)
+        opened = tempfile.TemporaryFile(dir=cache_folder())  # noqa: SIM115  (closed below, where errors mean something else)
     except OSError as error:
         raise _unwritable() from error
     try:
@@ -168,8 +168,8 @@ def new_file() -> Iterator[IO[bytes]]:
         ) from error
 
 
-def check_stored(array: np.ndarray) -> None:
-    """Refuses an array from `cached_arrays` that is in no file of the cache, since that could not be written."""
+def require_mapped(array: np.ndarray) -> None:
+    """Raises UserError if an array from `cached_arrays` is not mapped, since the cache could not be written."""
     if getattr(array, "filename", None) is None:
         raise _unwritable()
 

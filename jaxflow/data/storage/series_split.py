@@ -1,4 +1,4 @@
-"""Windows of a time series, and what comes next."""
+"""Windows of a time series, and the values that follow them."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from jaxflow.data.storage.mapped import Mapped
 
 @dataclass(frozen=True, eq=False)
 class SeriesSplit(Mapped):
-    """A split whose windows are cut out of the series whenever they are asked for.
+    """A split whose windows are copied out of the series when a batch is built.
 
     Attributes:
-      values: (rows, columns) float32, all of the series.
+      values: (rows, columns) float32, the whole series.
       times: (rows,) ascending.
       starts: (examples,) int64, the row where each window starts.
       length: rows of a window that are inputs.
@@ -30,13 +30,13 @@ class SeriesSplit(Mapped):
         return len(self.starts)
 
     def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
-        """Cuts windows out: {"inputs": (batch, length, columns), "targets": (batch, horizon)}."""
+        """Copies the windows at `indices`: {"inputs": (batch, length, columns), "targets": (batch, horizon)}."""
         windows = np.lib.stride_tricks.sliding_window_view(self.values, self.length, axis=0)  # (start, column, row)
         inputs = windows[self.starts[indices]].transpose(0, 2, 1)  # (window, row, column)
         return {"inputs": inputs, "targets": self._targets(self.starts[indices])}
 
     def id(self, index: int) -> str:
-        """Names a window by the time of the first row that it predicts."""
+        """Returns the time of the first row that a window predicts."""
         return str(self.times[self.starts[index] + self.length])
 
     @property
@@ -46,11 +46,11 @@ class SeriesSplit(Mapped):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that all windows would take if they were cut out at once."""
+        """Size that all windows would have in memory, in bytes."""
         return len(self) * (self.length * self.values.shape[1] + self.horizon) * self.values.itemsize
 
     def read(self) -> ArraySplit:
-        """Cuts all windows out at once."""
+        """Copies all windows into memory."""
         everything = np.arange(len(self))
         return ArraySplit(**self.rows(everything), ids=[self.id(index) for index in everything])
 

@@ -46,7 +46,7 @@ def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
             first = next(place for place, value in enumerate(known) if value in wrong)
             raise UserError(
                 f"column {name} holds {len(known) - others} {kind}s and {others} other values, first {known[first]!r} "
-                f"in {table.place(there[first])}; correct them, name them in data.missing, or list the column in "
+                f"in {table.row_name(there[first])}; correct them, name them in data.missing, or list the column in "
                 "data.columns or data.drop"
             )
     return "category"
@@ -78,7 +78,8 @@ def parse_column(table: RawTable, name: str, kind: Kind, form: str = "") -> np.n
     wrong = next((row for row, value in enumerate(values) if value is not None and meanings[value] is None), None)
     if wrong is not None:
         raise UserError(
-            f"column {name} holds {kind}s, but {values[wrong]!r} in {table.place(wrong)}; correct it, or leave it empty"
+            f"column {name} holds {kind}s, but {values[wrong]!r} in {table.row_name(wrong)}; correct it, or leave it "
+            "empty"
         )
     meanings[None] = np.nan if kind == "number" else np.datetime64("NaT", "s")
     parsed = np.array([meanings[value] for value in values])

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.tables.raw_table import RawTable, row_ids
+from jaxflow.data.tables.raw_table import RawTable, ids_from_cells
 from jaxflow.errors import UserError
 
 
@@ -104,7 +104,7 @@ def filter_rows(
     share = sum(raw.missing(name).astype(int) for name in inputs) / len(inputs)
     reasons[f"more than {max_missing_fraction:.0%} of the columns missing"] = share > max_missing_fraction
     if duplicates == "drop":
-        same = row_ids(raw.without(id_column))
+        same = ids_from_cells(raw.without(id_column))
         reasons["equal to an earlier row"] = np.array(["-" in name for name in same])
     stays, excluded = _count_by_first(reasons)
     return np.flatnonzero(stays), excluded

@@ -15,9 +15,9 @@ from jaxflow.data.tables.encoders import (
     OrdinalEncoder,
     TargetEncoder,
     cyclic_phase,
+    epoch_seconds,
     fill_missing,
     map_unknown,
-    seconds_of,
 )
 from jaxflow.errors import UserError
 
@@ -157,7 +157,7 @@ class Date:
 
     def fit(self, values: np.ndarray) -> DateEncoder:
         """Fits an encoder to (rows,) datetime64[s] training values, NaT where missing."""
-        seconds = seconds_of(values)
+        seconds = epoch_seconds(values)
         days = Number(self.name).fit(seconds / 86_400)
         phases = {period: np.round(cyclic_phase(seconds, period), 9) for period in PERIODS}
         return DateEncoder(days, tuple(period for period in PERIODS if len(np.unique(phases[period])) > 1), self.format)

@@ -11,7 +11,7 @@ from jaxflow.data.storage.mapped import new_array
 from jaxflow.data.tables.cells import Kind, parse_column
 from jaxflow.data.tables.columns import Category, Date, Spec, fit_target_encoder
 from jaxflow.data.tables.encoders import CategoryEncoder, DateEncoder, Encoder, IndexEncoder
-from jaxflow.data.tables.raw_table import RawTable, own_ids
+from jaxflow.data.tables.raw_table import RawTable, ids_from_column
 from jaxflow.data.tables.read import read_table
 from jaxflow.errors import UserError
 from jaxflow.schema import Target
@@ -111,7 +111,7 @@ def encode_table(encoding: TableEncoding, path: Path) -> tuple[np.ndarray, list[
             unknown = sum(cell not in known for cell in _read_column(encoder, raw))
             if unknown:
                 logger.info(f"{unknown:,} of {raw.rows:,} rows hold a {encoder.name} that the model does not know")
-    ids = own_ids(encoding.id, raw) if encoding.id in raw else [str(row) for row in range(raw.rows)]
+    ids = ids_from_column(encoding.id, raw) if encoding.id in raw else [str(row) for row in range(raw.rows)]
     return _encode(encoding.columns, raw, np.arange(raw.rows), in_memory=True), ids
 
 

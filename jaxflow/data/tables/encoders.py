@@ -91,7 +91,7 @@ class DateEncoder:
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Encodes (rows,) datetime64[s], NaT where missing, as (rows, features) float32."""
-        seconds = seconds_of(values)
+        seconds = epoch_seconds(values)
         angles = [cyclic_phase(seconds, period) * 2 * np.pi for period in self.periods]
         circles = [np.where(np.isnan(angle), 0.0, wave(angle)) for angle in angles for wave in (np.sin, np.cos)]
         days = self.days.encode(seconds / 86_400)
@@ -228,7 +228,7 @@ def fill_missing(values: np.ndarray, fill: str) -> np.ndarray:
     return np.array([fill if value is None else str(value) for value in values], dtype=object)
 
 
-def seconds_of(values: np.ndarray) -> np.ndarray:
+def epoch_seconds(values: np.ndarray) -> np.ndarray:
     """Computes the seconds since 1970 of (rows,) datetime64[s]: float64, NaN where missing."""
     seconds = values.astype("datetime64[s]").astype(np.float64)
     return np.where(np.isnat(values), np.nan, seconds)

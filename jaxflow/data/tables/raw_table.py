@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.data.splitting import numbered
+from jaxflow.data.splitting import make_unique
 from jaxflow.errors import UserError
 
 # Rows that are worked on at once.
@@ -36,7 +36,7 @@ class RawTable(Mapping[str, np.ndarray]):
             try:
                 values[first : first + len(chunk)] = _objects(chunk)
             except (ValueError, OverflowError) as error:  # dates beyond the year 9999, text that is no UTF-8
-                where = f"between {self.place(first)} and {self.place(first + len(chunk) - 1)}"
+                where = f"between {self.row_name(first)} and {self.row_name(first + len(chunk) - 1)}"
                 raise UserError(f"column {name} holds what cannot be read, {where}: {error}; correct it") from error
             first += len(chunk)
         return values
@@ -55,7 +55,7 @@ class RawTable(Mapping[str, np.ndarray]):
         """How many there are."""
         return self.arrow.num_rows
 
-    def place(self, row: int) -> str:
+    def row_name(self, row: int) -> str:
         """Says where in the file a row stands, for errors."""
         return f"row {self.first + row + 1}"
 
@@ -92,8 +92,8 @@ class RawTable(Mapping[str, np.ndarray]):
             yield RawTable(self.arrow.slice(first, BLOCK_ROWS), first)
 
 
-def row_ids(table: RawTable) -> list[str]:
-    """Names rows by what they hold, so that a row keeps its name wherever it stands; equal rows are numbered.
+def ids_from_cells(table: RawTable) -> list[str]:
+    """Names rows by what they hold, so that a row keeps its name wherever it stands; equal rows are make_unique.
 
     Args:
       table: the table.
@@ -101,14 +101,14 @@ def row_ids(table: RawTable) -> list[str]:
     Returns:
       One name per row.
     """
-    return numbered(
+    return make_unique(
         hashlib.sha256("\x1f".join(map(repr, row)).encode()).hexdigest()[:16]
         for block in table.blocks()
         for row in zip(*(block[name] for name in sorted(block)))
     )
 
 
-def own_ids(name: str, table: RawTable) -> list[str]:
+def ids_from_column(name: str, table: RawTable) -> list[str]:
     """Names rows by a column that does; no two are the same.
 
     Args:

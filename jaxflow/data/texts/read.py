@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxflow.console import track
 from jaxflow.data.reading.formats import Kind, find_files, none_found
-from jaxflow.data.splitting import numbered
+from jaxflow.data.splitting import make_unique
 from jaxflow.errors import UserError
 
 TEXTS = Kind("texts", (".txt",))
@@ -98,7 +98,7 @@ def find_documents(path: Path, column: str) -> Documents:
     for place, piece in track(pieces(), f"read {path.name}"):
         sizes[place] += len(piece)
         if rows:
-            checksums[place] = digest_of(piece)
+            checksums[place] = text_digest(piece)
         if not piece.isspace() and piece:
             written.add(place)
     places = [place for place in sizes if place in written]
@@ -111,10 +111,10 @@ def find_documents(path: Path, column: str) -> Documents:
 
     keys = [checksums.get(place, place) for place in places]
     empty = (len(sizes) if rows else len(files)) - len(places)
-    return Documents(numbered(keys), keys, np.array([sizes[place] for place in places]), read, empty)
+    return Documents(make_unique(keys), keys, np.array([sizes[place] for place in places]), read, empty)
 
 
-def digest_of(text: str) -> str:
+def text_digest(text: str) -> str:
     """Names a text by what it holds."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -106,7 +106,7 @@ class Records:
         name = f"{self.split}_{number}"
         try:
             example = self._source[int(number)] if example is None else example
-            name = name_of(example, name)
+            name = example_id(example, name)
             return decode_image(example[self.image], self.feature), int(example[self.label]), name
         except MemoryError:
             raise
@@ -210,7 +210,7 @@ class TfdsSplit:
         return TfdsSplit(self.records, self.numbers[indices], self.targets[indices], self.ids[indices])
 
 
-def name_of(example: Mapping[str, Any], otherwise: str) -> str:
+def example_id(example: Mapping[str, Any], otherwise: str) -> str:
     """Names an example by its feature "id", where it has one."""
     found = example.get("id", otherwise)
     return found.decode() if isinstance(found, bytes) else str(found)

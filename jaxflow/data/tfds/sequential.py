@@ -10,13 +10,13 @@ import numpy as np
 
 from jaxflow.data.reading.corrupt import error_line
 from jaxflow.data.reading.images import decode_image
-from jaxflow.data.tfds.records import BadExample, name_of
+from jaxflow.data.tfds.records import BadExample, example_id
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
 
 @dataclass(frozen=True)
-class InOrder:
+class SequentialRecords:
     """The examples of one split, in the order of its files.
 
     Attributes:
@@ -81,7 +81,7 @@ class InOrder:
             ) from error
 
     def _decoded(self, number: int, example: dict[str, Any]) -> tuple[np.ndarray, int, str] | BadExample:
-        name = name_of(example, f"{self.split}_{number}")
+        name = example_id(example, f"{self.split}_{number}")
         try:
             return decode_image(example[self.image], self.feature), int(example[self.label]), name
         except MemoryError:
