@@ -1,28 +1,30 @@
 """Cells of a table, read as what their column holds: numbers, dates or categories."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError
 
+T = TypeVar("T")
 Kind = Literal["number", "date", "category", "empty"]
 BOOLEANS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
-# Share of the values from which on a column is taken to hold what they are, and the others to be mistakes.
+# Fraction of the values of one type from which on a column is of that type, and the others are mistakes.
 MOSTLY = 0.9
 
 
 def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
-    """Finds out what a column holds.
+    """Infers the type of a column.
 
     Args:
       table: the table.
       name: the column.
-      rows: indices of those to look at; others cannot decide anything.
+      rows: indices of the rows that decide.
 
     Returns:
       "number" (booleans too), "date" (ISO 8601), "category" for any other text, "empty" where all are missing.
@@ -30,12 +32,12 @@ def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
     Raises:
       UserError: most values are numbers, or dates, and others are not.
     """
-    there = rows[~table.missing(name)[rows]]
-    if len(there) == 0:
+    present = rows[~table.missing(name)[rows]]
+    if len(present) == 0:
         return "empty"
     if table.numbers(name) is not None:
         return "number"
-    known = table[name][there]
+    known = table[name][present]
     counts = Counter(known)
     for kind, reads in (("number", _number), ("date", _date)):
         wrong = {value for value in counts if _attempt(reads, value) is None}
@@ -43,22 +45,22 @@ def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
             return kind
         others = sum(counts[value] for value in wrong)
         if len(known) - others > MOSTLY * len(known):
-            first = next(place for place, value in enumerate(known) if value in wrong)
+            first = next(index for index, value in enumerate(known) if value in wrong)
             raise UserError(
                 f"column {name} holds {len(known) - others} {kind}s and {others} other values, first {known[first]!r} "
-                f"in {table.row_name(there[first])}; correct them, name them in data.missing, or list the column in "
+                f"in {table.row_name(present[first])}; correct them, name them in data.missing, or list the column in "
                 "data.columns or data.drop"
             )
     return "category"
 
 
 def parse_column(table: RawTable, name: str, kind: Kind, form: str = "") -> np.ndarray:
-    """Reads a column's cells as what it holds.
+    """Parses the cells of a column as its type.
 
     Args:
       table: the table.
       name: the column.
-      kind: as `infer_column_type` gives it.
+      kind: the type, from `infer_column_type`.
       form: of dates, as in datetime.strptime; empty for ISO 8601.
 
     Returns:
@@ -66,7 +68,7 @@ def parse_column(table: RawTable, name: str, kind: Kind, form: str = "") -> np.n
       strings, None where missing.
 
     Raises:
-      UserError: a value cannot be read so; it is named, and its row.
+      UserError: a value is not of the type; it is named, and its row.
     """
     if kind == "number" and (plain := table.numbers(name)) is not None:
         return _finite(plain)
@@ -87,23 +89,23 @@ def parse_column(table: RawTable, name: str, kind: Kind, form: str = "") -> np.n
 
 
 def _finite(numbers: np.ndarray) -> np.ndarray:
-    """Takes infinities, and what is one in float32, for missing."""
+    """Replaces numbers that float32 cannot hold by NaN, which is missing."""
     return np.where(np.abs(numbers) > np.finfo(np.float32).max, np.nan, numbers)
 
 
-def category_name(value: Any) -> str:
-    """Names a cell as a category, whole numbers without a point: text files and Parquet then have the same names."""
+def category_name(value: object) -> str:
+    """Returns a cell's category: whole numbers without a point, so that text files and Parquet have the same ones."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
-def _attempt(read: Any, *arguments: Any) -> Any:
+def _attempt(read: Callable[[object], T], value: object) -> T | None:
     try:
-        return read(*arguments)
+        return read(value)
     except (ValueError, TypeError, OverflowError):
         return None
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     if isinstance(value, str):
         text = value.strip().lower()
         if "_" in text:
@@ -114,7 +116,7 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _date(value: Any, form: str = "") -> np.datetime64:
+def _date(value: object, form: str = "") -> np.datetime64:
     if not isinstance(value, str):
         return np.datetime64(value, "s")
     if form:

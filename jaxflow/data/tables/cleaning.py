@@ -1,4 +1,4 @@
-"""Which rows of a table stay: those that hold what they must, each once, and none that lies far out."""
+"""Row filtering: missing values, duplicates, outliers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,59 +14,59 @@ from jaxflow.errors import UserError
 class Outliers:
     """Rows with a number that lies far out are left out of training, and counted.
 
-    What is far out is fitted to the training rows. Rows of validation and test stay, odd as they are: new rows to be
-    predicted come as they like, and a test that leaves the odd ones out would flatter the model.
+    What is far out is fitted to the training rows. Rows of validation and test are not left out: new rows to be
+    predicted have outliers too, and a test without them would flatter the model.
     """
 
     method: Literal["iqr", "quantile"] = "iqr"
     """iqr: further from the nearer quartile than `threshold` times the distance between the two; where half of a
-    column is one number, nothing of it is. quantile: among the smallest or the largest of the share `threshold`."""
+    column is one number, nothing of it is. quantile: among the smallest or the largest fraction `threshold`."""
     threshold: float = 3.0
-    """How far is far out: for quartiles 1.5 is usual, and 3 for extreme; for quantile a share such as 0.01."""
+    """How far is far out: for quartiles 1.5 is usual, and 3 for extreme; for quantile a fraction such as 0.01."""
     columns: tuple[str, ...] = ()
-    """Columns of numbers that are looked at, the target too if it is named; empty for all inputs that are numbers."""
+    """Columns of numbers that are checked, the target too if it is named; empty for all inputs that are numbers."""
     held_out: bool = False
     """Whether such rows are left out of validation and test too, for numbers that can only be mistakes."""
 
     def __post_init__(self) -> None:
         if self.method not in ("iqr", "quantile"):
             raise UserError(f"outliers.method is {self.method!r}; it must be one of iqr, quantile")
-        most = 0.5 if self.method == "quantile" else np.inf
-        if not 0 < self.threshold < most:
+        limit = 0.5 if self.method == "quantile" else np.inf
+        if not 0 < self.threshold < limit:
             raise UserError(
-                f"outliers.threshold is {self.threshold}; with {self.method} it must lie between 0 and {most:g}"
+                f"outliers.threshold is {self.threshold}; with {self.method} it must lie between 0 and {limit:g}"
             )
 
     def drop(
         self, numbers: Mapping[str, np.ndarray], parts: Mapping[str, np.ndarray]
     ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-        """Takes outliers out of the splits.
+        """Removes outliers from the splits.
 
         Args:
           numbers: by column, (rows,) float64, NaN where missing.
           parts: the rows of each split.
 
         Returns:
-          The rows of each split that stay, and how many do not, by the first column where they lie far out.
+          The remaining rows of each split, and the number of the others by the first column where they lie far out.
 
         Raises:
           UserError: no training row is left.
         """
         if not numbers:
             raise UserError("data.outliers looks at numbers, and no column holds them; leave it out")
-        looked_at = np.zeros(len(next(iter(numbers.values()))), bool)
+        checked = np.zeros(len(next(iter(numbers.values()))), bool)
         for name, rows in parts.items():
-            looked_at[rows] = name == "train" or self.held_out
+            checked[rows] = name == "train" or self.held_out
         reasons = {}
         for name, values in numbers.items():
             known = values[parts["train"]]
             low, high = self._bounds(known[~np.isnan(known)])
-            reasons[f"outlier in {name}"] = looked_at & ((values < low) | (values > high))  # a missing one is neither
-        stays, excluded = _count_by_first(reasons)
-        swept = {name: rows[stays[rows]] for name, rows in parts.items()}
-        if len(swept["train"]) == 0:
+            reasons[f"outlier in {name}"] = checked & ((values < low) | (values > high))  # a missing one is neither
+        remains, excluded = _count_by_first(reasons)
+        remaining = {name: rows[remains[rows]] for name, rows in parts.items()}
+        if len(remaining["train"]) == 0:
             raise UserError("every training row has an outlier; change data.outliers.threshold, or name fewer columns")
-        return swept, excluded
+        return remaining, excluded
 
     def _bounds(self, known: np.ndarray) -> tuple[float, float]:
         if len(known) == 0:
@@ -87,33 +87,33 @@ def filter_rows(
     duplicates: Literal["keep", "drop"],
     id_column: str | None,
 ) -> tuple[np.ndarray, dict[str, int]]:
-    """Says which rows of a table stay, whatever split they come to lie in.
+    """Filters the rows of a table, whatever split they come to lie in.
 
     Args:
       raw: the table.
       required: columns that a row must have.
       inputs: columns that may be missing.
-      max_missing_fraction: share of the inputs that a row may miss.
-      duplicates: whether rows that equal an earlier one stay.
+      max_missing_fraction: fraction of the inputs that a row may miss.
+      duplicates: whether rows that equal an earlier one remain.
       id_column: the column that names the rows, by which they always differ; None where there is none.
 
     Returns:
-      Indices of the rows that stay, and how many do not, by the first reason.
+      Indices of the rows that remain, and the number of the others by the first reason.
     """
     reasons = {f"no {name}": raw.missing(name) for name in required}
-    share = sum(raw.missing(name).astype(int) for name in inputs) / len(inputs)
-    reasons[f"more than {max_missing_fraction:.0%} of the columns missing"] = share > max_missing_fraction
+    missing = sum(raw.missing(name).astype(int) for name in inputs) / len(inputs)
+    reasons[f"more than {max_missing_fraction:.0%} of the columns missing"] = missing > max_missing_fraction
     if duplicates == "drop":
         same = ids_from_cells(raw.without(id_column))
         reasons["equal to an earlier row"] = np.array(["-" in name for name in same])
-    stays, excluded = _count_by_first(reasons)
-    return np.flatnonzero(stays), excluded
+    remains, excluded = _count_by_first(reasons)
+    return np.flatnonzero(remains), excluded
 
 
 def _count_by_first(reasons: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str, int]]:
-    """Says which rows stay, (rows,) booleans, and counts the others by the first reason that each has to go."""
-    stays, excluded = np.ones(len(next(iter(reasons.values()))), bool), {}
-    for reason, goes in reasons.items():
-        excluded[reason] = int((stays & goes).sum())
-        stays &= ~goes
-    return stays, {reason: count for reason, count in excluded.items() if count}
+    """Returns which rows remain, (rows,) booleans, and counts the others by the first reason that holds for each."""
+    remains, excluded = np.ones(len(next(iter(reasons.values()))), bool), {}
+    for reason, holds in reasons.items():
+        excluded[reason] = int((remains & holds).sum())
+        remains &= ~holds
+    return remains, {reason: count for reason, count in excluded.items() if count}

@@ -21,24 +21,24 @@ from jaxflow.data.tables.encoders import (
 )
 from jaxflow.errors import UserError
 
-# Categories that have a column each, unless more are asked for.
+# Categories that have a feature each, unless more are asked for.
 MAX_COLUMNS = 50
 
 
 @dataclass(frozen=True)
 class Number:
-    """A column of numbers: missing ones are filled in, and the result is scaled."""
+    """A column of numbers: missing ones are imputed, and the result is scaled."""
 
     name: str = ""
     """The column; empty where this says how all columns of numbers are encoded."""
     impute: Literal["median", "mean", "mode", "constant"] = "median"
-    """What is filled in for a missing number."""
+    """What a missing number is replaced by."""
     constant: float = 0.0
-    """What is filled in with impute "constant"."""
+    """What a missing number is replaced by with impute "constant"."""
     indicator: bool = True
-    """Whether a further column says where numbers were missing, if any are in the training rows."""
+    """Whether a further feature is 1 where numbers were missing, if any are in the training rows."""
     winsorize: float = 0.0
-    """Share of the training rows beyond which numbers are clipped, at either end; 0 for no clipping."""
+    """Fraction of the training rows beyond which numbers are clipped, at either end; 0 for no clipping."""
     scale: Literal["standard", "minmax", "robust", "none"] = "standard"
     """To mean 0 and deviation 1; to [0, 1]; to median 0 and quartiles one apart; or not at all."""
 
@@ -83,11 +83,10 @@ class Category:
     name: str = ""
     """The column; empty where this says how all columns of categories are encoded."""
     encode: Literal["onehot", "ordinal", "target", "index"] = "onehot"
-    """One column for each category; its place in the order, in [0, 1]; the mean of the target among its rows, shrunk
-    towards the mean of all; or its number, of which a model that embeds it learns what it means. The last two suit
-    columns of many categories."""
+    """One feature for each category; its rank in the order, in [0, 1]; the mean of the target among its rows, shrunk
+    towards the mean of all; or its index, for a model that embeds it. The last two suit columns of many categories."""
     impute: Literal["as_category", "mode", "constant"] = "as_category"
-    """What a missing category counts as: one of its own, the most frequent one, or `constant`."""
+    """What a missing category counts as: a category like others, the most frequent one, or `constant`."""
     constant: str = "missing"
     """What a missing category counts as with impute "constant"."""
     order: tuple[str, ...] = ()
@@ -96,7 +95,7 @@ class Category:
     """Categories with fewer training rows are rare: they share one. With "index" and 2 or more, the model learns from
     them what a category that training never saw is like."""
     max_categories: int | None = None
-    """How many categories are kept apart; the least frequent are rare. None for 50 with "onehot", else for all."""
+    """How many categories are told apart; the least frequent are rare. None for 50 with "onehot", else for all."""
 
     def __post_init__(self) -> None:
         _check_choices(self)

@@ -2,16 +2,19 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jaxflow.data.splitting import make_unique
 from jaxflow.errors import UserError
 
-# Rows that are worked on at once.
+if TYPE_CHECKING:  # imported where a table is read
+    import pyarrow
+
+# Rows that are encoded at once.
 BLOCK_ROWS = 1 << 16
 
 
@@ -24,10 +27,10 @@ class RawTable(Mapping[str, np.ndarray]):
 
     Attributes:
       arrow: the pyarrow.Table.
-      first: where its first row stands in the file, from 0.
+      first: position of its first row in the file, from 0.
     """
 
-    arrow: Any
+    arrow: "pyarrow.Table"
     first: int = 0
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -52,11 +55,11 @@ class RawTable(Mapping[str, np.ndarray]):
 
     @property
     def rows(self) -> int:
-        """How many there are."""
+        """Number of rows."""
         return self.arrow.num_rows
 
     def row_name(self, row: int) -> str:
-        """Says where in the file a row stands, for errors."""
+        """Returns the position of a row in the file, for errors."""
         return f"row {self.first + row + 1}"
 
     def numbers(self, name: str) -> np.ndarray | None:
@@ -73,21 +76,21 @@ class RawTable(Mapping[str, np.ndarray]):
             return None
 
     def missing(self, name: str) -> np.ndarray:
-        """Says where a column holds nothing, (rows,) booleans."""
+        """Returns where a column holds nothing, (rows,) booleans."""
         return self.arrow[name].is_null().to_numpy()
 
     def distinct(self, name: str, rows: np.ndarray) -> int:
-        """Counts the different cells of some rows that hold something."""
+        """Counts the different cells of some rows, missing ones apart."""
         from pyarrow import compute
 
         return compute.count_distinct(self.arrow[name].take(rows)).as_py()
 
     def without(self, name: str | None) -> "RawTable":
-        """Leaves a column out; None leaves all."""
+        """Returns the table without a column; None keeps all."""
         return self if name is None else RawTable(self.arrow.drop_columns([name]))
 
     def blocks(self) -> Iterator["RawTable"]:
-        """Cuts the table into pieces of some rows each."""
+        """Divides the table into blocks of BLOCK_ROWS."""
         for first in range(0, self.rows, BLOCK_ROWS):
             yield RawTable(self.arrow.slice(first, BLOCK_ROWS), first)
 
@@ -99,7 +102,7 @@ def ids_from_cells(table: RawTable) -> list[str]:
       table: the table.
 
     Returns:
-      One name per row.
+      One id per row.
     """
     return make_unique(
         hashlib.sha256("\x1f".join(map(repr, row)).encode()).hexdigest()[:16]
@@ -109,27 +112,27 @@ def ids_from_cells(table: RawTable) -> list[str]:
 
 
 def ids_from_column(name: str, table: RawTable) -> list[str]:
-    """Names rows by a column that does; no two are the same.
+    """Reads row ids from a column.
 
     Args:
       name: the column's.
       table: the table.
 
     Returns:
-      One name per row.
+      One id per row.
 
     Raises:
-      UserError: two rows have one name.
+      UserError: two rows have the same id.
     """
     ids = ["" if value is None else str(value) for value in table[name]]
-    double, count = Counter(ids).most_common(1)[0]
+    duplicate, count = Counter(ids).most_common(1)[0]
     if count > 1:
-        raise UserError(f"column {name} names two rows {double!r}; ids differ: name another column, or none")
+        raise UserError(f"column {name} names two rows {duplicate!r}; ids differ: name another column, or none")
     return ids
 
 
-def _objects(chunk: Any) -> Any:
-    """Makes objects of a piece of a column; equal texts are one object, since most columns of text repeat a few."""
+def _objects(chunk: "pyarrow.Array") -> Sequence[object] | np.ndarray:
+    """Converts a chunk of a column; equal texts are one object, since most columns of text repeat a few."""
     import pyarrow
 
     if not pyarrow.types.is_string(chunk.type):

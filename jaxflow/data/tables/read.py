@@ -1,15 +1,18 @@
-"""Tables as they lie on disk, read into columns: CSV, TSV and Parquet."""
+"""Reads tables into columns: CSV, TSV and Parquet."""
 
 from collections.abc import Iterator, Sequence
 from csv import reader as text_rows
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jaxflow.data.storage.mapped import new_file
 from jaxflow.data.tables.raw_table import BLOCK_ROWS, RawTable
 from jaxflow.errors import UserError
+
+if TYPE_CHECKING:  # imported where a table is read
+    import pyarrow
 
 # Bytes of a text file that are read at once.
 BLOCK_BYTES = 1 << 26
@@ -21,14 +24,14 @@ def read_table(path: Path, missing: Sequence[str], in_memory: bool = True) -> Ra
     Args:
       path: a .csv, .tsv or .parquet file; the first line of a text file names the columns.
       missing: what stands for a missing value in a text file.
-      in_memory: whether the columns are kept there. Otherwise they are mapped from a file of the cache's disk, which is
-        gone when the table is.
+      in_memory: whether the columns are kept in memory. Otherwise they are mapped from a file of the cache's disk,
+        which is deleted with the table.
 
     Returns:
       The table.
 
     Raises:
-      UserError: it is not there, or is no such table.
+      UserError: the file is missing, or is no such table.
     """
     import pyarrow
     from pyarrow import ipc
@@ -36,9 +39,9 @@ def read_table(path: Path, missing: Sequence[str], in_memory: bool = True) -> Ra
     check_table(path)
     try:
         schema, batches = _parquet(path) if path.suffix.lower() == ".parquet" else _text(path, missing)
-        double = next((name for name in schema.names if schema.names.count(name) > 1), None)
-        if double is not None:
-            raise UserError(f"{path} has two columns named {double!r}; rename one")
+        duplicate = next((name for name in schema.names if schema.names.count(name) > 1), None)
+        if duplicate is not None:
+            raise UserError(f"{path} has two columns named {duplicate!r}; rename one")
         if in_memory:
             table = pyarrow.Table.from_batches(batches, schema)
         else:
@@ -58,12 +61,12 @@ def read_table(path: Path, missing: Sequence[str], in_memory: bool = True) -> Ra
 
 
 def check_table(path: Path) -> None:
-    """Refuses a path without a file."""
+    """Raises UserError if there is no file."""
     if not path.is_file():
         raise UserError(f"no table at {path}; name a .csv, .tsv or .parquet file")
 
 
-def _parquet(path: Path) -> tuple[Any, Iterator[Any]]:
+def _parquet(path: Path) -> "tuple[pyarrow.Schema, Iterator[pyarrow.RecordBatch]]":
     """Opens a file: its schema, and its rows in batches, in types that hold each cell as such."""
     import pyarrow
     from pyarrow import parquet
@@ -71,7 +74,7 @@ def _parquet(path: Path) -> tuple[Any, Iterator[Any]]:
     file = parquet.ParquetFile(path)
     schema = pyarrow.schema([(field.name, _plain(field.type)) for field in file.schema_arrow])
 
-    def batches() -> Iterator[Any]:
+    def batches() -> "Iterator[pyarrow.RecordBatch]":
         for batch in file.iter_batches(BLOCK_ROWS):
             columns = [_cast(column, type_) for column, type_ in zip(batch.columns, schema.types)]
             yield pyarrow.record_batch(columns, schema)
@@ -79,8 +82,8 @@ def _parquet(path: Path) -> tuple[Any, Iterator[Any]]:
     return schema, batches()
 
 
-def _plain(type_: Any) -> Any:
-    """Says what type a column of Parquet is read as: text too where it is coded or nested, moments without a zone."""
+def _plain(type_: "pyarrow.DataType") -> "pyarrow.DataType":
+    """Returns the type that a Parquet column is read as: text also where it is coded or nested, times without zone."""
     from pyarrow import string, timestamp, types
 
     if types.is_dictionary(type_):
@@ -90,7 +93,7 @@ def _plain(type_: Any) -> Any:
     return timestamp("us") if types.is_timestamp(type_) else type_
 
 
-def _cast(column: Any, type_: Any) -> Any:
+def _cast(column: "pyarrow.Array", type_: "pyarrow.DataType") -> "pyarrow.Array":
     import pyarrow
     from pyarrow import compute
 
@@ -98,11 +101,11 @@ def _cast(column: Any, type_: Any) -> Any:
         return compute.if_else(compute.is_nan(column), None, column)  # NaN is how others write what is missing
     if pyarrow.types.is_nested(column.type):
         return pyarrow.array([None if cell is None else str(cell) for cell in column.to_pylist()], type_)
-    return column.cast(type_, safe=False)  # what Python cannot say is cut off: nanoseconds
+    return column.cast(type_, safe=False)  # nanoseconds, which Python does not have, are truncated
 
 
-def _text(path: Path, missing: Sequence[str]) -> tuple[Any, Iterator[Any]]:
-    """Opens a file: its schema, and its rows in batches. Every column is text: what it holds is decided later."""
+def _text(path: Path, missing: Sequence[str]) -> "tuple[pyarrow.Schema, Iterator[pyarrow.RecordBatch]]":
+    """Opens a file: its schema, and its rows in batches. Every column is text; its type is inferred later."""
     import pyarrow
     from pyarrow import csv
 

@@ -10,12 +10,12 @@ from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError
 from jaxflow.schema import Target
 
-# Distinct numbers up to which a target of whole numbers is taken for classes.
+# Distinct values up to which a target of whole numbers is taken for classes.
 MAX_CLASSES = 20
 
 
 def read_targets(
-    name: str, task: Literal["auto", "class", "number"], raw: RawTable, kept: np.ndarray
+    name: str, task: Literal["auto", "class", "number"], raw: RawTable, rows: np.ndarray
 ) -> tuple[np.ndarray, Target]:
     """Reads the column that is to be predicted.
 
@@ -23,25 +23,25 @@ def read_targets(
       name: the column's.
       task: as `Table.task`.
       raw: the table.
-      kept: the rows that stay; none of them misses it.
+      rows: indices of the rows that are used; none of them misses it.
 
     Returns:
-      (rows,) int32 classes or float64 numbers, and what they are.
+      (rows,) int32 class indices or float64 values, and what they are.
 
     Raises:
       UserError: a value is no finite number where one must be, or there is one class only.
     """
-    numeric = task != "class" and infer_column_type(raw, name, kept) == "number"
+    numeric = task != "class" and infer_column_type(raw, name, rows) == "number"
     if task == "number" or numeric:
-        numbers = parse_column(raw, name, "number")[kept]
-        if np.isnan(numbers).any():
-            raise UserError(f"target {name} is not finite in row {kept[np.isnan(numbers).argmax()] + 1}")
-        few = len(np.unique(numbers)) <= MAX_CLASSES and not (numbers % 1).any()
+        values = parse_column(raw, name, "number")[rows]
+        if np.isnan(values).any():
+            raise UserError(f"target {name} is not finite in row {rows[np.isnan(values).argmax()] + 1}")
+        few = len(np.unique(values)) <= MAX_CLASSES and not (values % 1).any()
         if task == "number" or not few:
-            return numbers, Target("number", (name,))
-    texts = [category_name(value) for value in raw[name][kept]]
+            return values, Target("number", (name,))
+    texts = [category_name(value) for value in raw[name][rows]]
     names = sorted(set(texts), key=natural_order)
     if len(names) < 2:
         raise UserError(f"target {name} has one class only, {names[0]!r}; there is nothing to predict")
-    place = {text: index for index, text in enumerate(names)}
-    return np.array([place[text] for text in texts], np.int32), Target("class", tuple(names))
+    index_of = {text: index for index, text in enumerate(names)}
+    return np.array([index_of[text] for text in texts], np.int32), Target("class", tuple(names))
