@@ -1,4 +1,4 @@
-"""Inputs that lie in files: read once to know them, or whenever a batch asks for them."""
+"""Inputs in files: read once, or whenever a batch is built."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -16,11 +16,11 @@ from jaxflow.schema import Feature
 
 @dataclass(frozen=True, eq=False)
 class FileSplit:
-    """A split whose inputs stay in their files; each is read whenever it is asked for.
+    """A split whose inputs are read from their files when a batch is built.
 
     Attributes:
-      folder: where they are.
-      feature: what they become.
+      folder: the folder of the files.
+      feature: what the files become.
       ids: (examples,) their paths below `folder`, with slashes.
       targets: (examples, ...).
     """
@@ -48,16 +48,16 @@ class FileSplit:
         return {"inputs": inputs, "targets": self.targets[indices]}
 
     def id(self, index: int) -> str:
-        """Names the example at `index`."""
+        """Returns the id of the example at `index`."""
         return str(self.ids[index])
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the whole split would take in memory."""
+        """Size that the whole split would have in memory, in bytes."""
         return len(self) * math.prod(self.feature.shape) * np.dtype(self.feature.dtype).itemsize + self.targets.nbytes
 
     def take(self, indices: np.ndarray) -> "FileSplit":
-        """Makes the split of the examples at `indices`, in that order; nothing is read."""
+        """Returns the split of the examples at `indices`, in that order; nothing is read."""
         return FileSplit(self.folder, self.feature, self.ids[indices], self.targets[indices])
 
 
@@ -72,10 +72,10 @@ def read_all(
 
     Args:
       examples: arrays of each by name, or what is wrong with it.
-      count: how many there are.
-      like: shape and dtype of the arrays that are kept, by name.
+      count: number of examples.
+      like: shape and dtype of the arrays that are returned, by name.
       max_corrupt: how many may be unreadable; they are left out.
-      name: of the dataset, for the progress bar.
+      name: name of the dataset, for the progress bar.
 
     Returns:
       The arrays by name, (examples, ...); "numbers", (examples,) int64, which examples can be read; and "bad", (bad
@@ -86,7 +86,7 @@ def read_all(
     """
     size = sum(count * math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in like.values())
     try:
-        kept = {name: np.empty((count, *shape), dtype) for name, (shape, dtype) in like.items()}
+        arrays = {name: np.empty((count, *shape), dtype) for name, (shape, dtype) in like.items()}
     except MemoryError as error:
         raise UserError(
             f"{count} files take {size:,} bytes when they are read, more than there is memory; leave them in files: "
@@ -98,8 +98,8 @@ def read_all(
             bad.append(str(example))
             check_corrupt(bad, max_corrupt)
             continue
-        for leaf in kept:
-            kept[leaf][len(numbers)] = example[leaf]
+        for leaf in arrays:
+            arrays[leaf][len(numbers)] = example[leaf]
         numbers.append(number)
-    kept = {leaf: array[: len(numbers)] for leaf, array in kept.items()}
-    return kept | {"numbers": np.array(numbers, np.int64), "bad": np.array(bad, np.str_)}
+    arrays = {leaf: array[: len(numbers)] for leaf, array in arrays.items()}
+    return arrays | {"numbers": np.array(numbers, np.int64), "bad": np.array(bad, np.str_)}

@@ -1,11 +1,11 @@
-"""Files with a class each, from a folder: found, read once, split."""
+"""Loads files with a class each from a folder: found, read once, split."""
 
 import logging
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from jaxflow.data.checks import check_classes, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files
 from jaxflow.data.folders.file_split import FileSplit, read_all
-from jaxflow.data.folders.layout import find_labelled
+from jaxflow.data.folders.layout import LabelledFile, find_labelled
 from jaxflow.data.folders.source import LabelledSource
 from jaxflow.data.folders.splits import assign_splits, find_groups
 from jaxflow.data.reading.corrupt import check_corrupt
@@ -25,8 +25,17 @@ from jaxflow.schema import Feature, Schema, Target
 
 logger = logging.getLogger("jaxflow")
 
-# Counts the ways in which files have been read for what the cache keeps.
+# Changes with the way in which the cache holds files.
 CACHE_VERSION = 3
+
+
+class InSplit(Protocol):
+    """A file, or a pair of files, in the folder of an official split."""
+
+    @property
+    def split(self) -> str | None:
+        """The official split; None where there are none."""
+        ...
 
 
 def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
@@ -34,10 +43,10 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
 
     Args:
       source: its folder has one for each class, official splits of such, or files named by class.
-      feature: what files become; its kind says which files are looked for.
+      feature: what files become; its kind decides which files are read.
 
     Returns:
-      The dataset; `excluded` counts unreadable files by the folder's own splits, or as "all" where it has none.
+      The dataset; `excluded` counts unreadable files by official split, or as "all" where there are none.
 
     Raises:
       UserError: the folder or its labels make no dataset, or more files are unreadable than `max_corrupt`.
@@ -45,16 +54,11 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
     folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
     require_folder(folder, source.download_hint)
     found = find_labelled(folder, kind, source.labels)
-    doubles = 0
+    duplicates = 0
     if source.drop_duplicates:
-        stands_for = find_identical_files(folder, [(file.path,) for file in found], [file.split for file in found])
-        for file, kept in zip(found, (found[index] for index in stands_for)):
-            if file.label != kept.label:
-                raise UserError(
-                    f"{folder / file.path} and {kept.path} hold the same bytes, and are of {file.label!r} and "
-                    f"{kept.label!r}; correct one of the labels, or remove both"
-                )
-        found, doubles = drop_identical(found, stands_for)
+        representatives = find_identical_files(folder, [(file.path,) for file in found], [file.split for file in found])
+        _check_labels(folder, found, representatives)
+        found, duplicates = drop_identical(found, representatives)
     paths = [folder / file.path for file in found]
 
     def read_once() -> dict[str, np.ndarray]:
@@ -62,21 +66,31 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
         like = {"inputs": (feature.shape, feature.dtype)} if source.in_memory else {}
         return read_all(examples, len(paths), like, source.max_corrupt, folder.name)
 
-    # The first time every file is read, whether it is kept or not: both ways then have the same examples.
+    # The first time every file is read, whether inputs are kept or not: both ways then have the same examples.
     arrays = cached_arrays(files_key(folder, [file.path for file in found], feature, source.in_memory), read_once)
     report_excluded(arrays["bad"], source.max_corrupt, kind.plural)
     names = tuple(sorted({file.label for file in found}))
-    number_of = {name: number for number, name in enumerate(names)}
+    index_of = {name: index for index, name in enumerate(names)}
     good = [found[number] for number in arrays["numbers"]]
-    targets = np.array([number_of[file.label] for file in good], np.int32)
+    targets = np.array([index_of[file.label] for file in good], np.int32)
     ids = [file.path for file in good]
     groups = find_groups(ids, source.group, folder)
     parts = assign_splits(source.split, ids, [file.split for file in good], folder, targets, groups)
     report_classes(folder, kind.plural, names, targets)
     check_classes(names, targets, parts, str(folder), f"readable {kind.plural}")
     splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, parts)
-    schema, excluded = Schema(feature, Target("class", names)), count_excluded(found, good, doubles)
+    schema, excluded = Schema(feature, Target("class", names)), count_excluded(found, good, duplicates)
     return validate(Dataset(splits, schema, excluded, groups=groups_by_split(groups, parts)))
+
+
+def _check_labels(folder: Path, found: Sequence[LabelledFile], representatives: np.ndarray) -> None:
+    """Raises UserError if files that hold the same bytes have different labels."""
+    for file, other in zip(found, (found[index] for index in representatives)):
+        if file.label != other.label:
+            raise UserError(
+                f"{folder / file.path} and {other.path} hold the same bytes, and are of {file.label!r} and "
+                f"{other.label!r}; correct one of the labels, or remove both"
+            )
 
 
 def make_splits(
@@ -87,13 +101,13 @@ def make_splits(
     targets: np.ndarray,
     parts: Mapping[str, np.ndarray],
 ) -> dict[str, ArraySplit | FileSplit]:
-    """Makes splits of files.
+    """Builds splits of files.
 
     Args:
-      folder: where they are.
-      feature: what they become.
-      inputs: (examples, ...) what they became; None where they are read anew for each batch.
-      ids: their paths below `folder`.
+      folder: the folder of the files.
+      feature: what the files become.
+      inputs: (examples, ...); None where files are read anew for each batch.
+      ids: paths of the files below `folder`.
       targets: (examples, ...).
       parts: the examples of each split.
 
@@ -107,32 +121,32 @@ def make_splits(
     return {name: everything.take(chosen) for name, chosen in parts.items()}
 
 
-def count_excluded(found: Sequence[Any], good: Sequence[Any], doubles: int) -> dict[str, int]:
-    """Counts files that cannot be read, by the folder's own split or as "all", and duplicates."""
+def count_excluded(found: Sequence[InSplit], good: Sequence[InSplit], duplicates: int) -> dict[str, int]:
+    """Counts files that cannot be read, by official split or as "all", and duplicates."""
     unread = Counter(file.split or "all" for file in found) - Counter(file.split or "all" for file in good)
-    return dict(unread) | ({"duplicates": doubles} if doubles else {})
+    return dict(unread) | ({"duplicates": duplicates} if duplicates else {})
 
 
 def report_excluded(bad: np.ndarray, max_corrupt: int, plural: str) -> None:
-    """Says which files were left out, or refuses that many."""
+    """Logs which files are left out; raises UserError if they are more than `max_corrupt`."""
     check_corrupt(bad.tolist(), max_corrupt)
     if len(bad):
         logger.info(f"left out {len(bad)} unreadable {plural} (data.max_corrupt {max_corrupt}): {bad[0]}")
 
 
 def files_key(folder: Path, paths: Sequence[str], feature: Feature, in_memory: bool) -> str:
-    """Names files by path, size and time, and what they become: a changed file is read anew."""
+    """Computes the cache's key of files and what they become: a changed file is read anew."""
     return cache_key(folder, (CACHE_VERSION, feature), paths) + ("" if in_memory else "-index")
 
 
 def require_folder(folder: Path, download_hint: str | None) -> None:
-    """Says where a folder that is missing can be had."""
+    """Raises UserError with download instructions if the folder is missing."""
     if download_hint and not os.path.exists(folder):
         raise UserError(f"data.path {folder} is not there; {download_hint}, or name another folder: --data.path=DIR")
 
 
 def report_classes(folder: Path, plural: str, names: Sequence[str], targets: np.ndarray) -> None:
-    """Prints how many examples each class has.
+    """Logs how many examples each class has.
 
     Args:
       folder: what the examples come from.

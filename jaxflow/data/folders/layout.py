@@ -1,4 +1,4 @@
-"""Which files of a folder there are, and how their labels are written down: by folders, by names, or in a table."""
+"""Finds the files of a folder and their labels: by folders, by names, or in a table."""
 
 import csv
 import logging
@@ -27,7 +27,7 @@ WAYS = (
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """One file.
+    """A file with a class.
 
     Attributes:
       path: relative to the dataset's folder, with slashes.
@@ -41,12 +41,12 @@ class LabelledFile:
 
 
 def find_labelled(folder: Path, kind: Kind, labels: str | None) -> list[LabelledFile]:
-    """Finds the files of a dataset and their labels. What is there and not used is said.
+    """Finds the files of a dataset and their labels; files that are not used are logged.
 
     Args:
       folder: a folder for each class; or train, validation and test folders of such; or files whose names begin with
         their class.
-      kind: of the files.
+      kind: kind of the files.
       labels: CSV file with the columns path and label, relative to `folder`; None where there is none.
 
     Returns:

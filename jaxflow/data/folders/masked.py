@@ -1,4 +1,4 @@
-"""Images or volumes with masks: pairs of files from two folders, found, read once, split."""
+"""Loads images or volumes with masks: pairs of files from two folders, found, read once, split."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -43,12 +43,12 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
     """Finds pairs of files, reads each once and splits them; an example's id is its input's path below the folder.
 
     Args:
-      source: where the files are, and what is read of them.
-      inputs: name of the folder of inputs; it may lie in folders of splits, or hold such, and so does that of masks.
-      feature: what inputs become; its kind says which files are looked for.
+      source: where the files are, and how they are split.
+      inputs: name of the folder of inputs; it may lie in folders of splits, or hold such, and so may that of masks.
+      feature: what inputs become; its kind decides which files are read.
 
     Returns:
-      The dataset; `excluded` counts unreadable pairs by the folder's own splits, or as "all" where it has none.
+      The dataset; `excluded` counts unreadable pairs by official split, or as "all" where there are none.
 
     Raises:
       UserError: the folder makes no dataset, or more files are unreadable than `max_corrupt`.
@@ -56,16 +56,18 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
     folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
     require_folder(folder, source.download_hint)
     found = find_pairs(folder, kind, inputs, source.masks)
-    doubles = 0
+    duplicates = 0
     if source.drop_duplicates:
-        found, doubles = drop_identical(
+        found, duplicates = drop_identical(
             found,
             find_identical_files(folder, [(pair.input, pair.mask) for pair in found], [pair.split for pair in found]),
         )
-    places, names, ignore_label = feature.shape[:-1], source.names, source.ignore_label
+    positions, names, ignore_label = feature.shape[:-1], source.names, source.ignore_label
 
     def read_once() -> dict[str, np.ndarray]:
-        like = {"masks": (places, "int16")} | ({"inputs": (feature.shape, feature.dtype)} if source.in_memory else {})
+        like = {"masks": (positions, "int16")} | (
+            {"inputs": (feature.shape, feature.dtype)} if source.in_memory else {}
+        )
         return read_all(_read(folder, found, feature), len(found), like, source.max_corrupt, folder.name)
 
     paths = [path for pair in found for path in (pair.input, pair.mask)]
@@ -77,13 +79,13 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
     assigned = assign_splits(source.split, ids, [pair.split for pair in good], folder, groups=groups)
     values = np.unique(arrays["masks"][assigned["train"]])
     values = values[(values >= 0) & (values != (IGNORE if ignore_label is None else ignore_label))]
-    target = Target("class", _names(folder, names, values), places)
-    # With names a value is a class's number; without, its place among the values.
+    target = Target("class", _names(folder, names, values), positions)
+    # With names a value is a class index; without, its rank among the values is.
     values = np.arange(len(names)) if names else values
-    targets = _numbered(folder, good, arrays["masks"], values, ignore_label).astype(target.dtype)
+    targets = _class_indices(folder, good, arrays["masks"], values, ignore_label).astype(target.dtype)
     logger.info(f"{folder}: {len(good)} {kind.plural} with masks of {len(target.names)} classes")
     splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, assigned)
-    excluded = count_excluded(found, good, doubles)
+    excluded = count_excluded(found, good, duplicates)
     return validate(Dataset(splits, Schema(feature, target), excluded, groups=groups_by_split(groups, assigned)))
 
 
@@ -91,8 +93,8 @@ def find_pairs(folder: Path, kind: Kind, inputs: str, masks: str) -> list[Pair]:
     """Pairs inputs and masks that have the same path but for the folders' names and the suffix.
 
     Args:
-      folder: the dataset's.
-      kind: of the files.
+      folder: the folder of the dataset.
+      kind: kind of the files.
       inputs: name of the folder of inputs.
       masks: name of the folder of masks.
 
@@ -158,13 +160,13 @@ def _names(folder: Path, names: tuple[str, ...], values: np.ndarray) -> tuple[st
     return names or tuple(map(str, values))
 
 
-def _numbered(
+def _class_indices(
     folder: Path, pairs: Sequence[Pair], masks: np.ndarray, values: np.ndarray, ignore_label: int | None
 ) -> np.ndarray:
-    """Turns the values that masks hold into numbers of classes, (examples, *places); what no class has is IGNORE."""
+    """Converts the values of masks to class indices, (examples, ...), and `ignore_label` to IGNORE."""
     class_of = np.full(np.iinfo(np.int16).max + 2, len(values), np.int16)
     class_of[values] = np.arange(len(values))
-    class_of[IGNORE] = IGNORE  # the last: outside of what was cut or padded
+    class_of[IGNORE] = IGNORE  # the last entry: padding
     if ignore_label is not None:
         class_of[ignore_label] = IGNORE
     targets = class_of[masks]

@@ -1,4 +1,4 @@
-"""Which split each file of a folder goes to: the folder's own, or what is held out of train."""
+"""Assigns the files of a folder to splits: the folder's official ones, or what is held out of train."""
 
 import dataclasses
 import logging
@@ -16,7 +16,7 @@ logger = logging.getLogger("jaxflow")
 
 
 def check_group(pattern: str | None) -> None:
-    """Refuses a regular expression that names no group."""
+    """Raises UserError if a regular expression has no group."""
     try:
         groups = 1 if pattern is None else re.compile(pattern).groups
     except re.error as error:
@@ -30,15 +30,15 @@ def find_groups(ids: Sequence[str], pattern: str | None, folder: Path) -> list[s
 
     Args:
       ids: paths of the files, below the folder.
-      pattern: regular expression; it is looked for in each path, and its first group is the name. None where there are
-        no groups.
-      folder: for messages.
+      pattern: regular expression that is searched in each path; its first group is the name. None where there are no
+        groups.
+      folder: the folder, for messages.
 
     Returns:
       The names; None where there are no groups.
 
     Raises:
-      UserError: a path does not hold it.
+      UserError: a path does not match.
     """
     if pattern is None:
         return None
@@ -64,42 +64,44 @@ def assign_splits(
     classes: np.ndarray | None = None,
     groups: Sequence[str] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Divides files. The folder's own splits are kept, and HoldOut takes out of train what is missing.
+    """Assigns files to splits. Official splits are kept, and HoldOut takes out of train what is missing.
 
     Args:
-      split: how.
-      ids: of the files.
-      official: the folder's own split of each; None where it has none.
-      folder: for messages.
-      classes: (files,) integer labels, for stratified splits.
-      groups: name of each file's group, which stays on one side; None where each file is its own. The folder's own
-        splits are kept even so, which is said where they tear groups apart.
+      split: how examples are held out.
+      ids: paths of the files.
+      official: the split whose folder each file lies in; None where there are no such folders.
+      folder: the folder, for messages.
+      classes: (files,) class indices, for stratified splits.
+      groups: name of each file's group, which is kept in one split; None where there are no groups. Official splits
+        are kept even so, with a warning where groups are split across them.
 
     Returns:
       (examples,) indices of each split.
 
     Raises:
-      UserError: a split would be empty, or the folder's own splits and `split` do not go together.
+      UserError: a split would be empty, or official splits and `split` do not go together.
     """
 
     def some(values: Sequence | None, chosen: np.ndarray) -> Sequence | None:
         return None if values is None else [values[index] for index in chosen]
 
-    own = {}
+    given = {}
     for name in ("train", "validation", "test"):
         chosen = np.flatnonzero([file == name for file in official])
-        own |= {name: chosen} if len(chosen) else {}
-    if not own:
+        given |= {name: chosen} if len(chosen) else {}
+    if not given:
         return split.split(SplitKeys(ids, groups, classes))
     if not isinstance(split, HoldOut):
         raise UserError(
             f"data.split is {type(split).__name__}, but {folder} is split by its folders "
-            f"({', '.join(own)}); name the folder below it, or use HoldOut"
+            f"({', '.join(given)}); name the folder below it, or use HoldOut"
         )
-    torn = groups_across_splits(groups_by_split(groups, own))
-    if torn:
-        logger.info(f"{len(torn)} groups lie in more than one of the splits of {folder}, the first {torn[0]!r}: a leak")
-    missing = dataclasses.replace(split, **{name: 0.0 for name in own if name != "train"})
-    train = own["train"]
+    crossing = groups_across_splits(groups_by_split(groups, given))
+    if crossing:
+        logger.info(
+            f"{len(crossing)} groups lie in more than one of the splits of {folder}, the first {crossing[0]!r}: a leak"
+        )
+    missing = dataclasses.replace(split, **{name: 0.0 for name in given if name != "train"})
+    train = given["train"]
     within = SplitKeys(some(ids, train), some(groups, train), None if classes is None else classes[train])
-    return own | {name: train[chosen] for name, chosen in missing.split(within).items()}
+    return given | {name: train[chosen] for name, chosen in missing.split(within).items()}

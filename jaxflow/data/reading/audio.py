@@ -1,22 +1,26 @@
-"""Audio files as waveforms of one rate and length, made the same way in training, evaluation and prediction."""
+"""Reads audio files as waveforms of one rate and length, the same way in training, evaluation and prediction."""
 
 import math
 import re
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
+if TYPE_CHECKING:  # of the extra `audio`
+    import soundfile
+
 SUFFIXES = (".wav", ".flac", ".ogg")
-# Samples per second that are believed; others come from damaged headers.
+# Plausible samples per second; others come from damaged headers.
 RATES = (1_000, 768_000)
 # Floats reach a little beyond full scale, which is 1, where something was mixed or decoded. Beyond this they are in
 # other units.
 LOUDEST = 10.0
-# What libsndfile says of a file that ends before its header does, and lengths that say that nobody knew the length.
+# How libsndfile logs a file that ends before its header says, and lengths that mean an unknown length.
 ENDS_EARLY = re.compile(r"^\s*data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 UNKNOWN = 0x7FFFF000
 # A page of Ogg has 65,307 bytes at most. The last of a stream has a mark.
@@ -37,16 +41,16 @@ def load_soundfile() -> ModuleType:
 
 
 def read_audio(path: Path, feature: Feature) -> np.ndarray:
-    """Reads the beginning of an audio file: the mean of its channels, resampled, with silence after its end.
+    """Reads the beginning of an audio file: the mean of its channels, resampled, padded with silence.
 
-    Of a file that is longer than `feature` no more is read than is kept.
+    Of a longer file no more is read than `feature` takes.
 
     Args:
       path: WAV, FLAC or Ogg Vorbis, of any rate and number of channels.
-      feature: (samples,) that the waveform shall have, and its rate.
+      feature: (samples,), the shape of the waveform, and its rate.
 
     Returns:
-      Its samples, (samples,) float32; full scale is -1 to 1, and what lies beyond is cut off there.
+      Its samples, (samples,) float32; full scale is -1 to 1, and what lies beyond is clipped.
 
     Raises:
       UserError: soundfile is not installed; or the file holds no audio, none that is finite, or ends too early.
@@ -68,23 +72,23 @@ def read_audio(path: Path, feature: Feature) -> np.ndarray:
     return np.pad(np.clip(wave, -1, 1), (0, samples - len(wave)))
 
 
-def _needed(samples: int, rate: int, own: int) -> int:
-    """Counts the samples of rate `own` that decide the first `samples` of `rate`, those that the filter sees too."""
-    up, down = _ratio(rate, own)
-    return -(-samples * down // up) + (10 * max(up, down) // up + 1 if rate != own else 0)
+def _needed(samples: int, rate: int, file_rate: int) -> int:
+    """Computes how many samples of the file decide the first `samples` of `rate`, those that the filter sees too."""
+    up, down = _ratio(rate, file_rate)
+    return -(-samples * down // up) + (10 * max(up, down) // up + 1 if rate != file_rate else 0)
 
 
-def _resampled(wave: np.ndarray, rate: int, own: int) -> np.ndarray:
-    if rate == own:
+def _resampled(wave: np.ndarray, rate: int, file_rate: int) -> np.ndarray:
+    if rate == file_rate:
         return wave
     from scipy.signal import resample_poly
 
-    return resample_poly(wave, *_ratio(rate, own))
+    return resample_poly(wave, *_ratio(rate, file_rate))
 
 
-def _ratio(rate: int, own: int) -> tuple[int, int]:
-    common = math.gcd(rate, own)
-    return rate // common, own // common
+def _ratio(rate: int, file_rate: int) -> tuple[int, int]:
+    common = math.gcd(rate, file_rate)
+    return rate // common, file_rate // common
 
 
 def _check_samples(waves: np.ndarray, expected: int) -> None:
@@ -100,7 +104,7 @@ def _check_samples(waves: np.ndarray, expected: int) -> None:
         raise ValueError(f"its samples reach {peak:.6g}, and full scale is 1; divide them, or save it as 16-bit PCM")
 
 
-def _check_end(path: Path, file: object) -> None:
+def _check_end(path: Path, file: "soundfile.SoundFile") -> None:
     """Raises ValueError for a file that ends before its header says, or in the middle of a stream."""
     early = ENDS_EARLY.search(file.extra_info)
     if early and int(early[1]) < UNKNOWN:

@@ -1,4 +1,4 @@
-"""Files that each hold an example's input: which there are, and what they hold."""
+"""Kinds of files that hold an example's input: how they are found and read."""
 
 import logging
 import os
@@ -6,7 +6,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from jaxflow.data.reading.threads import in_threads
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
+T = TypeVar("T")
 logger = logging.getLogger("jaxflow")
 
 # Files that are waiting for a thread, or read and waiting to be taken.
@@ -26,12 +27,12 @@ class Kind:
     """How files of one kind are found and read.
 
     Attributes:
-      plural: what they are called.
+      plural: what the files are called.
       suffixes: how their names end, in lower case.
       read: (path, feature) -> array of the feature's shape and dtype; raises UserError. None where what files become is
         fitted to all of them, as tokens are.
-      read_mask: (path of the input, path of its mask, feature) -> (*places,) int16, resized like the input, IGNORE
-        outside of it; raises UserError. None where there are no masks.
+      read_mask: (path of the input, path of its mask, feature) -> int16 array of the feature's shape but for the
+        channels, resized like the input, IGNORE where it is padded; raises UserError. None where there are no masks.
     """
 
     plural: str
@@ -51,12 +52,12 @@ KINDS = {
 def find_files(folder: Path, kind: Kind) -> list[str]:
     """Lists the files of a kind in a folder and in the folders below it.
 
-    Hidden files and folders are left alone, and so is what has another suffix. Symbolic links are not followed, and
-    this is said: they may lead out of the folder, into a loop, or show one file in two splits.
+    Hidden files and folders are skipped, and so are files with another suffix. Symbolic links are not followed, which
+    is logged: they may lead out of the folder, into a loop, or show one file in two splits.
 
     Args:
-      folder: where to look.
-      kind: what to look for.
+      folder: the folder.
+      kind: the kind of files.
 
     Returns:
       Their paths relative to `folder`, with slashes, in ascending order.
@@ -91,7 +92,7 @@ def find_files(folder: Path, kind: Kind) -> list[str]:
 
 
 def none_found(folder: Path, kind: Kind) -> UserError:
-    """Makes the error that says that a folder holds no files of a kind."""
+    """Returns the error of a folder without files of a kind."""
     return UserError(f"{folder} holds no {kind.plural} ({', '.join(sorted(kind.suffixes))})")
 
 
@@ -100,10 +101,10 @@ def read_files(paths: Sequence[Path], feature: Feature) -> Iterator[np.ndarray |
 
     Args:
       paths: the files.
-      feature: what they shall be.
+      feature: what they become.
 
     Yields:
-      For each an array of the feature's shape and dtype; or the error that says why it cannot be read.
+      For each an array of the feature's shape and dtype; or the error that tells why it cannot be read.
     """
     read = KINDS[feature.kind].read
     return _read_all(lambda path: read(path, feature), paths)
@@ -113,18 +114,18 @@ def read_masks(paths: Sequence[tuple[Path, Path]], feature: Feature) -> Iterator
     """Reads masks as `read_files` does.
 
     Args:
-      paths: an input and its mask, each.
-      feature: what the inputs shall be.
+      paths: pairs of an input and its mask.
+      feature: what the inputs become.
 
     Yields:
-      For each (*places,) int16 values as the file has them, IGNORE outside of it; or the error that says what is wrong.
+      For each the int16 values of the mask, IGNORE in padding; or the error that tells what is wrong.
     """
     read = KINDS[feature.kind].read_mask
     return _read_all(lambda pair: read(*pair, feature), paths)
 
 
-def _read_all(read: Callable[[Any], np.ndarray], items: Sequence[Any]) -> Iterator[np.ndarray | UserError]:
-    def attempt(item: Any) -> np.ndarray | UserError:
+def _read_all(read: Callable[[T], np.ndarray], items: Sequence[T]) -> Iterator[np.ndarray | UserError]:
+    def attempt(item: T) -> np.ndarray | UserError:
         try:
             return read(item)
         except UserError as error:

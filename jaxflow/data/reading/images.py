@@ -1,4 +1,4 @@
-"""Image files as arrays of one shape, made the same way in training, evaluation and prediction."""
+"""Reads image files as arrays of one shape, the same way in training, evaluation and prediction."""
 
 import io
 import math
@@ -27,8 +27,8 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = (5, 6, 7, 8)
-# A JPEG is decoded at the least of 1/2, 1/4 and 1/8 of its size that is still so many times as large as is wanted: the
-# frequencies that resizing would take away are never computed.
+# A JPEG is decoded at the least of 1/2, 1/4 and 1/8 of its size that is still so many times as large as the result: the
+# frequencies that resizing would remove are never computed.
 SPARE = 1.4
 
 
@@ -37,8 +37,8 @@ def read_image(path: Path, feature: Feature) -> np.ndarray:
 
     Args:
       path: the file, of any format, mode and size that Pillow reads; grey of 16 bits is scaled to 8.
-      feature: (height, width, channel) that the image shall have, with 1 (grey), 3 (RGB) or 4 (RGBA) channels, and how
-        it is resized.
+      feature: (height, width, channel), the shape of the result, with 1 (grey), 3 (RGB) or 4 (RGBA) channels, and how
+        the image is resized.
 
     Returns:
       Its pixels, (height, width, channel) uint8.
@@ -48,7 +48,7 @@ def read_image(path: Path, feature: Feature) -> np.ndarray:
         feature's, which does not resize.
     """
     # Read at once: Pillow would ask for a few bytes at a time.
-    return _fit(_taken(path, lambda: _open(io.BytesIO(path.read_bytes()), feature)), feature, str(path))
+    return _fit(_attempt(path, lambda: _open(io.BytesIO(path.read_bytes()), feature)), feature, str(path))
 
 
 def decode_image(content: bytes, feature: Feature) -> np.ndarray:
@@ -73,7 +73,7 @@ def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
 
     Args:
       path: the image.
-      mask_path: an image of grey levels or with a palette, whose numbers are those of classes.
+      mask_path: an image of grey levels or with a palette, whose values are class indices.
       feature: what the image becomes.
 
     Returns:
@@ -82,7 +82,7 @@ def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
     Raises:
       UserError: the file holds no mask, or one of another size than the image.
     """
-    size, mask = _taken(path, lambda: _upright_size(path)), _taken(mask_path, lambda: _open_mask(mask_path))
+    size, mask = _attempt(path, lambda: _upright_size(path)), _attempt(mask_path, lambda: _open_mask(mask_path))
     if mask.mode not in ("1", "L", "P", "I", "I;16"):
         raise UserError(
             f"{mask_path} has colours (mode {mask.mode}); a mask holds numbers of classes, as grey levels or a palette"
@@ -115,10 +115,10 @@ def check_channels(channels: int) -> None:
         raise UserError(f"data.channels is {channels}; images have 1 (grey), 3 (RGB) or 4 (RGBA)")
 
 
-def _taken(path: Path, take: Callable[[], T]) -> T:
-    """Takes something of an image file, or says in one line why that cannot be."""
+def _attempt(path: Path, read: Callable[[], T]) -> T:
+    """Reads something of an image file; raises a UserError of one line if that fails."""
     try:
-        return take()
+        return read()
     except MemoryError:
         raise
     except Exception as error:  # each of Pillow's plugins raises what it likes
@@ -167,7 +167,7 @@ def _in_eight_bits(image: Image.Image) -> Image.Image:
         raise ValueError("its pixels are floats, whose range is not known; save it with 8 or 16 bits")
     if not image.mode.startswith("I"):
         return image
-    levels = np.asarray(image).astype(np.int64)  # Pillow's own conversion would cut 16 bits off at 255
+    levels = np.asarray(image).astype(np.int64)  # Pillow's conversion would clip 16 bits at 255
     if levels.min() < 0 or levels.max() > 65535:
         raise ValueError("its pixels lie outside 0..65535, so their range is not known; save it with 8 or 16 bits")
     return Image.fromarray(((levels + 128) // 257).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Arrays from NumPy's files."""
+"""Reads arrays from NumPy's files."""
 
 import zipfile
 import zlib
@@ -14,7 +14,7 @@ def read_array(path: Path, name: str = "") -> np.ndarray:
 
     Args:
       path: the file.
-      name: which one is meant where there are several.
+      name: name of the array where there are several.
 
     Returns:
       The array.

@@ -1,4 +1,4 @@
-"""Volume files as arrays of one shape, made the same way in training, evaluation and prediction."""
+"""Reads volume files as arrays of one shape, the same way in training, evaluation and prediction."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ SUFFIXES = (".nii", ".nii.gz", ".npy", ".npz")
 
 
 def read_volume(path: Path, feature: Feature) -> np.ndarray:
-    """Reads a volume: cut or filled up around its middle, with its own lowest value, to one size.
+    """Reads a volume, cropped or padded with its lowest value around its middle to one size.
 
     Args:
       path: NIfTI, whose axes are turned so that they run to the right, to the front and up; or one array in .npy or
         .npz. The axes are (depth, height, width) here, and there may be one more for channels.
-      feature: (depth, height, width, channel) that the volume shall have.
+      feature: (depth, height, width, channel), the shape of the result.
 
     Returns:
       Its voxels, float32 in the file's own units.
@@ -42,15 +42,15 @@ def read_volume(path: Path, feature: Feature) -> np.ndarray:
 
 
 def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
-    """Reads the mask of a volume, cut or filled up as the volume is.
+    """Reads the mask of a volume, cropped or padded as the volume is.
 
     Args:
       path: the volume.
-      mask_path: a volume of the same size whose voxels are numbers of classes.
+      mask_path: a volume of the same size whose voxels are class indices.
       feature: what the volume becomes.
 
     Returns:
-      (depth, height, width) int16 values, IGNORE where the volume was filled up.
+      (depth, height, width) int16 values, IGNORE where the volume is padded.
 
     Raises:
       UserError: the file holds no mask, or one of another size than the volume.
@@ -79,7 +79,7 @@ def _read(path: Path) -> np.ndarray:
 
 
 def _fit(voxels: np.ndarray, size: tuple[int, ...], outside: float) -> np.ndarray:
-    """Cuts or fills up the first three axes around their middle."""
+    """Crops or pads the first three axes around their middle."""
     for axis, wanted in enumerate(size):
         extra = wanted - voxels.shape[axis]
         if extra < 0:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -225,6 +225,6 @@ def _check_choices(spec: Number | Category) -> None:
             raise UserError(f"{name}{column} is {getattr(spec, name)!r}; it must be one of {', '.join(choices)}")
 
 
-def _mode(values: np.ndarray) -> Any:
+def _mode(values: np.ndarray) -> np.generic:
     found, counts = np.unique(values, return_counts=True)
     return found[counts.argmax()]

@@ -96,7 +96,7 @@ class RawTable(Mapping[str, np.ndarray]):
 
 
 def ids_from_cells(table: RawTable) -> list[str]:
-    """Names rows by what they hold, so that a row keeps its name wherever it stands; equal rows are make_unique.
+    """Computes ids of rows from their cells, which do not depend on the order; equal rows are numbered.
 
     Args:
       table: the table.

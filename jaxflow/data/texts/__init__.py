@@ -1,1 +1,1 @@
-"""Texts: read, tokenized and cut into windows."""
+"""Texts: read, tokenized and divided into windows."""

@@ -45,7 +45,7 @@ def encode_texts(encoding: TextEncoding, path: Path, feature: Feature) -> tuple[
       feature: what the model takes.
 
     Returns:
-      (texts, length) of the feature's dtype, and a name for each text: its file's path, or the number of its row or
+      (texts, length) of the feature's dtype, and an id for each text: its file's path, or the index of its row or
       line, from 0.
 
     Raises:

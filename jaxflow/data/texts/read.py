@@ -1,4 +1,4 @@
-"""Texts as they lie on disk: one in a file, one in each file of a folder, or one in each row of a table."""
+"""Reads texts: one in a file, one in each file of a folder, or one in each row of a table."""
 
 import csv
 import hashlib
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
 
@@ -19,21 +19,21 @@ from jaxflow.errors import UserError
 TEXTS = Kind("texts", (".txt",))
 TABLES = (".csv", ".tsv", ".jsonl")
 # Characters that are read at once: a text may be larger than memory.
-PIECE = 1 << 20
+CHUNK_SIZE = 1 << 20
 # A cell of a table may hold a book; Python's own limit is 128 KiB.
 csv.field_size_limit(1 << 30)
 
 
 @dataclass(frozen=True)
 class Documents:
-    """Texts that have been looked through once, and can be read again.
+    """Texts that have been scanned once, and can be read again.
 
     Attributes:
-      names: one for each, all different: a file's path, or a digest of what a row holds.
-      keys: what splits go by: the names, but equal rows share one.
+      names: one for each, all different: a file's path, or a digest of a row's text.
+      keys: what splits are decided by: the names, but equal rows share one.
       sizes: (documents,) int64 characters.
-      read: gives (number of the document, a piece of its text), in order.
-      empty: how many more there are that hold nothing but white space; they are left out.
+      read: yields (index of the document, a chunk of its text), in order.
+      empty: number of further ones that hold nothing but white space; they are left out.
     """
 
     names: Sequence[str]
@@ -44,7 +44,7 @@ class Documents:
 
 
 def text_paths(path: Path) -> list[Path]:
-    """Lists the files that texts lie in.
+    """Lists the files that hold texts.
 
     Args:
       path: a file, or a folder of .txt files.
@@ -70,7 +70,7 @@ def _none(folder: Path) -> list[Path]:
 
 
 def find_documents(path: Path, column: str) -> Documents:
-    """Looks through all texts once.
+    """Scans all texts once.
 
     Args:
       path: a text file, a folder of .txt files, or a .csv, .tsv or .jsonl file with a text in each row.
@@ -84,57 +84,57 @@ def find_documents(path: Path, column: str) -> Documents:
     """
     files, rows = text_paths(path), path.suffix.lower() in TABLES and path.is_file()
 
-    def pieces() -> Iterator[tuple[str, str]]:
-        """Yields where a text lies, and a piece of it."""
+    def chunks() -> Iterator[tuple[str, str]]:
+        """Yields the position of a text, and a chunk of it."""
         if rows:
             yield from ((str(line), text) for line, (text,) in read_rows(path, (column,)))
         else:
             for file in files:
                 name = file.relative_to(path).as_posix() if path.is_dir() else path.name
-                yield from ((name, piece) for piece in read_text(file))
+                yield from ((name, chunk) for chunk in read_text(file))
 
     sizes: Counter[str] = Counter()
     checksums, written = {}, set()
-    for place, piece in track(pieces(), f"read {path.name}"):
-        sizes[place] += len(piece)
+    for position, chunk in track(chunks(), f"read {path.name}"):
+        sizes[position] += len(chunk)
         if rows:
-            checksums[place] = text_digest(piece)
-        if not piece.isspace() and piece:
-            written.add(place)
-    places = [place for place in sizes if place in written]
-    if not places:
+            checksums[position] = text_digest(chunk)
+        if not chunk.isspace() and chunk:
+            written.add(position)
+    positions = [position for position in sizes if position in written]
+    if not positions:
         raise UserError(f"{path} holds no text; name one that does: --data.path=PATH")
-    number_of = {place: number for number, place in enumerate(places)}
+    index_of = {position: index for index, position in enumerate(positions)}
 
     def read() -> Iterator[tuple[int, str]]:
-        return ((number_of[place], piece) for place, piece in pieces() if place in number_of)
+        return ((index_of[position], chunk) for position, chunk in chunks() if position in index_of)
 
-    keys = [checksums.get(place, place) for place in places]
-    empty = (len(sizes) if rows else len(files)) - len(places)
-    return Documents(make_unique(keys), keys, np.array([sizes[place] for place in places]), read, empty)
+    keys = [checksums.get(position, position) for position in positions]
+    empty = (len(sizes) if rows else len(files)) - len(positions)
+    return Documents(make_unique(keys), keys, np.array([sizes[position] for position in positions]), read, empty)
 
 
 def text_digest(text: str) -> str:
-    """Names a text by what it holds."""
+    """Computes a digest of a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_text(path: Path) -> Iterator[str]:
-    """Reads a text file in pieces.
+    """Reads a text file in chunks.
 
     Args:
-      path: a file in UTF-8, with or without a byte-order mark; line ends stay as they are.
+      path: a file in UTF-8, with or without a byte-order mark; line ends are kept.
 
     Yields:
-      PIECE characters, at the end fewer.
+      CHUNK_SIZE characters, at the end fewer.
 
     Raises:
       UserError: it cannot be read, or is not UTF-8.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            while piece := file.read(PIECE):
-                yield piece
+            while chunk := file.read(CHUNK_SIZE):
+                yield chunk
     except UnicodeDecodeError as error:
         raise _not_utf8(path) from error
     except OSError as error:
@@ -164,7 +164,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[s
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _csv_rows(path: Path, file: Any, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _csv_rows(path: Path, file: IO[str], columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
     lines = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
     try:
         header = next(lines, [])
@@ -174,7 +174,7 @@ def _csv_rows(path: Path, file: Any, columns: Sequence[str]) -> Iterator[tuple[i
                     f"{path}, line 1: there are {header.count(name)} columns named {name!r}; it has "
                     f"{', '.join(header) or 'none'}"
                 )
-        places = [header.index(name) for name in columns]
+        positions = [header.index(name) for name in columns]
         for row in lines:
             if len(row) != len(header) and row:
                 raise UserError(
@@ -182,12 +182,12 @@ def _csv_rows(path: Path, file: Any, columns: Sequence[str]) -> Iterator[tuple[i
                     "around texts that hold what separates cells"
                 )
             if row:
-                yield lines.line_num, tuple(row[place] for place in places)
+                yield lines.line_num, tuple(row[position] for position in positions)
     except csv.Error as error:
         raise UserError(f"{path}, line {lines.line_num}: {error}; correct the line") from error
 
 
-def _json_rows(path: Path, file: Any, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _json_rows(path: Path, file: IO[str], columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
     for number, line in enumerate(file, 1):
         if not line.strip():
             continue

@@ -8,11 +8,15 @@ import functools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jaxflow.errors import UserError
+
+if TYPE_CHECKING:  # of the extra `text`
+    import tokenizers
 
 END = 0
 # Of characters only: those that the training text does not hold.
@@ -163,33 +167,33 @@ class BPE:
         return BPETokenizer("\n".join(" ".join(pair) for pair in merges))
 
 
-def _name(meaning: bytes) -> str:
+def _name(piece: bytes) -> str:
     try:
-        return meaning.decode()
+        return piece.decode()
     except UnicodeDecodeError:
-        return "".join(f"\\x{byte:02x}" for byte in meaning)
+        return "".join(f"\\x{byte:02x}" for byte in piece)
 
 
 @functools.cache
 def _byte_of() -> dict[int, int]:
-    """Maps the letters that GPT-2's byte-level BPE writes bytes with to the bytes: all of them can be seen."""
+    """Maps the letters that GPT-2's byte-level BPE writes bytes with to the bytes; all letters are printable."""
     seen = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = sorted(set(range(256)) - set(seen))
     return dict(zip(seen, seen)) | {256 + number: byte for number, byte in enumerate(hidden)}
 
 
 def _tokens(merges: str) -> list[str]:
-    """Lists BPE's tokens but END: bytes first, then what pairs are joined to."""
+    """Lists BPE's tokens but END: bytes first, then joined pairs."""
     joined = (pair.replace(" ", "") for pair in merges.splitlines())
     return list(dict.fromkeys([*map(chr, _byte_of()), *joined]))  # two pairs may make the same token
 
 
 @functools.lru_cache(maxsize=8)
-def _tokenizer(merges: str) -> Any:
+def _tokenizer(merges: str) -> "tokenizers.Tokenizer":
     return _make_tokenizer(merges)
 
 
-def _make_tokenizer(merges: str) -> Any:
+def _make_tokenizer(merges: str) -> "tokenizers.Tokenizer":
     library = _library()
     numbers = {token: number for number, token in enumerate(_tokens(merges))}
     pairs = [tuple(pair.split(" ")) for pair in merges.splitlines()]
@@ -198,7 +202,7 @@ def _make_tokenizer(merges: str) -> Any:
     return tokenizer
 
 
-def _library() -> Any:
+def _library() -> ModuleType:
     try:
         import tokenizers
     except ImportError as error:

@@ -15,10 +15,10 @@ from jaxflow.schema import IGNORE
 class WindowSplit(Mapped):
     """A split whose inputs are windows of an array of tokens, and whose targets are the same windows one token later.
 
-    Windows may overlap: each is cut out of the array whenever it is asked for.
+    Windows may overlap: each is copied out of the array when a batch is built.
 
     Attributes:
-      tokens: (cells,) signed integers, IGNORE where a window reaches past what there is.
+      tokens: (positions,) signed integers, IGNORE where a window reaches past the last token.
       starts: (examples,) int64, where each window starts.
       length: tokens in a window.
       names: of the documents that the tokens come from.
@@ -35,32 +35,32 @@ class WindowSplit(Mapped):
         return len(self.starts)
 
     def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
-        """Cuts out the windows at `indices`: {"inputs": (batch, length), "targets": (batch, length)}.
+        """Copies the windows at `indices`: {"inputs": (batch, length), "targets": (batch, length)}.
 
         Inputs past the end are END, and their targets IGNORE.
         """
-        cut = np.lib.stride_tricks.sliding_window_view(self.tokens, self.length + 1)
-        both = cut[self.starts[indices]]  # (batch, length + 1)
+        windows = np.lib.stride_tricks.sliding_window_view(self.tokens, self.length + 1)
+        both = windows[self.starts[indices]]  # (batch, length + 1)
         return {"inputs": np.where(both[:, :-1] == IGNORE, END, both[:, :-1]), "targets": both[:, 1:]}
 
     def id(self, index: int) -> str:
-        """Names a window by the document that it starts in and how many tokens into it."""
+        """Returns the document that a window starts in, and how many tokens into it."""
         start = self.starts[index]
         document = np.searchsorted(self.firsts, start, side="right") - 1
         return f"{self.names[document]}+{start - self.firsts[document]}"
 
     @property
     def targets(self) -> np.ndarray:
-        """(examples, length); where windows lie evenly a view of the tokens, which takes no memory."""
-        cut = np.lib.stride_tricks.sliding_window_view(self.tokens[1:], self.length)
+        """All targets, (examples, length); of evenly spaced windows a view of the tokens, which takes no memory."""
+        windows = np.lib.stride_tricks.sliding_window_view(self.tokens[1:], self.length)
         steps = np.unique(np.diff(self.starts))
         if len(steps) > 1:
-            return cut[self.starts]
-        return cut[self.starts[0] : self.starts[-1] + 1 : steps[0] if len(steps) else 1]
+            return windows[self.starts]
+        return windows[self.starts[0] : self.starts[-1] + 1 : steps[0] if len(steps) else 1]
 
     @property
     def nbytes(self) -> int:
-        """Bytes that inputs and targets would take if they were cut out at once."""
+        """Size that inputs and targets would have in memory, in bytes."""
         return 2 * len(self) * self.length * self.tokens.itemsize
 
 
@@ -77,20 +77,20 @@ def write_windows(
     """Writes documents one after the other and lays windows over them, so that each token but the first is a target.
 
     Args:
-      documents: a name and the tokens, in pieces, of each.
-      file: where the tokens are written, with void cells where a window reaches past the last of them.
-      dtype: of what is written; signed.
+      documents: the name and the tokens, in chunks, of each.
+      file: where the tokens are written, with IGNORE where a window reaches past the last of them.
+      dtype: signed dtype of the written tokens.
       length: tokens in a window.
       stride: tokens from one window to the next, at most `length`.
       ends: whether an end token is before and after each document; one is enough between two in a row.
-      pack: whether windows lie over all documents as if they were one; otherwise each has its own.
+      pack: whether windows span all documents as if they were one; otherwise each document has separate windows.
 
     Returns:
-      What a WindowSplit has beside the tokens: "starts", "names" and "firsts". There are no starts where nothing can be
+      The further fields of a WindowSplit: "starts", "names" and "firsts". There are no starts where nothing can be
       predicted.
     """
     starts, names, firsts = [np.zeros(0, np.int64)], [], []
-    size = covered = 0  # cells that are written, and those that are done with
+    size = covered = 0  # positions that are written, and those that windows cover
 
     def write(tokens: Sequence[int] | np.ndarray) -> None:
         nonlocal size
@@ -106,13 +106,13 @@ def write_windows(
             write(np.full((count - 1) * stride + length + 1 - known, IGNORE))
         covered = size
 
-    for name, pieces in documents:
+    for name, chunks in documents:
         names.append(name)
         firsts.append(size)
         if ends and size == covered:
             write([END])
-        for piece in pieces:
-            write(piece)
+        for chunk in chunks:
+            write(chunk)
         if ends:
             write([END])
         if not pack:

@@ -159,7 +159,7 @@ def test_changing_what_is_held_out_changes_nothing_else(source, make):
 def test_pieces_join_to_the_whole(make, monkeypatch):
     path = make("file", [LETTERS + "é🐍"])
     whole = Text(path, length=16).load()
-    monkeypatch.setattr(read, "PIECE", 7)
+    monkeypatch.setattr(read, "CHUNK_SIZE", 7)
     monkeypatch.setenv("JAXFLOW_CACHE_DIR", path + "-cache")
     assert_same_splits(Text(path, length=16).load(), whole)
 
