@@ -64,7 +64,7 @@ def measure(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> I
             return trained
 
         trained, train_seconds = timed(train)
-        (metrics, _), test_seconds = timed(lambda: evaluate_split(eval_step, trained.variables(), test, rows))
+        metrics, test_seconds = timed(lambda: evaluate_split(eval_step, trained.variables(), test, rows))
         parts = {"init_seconds": init_seconds, "train_seconds": train_seconds, "test_seconds": test_seconds}
         return {"seed": seed, **metrics, **parts, "seconds": sum(parts.values())}
 

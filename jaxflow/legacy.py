@@ -125,8 +125,13 @@ ENCODERS = {
     "embed": "IndexEncoder",
 }
 TOKENIZERS = {"characters": "CharacterTokenizer", "bytes": "ByteTokenizer", "bpe": "BPETokenizer"}
-# Problems whose loss was no object, and what losses of regression were called.
-PROBLEMS = ("Classification", "Regression", "Segmentation")
+# Problems had no choice of metrics, and these; and what losses of regression were called.
+METRICS = {
+    "Classification": ("Accuracy",),
+    "Regression": ("RMSE", "MAE"),
+    "Segmentation": ("Accuracy", "IoU", "Dice"),
+    "LanguageModelling": ("Accuracy", "Perplexity"),
+}
 REGRESSION_LOSSES = {"squared": "SquaredError", "absolute": "AbsoluteError", "huber": "Huber"}
 
 
@@ -166,8 +171,8 @@ def _renamed(name: str, parts: dict[str, Any]) -> dict[str, Any]:
         parts |= {"cardinalities": [] if tokens else counts, "vocab_size": _only(counts) if tokens else None}
     if name == "Feature" and parts.get("kind") == "vector" and len(parts.get("shape", ())) == 2:
         parts["kind"] = "series"
-    if name in PROBLEMS:
-        parts = _with_loss(name, parts)
+    if name in METRICS:
+        parts = _problem(name, parts)
     return parts | {"class": f"jaxflow:{name}"}
 
 
@@ -197,17 +202,20 @@ def _encoder(column: dict[str, Any]) -> dict[str, Any]:
     return {"class": f"jaxflow:{ENCODERS[kind]}", **parts}
 
 
-def _with_loss(name: str, parts: dict[str, Any]) -> dict[str, Any]:
-    """Returns a problem's fields with its loss as an object; its loss was a few of them."""
+def _problem(name: str, parts: dict[str, Any]) -> dict[str, Any]:
+    """Returns a problem's fields with its loss and its metrics as objects; the loss was a few of them."""
     rest, loss = dict(parts), {}
     if name == "Regression":
         loss["class"] = f"jaxflow.losses:{REGRESSION_LOSSES[rest.pop('loss', 'squared')]}"
         delta = rest.pop("delta", 1.0)
         loss |= {"delta": delta} if loss["class"].endswith("Huber") else {}
     else:
-        loss["class"] = "jaxflow.losses:CrossEntropy"
-        loss |= {field: rest.pop(field) for field in ("label_smoothing", "class_weights") if field in rest}
-    return rest | {"loss": loss}
+        defaults = {"label_smoothing": 0.0, "class_weights": "none"}
+        loss = {"class": "jaxflow.losses:CrossEntropy"} | {
+            field: rest.pop(field, default) for field, default in defaults.items()
+        }
+    metrics = [{"class": f"jaxflow.metrics:{metric}"} for metric in METRICS[name]]
+    return rest | {"loss": loss, "metrics": metrics, "selection_metric": "loss"}
 
 
 def _only(counts: Any) -> Any:

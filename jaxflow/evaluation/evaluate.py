@@ -1,25 +1,27 @@
 """The test split, once: metrics, predictions, figures."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TypeVar
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
-from jaxflow.evaluation.report import report_figures
+from jaxflow.evaluation.records import Block, write_records
+from jaxflow.evaluation.report import FigureData, figure_data, report_figures
 from jaxflow.experiment import Experiment, load_data
-from jaxflow.file_io import write_table
+from jaxflow.problems.metrics import metrics_of
 from jaxflow.reports.page import write_page
 from jaxflow.runs.metrics_log import read_metrics
-from jaxflow.runs.results import read_results, update_results
+from jaxflow.runs.results import Results, read_results, update_results
 from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Split
 from jaxflow.training.eval_loop import evaluate_split
+from jaxflow.training.program import Program
 from jaxflow.training.trained import Trained, check_same_data, read_trained
 
+T = TypeVar("T")
 logger = logging.getLogger("jaxflow")
 
 
@@ -29,11 +31,12 @@ def evaluate(
     checkpoint: str = "last",
     experiment: Experiment | None = None,
     dataset: Dataset | None = None,
-) -> dict[str, Any]:
+) -> Results:
     """Evaluates a trained run on its test split; every example counts exactly once.
 
     Args:
-      workdir: the run folder; gets results.json, predictions/test.csv and report/.
+      workdir: the run folder; gets results.json, report/, predictions/test.csv and beside it, at full precision,
+        test.parquet, or test.npz where each pixel or token has a target.
       checkpoint: "last", "best" (by validation) or a step.
       experiment: the run's own, where paths or the like differ from its folder's.
       dataset: the experiment's data, if it is loaded already.
@@ -48,45 +51,73 @@ def evaluate(
     trained = read_trained(workdir, checkpoint, experiment)
     dataset = dataset or load_data(trained.experiment)
     check_same_data(workdir, trained, dataset)
-    splits = dataset.splits
-    if "test" not in splits:
-        raise UserError(f"the data of {workdir} has no test split; it has {', '.join(splits)}")
-    layout = trained.program.layout
-    batch_size = trained.program.evaluation_batch_size(splits["test"])
-    metrics, predictions = evaluate_split(
-        trained.program.compile_eval_step(), trained.state.variables(), splits["test"], batch_size, layout
-    )
-    return on_main(lambda: _write(workdir, trained, splits, metrics, predictions))
+    if "test" not in dataset.splits:
+        raise UserError(f"the data of {workdir} has no test split; it has {', '.join(dataset.splits)}")
+    program, test = trained.program, dataset.splits["test"]
+    data = figure_data(program.schema, test)
+    with ExitStack() as files:
+        opened: list[Callable[[Block], None]] = []
+        _write(workdir, lambda: opened.append(files.enter_context(_open_records(workdir, program, test))))
+
+        def on_block(block: Block) -> None:
+            data.add(block)
+            _write(workdir, lambda: opened[0](block))
+
+        metrics = evaluate_split(
+            program.compile_eval_step(),
+            trained.state.variables(),
+            test,
+            program.evaluation_batch_size(test),
+            program.layout,
+            on_block=on_block,
+        )
+        _write(workdir, files.close)
+    return _write(workdir, lambda: _write_results(workdir, trained, dataset.splits, metrics, data))
 
 
-def _write(
-    workdir: Path, trained: Trained, splits: Mapping[str, Split], metrics: dict[str, float], predictions: np.ndarray
-) -> dict[str, Any]:
-    """Writes what an evaluation leaves in the run folder, and gives all of the run's results."""
-    test = splits["test"]
-    schema, problem = trained.program.schema, trained.program.experiment.problem
+def _write(workdir: Path, act: Callable[[], T]) -> T:
+    """Lets process 0 write into the run folder; what is wrong with the disk is a UserError on every process."""
+
+    def guarded() -> T:
+        try:
+            return act()
+        except OSError as error:
+            raise UserError(f"cannot write to {workdir}: {error.strerror or error}") from error
+
+    return on_main(guarded)
+
+
+def _open_records(workdir: Path, program: Program, test: Split) -> AbstractContextManager[Callable[[Block], None]]:
+    ids = [test.id(index) for index in range(len(test))]
+    table = program.experiment.problem.prediction_table
+    return write_records(workdir / "predictions", "test", program.schema, ids, table)
+
+
+def _write_results(
+    workdir: Path, trained: Trained, splits: Mapping[str, Split], metrics: dict[str, float], data: FigureData
+) -> Results:
+    """Writes the report and the results of an evaluation, and returns all of the run's results."""
+    test, problem = splits["test"], trained.program.experiment.problem
     baseline = problem.baseline(splits["train"].targets, test.targets)
     results = read_results(workdir)
     before = results.get("test_evaluations", 0)
     if before:
         logger.info(f"the test split was evaluated {before} times before; choose models by validation, not by the test")
-    new = {"test": metrics, "baseline": baseline, "test_step": trained.step, "test_evaluations": before + 1}
-    ids = [test.id(index) for index in range(len(test))]
-    try:
-        table = {"id": ids, **problem.prediction_table(schema, predictions, test.targets)}
-        write_table(workdir / "predictions" / "test.csv", table)
-        _write_report(workdir, trained, results | new, test, predictions)
-        return update_results(workdir, new)  # last: results that are there have their files beside them
-    except OSError as error:
-        raise UserError(f"cannot write to {workdir}: {error.strerror}") from error
+    new: Results = {
+        "test": metrics,
+        "baseline": baseline,
+        "test_step": trained.step,
+        "test_evaluations": before + 1,
+    }
+    _write_report(workdir, trained, results | new, test, data)
+    return update_results(workdir, new)  # last: results that are there have their files beside them
 
 
-def _write_report(
-    workdir: Path, trained: Trained, results: dict[str, Any], test: Split, predictions: np.ndarray
-) -> None:
-    folder = workdir / "report"
-    lines, names = read_metrics(workdir), list(results["test"])
-    pictures = report_figures(lines, names, trained.program.schema, test, predictions, folder)
+def _write_report(workdir: Path, trained: Trained, results: Results, test: Split, data: FigureData) -> None:
+    folder, lines = workdir / "report", read_metrics(workdir)
+    described = metrics_of(trained.program.experiment.problem)
+    units = {name: described[name].unit if name in described else "" for name in results["test"]}
+    figures = report_figures(lines, units, data, trained.program.schema, test, folder)
     rows = {name: results[name] for name in ("validation", "test", "baseline") if name in results}
     experiment = (workdir / "experiment.json").read_text()
-    write_page(folder / "index.html", f"{workdir.name}, step {trained.step}", rows, pictures, experiment)
+    write_page(folder / "index.html", f"{workdir.name}, step {trained.step}", rows, figures, experiment)

@@ -1,8 +1,9 @@
-"""Which figures a report shows: that hangs on what the inputs and the target are."""
+"""Chooses the report's figures by the target's kind, and collects what they show, block by block."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,77 +13,175 @@ from jaxflow.reports.figures import predictions as prediction_figures
 from jaxflow.reports.figures import texts as text_figures
 from jaxflow.schema import Schema, Split
 
+Figures = list[tuple[str, Path]]
+
+
+class FigureData(Protocol):
+    """What the figures of one kind of target need of all examples."""
+
+    def add(self, block: Mapping[str, np.ndarray]) -> None:
+        """Takes the next examples, as `evaluate_split` hands them over."""
+        ...
+
+    def draw(self, schema: Schema, test: Split, folder: Path) -> Figures:
+        """Writes PNG files into a folder and returns them with their captions."""
+        ...
+
+
+def figure_data(schema: Schema, test: Split) -> FigureData:
+    """Returns what collects the data of a report's figures.
+
+    Args:
+      schema: what the data holds.
+      test: the test split.
+    """
+    if schema.target.kind == "number":
+        return Values()
+    if not schema.target.dense_shape:
+        return Classes()
+    if schema.inputs.kind == "tokens":
+        return NextTokens(*(np.zeros(schema.target.dense_shape, int) for _ in range(2)))
+    chosen = np.unique(np.linspace(0, len(test) - 1, mask_figures.MAX_EXAMPLES).astype(int))
+    return Masks(np.zeros((len(schema.target.names),) * 2, int), chosen)
+
 
 def report_figures(
     lines: Sequence[dict[str, Any]],
-    metrics: Sequence[str],
+    units: Mapping[str, str],
+    data: FigureData,
     schema: Schema,
     test: Split,
-    predictions: np.ndarray,
     folder: Path,
-) -> list[tuple[str, Path]]:
+) -> Figures:
     """Draws a report's figures.
 
     Args:
       lines: the lines of metrics.jsonl.
-      metrics: names of the problem's metrics.
+      units: of the problem's metrics, by name; "" where a metric has none.
+      data: what was collected of the test split's examples.
       schema: what the data holds.
       test: the test split.
-      predictions: (examples, ...) of its examples, in order.
       folder: where the PNG files go.
 
     Returns:
       Captions and files, in the order of the report.
     """
     learning_curve = folder / "learning_curve.png"
-    prediction_figures.learning_curve(lines, metrics, learning_curve)
-    if schema.target.kind == "number":
-        by_kind = _of_numbers
-    elif not schema.target.dense_shape:
-        by_kind = _of_classes
-    else:
-        by_kind = _of_next_tokens if schema.inputs.kind == "tokens" else _of_masks
-    return [("Learning curve", learning_curve), *by_kind(schema, test, predictions, folder)]
+    prediction_figures.learning_curve(lines, units, learning_curve)
+    return [("Learning curve", learning_curve), *data.draw(schema, test, folder)]
 
 
-def _of_numbers(schema: Schema, test: Split, predictions: np.ndarray, folder: Path) -> list[tuple[str, Path]]:
-    against, residuals = folder / "predicted_against_true.png", folder / "residuals.png"
-    prediction_figures.predicted_against_true(test.targets, predictions, schema.target.names, against)
-    prediction_figures.residuals(test.targets, predictions, schema.target.names, residuals)
-    return [("Predicted against true, test split", against), ("Residuals of the test split", residuals)]
+@dataclass
+class Values:
+    """Regression targets: the predicted values of all examples."""
+
+    predictions: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, block: Mapping[str, np.ndarray]) -> None:
+        """Keeps the predictions."""
+        self.predictions.append(block["predictions"])
+
+    def draw(self, schema: Schema, test: Split, folder: Path) -> Figures:
+        """Draws predictions over true values, and residuals."""
+        predictions, names = np.concatenate(self.predictions), schema.target.names
+        against, residuals = folder / "predicted_against_true.png", folder / "residuals.png"
+        prediction_figures.predicted_against_true(test.targets, predictions, names, against)
+        prediction_figures.residuals(test.targets, predictions, names, residuals)
+        return [("Predicted against true, test split", against), ("Residuals of the test split", residuals)]
 
 
-def _of_masks(schema: Schema, test: Split, predictions: np.ndarray, folder: Path) -> list[tuple[str, Path]]:
-    names, masks, overlaps = schema.target.names, folder / "masks.png", folder / "overlaps.png"
-    chosen = np.unique(np.linspace(0, len(test) - 1, mask_figures.MAX_EXAMPLES).astype(int))
-    rows = test.rows(chosen)
-    both = (rows["targets"], predictions[chosen])
-    mask_figures.examples(rows["inputs"], both, ("true", "predicted"), names, masks)
-    mask_figures.overlaps(test.targets, predictions, names, overlaps)
-    drawn = [("Examples of the test split", masks), ("MeanIoU of truth and prediction", overlaps)]
-    known = test.targets >= 0
-    prediction_figures.confusion(test.targets[known], predictions[known], names, folder / "confusion.png")
-    return [*drawn, ("Confusion matrix of the test split's pixels or voxels", folder / "confusion.png")]
+@dataclass
+class Classes:
+    """A class for each example: the most likely class and its probability, of all examples."""
+
+    predicted: list[np.ndarray] = field(default_factory=list)
+    confidence: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, block: Mapping[str, np.ndarray]) -> None:
+        """Keeps the most likely class and its probability."""
+        self.predicted.append(block["predictions"].argmax(-1))
+        self.confidence.append(block["predictions"].max(-1))
+
+    def draw(self, schema: Schema, test: Split, folder: Path) -> Figures:
+        """Draws the confusion matrix, and for images and audio the surest wrong predictions."""
+        names, predicted = schema.target.names, np.concatenate(self.predicted)
+        confusion, misclassified = folder / "confusion.png", folder / "misclassified.png"
+        prediction_figures.confusion(count_pairs(test.targets, predicted, len(names)), names, confusion)
+        drawn = [("Confusion matrix of the test split", confusion)]
+        shown = {"image": lambda images: images, "audio": spectrogram_images}.get(schema.inputs.kind)
+        if shown is not None:
+            prediction_figures.misclassified(
+                lambda index: shown(test.rows(np.array([index]))["inputs"])[0],  # a few: all may not fit into memory
+                test.targets,
+                predicted,
+                np.concatenate(self.confidence),
+                names,
+                misclassified,
+            )
+            drawn.append(("Wrong predictions", misclassified))
+        return drawn
 
 
-def _of_next_tokens(schema: Schema, test: Split, predictions: np.ndarray, folder: Path) -> list[tuple[str, Path]]:
-    by_place = folder / "accuracy_by_place.png"
-    text_figures.accuracy_by_place(test.targets, predictions, by_place)
-    return [("Right next tokens by their place in the window, test split", by_place)]
+@dataclass
+class NextTokens:
+    """A token for each position: how many are known and how many of them are right, (time,)."""
+
+    correct: np.ndarray
+    known: np.ndarray
+
+    def add(self, block: Mapping[str, np.ndarray]) -> None:
+        """Counts by position."""
+        known = block["targets"] >= 0
+        self.correct += ((block["predictions"] == block["targets"]) & known).sum(0)
+        self.known += known.sum(0)
+
+    def draw(self, schema: Schema, test: Split, folder: Path) -> Figures:
+        """Draws the accuracy by position."""
+        by_position = folder / "accuracy_by_position.png"
+        text_figures.accuracy_by_position(self.correct, self.known, by_position)
+        return [("Right next tokens by their position in the window, test split", by_position)]
 
 
-def _of_classes(schema: Schema, test: Split, probabilities: np.ndarray, folder: Path) -> list[tuple[str, Path]]:
-    names, confusion, misclassified = schema.target.names, folder / "confusion.png", folder / "misclassified.png"
-    prediction_figures.confusion(test.targets, probabilities.argmax(-1), names, confusion)
-    drawn = [("Confusion matrix of the test split", confusion)]
-    shown = {"image": lambda images: images, "audio": spectrogram_images}.get(schema.inputs.kind)
-    if shown is not None:
-        prediction_figures.misclassified(
-            lambda index: shown(test.rows(np.array([index]))["inputs"])[0],  # a few: all may not fit into memory
-            test.targets,
-            probabilities,
-            names,
-            misclassified,
-        )
-        drawn.append(("Wrong predictions", misclassified))
-    return drawn
+@dataclass
+class Masks:
+    """A class for each pixel: pairs of true and predicted classes, (classes, classes), and the masks of a few examples.
+
+    Attributes:
+      chosen: indices of these examples, ascending.
+      examples: their masks.
+      seen: how many examples came so far.
+    """
+
+    counts: np.ndarray
+    chosen: np.ndarray
+    examples: list[np.ndarray] = field(default_factory=list)
+    seen: int = 0
+
+    def add(self, block: Mapping[str, np.ndarray]) -> None:
+        """Counts pairs of classes, and keeps the masks of the chosen examples."""
+        targets, predictions = block["targets"], block["predictions"]
+        known = targets >= 0
+        self.counts += count_pairs(targets[known], predictions[known], len(self.counts))
+        here = self.chosen[(self.chosen >= self.seen) & (self.chosen < self.seen + len(targets))]
+        self.examples.extend(predictions[here - self.seen])
+        self.seen += len(targets)
+
+    def draw(self, schema: Schema, test: Split, folder: Path) -> Figures:
+        """Draws examples with their masks, the overlap of each class and the confusion matrix."""
+        names, rows = schema.target.names, test.rows(self.chosen)
+        masks, overlaps, confusion = folder / "masks.png", folder / "overlaps.png", folder / "confusion.png"
+        both = (rows["targets"], np.stack(self.examples))
+        mask_figures.examples(rows["inputs"], both, ("true", "predicted"), names, masks)
+        mask_figures.overlaps(self.counts, names, overlaps)
+        prediction_figures.confusion(self.counts, names, confusion)
+        return [
+            ("Examples of the test split", masks),
+            ("Intersection over union of truth and prediction", overlaps),
+            ("Confusion matrix of the test split's pixels or voxels", confusion),
+        ]
+
+
+def count_pairs(targets: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Returns how often each class is predicted where each is true, (classes, classes) int."""
+    pairs = targets.astype(int) * classes + predicted
+    return np.bincount(pairs.ravel(), minlength=classes**2).reshape(classes, classes)

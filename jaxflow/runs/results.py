@@ -1,15 +1,46 @@
 """results.json: what a run came to."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from jaxflow.errors import UserError, program_name
 from jaxflow.file_io import write_atomically
 
 
-def read_results(workdir: Path) -> dict[str, Any]:
+class Results(TypedDict, total=False):
+    """The entries of results.json; each is there as soon as it is known.
+
+    Attributes:
+      validation: metrics of the validation split when training ended, by name.
+      test: metrics of the test split.
+      baseline: metrics of predicting the test split from nothing but the training targets.
+      test_step: step of the checkpoint that was tested.
+      test_evaluations: how often the test split was evaluated.
+      steps: training steps of the whole run.
+      checkpoint_step: step of the last checkpoint.
+      skipped_steps: steps that were not taken since gradient or new state were not finite.
+      excluded_examples: examples that the source left out.
+      state_bytes_per_device: bytes of the train state on one device.
+      examples_per_second: training examples a second, without compilation, evaluation and checkpoints.
+      seconds: time that this was measured over.
+    """
+
+    validation: dict[str, float]
+    test: dict[str, float]
+    baseline: dict[str, float]
+    test_step: int
+    test_evaluations: int
+    steps: int
+    checkpoint_step: int
+    skipped_steps: int
+    excluded_examples: int
+    state_bytes_per_device: int
+    examples_per_second: float
+    seconds: float
+
+
+def read_results(workdir: Path) -> Results:
     """Reads results.json; empty where there is none yet."""
     path = workdir / "results.json"
     try:
@@ -21,12 +52,12 @@ def read_results(workdir: Path) -> dict[str, Any]:
     return results
 
 
-def update_results(workdir: Path, results: Mapping[str, Any]) -> dict[str, Any]:
+def update_results(workdir: Path, results: Results) -> Results:
     """Replaces entries of results.json, all at once.
 
     Returns:
       All results.
     """
-    merged = read_results(workdir) | dict(results)
+    merged = read_results(workdir) | results
     write_atomically(workdir / "results.json", json.dumps(merged, indent=2) + "\n")
     return merged

@@ -1,4 +1,4 @@
-"""One pass over a split: every example exactly once, the last batch padded and masked."""
+"""Evaluates a split: every example exactly once; the last batch is padded and masked."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,27 +12,45 @@ from jaxflow.training.parallel.layout import Layout
 
 
 def evaluate_split(
-    eval_step: Callable[..., Any], variables: Any, split: Split, batch_size: int, layout: Layout | None = None
-) -> tuple[dict[str, float], np.ndarray]:
+    eval_step: Callable[..., Any],
+    variables: Any,
+    split: Split,
+    batch_size: int,
+    layout: Layout | None = None,
+    *,
+    on_block: Callable[[dict[str, np.ndarray]], None] | None = None,
+) -> dict[str, float]:
     """Evaluates a split.
 
     Args:
-      eval_step: (variables, batch) -> (metrics, predictions), compiled.
+      eval_step: (variables, batch) -> (metrics, rows), compiled; `make_eval_step` has what the rows are.
       variables: what the model is evaluated with.
       split: the examples.
       batch_size: rows of a batch, divisible by the devices.
       layout: the devices that `eval_step` is compiled for, where they are those of several processes: each process
-        then reads its own rows alone.
+        then reads its local rows alone.
+      on_block: takes the rows of consecutive examples with their "targets", (block, ...) each, a batch at a time and in
+        order, on every process alike. None leaves them on the device, which then does not wait for the host.
 
     Returns:
-      Metrics by name, and the predictions of all examples, (examples, ...), in order.
+      Metrics by name.
     """
+    gather = layout.gather if layout else jax.device_get
     totals: dict[str, Any] = {}
-    predictions = []
-    for batch in padded_batches(split, batch_size, layout and layout.local_rows(batch_size)):
-        metrics, predicted = eval_step(variables, batch)
-        totals = {name: totals[name].merge(m) if totals else m for name, m in metrics.items()}
-        predictions.append(predicted)
+    waiting: tuple[int, Any] | None = None
+
+    def hand_over(first: int, rows: dict[str, jax.Array]) -> None:
+        targets = split.targets[first : first + batch_size]
+        on_block({"targets": targets} | {name: values[: len(targets)] for name, values in gather(rows).items()})
+
+    for number, batch in enumerate(padded_batches(split, batch_size, layout and layout.local_rows(batch_size))):
+        metrics, rows = eval_step(variables, batch)
+        totals = {name: totals[name].merge(metric) if totals else metric for name, metric in metrics.items()}
+        if on_block is not None:
+            if waiting is not None:
+                hand_over(*waiting)  # while the device computes the next batch
+            waiting = (number * batch_size, rows)
+    if waiting is not None:
+        hand_over(*waiting)
     values = jax.device_get({name: metric.compute() for name, metric in totals.items()})
-    rows = np.concatenate((layout.gather if layout else jax.device_get)(predictions))[: len(split)]
-    return {name: float(value) for name, value in values.items()}, rows
+    return {name: float(value) for name, value in values.items()}

@@ -107,7 +107,7 @@ def _validation(session: TrainingSession) -> Callable[[TrainState], dict[str, fl
     if split is None:
         return lambda state: None
     eval_step, rows = program.compile_eval_step(), program.evaluation_batch_size(split)
-    return lambda state: evaluate_split(eval_step, state.variables(), split, rows, program.layout)[0]
+    return lambda state: evaluate_split(eval_step, state.variables(), split, rows, program.layout)
 
 
 def _pace(seconds: float, max_steps: int, before: int) -> int:

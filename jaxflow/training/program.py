@@ -172,7 +172,7 @@ class Program:
         return lambda state, totals, *rest: compiled(state, totals, arguments, *rest)
 
     def compile_eval_step(self) -> Callable[..., Any]:
-        """Compiles (variables, batch) -> (metrics, predictions)."""
+        """Compiles (variables, batch) -> (metrics, rows), as `make_eval_step` has them."""
         return partial(_eval_function(self.structure), self.layout.replicate(self.arguments))
 
     def compile_predict_step(self) -> Callable[..., Any]:

@@ -136,28 +136,45 @@ def make_eval_step(
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
     tta: Callable[[jax.Array], Sequence[tuple[float, jax.Array]]] = identity_views,
     axis_name: str | None = None,
-) -> Callable[[Any, Batch], tuple[Metrics, jax.Array]]:
-    """Makes the function that evaluates one batch.
+) -> Callable[[Any, Batch], tuple[Metrics, dict[str, jax.Array]]]:
+    """Builds the function that evaluates one batch.
 
     Args:
       model: Linen module called as model(inputs, train).
-      problem: gives losses, metrics and predictions.
+      problem: computes losses, metrics and predictions.
       transform: preprocessing of the inputs.
       tta: test-time augmentation, as for `make_predict_step`.
       axis_name: name of the device axis that the step is mapped over, None on one device.
 
     Returns:
-      step(variables, batch) -> (metrics of the global batch, predictions of this device's rows).
+      step(variables, batch) -> (metrics of the global batch, this device's rows). Rows are (batch, ...) arrays by name:
+      "predictions"; "loss" and "weight" of each example, (batch,) float32, whose weighted mean over a split is its
+      loss; and where each position of an example has a target, a whole distribution would be too large for the host,
+      and the "confidence", the probability of the predicted class, and the "log_likelihood" of the target stand for
+      it, (batch, *spatial) float32.
     """
     predict = make_predict_step(model, problem, transform=transform, tta=tta)
 
-    def step(variables: Any, batch: Batch) -> tuple[Metrics, jax.Array]:
+    def step(variables: Any, batch: Batch) -> tuple[Metrics, dict[str, jax.Array]]:
         outputs, predictions = predict(variables, batch["inputs"])
-        losses = problem.losses(outputs, batch["targets"])
-        metrics = problem.running_metrics(outputs, batch["targets"], losses, loss_weights(batch))
-        return (lax.psum(metrics, axis_name) if axis_name else metrics), predictions
+        losses, weights = problem.losses(outputs, batch["targets"]), loss_weights(batch)
+        metrics = problem.running_metrics(outputs, batch["targets"], losses, weights)
+        rows = {"predictions": predictions, **_per_example(losses, weights)}
+        if hasattr(problem, "log_likelihoods"):
+            rows["confidence"] = problem.distribution(outputs).max(axis=-1).astype(jnp.float32)
+            rows["log_likelihood"] = problem.log_likelihoods(outputs, batch["targets"])
+        return (lax.psum(metrics, axis_name) if axis_name else metrics), rows
 
     return step
+
+
+def _per_example(losses: jax.Array, weights: jax.Array) -> dict[str, jax.Array]:
+    """Returns each example's weighted mean loss and its weight, (batch,) float32; a loss of weight 0 is 0."""
+    positions = tuple(range(1, weights.ndim))
+    weight = weights.sum(positions)
+    # A row of weight 0 is padding and may hold anything, NaN included.
+    total = jnp.where(weights > 0, losses * weights, 0.0).sum(positions)
+    return {"loss": total / jnp.where(weight > 0, weight, 1.0), "weight": weight}
 
 
 def make_predict_step(
@@ -167,7 +184,7 @@ def make_predict_step(
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
     tta: Callable[[jax.Array], Sequence[tuple[float, jax.Array]]] = identity_views,
 ) -> Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]:
-    """Makes the function that predicts one batch.
+    """Builds the function that predicts one batch.
 
     Args:
       model: Linen module called as model(inputs, train).
@@ -176,7 +193,8 @@ def make_predict_step(
       tta: (weight, inputs) pairs from transformed inputs; the raw outputs are the weighted sum over them.
 
     Returns:
-      step(variables, inputs) -> (raw outputs, predictions).
+      step(variables, inputs) -> (raw outputs, predictions: the problem's distribution, or the answer where it has one
+      for each position).
     """
 
     def step(variables: Any, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:

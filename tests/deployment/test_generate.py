@@ -80,7 +80,7 @@ def test_a_trained_model_goes_on_with_what_it_was_trained_on(writer):
     assert written == [(CYCLE * 3)[20:80], (CYCLE * 3)[:60]]
     first, again, other = (jaxflow.generate(writer, [""], tokens=40, temperature=2.0, draw=d)[0] for d in (0, 0, 1))
     assert first == again != other
-    assert (writer / "report" / "accuracy_by_place.png").exists()
+    assert (writer / "report" / "accuracy_by_position.png").exists()
     rows = read(writer / "predictions" / "test.csv")
     assert rows[0].keys() == {"id", "target", "prediction", "accuracy"}
 

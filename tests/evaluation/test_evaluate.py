@@ -73,9 +73,13 @@ def test_a_checkpoint_that_is_not_there_is_named(trained, toy):
 
 
 def test_misclassified_counts_the_wrong_ones(tmp_path):
-    probabilities = np.eye(3)[[0, 1, 2, 0]]
     images = np.zeros((4, 6, 6, 3), np.uint8)
     wrong = predictions.misclassified(
-        images.__getitem__, np.array([0, 1, 1, 1]), probabilities, "abc", tmp_path / "wrong.png"
+        images.__getitem__,
+        np.array([0, 1, 1, 1]),
+        np.array([0, 1, 2, 0]),
+        np.ones(4),
+        "abc",
+        tmp_path / "wrong.png",
     )
     assert wrong == 2

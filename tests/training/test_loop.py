@@ -134,7 +134,7 @@ def test_no_epochs_give_the_initial_model(experiment, toy, tmp_path):
 @pytest.mark.slow
 def test_latest_and_best_checkpoints_are_kept(experiment, toy, tmp_path, monkeypatch):
     losses = iter([0.5, 0.1, 0.9, float("nan"), 0.8, 0.7])
-    monkeypatch.setattr(loop, "evaluate_split", lambda *a: ({"loss": next(losses), "accuracy": 0.0}, None))
+    monkeypatch.setattr(loop, "evaluate_split", lambda *a: {"loss": next(losses), "accuracy": 0.0})
     jaxflow.train(dataclasses.replace(experiment, epochs=6, max_checkpoints=2), tmp_path, dataset=toy)
     kept = sorted(int(path.name) for path in (tmp_path / "checkpoints").iterdir() if path.name.isdigit())
     assert kept == [13, 32, 38]  # the epoch of loss 0.1, and the last two

@@ -109,11 +109,24 @@ def test_evaluation_ignores_padding(toy):
     model = jaxflow.CNN(widths=(4,), pools=1, hidden=(), outputs=3)
     variables = {"params": state_of(model, optax.sgd(0.1)).params}
     step = jax.jit(jaxflow.make_eval_step(model, PROBLEM, transform=lambda x: x / 255.0))
-    results = [jaxflow.evaluate_split(step, variables, toy.splits["test"], size) for size in (1, 4, 11, 16)]
-    for metrics, predictions in results[1:]:
-        assert metrics == pytest.approx(results[0][0], rel=1e-5)
-        np.testing.assert_allclose(predictions, results[0][1], atol=1e-6)
-    assert results[0][1].shape == (11, 3)
+
+    def evaluated(size):
+        blocks = []
+        metrics = jaxflow.evaluate_split(step, variables, toy.splits["test"], size, on_block=blocks.append)
+        assert max(len(block["loss"]) for block in blocks) <= size
+        return metrics, {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+    expected, rows = evaluated(1)
+    assert {name: values.shape for name, values in rows.items()} == {
+        "targets": (11,), "predictions": (11, 3), "loss": (11,), "weight": (11,),
+    }  # fmt: skip
+    np.testing.assert_array_equal(rows["targets"], toy.splits["test"].targets)
+    assert expected["loss"] == pytest.approx(np.average(rows["loss"], weights=rows["weight"]), rel=1e-5)
+    for size in (4, 11, 16):
+        metrics, others = evaluated(size)
+        assert metrics == pytest.approx(expected, rel=1e-5)
+        for name, values in others.items():
+            np.testing.assert_allclose(values, rows[name], atol=1e-6)
 
 
 @pytest.mark.parametrize("poison", ["inputs", "weights"])

@@ -81,22 +81,16 @@ def examples(
     save(figure, path)
 
 
-def overlaps(masks: np.ndarray, predictions: np.ndarray, names: Sequence[str], path: Path) -> None:
-    """Draws the intersection over union of each class that is there or predicted.
+def overlaps(counts: np.ndarray, names: Sequence[str], path: Path) -> None:
+    """Draws the intersection over union of each class that is present or predicted.
 
     Args:
-      masks: (examples, *places) true labels; below 0 is void.
-      predictions: (examples, *places) predicted ones.
+      counts: (classes, classes) pixels by true and predicted class.
       names: of the classes.
       path: PNG file to write.
     """
-    known = masks >= 0
-    true, predicted = masks[known], predictions[known]
-    scores = {}
-    for label, name in enumerate(names):
-        either = np.sum((true == label) | (predicted == label))
-        if either:
-            scores[name] = np.sum((true == label) & (predicted == label)) / either
+    both, either = counts.diagonal(), counts.sum(0) + counts.sum(1) - counts.diagonal()
+    scores = {name: both[label] / either[label] for label, name in enumerate(names) if either[label]}
     figure = Figure(figsize=(6, 0.32 * len(scores) + 1), layout="constrained")
     axes = figure.add_subplot()
     bars = axes.barh(list(scores), list(scores.values()))

@@ -1,6 +1,6 @@
 """Figures of a run, drawn with Matplotlib's object interface: no global state, no display."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,15 @@ from jaxflow.reports.figures.plot import save, show_image
 MAX_PANELS = 6
 
 
-def learning_curve(lines: Sequence[dict[str, Any]], metrics: Sequence[str], path: Path) -> None:
+def learning_curve(lines: Sequence[dict[str, Any]], units: Mapping[str, str], path: Path) -> None:
     """Draws the problem's metrics over the epochs, training against validation.
 
     Args:
       lines: the lines of metrics.jsonl.
-      metrics: their names.
+      units: of the metrics, by name; "" where a metric has none.
       path: PNG file to write.
     """
-    names = [name for name in metrics if any(name in line for line in lines)]
+    names = [name for name in units if any(name in line for line in lines)]
     names.sort(key=lambda name: name != "loss")  # the loss first
     epoch_of = {line["step"]: line["epoch"] for line in lines if "epoch" in line}
     figure = Figure(figsize=(5 * max(len(names), 1), 3.6), layout="constrained")
@@ -38,7 +38,7 @@ def learning_curve(lines: Sequence[dict[str, Any]], metrics: Sequence[str], path
             if points:
                 axes.plot(*zip(*points), label=split, **style)
         axes.set_xlabel("epoch")
-        axes.set_ylabel(name)
+        axes.set_ylabel(f"{name} ({units[name]})" if units[name] else name)
         axes.grid(alpha=0.3)
         axes.legend()
     save(figure, path)
@@ -47,27 +47,28 @@ def learning_curve(lines: Sequence[dict[str, Any]], metrics: Sequence[str], path
 def misclassified(
     image_of: Callable[[int], np.ndarray],
     targets: np.ndarray,
-    probabilities: np.ndarray,
+    predicted: np.ndarray,
+    confidence: np.ndarray,
     names: Sequence[str],
     path: Path,
-    most: int = 25,
+    max_images: int = 25,
 ) -> int:
     """Draws the wrong predictions that the model was most sure of.
 
     Args:
       image_of: index of an example -> (height, width, channel) uint8.
-      targets: (examples,) labels.
-      probabilities: (examples, classes).
+      targets: (examples,) class indices.
+      predicted: (examples,) class indices.
+      confidence: (examples,) probability of the predicted class.
       names: class names.
       path: PNG file to write.
-      most: how many are drawn.
+      max_images: how many are drawn at most.
 
     Returns:
       How many predictions were wrong.
     """
-    predicted, sureness = probabilities.argmax(-1), probabilities.max(-1)
     wrong = np.flatnonzero(predicted != targets)
-    shown = wrong[np.argsort(-sureness[wrong], kind="stable")][:most]
+    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:max_images]
     columns = 5
     rows = max(-(-len(shown) // columns), 1)
     figure = Figure(figsize=(1.7 * columns, 2.0 * rows + 0.4), layout="constrained")
@@ -76,22 +77,19 @@ def misclassified(
         axes = figure.add_subplot(rows, columns, position)
         image = image_of(index)
         show_image(axes, image)
-        axes.set_title(f"{names[predicted[index]]} {sureness[index]:.2f}\ntrue: {names[targets[index]]}", fontsize=8)
+        axes.set_title(f"{names[predicted[index]]} {confidence[index]:.2f}\ntrue: {names[targets[index]]}", fontsize=8)
     save(figure, path)
     return len(wrong)
 
 
-def confusion(targets: np.ndarray, predicted: np.ndarray, names: Sequence[str], path: Path) -> None:
+def confusion(counts: np.ndarray, names: Sequence[str], path: Path) -> None:
     """Draws how often each class is taken for each other one.
 
     Args:
-      targets: (examples,) labels.
-      predicted: (examples,) predicted labels.
+      counts: (classes, classes) examples or pixels by true and predicted class.
       names: class names.
       path: PNG file to write.
     """
-    counts = np.zeros((len(names), len(names)), int)
-    np.add.at(counts, (targets, predicted), 1)
     figure = Figure(figsize=(5.4, 4.8), layout="constrained")
     axes = figure.add_subplot()
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -111,12 +109,12 @@ def confusion(targets: np.ndarray, predicted: np.ndarray, names: Sequence[str], 
 
 
 def predicted_against_true(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str], path: Path) -> None:
-    """Draws each example's prediction over its true number; on the line they are equal.
+    """Draws each example's prediction over its true value; on the line they are equal.
 
     Args:
-      targets: (examples, names) true numbers.
+      targets: (examples, names) true values.
       predictions: (examples, names) predicted ones.
-      names: what the numbers are; the first MAX_PANELS are drawn.
+      names: of the targets; the first MAX_PANELS are drawn.
       path: PNG file to write.
     """
     figure, panels = _scatter(names, ("true", targets), ("predicted", predictions))
@@ -126,12 +124,12 @@ def predicted_against_true(targets: np.ndarray, predictions: np.ndarray, names: 
 
 
 def residuals(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str], path: Path) -> None:
-    """Draws what is left of each true number when its prediction is subtracted, over the prediction.
+    """Draws residuals, true minus predicted values, over the predictions.
 
     Args:
-      targets: (examples, names) true numbers.
+      targets: (examples, names) true values.
       predictions: (examples, names) predicted ones.
-      names: what the numbers are; the first MAX_PANELS are drawn.
+      names: of the targets; the first MAX_PANELS are drawn.
       path: PNG file to write.
     """
     figure, panels = _scatter(names, ("predicted", predictions), ("true - predicted", targets - predictions))
@@ -143,7 +141,7 @@ def residuals(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]
 def _scatter(
     names: Sequence[str], across: tuple[str, np.ndarray], up: tuple[str, np.ndarray]
 ) -> tuple[Figure, list[Axes]]:
-    """Draws a point for each example in a panel for each name; a side is its label and (examples, names) numbers."""
+    """Draws a point for each example in a panel for each name; a side is its label and (examples, names) values."""
     shown = names[:MAX_PANELS]
     columns = min(len(shown), 3)
     rows = -(-len(shown) // columns)
@@ -154,6 +152,6 @@ def _scatter(
         axes.set_title(name)
         axes.set_xlabel(across[0])
         axes.set_ylabel(up[0])
-        axes.xaxis.set_major_locator(MaxNLocator(5))  # long numbers would run into each other
+        axes.xaxis.set_major_locator(MaxNLocator(5))  # long labels would run into each other
         axes.grid(alpha=0.3)
     return figure, panels

@@ -91,20 +91,18 @@ def _label(name: str) -> str:
     return repr(name)[1:-1].replace("$", r"\$").replace(" ", "␣")
 
 
-def accuracy_by_place(targets: np.ndarray, predictions: np.ndarray, path: Path) -> None:
-    """Draws at which places of a window the most likely token is the right one: what there is to look back at helps.
+def accuracy_by_position(correct: np.ndarray, known: np.ndarray, path: Path) -> None:
+    """Draws at which positions of a window the most likely token is the right one: what can be looked back at helps.
 
     Args:
-      targets: (examples, time) tokens, below 0 where there is none.
-      predictions: (examples, time) tokens.
+      correct: (time,) known targets that are predicted, by position.
+      known: (time,) targets that are known, by position.
       path: PNG file to write.
     """
-    known = targets >= 0
-    right = ((predictions == targets) & known).sum(0) / np.maximum(known.sum(0), 1)
-    there = np.flatnonzero(known.any(0))
+    shown = np.flatnonzero(known)
     figure = Figure(figsize=(5.5, 3.4), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(there + 1, right[there])
+    axes.plot(shown + 1, correct[shown] / known[shown])
     axes.set_xlabel("tokens that the model has seen")
     axes.set_ylabel("accuracy of the next one")
     axes.grid(alpha=0.3)

@@ -167,9 +167,13 @@ def test_evaluation_on_four_devices_is_that_of_one(toy, strategy):
     for layout in (Layout(DEVICES[:1]), Layout(DEVICES, strategy)):
         step = jaxflow.make_eval_step(model, PROBLEM, transform=lambda x: x / 255.0, axis_name=layout.axis_name)
         compiled = parallelize(step, layout, (None, 0), (None, 0))
-        results.append(jaxflow.evaluate_split(compiled, variables, toy.splits["test"], 8))
+        blocks = []
+        metrics = jaxflow.evaluate_split(compiled, variables, toy.splits["test"], 8, layout, on_block=blocks.append)
+        results.append((metrics, jax.tree.map(lambda *parts: np.concatenate(parts), *blocks)))
     assert results[0][0] == pytest.approx(results[1][0], rel=1e-6)
-    np.testing.assert_allclose(results[0][1], results[1][1], atol=1e-6)
+    assert set(results[0][1]) == {"targets", "predictions", "loss", "weight"}
+    for name, values in results[0][1].items():
+        np.testing.assert_allclose(values, results[1][1][name], atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,139 @@
+"""What an evaluation keeps of each example, written block by block: all of a split need not fit into memory.
+
+`test.csv` is for people. `test.parquet` holds targets, distributions, losses and weights at full precision, for whoever
+computes statistics of them. Where each pixel or token has a target, `test.npz` takes its place: targets, predictions,
+the predictions' confidence and the targets' log-likelihood as arrays, since whole distributions would be as many times
+larger as there are classes.
+"""
+
+import csv
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jaxflow.schema import Schema, Target
+
+Block = Mapping[str, np.ndarray]
+
+
+@contextmanager
+def write_records(
+    folder: Path, name: str, schema: Schema, ids: list[str], table: Callable[[Any, Any, Any], Mapping[str, Any]]
+) -> Iterator[Callable[[Block], None]]:
+    """Opens the files of a split's records; they replace those of an earlier evaluation when all is written.
+
+    Args:
+      folder: where the files go.
+      name: of the split.
+      schema: what the data holds.
+      ids: of the split's examples.
+      table: (schema, predictions, targets) -> columns for people, as `problem.prediction_table`.
+
+    Yields:
+      A function that writes the rows of the next examples, as `evaluate_split` hands them over.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    done = 0
+    with ExitStack() as files:
+        write_row = files.enter_context(_csv_writer(folder / f"{name}.csv"))
+        writer = _dense_writer if schema.target.dense_shape else _parquet_writer
+        write_arrays = files.enter_context(writer(folder / name, schema.target, ids))
+
+        def write(block: Block) -> None:
+            nonlocal done
+            here = ids[done : done + len(block["targets"])]
+            columns = {"id": here, **table(schema, block["predictions"], block["targets"])}
+            if not done:
+                write_row(columns)
+            for row in zip(*columns.values()):
+                write_row(row)
+            write_arrays(here, block)
+            done += len(here)
+
+        yield write
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Yields a path beside `path` that takes its place at the end; after an error it is removed instead."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield fresh
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def _csv_writer(path: Path) -> Iterator[Callable[[Any], Any]]:
+    with _replacing(path) as fresh, fresh.open("w", newline="") as file:
+        yield csv.writer(file, lineterminator="\n").writerow
+
+
+@contextmanager
+def _parquet_writer(stem: Path, target: Target, ids: list[str]) -> Iterator[Callable[[list[str], Block], None]]:
+    """Yields (ids, block) -> None, which appends to STEM.parquet.
+
+    Its columns are "id", "target" and for classes "p_<name>", for values "prediction" (those of several targets end in
+    their names), "loss" and "weight"; a class is its index, and the file's metadata "classes" has the names.
+    """
+    with ExitStack() as opened:
+        fresh, file = opened.enter_context(_replacing(stem.with_suffix(".parquet"))), None
+
+        def write(here: list[str], block: Block) -> None:
+            nonlocal file
+            columns = {"id": here, **_columns(target, block), "loss": block["loss"], "weight": block["weight"]}
+            rows = pa.table(columns, metadata={"classes": json.dumps(target.names)} if target.kind == "class" else None)
+            if file is None:
+                file = opened.enter_context(pq.ParquetWriter(fresh, rows.schema))
+            file.write_table(rows)
+
+        yield write
+
+
+def _columns(target: Target, block: Block) -> dict[str, np.ndarray]:
+    targets, predictions = block["targets"], block["predictions"].astype(np.float32)
+    if target.kind == "class":
+        return {"target": targets} | {f"p_{name}": predictions[:, i] for i, name in enumerate(target.names)}
+    ends = [""] if len(target.names) == 1 else [f"_{name}" for name in target.names]
+    pairs = (("target", targets), ("prediction", predictions))
+    return {f"{name}{end}": values[:, i] for name, values in pairs for i, end in enumerate(ends)}
+
+
+@contextmanager
+def _dense_writer(stem: Path, target: Target, ids: list[str]) -> Iterator[Callable[[list[str], Block], None]]:
+    """Yields (ids, block) -> None, which appends to the arrays of STEM.npz: all that blocks have, and "id"."""
+    folder = stem.with_name(f".{stem.name}.{os.getpid()}")
+    shutil.rmtree(folder, ignore_errors=True)
+    arrays: dict[str, np.memmap] = {}
+    done = 0
+
+    def write(here: list[str], block: Block) -> None:
+        nonlocal done
+        for name, values in block.items():
+            if name not in arrays:  # an .npz grows by whole arrays: each is a file of its own until all are complete
+                shape = (len(ids), *values.shape[1:])
+                arrays[name] = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", values.dtype, shape)
+            arrays[name][done : done + len(here)] = values
+        done += len(here)
+
+    try:
+        folder.mkdir()
+        yield write
+        np.save(folder / "id.npy", np.array(ids))
+        for array in arrays.values():
+            array.flush()
+        with _replacing(stem.with_suffix(".npz")) as fresh, zipfile.ZipFile(fresh, "w") as file:
+            for path in sorted(folder.iterdir()):
+                file.write(path, path.name)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
