@@ -157,12 +157,14 @@ def make_eval_step(
 
     def step(variables: Any, batch: Batch) -> tuple[Metrics, dict[str, jax.Array]]:
         outputs, predictions = predict(variables, batch["inputs"])
-        losses, weights = problem.losses(outputs, batch["targets"]), loss_weights(batch)
-        metrics = problem.running_metrics(outputs, batch["targets"], losses, weights)
-        rows = {"predictions": predictions, **_per_example(losses, weights)}
+        targets, weights = batch["targets"], loss_weights(batch)
+        metrics = problem.running_metrics(outputs, targets, problem.losses(outputs, targets), weights)
+        # Apart from the metrics: fused with them, rows would change their last digit.
+        outputs = lax.optimization_barrier(outputs)
+        rows = {"predictions": predictions, **_per_example(problem.losses(outputs, targets), weights)}
         if hasattr(problem, "log_likelihoods"):
             rows["confidence"] = problem.distribution(outputs).max(axis=-1).astype(jnp.float32)
-            rows["log_likelihood"] = problem.log_likelihoods(outputs, batch["targets"])
+            rows["log_likelihood"] = problem.log_likelihoods(outputs, targets)
         return (lax.psum(metrics, axis_name) if axis_name else metrics), rows
 
     return step
