@@ -1,19 +1,16 @@
 """The experiment: everything that decides a run, as one frozen value that a Python file builds."""
 
-import importlib.util
 import json
 import math
-import sys
-import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal
+from typing import Literal
 
 import flax.linen as nn
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
+from jaxflow.experiment_files import call
 from jaxflow.field_checks import Part, check_fields
 from jaxflow.hyperparameters import COMPLEMENT
 from jaxflow.interfaces import (
@@ -27,7 +24,7 @@ from jaxflow.interfaces import (
 )
 from jaxflow.optimizers.base import Optimizer
 from jaxflow.runtime.distributed import main_process_first
-from jaxflow.serialization import FILE_MODULE, flatten, to_json
+from jaxflow.serialization import flatten, to_json
 
 # Marks fields that may change when a run is resumed: they decide where and how it runs, not what comes out.
 NOT_IDENTITY = {"identity": False}
@@ -154,51 +151,12 @@ def load(path: str | Path) -> Experiment:
         raise UserError(
             f"no experiment file at {path}; --config takes a Python file, for example experiments/digits_cnn.py"
         )
-    module = execute(path)
-    get_config = getattr(module, "get_config", None)
-    if not callable(get_config):
-        raise UserError(f"{path} has no function get_config(); add one that returns a jaxflow.Experiment")
-    experiment = _blame(path, get_config)
+    experiment = call(path, "get_config")
     if not isinstance(experiment, Experiment):
         raise UserError(
             f"get_config() in {path} returned {type(experiment).__name__}; it must return a jaxflow.Experiment"
         )
     return experiment
-
-
-def execute(path: Path) -> ModuleType:
-    """Runs an experiment file as a module that classes can be found in again by name.
-
-    Args:
-      path: the file.
-
-    Returns:
-      The module, registered in sys.modules under FILE_MODULE and the file's stem.
-
-    Raises:
-      UserError: the file does not run; the line is named.
-    """
-    name = FILE_MODULE + path.stem
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{path} is no Python file; --config takes a file that ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # before it runs: dataclasses look their module up while they are made
-    _blame(path, lambda: spec.loader.exec_module(module))
-    return module
-
-
-def _blame(path: Path, call: Any) -> Any:
-    """Calls into a user's file and reports what it raises in one line that names the line of that file."""
-    try:
-        return call()
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    except SyntaxError as error:
-        raise UserError(f"{error.filename or path}:{error.lineno}: {type(error).__name__}: {error.msg}") from error
-    except Exception as error:
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-        raise UserError(f"{path}:{lines[-1] if lines else 1}: {type(error).__name__}: {error}") from error
 
 
 def differences(old: Experiment, new: Experiment) -> list[str]:

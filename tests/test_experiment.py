@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import pytest
 
 import jaxflow
-from jaxflow.experiment import differences, dumps, execute, load
+from jaxflow.experiment import differences, dumps, load
+from jaxflow.experiment_files import execute
 from jaxflow.serialization import FILE_MODULE, flatten, from_json, to_json
 from jaxflow.training.prepare import prepare_training
 from tests.conftest import ROOT

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from jaxflow.errors import UserError
-from jaxflow.experiment import Experiment, differences, dumps, execute
+from jaxflow.experiment import Experiment, differences, dumps
+from jaxflow.experiment_files import files_beside, importable
 from jaxflow.file_io import write_atomically
 from jaxflow.legacy import modernize
 from jaxflow.runs.environment import environment
@@ -60,7 +61,8 @@ def open_run(workdir: Path, experiment: Experiment, source: Path | None, overwri
     Args:
       workdir: the folder.
       experiment: what is run.
-      source: the experiment's file, copied into the folder; its classes resolve there.
+      source: the experiment's file, copied into the folder with those that it imports from beside it; classes of its
+        own resolve there.
       overwrite: removes what jaxflow wrote there for an earlier run.
 
     Yields:
@@ -80,17 +82,16 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
     Args:
       workdir: the folder.
       experiment: what is to be run there.
-      source: its file; where the experiment has classes of its own, their text is part of it.
+      source: its file; where the experiment has classes of its own, the text of the files that define them and of
+        those imported from beside them is part of it.
 
     Raises:
-      UserError: it is a different one; the differing fields are named.
+      UserError: it is a different one; the differing fields and files are named.
     """
     if not (workdir / "experiment.json").exists():
         return
     changed = differences(read_experiment(workdir, experiment), experiment)
-    copy = workdir / source.name if source else None
-    if copy and copy.exists() and FILE_MODULE in dumps(experiment) and copy.read_text() != source.read_text():
-        changed.append(f"{source.name}: its text, which defines classes of the experiment")
+    changed += _changed_files(workdir, experiment, source) if source else []
     if changed:
         raise UserError(
             f"{workdir} holds a different experiment ({'; '.join(changed)}); "
@@ -99,7 +100,7 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
 
 
 def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment:
-    """Rebuilds the experiment of a run folder, classes of its own file included.
+    """Rebuilds the experiment of a run folder; of its files those run that define classes, and what they import there.
 
     Args:
       workdir: the run folder.
@@ -117,9 +118,10 @@ def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment
     try:
         text = path.read_text()
         described = json.loads(text)
-        for stem in set(re.findall(rf'"{FILE_MODULE}([^":/]+):', text)):
-            execute(workdir / f"{stem}.py")
-        experiment = from_json(modernize(described), classes_of(like))
+        with importable(workdir) as folder:
+            for stem in _own_modules(text):
+                folder.execute(workdir / f"{stem}.py")
+            experiment = from_json(modernize(described), classes_of(like))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON: {error}") from error
     if not isinstance(experiment, Experiment):
@@ -127,10 +129,28 @@ def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment
     return experiment
 
 
+def _own_modules(text: str) -> list[str]:
+    """Returns the stems of the files that define classes of an experiment, which is given as JSON."""
+    return sorted(set(re.findall(rf'"{FILE_MODULE}([^":/]+):', text)))
+
+
+def _changed_files(workdir: Path, experiment: Experiment, source: Path) -> list[str]:
+    """Returns a line for each file whose text differs from its copy in the run folder, where the text matters."""
+    defining = _own_modules(dumps(experiment))
+    files = [source] if source.stem in defining and (workdir / source.name).exists() else []
+    files += files_beside(source) if defining else ()
+    copies = [workdir / file.name for file in files]
+    return [
+        f"{file.name}: its text, which defines classes of the experiment"
+        for file, copy in zip(files, copies)
+        if not copy.exists() or copy.read_text() != file.read_text()
+    ]
+
+
 @contextmanager
 def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrite: bool) -> Iterator[None]:
     description = dumps(experiment)
-    text = source.read_text() if source else None
+    texts = {file.name: file.read_text() for file in (source, *files_beside(source))} if source else {}
     try:
         _refuse_strangers(workdir)
         if not overwrite:
@@ -145,8 +165,8 @@ def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrit
         try:
             if overwrite:
                 _empty(workdir)
-            if source and text is not None:
-                write_atomically(workdir / source.name, text)
+            for name, text in texts.items():
+                write_atomically(workdir / name, text)
             write_atomically(workdir / "experiment.json", description)
             write_atomically(workdir / "environment.json", json.dumps(environment(), indent=2) + "\n")
         except OSError as error:

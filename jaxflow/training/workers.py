@@ -49,9 +49,9 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
         ) from error
     from jaxflow.serialization import FILE_MODULE
 
-    module = sys.modules[type(batches.split).__module__]
-    if module.__name__.startswith(FILE_MODULE):  # an experiment file's own class: nobody can import it by name
-        cloudpickle.register_pickle_by_value(module)
+    for name, module in list(sys.modules.items()):
+        if name.startswith(FILE_MODULE):  # an experiment's own files: no other process can import them by name
+            cloudpickle.register_pickle_by_value(module)
 
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()  # Grain asks absl for flags, which only an absl program parses

@@ -16,7 +16,7 @@ import pytest
 
 import jaxflow
 from jaxflow.data.batching.order import balanced_indices, class_index, indices, permutation
-from jaxflow.experiment import execute
+from jaxflow.experiment_files import execute
 from jaxflow.training.input_pipeline import make_input_pipeline
 from jaxflow.training.parallel.layout import Layout, make_layout
 from tests.conftest import ROOT
