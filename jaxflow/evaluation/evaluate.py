@@ -38,7 +38,7 @@ def evaluate(
       workdir: the run folder; gets results.json, report/, predictions/test.csv and beside it, at full precision,
         test.parquet, or test.npz where each pixel or token has a target.
       checkpoint: "last", "best" (by validation) or a step.
-      experiment: the run's own, where paths or the like differ from its folder's.
+      experiment: the run's experiment, where paths or the like differ from its folder's.
       dataset: the experiment's data, if it is loaded already.
 
     Returns:
@@ -110,7 +110,7 @@ def _write_results(
         "test_evaluations": before + 1,
     }
     _write_report(workdir, trained, results | new, test, data)
-    return update_results(workdir, new)  # last: results that are there have their files beside them
+    return update_results(workdir, new)  # last: results that are written have their files beside them
 
 
 def _write_report(workdir: Path, trained: Trained, results: Results, test: Split, data: FigureData) -> None:

@@ -120,7 +120,7 @@ def _dense_writer(stem: Path, target: Target, ids: list[str]) -> Iterator[Callab
     def write(here: list[str], block: Block) -> None:
         nonlocal done
         for name, values in block.items():
-            if name not in arrays:  # an .npz grows by whole arrays: each is a file of its own until all are complete
+            if name not in arrays:  # an .npz grows by whole arrays: each is a separate file until all are complete
                 shape = (len(ids), *values.shape[1:])
                 arrays[name] = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", values.dtype, shape)
             arrays[name][done : done + len(here)] = values

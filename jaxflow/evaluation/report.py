@@ -103,7 +103,7 @@ class Classes:
         self.confidence.append(block["predictions"].max(-1))
 
     def draw(self, schema: Schema, test: Split, folder: Path) -> Figures:
-        """Draws the confusion matrix, and for images and audio the surest wrong predictions."""
+        """Draws the confusion matrix, and for images and audio the most confident wrong predictions."""
         names, predicted = schema.target.names, np.concatenate(self.predicted)
         confusion, misclassified = folder / "confusion.png", folder / "misclassified.png"
         prediction_figures.confusion(count_pairs(test.targets, predicted, len(names)), names, confusion)

@@ -106,8 +106,8 @@ class LanguageModelling:
         train, counts = _count(train_targets), _count(targets)
         size = max(len(train), len(counts))
         train, counts = (np.pad(values, (0, size - len(values))) for values in (train, counts))
-        shares = (train + 1) / (train.sum() + size)
-        loss = -(counts @ np.log(shares)) / counts.sum()
+        frequencies = (train + 1) / (train.sum() + size)
+        loss = -(counts @ np.log(frequencies)) / counts.sum()
         accuracy = counts[train.argmax()] / counts.sum()
         return {"loss": float(loss), "accuracy": float(accuracy), "perplexity": float(np.exp(loss))}
 

@@ -217,7 +217,7 @@ def check_choices(problem: Any, loss: str, metric: str) -> None:
         )
     names = ["loss", *(chosen.name for chosen in problem.metrics)]
     if len(set(names)) < len(names):
-        raise UserError(f"problem.metrics has {', '.join(names)}; each name may be there once, and loss is always")
+        raise UserError(f"problem.metrics has {', '.join(names)}; each name may occur once, and loss always does")
     if problem.selection_metric not in names:
         raise UserError(f"problem.selection_metric is {problem.selection_metric!r}; it is one of {', '.join(names)}")
 

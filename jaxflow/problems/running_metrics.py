@@ -1,4 +1,4 @@
-"""Metrics as float totals and weights: they merge exactly over steps, devices and padded batches."""
+"""Running metrics: float totals and weights, which merge exactly over steps, devices and padded batches."""
 
 import clu.metrics
 import flax.struct
@@ -11,7 +11,7 @@ import numpy as np
 class Mean(clu.metrics.Metric):
     """A weighted mean of values.
 
-    clu's own `from_output` casts weights to booleans; here they stay what they are.
+    clu's `from_output` casts weights to booleans; here they are kept as they are.
 
     Attributes:
       total: scalar float32, the weighted sum.
@@ -23,7 +23,7 @@ class Mean(clu.metrics.Metric):
 
     @classmethod
     def of(cls, values: jax.Array, weights: jax.Array) -> "Mean":
-        """StepGradients up a batch.
+        """Sums up a batch.
 
         Args:
           values: (batch, ...) values.
@@ -40,15 +40,15 @@ class Mean(clu.metrics.Metric):
 
     @classmethod
     def empty(cls) -> "Mean":
-        """Makes the metric of no values."""
+        """Returns the metric of no values."""
         return cls(np.zeros((), np.float32), np.zeros((), np.float32))
 
     def merge(self, other: "Mean") -> "Mean":
-        """Adds two metrics up."""
+        """Adds two metrics."""
         return type(self)(self.total + other.total, self.weight + other.weight)
 
     def compute(self) -> jax.Array:
-        """Computes the mean; NaN where there were no values."""
+        """Computes the mean; NaN if there were no values."""
         return self.total / self.weight
 
 
@@ -57,7 +57,7 @@ class RootMean(Mean):
     """The root of a weighted mean; it merges like the mean, and the root is taken last."""
 
     def compute(self) -> jax.Array:
-        """Computes the root of the mean; NaN where there were no values."""
+        """Computes the root of the mean; NaN if there were no values."""
         return jnp.sqrt(super().compute())
 
 
@@ -66,18 +66,18 @@ class ExpMean(Mean):
     """e to the power of a weighted mean; it merges like the mean, and the exponential is taken last."""
 
     def compute(self) -> jax.Array:
-        """Computes the exponential of the mean; NaN where there were no values."""
+        """Computes the exponential of the mean; NaN if there were no values."""
         return jnp.exp(super().compute())
 
 
 @flax.struct.dataclass
 class MeanIoU(clu.metrics.Metric):
-    """Intersection over union of predicted and true places: the mean over the classes that are in either.
+    """Intersection over union of predicted and true pixels: the mean over the classes that are in either.
 
     Attributes:
-      both: (classes,) float32, weight of the places that have a class and are predicted to.
-      predicted: (classes,) float32, weight of the places that are predicted to have it.
-      true: (classes,) float32, weight of the places that have it.
+      both: (classes,) float32, weight of the pixels that have a class and are predicted to.
+      predicted: (classes,) float32, weight of the pixels that are predicted to have it.
+      true: (classes,) float32, weight of the pixels that have it.
 
     Source: M. Everingham et al., The Pascal Visual Object Classes Challenge, IJCV 2015, section 4.
     """
@@ -88,39 +88,39 @@ class MeanIoU(clu.metrics.Metric):
 
     @classmethod
     def of(cls, predicted: jax.Array, true: jax.Array, weights: jax.Array, classes: int) -> "MeanIoU":
-        """StepGradients up a batch.
+        """Sums up a batch.
 
         Args:
-          predicted: (batch, *places) integers.
-          true: (batch, *places) integers; those outside 0..classes - 1 have weight 0.
-          weights: (batch, *places) float.
-          classes: how many there are.
+          predicted: (batch, *spatial) integers.
+          true: (batch, *spatial) integers; those outside 0..classes - 1 have weight 0.
+          weights: (batch, *spatial) float.
+          classes: their number.
 
         Returns:
           The metric of this batch.
         """
-        place = tuple(range(predicted.ndim))
+        axes = tuple(range(predicted.ndim))
 
         def one(label: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
             is_predicted, is_true = predicted == label, true == label
             return tuple(
-                jnp.where(there, weights, 0.0).sum(place, dtype=jnp.float32)
-                for there in (is_predicted & is_true, is_predicted, is_true)
+                jnp.where(mask, weights, 0.0).sum(axes, dtype=jnp.float32)
+                for mask in (is_predicted & is_true, is_predicted, is_true)
             )
 
         return cls(*jax.vmap(one)(jnp.arange(classes)))
 
     def merge(self, other: "MeanIoU") -> "MeanIoU":
-        """Adds two metrics up."""
+        """Adds two metrics."""
         return jax.tree.map(jnp.add, self, other)
 
     def compute(self) -> jax.Array:
-        """Computes the mean over classes; NaN where there are no places."""
+        """Computes the mean over classes; NaN if there are no pixels."""
         return self._mean(self.both, self.predicted + self.true - self.both)
 
     def _mean(self, part: jax.Array, whole: jax.Array) -> jax.Array:
-        there = whole > 0
-        return jnp.where(there, part / jnp.where(there, whole, 1.0), 0.0).sum() / there.sum()
+        present = whole > 0
+        return jnp.where(present, part / jnp.where(present, whole, 1.0), 0.0).sum() / present.sum()
 
 
 @flax.struct.dataclass
@@ -131,5 +131,5 @@ class MeanDice(MeanIoU):
     """
 
     def compute(self) -> jax.Array:
-        """Computes the mean over classes; NaN where there are no places."""
+        """Computes the mean over classes; NaN if there are no pixels."""
         return self._mean(2 * self.both, self.predicted + self.true)

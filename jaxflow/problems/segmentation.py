@@ -91,9 +91,9 @@ class Segmentation:
     def baseline(self, train_targets: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Scores the mask that has the most frequent class of the training split everywhere."""
         counts = np.bincount(train_targets[train_targets >= 0])
-        share = float(np.mean(targets[targets >= 0] == counts.argmax()))
+        fraction = float(np.mean(targets[targets >= 0] == counts.argmax()))
         classes = len(np.union1d(np.unique(targets[targets >= 0]), counts.argmax()))
-        return {"accuracy": share, "iou": share / classes, "dice": 2 * share / (1 + share) / classes}
+        return {"accuracy": fraction, "iou": fraction / classes, "dice": 2 * fraction / (1 + fraction) / classes}
 
     def prediction_table(
         self, schema: Schema, predictions: np.ndarray, targets: np.ndarray | None = None

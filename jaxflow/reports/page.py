@@ -24,7 +24,7 @@ def write_page(
     Args:
       path: HTML file to write.
       title: heading.
-      table: rows of named numbers.
+      table: rows of named metrics.
       figures: captions and PNG files.
       details: text at the end, such as the experiment as JSON.
     """
@@ -34,13 +34,13 @@ def write_page(
         numbers = [format_number(row[column]) if column in row else "&ndash;" for column in columns]
         cells += f"<tr><td>{html.escape(name)}</td>" + "".join(f"<td>{number}</td>" for number in numbers) + "</tr>"
     head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
-    pictures = "".join(embed(caption, file) for caption, file in figures)
+    images = "".join(embed(caption, file) for caption, file in figures)
     experiment = f"<h2>Experiment</h2><pre>{html.escape(str(details))}</pre>"
-    path.write_text(frame(title, f"<table><tr><th></th>{head}</tr>{cells}</table>{pictures}{experiment}"))
+    path.write_text(frame(title, f"<table><tr><th></th>{head}</tr>{cells}</table>{images}{experiment}"))
 
 
 def frame(title: str, body: str) -> str:
-    """Makes a whole page of a body of HTML."""
+    """Returns a whole page with a body of HTML."""
     return (
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title>"
         f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>{body}</html>\n"
@@ -48,7 +48,7 @@ def frame(title: str, body: str) -> str:
 
 
 def embed(caption: str, file: Path) -> str:
-    """Puts a PNG file into a page, under its caption."""
-    picture = base64.b64encode(file.read_bytes()).decode()
+    """Returns HTML that holds a PNG file under its caption."""
+    image = base64.b64encode(file.read_bytes()).decode()
     caption = html.escape(caption)
-    return f"<h2>{caption}</h2><img alt='{caption}' src='data:image/png;base64,{picture}'>"
+    return f"<h2>{caption}</h2><img alt='{caption}' src='data:image/png;base64,{image}'>"

@@ -82,7 +82,7 @@ def test_every_metric_has_a_direction_and_a_unit(problem, directions):
         (lambda: jaxflow.Segmentation(metrics=(jaxflow.metrics.IoU,)), r"must be a tuple, for example \(jaxflow"),
         (
             lambda: jaxflow.Classification(metrics=(jaxflow.metrics.Accuracy(),) * 2),
-            "has loss, accuracy, accuracy; each name may be there once",
+            "has loss, accuracy, accuracy; each name may occur once",
         ),
         (lambda: jaxflow.metrics.TopK(0), "k of TopK is 0; it must be 1 or more"),
     ],

@@ -1,4 +1,4 @@
-"""Figures of audio: waveforms over their spectrograms, how long and loud clips are, what augmentations make of them."""
+"""Figures of audio: waveforms over their spectrograms, how long and loud clips are, the effect of augmentations."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,18 +12,18 @@ from jaxflow.data.profiling.waveforms import audio_statistics, decibels, spectro
 from jaxflow.reports.figures.plot import save
 
 
-def examples(dataset: Dataset, sample: Sample, path: Path, columns: int = 5, most: int = 12) -> None:
-    """Draws some training clips, a row for each class where there are classes.
+def examples(dataset: Dataset, sample: Sample, path: Path, columns: int = 5, max_rows: int = 12) -> None:
+    """Draws some training clips, one row for each class if the target is a class.
 
     Args:
       dataset: audio.
       sample: of the training split.
       path: PNG file to write.
       columns: clips in a row.
-      most: rows.
+      max_rows: rows that are drawn at most.
     """
     if dataset.schema.target.kind == "class":
-        names = dataset.schema.target.names[:most]
+        names = dataset.schema.target.names[:max_rows]
         rows = [(name, np.flatnonzero(sample.targets == label)[:columns]) for label, name in enumerate(names)]
     else:
         rows = [("", part) for part in np.array_split(np.arange(min(3 * columns, len(sample.inputs))), 3)]
@@ -32,10 +32,10 @@ def examples(dataset: Dataset, sample: Sample, path: Path, columns: int = 5, mos
 
 
 def before_and_after(rows: Sequence[tuple[str, np.ndarray, np.ndarray]], path: Path) -> None:
-    """Draws the same clips as they are and as augmentations make them.
+    """Draws the same clips before and after augmentations.
 
     Args:
-      rows: a name, (clips, samples) waveforms, and what preprocessing makes of them: spectrograms, (clips, frames,
+      rows: a name, (clips, samples) waveforms, and these after preprocessing: spectrograms, (clips, frames,
         bands, 1), or anything else, which is not drawn.
       path: PNG file to write.
     """
@@ -73,7 +73,7 @@ def loudness(dataset: Dataset, samples: Mapping[str, Sample], path: Path) -> Non
 
 
 def _rows(rows: Sequence[tuple[str, np.ndarray, np.ndarray | None]], columns: int, path: Path) -> None:
-    """Draws rows of clips: a name, (clips, samples) waveforms and (clips, frequencies, frames) pictures below them."""
+    """Draws rows of clips: a name, (clips, samples) waveforms and (clips, frequencies, frames) images below them."""
     figure = Figure(figsize=(1.9 * columns, 1.35 * len(rows)))
     first = rows[0][2]
     # Silence would take most of the colours.

@@ -1,4 +1,4 @@
-"""Figures of a dataset: what is to be predicted, examples, distributions, what augmentations make of examples."""
+"""Figures of a dataset: targets, examples, distributions, the effect of augmentations."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,14 +10,14 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.describe import class_counts
 from jaxflow.data.profiling.features import feature_names
 from jaxflow.data.profiling.sample import Sample
-from jaxflow.reports.figures.masks import pictures_of
+from jaxflow.reports.figures.masks import display_images
 from jaxflow.reports.figures.plot import save, show_image
 
 MOST_FEATURES = 24
 
 
 def targets(dataset: Dataset, path: Path) -> None:
-    """Draws the share of each class, or the distribution of numbers, in each split.
+    """Draws the fraction of each class, or the distribution of regression targets, in each split.
 
     Args:
       dataset: the dataset.
@@ -42,23 +42,23 @@ def targets(dataset: Dataset, path: Path) -> None:
         axes.bar(np.arange(len(names)) + number * width, shares, width, label=split)
     if len(names) <= 40:
         axes.set_xticks(np.arange(len(names)) + 0.4 - width / 2, names, rotation=45 if len(names) > 5 else 0)
-    axes.set_ylabel("share of the split")
+    axes.set_ylabel("fraction of the split")
     axes.margins(y=0.2)  # room for the legend
     axes.legend(ncols=len(dataset.splits), loc="upper center", fontsize=8)
     save(figure, path)
 
 
-def contact_sheet(dataset: Dataset, sample: Sample, path: Path, columns: int = 8, most: int = 12) -> None:
-    """Draws some training images, a row for each class where there are classes.
+def contact_sheet(dataset: Dataset, sample: Sample, path: Path, columns: int = 8, max_rows: int = 12) -> None:
+    """Draws some training images, one row for each class if the target is a class.
 
     Args:
       dataset: images.
       sample: of the training split.
       path: PNG file to write.
       columns: images in a row.
-      most: rows.
+      max_rows: rows that are drawn at most.
     """
-    names = dataset.schema.target.names[:most]
+    names = dataset.schema.target.names[:max_rows]
     if dataset.schema.target.kind == "class":
         rows = [(name, np.flatnonzero(sample.targets == label)[:columns]) for label, name in enumerate(names)]
     else:
@@ -67,7 +67,7 @@ def contact_sheet(dataset: Dataset, sample: Sample, path: Path, columns: int = 8
     for row, (name, chosen) in enumerate(rows):
         for column, index in enumerate(chosen):
             axes = figure.add_subplot(len(rows), columns, row * columns + column + 1)
-            show_image(axes, pictures_of(sample.inputs[index : index + 1])[0])
+            show_image(axes, display_images(sample.inputs[index : index + 1])[0])
             if column == 0:
                 axes.set_title(name, fontsize=8, loc="left")
     save(figure, path)
@@ -99,7 +99,7 @@ def distributions(names: Sequence[str], samples: Mapping[str, Sample], path: Pat
 
 
 def correlation(dataset: Dataset, sample: Sample, path: Path) -> None:
-    """Draws how strongly features of vectors go with each other.
+    """Draws the correlations of features of vectors.
 
     Args:
       dataset: vectors.
@@ -111,15 +111,15 @@ def correlation(dataset: Dataset, sample: Sample, path: Path) -> None:
     figure = Figure(figsize=(0.3 * len(names) + 3, 0.3 * len(names) + 2.4), layout="constrained")
     axes = figure.add_subplot()
     values = np.atleast_2d(np.corrcoef(sample.inputs[:, varied].T.astype(np.float64)))
-    picture = axes.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
+    image = axes.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
     axes.set_yticks(range(len(names)), names, fontsize=7)
-    figure.colorbar(picture)
+    figure.colorbar(image)
     save(figure, path)
 
 
 def before_and_after(rows: Sequence[tuple[str, np.ndarray]], path: Path) -> None:
-    """Draws the same images as they are and as augmentations make them.
+    """Draws the same images before and after augmentations.
 
     Args:
       rows: a name and (images, height, width, channel) float images in each row; the range of the first is shown.

@@ -10,12 +10,12 @@ from matplotlib.patches import Patch
 
 from jaxflow.reports.figures.plot import save, show_image
 
-# Rows of a figure, and how much of a picture shows through its mask.
-MAX_EXAMPLES, THROUGH = 6, 0.5
+# Rows of a figure, and how much of an image shows through its mask.
+MAX_EXAMPLES, TRANSPARENCY = 6, 0.5
 
 
 def shaded(images: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Lays masks over pictures, in a colour for each class; void places stay as they are.
+    """Lays masks over images, in a colour for each class; ignored pixels are kept as they are.
 
     Args:
       images: (examples, height, width, channel) float, 0 to 1.
@@ -24,13 +24,13 @@ def shaded(images: np.ndarray, masks: np.ndarray) -> np.ndarray:
     Returns:
       (examples, height, width, 3) float.
     """
-    pictures = images[..., :3] if images.shape[-1] >= 3 else np.repeat(images[..., :1], 3, axis=-1)
-    over = THROUGH * pictures + (1 - THROUGH) * _colours()[masks % len(_colours())]
-    return np.where((masks >= 0)[..., None], over, pictures)
+    colors = images[..., :3] if images.shape[-1] >= 3 else np.repeat(images[..., :1], 3, axis=-1)
+    over = TRANSPARENCY * colors + (1 - TRANSPARENCY) * _colours()[masks % len(_colours())]
+    return np.where((masks >= 0)[..., None], over, colors)
 
 
-def pictures_of(inputs: np.ndarray) -> np.ndarray:
-    """Makes pictures of images or volumes: of volumes the slice in the middle, its values from 0 to 1.
+def display_images(inputs: np.ndarray) -> np.ndarray:
+    """Scales images, or the middle slices of volumes, to values from 0 to 1.
 
     Args:
       inputs: (examples, height, width, channel), or (examples, depth, height, width, channel) of any range.
@@ -46,37 +46,37 @@ def pictures_of(inputs: np.ndarray) -> np.ndarray:
 
 
 def middle(arrays: np.ndarray, volumes: bool) -> np.ndarray:
-    """Takes the slice in the middle of volumes, (examples, depth, ...) -> (examples, ...); images stay."""
+    """Returns the middle slices of volumes, (examples, depth, ...) -> (examples, ...); images as they are."""
     return arrays[:, arrays.shape[1] // 2] if volumes else arrays
 
 
 def examples(
     inputs: np.ndarray, masks: Sequence[np.ndarray], titles: Sequence[str], names: Sequence[str], path: Path
 ) -> None:
-    """Draws pictures, each as it is and under one mask or more.
+    """Draws images, each as it is and under one mask or more.
 
     Args:
-      inputs: (examples, *places, channel); the first MAX_EXAMPLES are drawn.
-      masks: (examples, *places) integers each.
+      inputs: (examples, *spatial, channel); the first MAX_EXAMPLES are drawn.
+      masks: (examples, *spatial) integers each.
       titles: of the masks.
       names: of the classes.
       path: PNG file to write.
     """
-    pictures = pictures_of(inputs[:MAX_EXAMPLES])
+    images = display_images(inputs[:MAX_EXAMPLES])
     flat = [middle(mask[:MAX_EXAMPLES], volumes=inputs.ndim == 5) for mask in masks]
-    columns = [("", pictures), *((title, shaded(pictures, mask)) for title, mask in zip(titles, flat))]
-    height, width = pictures.shape[1:3]
-    size = (3.2 * len(columns) + 1.6, 3.2 * len(pictures) * height / width)
+    columns = [("", images), *((title, shaded(images, mask)) for title, mask in zip(titles, flat))]
+    height, width = images.shape[1:3]
+    size = (3.2 * len(columns) + 1.6, 3.2 * len(images) * height / width)
     figure = Figure(figsize=size, layout="constrained")
-    for row in range(len(pictures)):
+    for row in range(len(images)):
         for column, (title, shown) in enumerate(columns):
-            axes = figure.add_subplot(len(pictures), len(columns), row * len(columns) + column + 1)
+            axes = figure.add_subplot(len(images), len(columns), row * len(columns) + column + 1)
             show_image(axes, shown[row])
             if row == 0:
                 axes.set_title(title, fontsize=9)
-    there = [label for label in range(len(names)) if any((mask == label).any() for mask in flat)]
+    present = [label for label in range(len(names)) if any((mask == label).any() for mask in flat)]
     colours = _colours()
-    patches = [Patch(color=colours[label % len(colours)], label=names[label]) for label in there]
+    patches = [Patch(color=colours[label % len(colours)], label=names[label]) for label in present]
     figure.legend(handles=patches, loc="outside right upper", fontsize=8)
     save(figure, path)
 

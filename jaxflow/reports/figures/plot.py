@@ -1,4 +1,4 @@
-"""What figures share: images without axes, and saving as PNG."""
+"""Shared by all figures: images without axes, and saving as PNG."""
 
 import warnings
 from pathlib import Path

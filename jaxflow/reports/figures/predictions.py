@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from jaxflow.reports.figures.plot import save, show_image
 
-# Targets that get a panel of their own; a figure has no room for more.
+# Targets that get a panel each; a figure has no room for more.
 MAX_PANELS = 6
 
 
@@ -53,7 +53,7 @@ def misclassified(
     path: Path,
     max_images: int = 25,
 ) -> int:
-    """Draws the wrong predictions that the model was most sure of.
+    """Draws the wrong predictions of the highest confidence.
 
     Args:
       image_of: index of an example -> (height, width, channel) uint8.
@@ -72,7 +72,7 @@ def misclassified(
     columns = 5
     rows = max(-(-len(shown) // columns), 1)
     figure = Figure(figsize=(1.7 * columns, 2.0 * rows + 0.4), layout="constrained")
-    figure.suptitle(f"{len(wrong)} of {len(targets)} wrong" + (", surest first" if len(wrong) else ""))
+    figure.suptitle(f"{len(wrong)} of {len(targets)} wrong" + (", most confident first" if len(wrong) else ""))
     for position, index in enumerate(shown, 1):
         axes = figure.add_subplot(rows, columns, position)
         image = image_of(index)

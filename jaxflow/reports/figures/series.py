@@ -11,16 +11,16 @@ from jaxflow.data.profiling.sample import Sample
 from jaxflow.reports.figures.plot import save
 
 
-def windows(dataset: Dataset, sample: Sample, path: Path, most: int = 6) -> None:
-    """Draws some windows, with a dot for each number that is to be predicted.
+def windows(dataset: Dataset, sample: Sample, path: Path, max_windows: int = 6) -> None:
+    """Draws some windows, with a dot for each value to predict.
 
     Args:
       dataset: its inputs are (length, columns).
       sample: of the training split.
       path: PNG file to write.
-      most: windows that are drawn.
+      max_windows: windows that are drawn at most.
     """
-    chosen = np.linspace(0, len(sample.inputs) - 1, min(most, len(sample.inputs))).astype(int)
+    chosen = np.linspace(0, len(sample.inputs) - 1, min(max_windows, len(sample.inputs))).astype(int)
     figure = Figure(figsize=(10, 2.2 * -(-len(chosen) // 3)), layout="constrained")
     length = sample.inputs.shape[1]
     for number, index in enumerate(chosen, 1):
@@ -35,7 +35,7 @@ def windows(dataset: Dataset, sample: Sample, path: Path, most: int = 6) -> None
 
 
 def before_and_after(rows: Sequence[tuple[str, np.ndarray]], path: Path) -> None:
-    """Draws the same vectors as they are, in grey, and as augmentations make them.
+    """Draws the same vectors before augmentations, in grey, and after them.
 
     Args:
       rows: a name and (examples, ...) inputs in each row, first the examples as they are.

@@ -1,4 +1,4 @@
-"""Figures of texts: which tokens there are, what augmentations change, how long texts are, what a model knows."""
+"""Figures of texts: frequencies of tokens, the effect of augmentations, lengths of texts, accuracy by position."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from jaxflow.data.profiling.tokens import count_tokens, lengths, token_names
 from jaxflow.data.texts.tokenizers import END
 from jaxflow.reports.figures.plot import save
 
-MOST_TOKENS = 40
+MAX_TOKENS = 40
 # Letters that fit beside each other.
 LETTERS = 160
 # Of what an augmentation leaves and what it changes.
@@ -21,16 +21,16 @@ MARKED = ListedColormap(["white", "tab:orange"])
 
 
 def frequent_tokens(dataset: Dataset, samples: Mapping[str, Sample], path: Path) -> None:
-    """Draws the share of the most frequent tokens in each split.
+    """Draws the frequencies of the most frequent tokens in each split.
 
     Args:
-      dataset: says what tokens are called.
+      dataset: has the names of tokens.
       samples: by split.
       path: PNG file to write.
     """
     names = token_names(dataset)
     counts = {split: count_tokens(sample.inputs, len(names)) for split, sample in samples.items()}
-    shown = np.argsort(-counts["train"], kind="stable")[: min(MOST_TOKENS, len(names))]
+    shown = np.argsort(-counts["train"], kind="stable")[: min(MAX_TOKENS, len(names))]
     figure = Figure(figsize=(max(5, 0.3 * len(shown) + 1), 3.6), layout="constrained")
     axes, width = figure.add_subplot(), 0.8 / len(counts)
     for number, (split, count) in enumerate(counts.items()):
@@ -39,16 +39,16 @@ def frequent_tokens(dataset: Dataset, samples: Mapping[str, Sample], path: Path)
     labels = [_label(names[token]) for token in shown]
     turned = 90 if max(map(len, labels)) > 3 else 0
     axes.set_xticks(np.arange(len(shown)) + 0.4 - width / 2, labels, rotation=turned, fontsize=8)
-    axes.set_ylabel("share of the split's tokens")
+    axes.set_ylabel("fraction of the split's tokens")
     axes.legend(fontsize=8)
     save(figure, path)
 
 
 def before_and_after(dataset: Dataset, rows: Sequence[tuple[str, np.ndarray]], path: Path) -> None:
-    """Draws the first tokens of a few texts as they are and after each augmentation; what it changed is marked.
+    """Draws the first tokens of a few texts before and after each augmentation; what it changed is marked.
 
     Args:
-      dataset: says what tokens are called.
+      dataset: has the names of tokens.
       rows: a name and (examples, time) tokens each, the first those of the texts as they are.
       path: PNG file to write.
     """
@@ -59,9 +59,9 @@ def before_and_after(dataset: Dataset, rows: Sequence[tuple[str, np.ndarray]], p
     for axes, (name, tokens) in zip(figure.subplots(len(rows), squeeze=False)[:, 0], rows):
         shown = tokens[:, :across]
         axes.imshow(shown != before[:, :across], cmap=MARKED, vmin=0, vmax=1, aspect="auto")
-        for place in np.ndindex(shown.shape):
-            label = "" if shown[place] == END else _label(names[shown[place]])
-            axes.text(*place[::-1], label, ha="center", va="center", fontsize=7)
+        for position in np.ndindex(shown.shape):
+            label = "" if shown[position] == END else _label(names[shown[position]])
+            axes.text(*position[::-1], label, ha="center", va="center", fontsize=7)
         axes.set_title(name, fontsize=9, loc="left")
         axes.set_xticks([])
         axes.set_yticks([])
@@ -80,7 +80,7 @@ def text_lengths(samples: Mapping[str, Sample], path: Path) -> None:
     edges = np.linspace(0, samples["train"].inputs.shape[1], 33)
     for split, sample in samples.items():
         axes.hist(lengths(sample.inputs), bins=edges, density=True, histtype="step", label=split)
-    axes.set_xlabel("tokens, cut at the length of an example")
+    axes.set_xlabel("tokens, truncated at the length of an example")
     axes.set_yticks([])
     axes.legend(fontsize=8)
     save(figure, path)
