@@ -55,6 +55,7 @@ from jaxflow.models.bag_of_tokens import BagOfTokens as BagOfTokens
 from jaxflow.models.causal import CausalCNN as CausalCNN
 from jaxflow.models.cnn import CNN as CNN
 from jaxflow.models.encoder_decoder import LinkNet as LinkNet
+from jaxflow.models.features import make_feature_step as make_feature_step
 from jaxflow.models.mlp import MLP as MLP
 from jaxflow.models.resnet import ResNet as ResNet
 from jaxflow.models.whitened import AirbenchCNN as AirbenchCNN

@@ -1,4 +1,4 @@
-"""A classifier that looks at which tokens there are, and not at their order."""
+"""A classifier of texts that ignores the order of their tokens."""
 
 from dataclasses import field
 
@@ -11,7 +11,7 @@ from jaxflow.models.layers import Activation, Dense, Dropout, Dtype, Embedding, 
 
 
 class BagOfTokens(nn.Module):
-    """The mean of the tokens' vectors, then fully connected layers. Token 0 is padding and counts nowhere.
+    """The mean of the tokens' vectors, then fully connected layers. Token 0 is padding and is left out of the mean.
 
     Source: A. Joulin et al., Bag of Tricks for Efficient Text Classification, 2016.
     """
@@ -27,17 +27,18 @@ class BagOfTokens(nn.Module):
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
     vocab_size: int | None = None
-    """How many different tokens there are; None takes it from the data."""
+    """Number of different tokens; None takes it from the data."""
     outputs: int | None = None
     """Output width; None takes it from the problem."""
 
     @nn.compact
     def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
         vectors = Embedding(self.vocab_size, self.width, self.dtype)(inputs)  # (batch, time, width)
-        there = (inputs != 0)[..., None].astype(self.dtype)
-        x = (vectors * there).sum(axis=1) / jnp.maximum(there.sum(axis=1), 1)  # (batch, width)
+        mask = (inputs != 0)[..., None].astype(self.dtype)
+        x = (vectors * mask).sum(axis=1) / jnp.maximum(mask.sum(axis=1), 1)  # (batch, width)
         for width in self.hidden:
             x = Dropout(self.dropout)(x, train)
             x = activation(self.activation)(Dense(width, self.dtype)(x))
         x = Dropout(self.dropout)(x, train)
+        self.sow("intermediates", "features", x)
         return Dense(self.outputs, self.dtype)(x).astype(jnp.float32)

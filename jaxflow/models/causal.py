@@ -12,14 +12,14 @@ from jaxflow.models.layers import KERNEL_INIT, Dense, Dropout, Dtype, Embedding
 
 
 def causal_conv(inputs: jax.Array, kernel: jax.Array, dilation: int = 1) -> jax.Array:
-    """Convolves a row of vectors so that each output sees its own place and those before it.
+    """Convolves a row of vectors so that each output sees its own position and those before it.
 
     It is lax's own: along one axis that is faster on CPU, too, than products over shifted copies.
 
     Args:
       inputs: (batch, time, channel).
-      kernel: (window, channel, feature); the last of the window lies on the output's own place.
-      dilation: places between two of the window.
+      kernel: (window, channel, feature); the last of the window lies on the output's own position.
+      dilation: distance between two positions of the window.
 
     Returns:
       (batch, time, feature).
@@ -32,31 +32,46 @@ def causal_conv(inputs: jax.Array, kernel: jax.Array, dilation: int = 1) -> jax.
 
 
 class GatedBlock(nn.Module):
-    """A dilated causal convolution with a gate, added to what came in."""
+    """A dilated causal convolution with a gate, added to its input."""
 
     kernel: int
-    """Places that the convolution looks at."""
+    """Positions that the convolution looks at."""
     dilation: int
-    """Places between two of them."""
+    """Distance between two of them."""
     dropout: float
-    """Dropout rate before what is added."""
+    """Dropout rate before the addition."""
     dtype: Dtype
     """Dtype of the arithmetic; parameters stay float32."""
 
     @nn.compact
-    def __call__(self, inputs: jax.Array, train: bool) -> jax.Array:
+    def __call__(self, inputs: jax.Array, train: bool, lengths: jax.Array | None = None) -> jax.Array:
         width = inputs.shape[-1]
         x = nn.LayerNorm(dtype=self.dtype)(inputs)
-        kernel = self.param("kernel", KERNEL_INIT, (self.kernel, width, 2 * width))
-        x = causal_conv(x, kernel.astype(self.dtype), self.dilation)  # (batch, time, 2 * width)
+        kernel = self.param("kernel", KERNEL_INIT, (self.kernel, width, 2 * width)).astype(self.dtype)
+        if lengths is None:
+            x = causal_conv(x, kernel, self.dilation)  # (batch, time, 2 * width)
+        else:
+            x = self._continue(x, kernel, lengths)  # (batch, time, 2 * width)
         x += self.param("bias", nn.initializers.zeros, (2 * width,)).astype(self.dtype)
         value, gate = jnp.split(x, 2, axis=-1)
         x = Dropout(self.dropout)(jnp.tanh(value) * jax.nn.sigmoid(gate), train)
         return inputs + Dense(width, self.dtype)(x)
 
+    def _continue(self, x: jax.Array, kernel: jax.Array, lengths: jax.Array) -> jax.Array:
+        """Convolves what comes after the cached inputs, and caches the last inputs that the next position needs."""
+        batch, time, width = x.shape
+        past = (self.kernel - 1) * self.dilation
+        # Zeros, as causal_conv pads: nothing comes before the beginning of a text.
+        cache = self.variable("cache", "inputs", jnp.zeros, (batch, past, width), x.dtype)
+        x = jnp.concatenate([cache.value, x], axis=1)  # (batch, past + time, width)
+        cache.value = jax.vmap(lambda row, length: lax.dynamic_slice_in_dim(row, length, past))(x, lengths)
+        # Products, not lax's convolution: of a single position they are faster.
+        starts = (tap * self.dilation for tap in range(self.kernel))
+        return sum(x[:, start : start + time] @ weights for start, weights in zip(starts, kernel))
+
 
 class CausalCNN(nn.Module):
-    """Gated causal convolutions over tokens: what is said of a place depends on it and on those before it alone.
+    """Gated causal convolutions over tokens: the output at a position depends on it and on those before it alone.
 
     An output sees `receptive_field` tokens. Layer norms before each convolution are not in the source.
 
@@ -64,29 +79,47 @@ class CausalCNN(nn.Module):
     """
 
     width: int = 128
-    """Length of the vector of each place."""
+    """Length of the vector at each position."""
     dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
-    """Places between two that a convolution looks at, one number for each layer."""
+    """Distance between two positions that a convolution looks at, one number for each layer."""
     kernel: int = 2
-    """Places that each convolution looks at."""
+    """Positions that each convolution looks at."""
     dropout: float = field(default=0.0, metadata=COMPLEMENT)
     """Dropout rate in each layer."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
     vocab_size: int | None = None
-    """How many different tokens there are; None takes it from the data."""
+    """Number of different tokens; None takes it from the data."""
     outputs: int | None = None
     """Output width; None takes it from the problem."""
 
     @property
     def receptive_field(self) -> int:
-        """Counts the tokens that an output depends on."""
+        """Number of tokens that an output depends on."""
         return 1 + (self.kernel - 1) * sum(self.dilations)
 
     @nn.compact
-    def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
+    def __call__(self, inputs: jax.Array, train: bool = False, *, lengths: jax.Array | None = None) -> jax.Array:
         x = Embedding(self.vocab_size, self.width, self.dtype)(inputs)  # (batch, time, width)
         for dilation in self.dilations:
-            x = GatedBlock(self.kernel, dilation, self.dropout, self.dtype)(x, train)
+            x = GatedBlock(self.kernel, dilation, self.dropout, self.dtype)(x, train, lengths)
+        if lengths is not None:
+            x = x[jnp.arange(len(x)), lengths - 1]  # (batch, width)
         x = nn.LayerNorm(dtype=self.dtype)(x)
+        self.sow("intermediates", "features", x)
         return Dense(self.outputs, self.dtype)(x).astype(jnp.float32)  # (batch, time, output)
+
+    def decode(self, tokens: jax.Array, lengths: jax.Array) -> jax.Array:
+        """Continues texts by some tokens each, computing nothing again: what came before lies in the cache.
+
+        The cache is the collection "cache": `model.apply(variables, ..., method="decode", mutable=["cache"])` creates
+        it where `variables` has none, at the beginning of the texts, and returns it beside the outputs.
+
+        Args:
+          tokens: (batch, time) integer tokens that come after those of the calls before.
+          lengths: (batch,) int32, how many of them each text has, 1 or more; what follows is padding.
+
+        Returns:
+          (batch, outputs) float32 outputs after each text's last token, those of `model(all tokens)` there.
+        """
+        return self(tokens, lengths=lengths)

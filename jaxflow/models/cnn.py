@@ -18,7 +18,7 @@ class CNN(nn.Module):
     widths: tuple[int, ...] = (32, 64, 64)
     """Channels of each convolution."""
     pools: int = 2
-    """How many of the convolutions, from the first, are followed by 2x2 max-pooling."""
+    """Number of convolutions, from the first, that are followed by 2x2 max-pooling."""
     hidden: tuple[int, ...] = (64,)
     """Width of each fully connected layer before the output."""
     padding: Literal["VALID", "SAME"] = "VALID"
@@ -51,4 +51,5 @@ class CNN(nn.Module):
             x = Dropout(self.dropout)(x, train)
             x = activation(self.activation)(Dense(width, self.dtype)(x))
         x = Dropout(self.dropout)(x, train)
+        self.sow("intermediates", "features", x)
         return Dense(self.outputs, self.dtype)(x).astype(jnp.float32)

@@ -1,4 +1,4 @@
-"""A plain network that answers for each pixel or voxel."""
+"""A plain convolutional network with an output for each pixel or voxel."""
 
 from dataclasses import field
 from typing import Literal
@@ -15,7 +15,7 @@ from jaxflow.models.layers import Activation, BatchNorm, Conv, Dropout, Dtype, a
 class LinkNet(nn.Module):
     """Convolutions at coarser and coarser resolution, and back, for images and volumes of any size.
 
-    Each level takes up what the encoder saw at its resolution by adding it, as in LinkNet.
+    At each level of the way back the encoder's features of that resolution are added, as in LinkNet.
 
     Source: O. Ronneberger et al., U-Net, MICCAI 2015; A. Chaurasia and E. Culurciello, LinkNet, VCIP 2017.
     """
@@ -33,7 +33,7 @@ class LinkNet(nn.Module):
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
     outputs: int | None = None
-    """Outputs for each place; None takes them from the problem."""
+    """Outputs for each pixel or voxel; None takes them from the problem."""
 
     @nn.compact
     def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
@@ -44,11 +44,11 @@ class LinkNet(nn.Module):
                 x = activation(self.activation)(x)
             return x
 
-        places = inputs.shape[1:-1]
+        space = inputs.shape[1:-1]
         coarsest = 2 ** (len(self.widths) - 1)
-        # Mirrored at the far edges until every resolution has whole pixels; what is predicted there is cut off.
-        filled = [(0, -size % coarsest) for size in places]
-        x = jnp.pad(inputs, [(0, 0), *filled, (0, 0)], mode="symmetric")
+        # Mirrored at the far edges until every resolution has whole pixels; what is predicted there is cropped.
+        padding = [(0, -size % coarsest) for size in space]
+        x = jnp.pad(inputs, [(0, 0), *padding, (0, 0)], mode="symmetric")
         seen = []
         for width in self.widths[:-1]:
             seen.append(block(x, width))
@@ -59,5 +59,7 @@ class LinkNet(nn.Module):
             for axis in range(1, x.ndim - 1):
                 x = jnp.repeat(x, 2, axis)
             x = block(x + skip, skip.shape[-1])
-        x = Conv(self.outputs, kernel=1, dtype=self.dtype)(x)  # (batch, *places, outputs)
-        return x[(slice(None), *map(slice, places))].astype(jnp.float32)
+        inside = (slice(None), *map(slice, space))
+        self.sow("intermediates", "features", x[inside])
+        x = Conv(self.outputs, kernel=1, dtype=self.dtype)(x)  # (batch, *space, outputs)
+        return x[inside].astype(jnp.float32)

@@ -1,4 +1,4 @@
-"""The layers that the models are made of."""
+"""The layers that the models are built of."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -12,20 +12,26 @@ from jaxflow.models import ops
 Activation = Literal["relu", "gelu", "silu", "tanh"]
 Dtype = Literal["float32", "bfloat16", "float16"]
 
-# These never fall, so that max(f(x)) = f(max(x)): pooling may come first, where there is less to compute.
+# These never fall, so that max(f(x)) = f(max(x)): pooling may come first, and less remains to be computed.
 MONOTONE = ("relu", "tanh")
 
 # Glorot's uniform initialisation, as in Keras, so that the same network trains the same way there and here.
 KERNEL_INIT = nn.initializers.glorot_uniform()
 
+<<<<<<< HEAD
+=======
+# The collection of arrays that are computed when a model is initialised and never change.
+CONSTANTS = "constants"
+
+>>>>>>> 4b9a49e (Models name the layer before their head, and causal networks decode from a cache)
 
 def activation(name: Activation) -> Callable[[jax.Array], jax.Array]:
-    """Looks an activation function up by its name in jax.nn."""
+    """Returns the activation function of a name in jax.nn."""
     return getattr(jax.nn, name)
 
 
 def dropout(inputs: jax.Array, rate: float | jax.Array, key: jax.Array) -> jax.Array:
-    """Zeroes elements at random and scales the others, so that the expectation stays.
+    """Zeroes elements at random and scales the others, so that the expectation is kept.
 
     Unlike flax.linen.Dropout it takes a traced rate, so runs with different rates can be one vmapped program.
 
@@ -77,7 +83,7 @@ class Dense(nn.Module):
 
 
 def dirac(key: jax.Array, shape: tuple[int, ...], dtype: str = "float32") -> jax.Array:
-    """Draws a convolution's kernel that passes its input on: as many features as there are channels are the identity.
+    """Draws a convolution kernel whose first features, as many as there are channels, are the identity.
 
     Args:
       key: random key.
@@ -138,14 +144,14 @@ class Conv(nn.Module):
 class BatchNorm(nn.Module):
     """Batch normalisation over all axes but the last.
 
-    Statistics are those of one tile (a device's share of the batch, or a micro-batch); running averages are kept in
+    Statistics are those of one tile (a device's rows of the batch, or a microbatch); running averages are kept in
     the collection "batch_stats" and used when not training.
 
     Source: S. Ioffe and C. Szegedy, Batch Normalization, ICML 2015.
     """
 
     momentum: float = 0.9
-    """Share of the running averages that a step keeps."""
+    """Fraction of the running averages that a step keeps."""
     epsilon: float = 1e-5
     """Added to the variance, against division by 0."""
     scale: Literal["ones", "zeros", "none"] = "ones"
@@ -166,10 +172,10 @@ class BatchNorm(nn.Module):
 
 
 class Embedding(nn.Module):
-    """A vector for each token."""
+    """A learned vector for each token."""
 
     vocab_size: int | None
-    """How many different tokens there are."""
+    """Number of different tokens."""
     features: int
     """Length of a vector."""
     dtype: Dtype = "float32"

@@ -13,7 +13,7 @@ from jaxflow.models.layers import Activation, Dense, Dropout, Dtype, activation
 class MLP(nn.Module):
     """Fully connected layers with an activation between them; any input shape is flattened.
 
-    What lies last in the inputs may be the numbers of categories; each is embedded, and joined to the others.
+    The last columns of the inputs may be category indices; each is embedded, and concatenated with the others.
     """
 
     hidden: tuple[int, ...] = (128,)
@@ -25,7 +25,7 @@ class MLP(nn.Module):
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
     cardinalities: tuple[int, ...] | None = None
-    """How many categories each of the last inputs has; None takes it from the data."""
+    """Number of categories of each of the last columns; None takes it from the data."""
     outputs: int | None = None
     """Output width; None takes it from the problem."""
 
@@ -33,32 +33,33 @@ class MLP(nn.Module):
     def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
         x = inputs.reshape(inputs.shape[0], -1)  # (batch, feature)
         if self.cardinalities:
-            x, numbers = jnp.split(x, [x.shape[1] - len(self.cardinalities)], axis=1)
+            x, indices = jnp.split(x, [x.shape[1] - len(self.cardinalities)], axis=1)
             embedded = [
-                CategoryEmbedding(count, name=f"Embedding_{number}")(column)
-                for number, (count, column) in enumerate(zip(self.cardinalities, numbers.T))
+                CategoryEmbedding(count, name=f"Embedding_{position}")(column)
+                for position, (count, column) in enumerate(zip(self.cardinalities, indices.T))
             ]
             x = jnp.concatenate([x, *embedded], axis=1)
         for width in self.hidden:
             x = activation(self.activation)(Dense(width, self.dtype)(x))
             x = Dropout(self.dropout)(x, train)
+        self.sow("intermediates", "features", x)
         return Dense(self.outputs, self.dtype)(x).astype(jnp.float32)
 
 
 class CategoryEmbedding(nn.Module):
-    """A vector for each category, learned: half as many numbers as there are categories, and 50 at most.
+    """A learned vector for each category, half as wide as there are categories, at most 50.
 
-    The vectors begin near 0, and so stay what training never met: it then says nothing.
+    The vectors start near 0; that of a category that training never met is kept, and adds next to nothing.
 
     Source: C. Guo and F. Berkhahn, Entity Embeddings of Categorical Variables, 2016; the width is fast.ai's rule.
     """
 
     categories: int
-    """How many there are."""
+    """Number of categories."""
 
     @nn.compact
-    def __call__(self, numbers: jax.Array) -> jax.Array:
+    def __call__(self, indices: jax.Array) -> jax.Array:
         width = min(50, (self.categories + 1) // 2)
         table = self.param("embedding", nn.initializers.normal(0.01), (self.categories, width))
-        # A number outside the table gives NaN, which is seen, and no other category's vector.
-        return jnp.take(table, numbers.astype(jnp.int32), axis=0, mode="fill", fill_value=jnp.nan)
+        # An index outside the table gives NaN, which is noticed, and no other category's vector.
+        return jnp.take(table, indices.astype(jnp.int32), axis=0, mode="fill", fill_value=jnp.nan)

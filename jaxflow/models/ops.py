@@ -4,7 +4,7 @@ On GPU and TPU they are lax's own. XLA's CPU backend, though, differentiates poo
 convolutions by dilated convolutions, several times slower than the arithmetic needs. There the same results come from
 slices, products and sums, which it compiles well: pooling compares strided slices; a convolution is a product over
 shifted slices (im2col, K. Chellapilla et al., 2006); its input gradient is a product whose columns are added back in
-place (col2im). Patches that outgrow the cache are slow again, so a large batch is taken in parts; along one axis lax
+place (col2im). Patches that outgrow the cache are slow again, so a large batch is computed in parts; along one axis lax
 stays ahead (benchmarks/OPS.md has the shapes that this comes from). Values and gradients agree with lax up to the order
 of sums; ties in pooling go to the first maximum.
 """
@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-# Patches of more bytes than this are made for a part of the batch at a time.
+# Patches of more bytes than this are built for a part of the batch at a time.
 PATCH_BYTES = 8 << 20
 
 Padding = Literal["VALID", "SAME"] | Sequence[tuple[int, int]]
@@ -86,7 +86,7 @@ def _lax_max_pool(inputs: jax.Array, window: Sizes) -> jax.Array:
 
 
 def _box(inputs: jax.Array, offset: Sizes, shape: Sizes, strides: Sizes) -> jax.Array:
-    """Takes `shape` elements of every spatial axis, `strides` apart, from `offset` on."""
+    """Slices `shape` elements of every spatial axis, `strides` apart, from `offset` on."""
     limits = [start + (size - 1) * stride + 1 for start, size, stride in zip(offset, shape, strides)]
     return lax.slice(inputs, (0, *offset, 0), (inputs.shape[0], *limits, inputs.shape[-1]), (1, *strides, 1))
 
@@ -101,13 +101,13 @@ def _offsets(window: Sizes) -> list[Sizes]:
 
 
 def _patches(inputs: jax.Array, window: Sizes, shape: Sizes, strides: Sizes) -> jax.Array:
-    """Lays the window's elements side by side: (batch, *shape, window * channel)."""
+    """Gathers each window's elements side by side: (batch, *shape, window * channel)."""
     return jnp.concatenate([_box(inputs, offset, shape, strides) for offset in _offsets(window)], axis=-1)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _conv(inputs: jax.Array, kernel: jax.Array, strides: Sizes) -> jax.Array:
-    # Only looked at, not differentiated: lax is the faster one, and at its best with large batches.
+    # Where nothing is differentiated, lax is faster, most of all with large batches.
     return _lax_conv(inputs, kernel, strides, "VALID")
 
 
@@ -122,8 +122,8 @@ def _conv_forward(
     parts = _parts(inputs, kernel, strides)
     if parts == 1:
         return outputs(inputs), (inputs, kernel)
-    # Patches are made again for the gradient: keeping them would take the window's size in memory.
-    return _join(lax.map(outputs, _cut(inputs, parts))), (inputs, kernel)
+    # Patches are built again for the gradient: keeping them would take window-size times the memory.
+    return _join(lax.map(outputs, _split(inputs, parts))), (inputs, kernel)
 
 
 def _conv_backward(strides: Sizes, saved: tuple[jax.Array, jax.Array], slope: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -136,7 +136,7 @@ def _conv_backward(strides: Sizes, saved: tuple[jax.Array, jax.Array], slope: ja
         input_slope, kernel_slope = _conv_slopes(part[0], kernel, strides, part[1])
         return total + kernel_slope, input_slope
 
-    kernel_slope, input_slope = lax.scan(add, jnp.zeros_like(kernel), (_cut(inputs, parts), _cut(slope, parts)))
+    kernel_slope, input_slope = lax.scan(add, jnp.zeros_like(kernel), (_split(inputs, parts), _split(slope, parts)))
     return _join(input_slope), kernel_slope
 
 
@@ -161,14 +161,14 @@ def _conv_slopes(inputs: jax.Array, kernel: jax.Array, strides: Sizes, slope: ja
 
 
 def _parts(inputs: jax.Array, kernel: jax.Array, strides: Sizes) -> int:
-    """Says into how many parts the batch is cut, one after the other, so that a part's patches stay in the cache."""
+    """Returns the number of parts of a batch, computed one after the other, whose patches each fit into the cache."""
     batch, positions = inputs.shape[0], math.prod(_counts(inputs, kernel, strides))
     size = batch * positions * math.prod(kernel.shape[:-1]) * inputs.dtype.itemsize
     smallest = max(1, min(batch, math.ceil(size / PATCH_BYTES)))
     return next(parts for parts in range(smallest, batch + 1) if batch % parts == 0) if batch else 1
 
 
-def _cut(rows: jax.Array, parts: int) -> jax.Array:
+def _split(rows: jax.Array, parts: int) -> jax.Array:
     return rows.reshape(parts, -1, *rows.shape[1:])  # (batch, ...) -> (part, row, ...)
 
 
@@ -185,7 +185,7 @@ def _max_pool(inputs: jax.Array, window: Sizes) -> jax.Array:
 
 
 def _corners(inputs: jax.Array, window: Sizes) -> list[jax.Array]:
-    """Slices the inputs into one array for each place in a window: (batch, *space // window, channel)."""
+    """Slices the inputs into one array for each position in a window: (batch, *space // window, channel)."""
     shape = tuple(n // w for n, w in zip(inputs.shape[1:-1], window))
     return [_box(inputs, offset, shape, window) for offset in _offsets(window)]
 

@@ -61,4 +61,5 @@ class ResNet(nn.Module):
                 strides = 2 if stage > 0 and block == 0 else 1
                 x = Block(width, strides, self.dtype)(x, train)  # (batch, height, width, channel)
         x = x.mean(axis=(1, 2))  # (batch, channel)
+        self.sow("intermediates", "features", x)
         return Dense(self.outputs, self.dtype)(x).astype(jnp.float32)

@@ -1,7 +1,9 @@
 """Models of tokens: what they may look at, and what they may not."""
 
 import dataclasses
+from functools import partial
 
+import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +30,7 @@ def test_a_causal_convolution_is_its_sum(window, dilation):
 
 
 @pytest.mark.parametrize(("dilations", "kernel"), [((1, 2, 4), 2), ((1, 3), 3), ((2,), 2), ((), 2)])
-def test_an_output_depends_on_its_place_and_those_before_as_far_as_stated(dilations, kernel):
+def test_an_output_depends_on_its_position_and_those_before_as_far_as_stated(dilations, kernel):
     model = jaxflow.CausalCNN(width=8, dilations=dilations, kernel=kernel, vocab_size=9, outputs=9)
     variables, apply = jax.jit(model.init)(jax.random.key(0), TOKENS), jax.jit(model.apply)
     before = apply(variables, TOKENS)
@@ -100,3 +102,22 @@ def test_a_model_that_answers_once_is_no_language_model(tmp_path):
     run = jaxflow.Experiment(data, jaxflow.BagOfTokens(), jaxflow.LanguageModelling(), jaxflow.Adam(), batch_size=8)
     with pytest.raises(jaxflow.UserError, match=r"gives outputs of shape .* targets of shape \(16,\); use a model"):
         prepare_training(run, data.load())
+
+
+@pytest.mark.parametrize(("dilations", "kernel"), [((1, 2, 4), 2), ((1, 3), 3), ((2,), 1), ((), 2)])
+def test_decoding_gives_what_the_model_gives_for_all_tokens(dilations, kernel):
+    model = jaxflow.CausalCNN(width=8, dilations=dilations, kernel=kernel, vocab_size=9, outputs=9)
+    variables = jax.jit(model.init)(jax.random.key(0), TOKENS)
+    assert variables.keys() == {"params"}  # no cache: it would become a part of the train state
+    expected, rows = model.apply(variables, TOKENS), np.arange(3)
+    lengths = np.array([1, 5, 12])  # of prompts, padded to 12
+    decode = jax.jit(partial(model.apply, method="decode", mutable=["cache"]))
+    outputs, cache = decode(variables, TOKENS[:, :12], lengths)
+    for steps in range(9):
+        at = lengths + steps - 1
+        np.testing.assert_allclose(outputs, expected[rows, at], atol=1e-5)
+        if steps < 8:
+            outputs, cache = decode(variables | cache, TOKENS[rows, at + 1][:, None], np.ones(3, np.int32))
+    if dilations:
+        with pytest.raises(flax.errors.ModifyScopeVariableError, match="cache"):  # nothing makes one by accident
+            model.apply(variables, TOKENS, lengths, method="decode")

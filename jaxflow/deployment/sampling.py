@@ -1,0 +1,117 @@
+"""Tokens drawn from a language model one after the other: pure functions, compiled as one program."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """How a language model continues texts.
+
+    Attributes:
+      begin: ((batch, time) int32 tokens, (batch,) int32 how many of them each text has) -> (memory, (batch, vocabulary)
+        logits of the next tokens).
+      advance: (memory, (batch,) int32 next tokens) -> the same after these.
+    """
+
+    begin: Callable[[jax.Array, jax.Array], tuple[Any, jax.Array]]
+    advance: Callable[[Any, jax.Array], tuple[Any, jax.Array]]
+
+
+def recomputing_decoder(logits_of: Callable[[jax.Array], jax.Array]) -> Decoder:
+    """Returns the decoder that computes the whole window again for each token; a full window moves on by one token.
+
+    Args:
+      logits_of: (batch, time) tokens -> (batch, time, vocabulary) logits of the next ones.
+    """
+
+    def begin(window: jax.Array, lengths: jax.Array) -> tuple[Any, jax.Array]:
+        return (window, lengths), logits_of(window)[jnp.arange(len(window)), lengths - 1]
+
+    def advance(memory: tuple[jax.Array, jax.Array], tokens: jax.Array) -> tuple[Any, jax.Array]:
+        window, lengths = memory
+        rows, size = jnp.arange(len(window)), window.shape[1]
+        window = jnp.where((lengths == size)[:, None], jnp.roll(window, -1, axis=1), window)
+        lengths = jnp.minimum(lengths + 1, size)
+        return begin(window.at[rows, lengths - 1].set(tokens), lengths)
+
+    return Decoder(begin, advance)
+
+
+def caching_decoder(model: nn.Module, variables: Mapping[str, Any]) -> Decoder:
+    """Returns the decoder of a model with a method `decode`: each token is one position's work.
+
+    Args:
+      model: Linen module with `decode(tokens, lengths)`, as `CausalCNN` has it.
+      variables: its variables, without a cache.
+    """
+
+    def decode(cache: Mapping[str, Any], tokens: jax.Array, lengths: jax.Array) -> tuple[Any, jax.Array]:
+        logits, cache = model.apply({**variables, **cache}, tokens, lengths, method="decode", mutable=["cache"])
+        return cache, logits
+
+    def begin(window: jax.Array, lengths: jax.Array) -> tuple[Any, jax.Array]:
+        return decode({}, window, lengths)
+
+    def advance(cache: Mapping[str, Any], tokens: jax.Array) -> tuple[Any, jax.Array]:
+        return decode(cache, tokens[:, None], jnp.ones(len(tokens), jnp.int32))
+
+    return Decoder(begin, advance)
+
+
+def cache_is_exact(model: nn.Module, window: int, tokens: int) -> bool:
+    """Whether a model that decodes from a cache gives the logits that it gives for the window alone.
+
+    Once the window is full it moves on and the model forgets its first token, while a cache remembers it. So either the
+    text never outgrows the window, or an output depends on no more tokens than the window holds.
+
+    Args:
+      model: a model of tokens.
+      window: tokens that the model was trained on at once.
+      tokens: those that it will see in all, of the longest text.
+    """
+    return hasattr(model, "decode") and (tokens <= window or getattr(model, "receptive_field", tokens) <= window)
+
+
+def sample_tokens(
+    decoder: Decoder,
+    window: jax.Array,
+    lengths: jax.Array,
+    *,
+    count: int,
+    key: jax.Array,
+    temperature: float | jax.Array,
+) -> jax.Array:
+    """Draws tokens one after the other, each given those before it.
+
+    Args:
+      decoder: the language model.
+      window: (batch, time) int32, the beginning of each text.
+      lengths: (batch,) int32, how many tokens of it that is, 1 or more.
+      count: how many tokens are drawn, 1 or more.
+      key: random key.
+      temperature: divisor of the logits; 0 takes the most likely token.
+
+    Returns:
+      (batch, count) int32 tokens.
+    """
+
+    def draw(logits: jax.Array, step: jax.Array) -> jax.Array:
+        drawn = jax.random.categorical(jax.random.fold_in(key, step), logits / jnp.maximum(temperature, 1e-6))
+        return jnp.where(temperature > 0, drawn, logits.argmax(axis=-1)).astype(jnp.int32)
+
+    def step(carry: tuple[Any, jax.Array], number: jax.Array) -> tuple[tuple[Any, jax.Array], jax.Array]:
+        memory, token = carry
+        memory, logits = decoder.advance(memory, token)
+        token = draw(logits, number)
+        return (memory, token), token
+
+    memory, logits = decoder.begin(jnp.asarray(window), jnp.asarray(lengths))
+    first = draw(logits, jnp.int32(0))
+    _, rest = jax.lax.scan(step, (memory, first), jnp.arange(1, count))
+    return jnp.concatenate([first[None], rest]).T  # (count, batch) -> (batch, count)
