@@ -119,5 +119,5 @@ def test_decoding_gives_what_the_model_gives_for_all_tokens(dilations, kernel):
         if steps < 8:
             outputs, cache = decode(variables | cache, TOKENS[rows, at + 1][:, None], np.ones(3, np.int32))
     if dilations:
-        with pytest.raises(flax.errors.ModifyScopeVariableError, match="cache"):  # nothing makes one by accident
+        with pytest.raises(flax.errors.ScopeCollectionNotFound, match="cache"):  # nothing makes one by accident
             model.apply(variables, TOKENS, lengths, method="decode")
