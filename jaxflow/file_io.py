@@ -2,24 +2,32 @@
 
 import csv
 import errno
-import io
+import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from jaxflow.errors import UserError
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a file so that readers and crashes see the old text or the new, never a part."""
-    path = path.resolve()  # a link stays a link, and what it points to is replaced
+@contextmanager
+def open_atomically(path: Path) -> Iterator[TextIO]:
+    """Opens a new text file that takes its name when it is complete: readers and crashes see the old text or the new.
+
+    Args:
+      path: where it lies then; a symbolic link is kept, and what it points to is replaced.
+
+    Yields:
+      The file, to be written to. After an error nothing is left of it.
+    """
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with fresh.open("w", newline="") as file:
-            file.write(text)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(fresh, path)
@@ -28,9 +36,15 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a text file as `open_atomically` does."""
+    with open_atomically(path) as file:
+        file.write(text)
+
+
 @contextmanager
 def storage_error(path: Path) -> Iterator[None]:
-    """Says in one line what is wrong with a disk that cannot be written to.
+    """Raises errors of a disk that cannot be written to as one line.
 
     Args:
       path: what is written.
@@ -54,10 +68,17 @@ def storage_error(path: Path) -> Iterator[None]:
         raise
 
 
-def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Writes named columns of one length as a CSV file, all at once."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values()))
-    write_atomically(path, table.getvalue())
+def write_table(path: Path, blocks: Iterable[Mapping[str, Sequence[Any]]]) -> None:
+    """Writes a CSV file that takes its name when it is complete.
+
+    Args:
+      path: the file.
+      blocks: rows that follow each other, one block or more: columns of one length by name, the same in each.
+    """
+    blocks = iter(blocks)
+    first = next(blocks)  # what fails at once leaves not even a folder
+    with open_atomically(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(first)
+        for columns in itertools.chain([first], blocks):
+            writer.writerows(zip(*columns.values()))

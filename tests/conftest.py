@@ -93,6 +93,12 @@ def said(caplog) -> Callable[[], str]:
     return messages
 
 
+def joined(blocks) -> tuple[np.ndarray, list[str]]:
+    """All inputs, and all ids, of the blocks of new data."""
+    inputs, ids = zip(*blocks)
+    return np.concatenate(inputs), [id_ for part in ids for id_ in part]
+
+
 @pytest.fixture
 def toy() -> Dataset:
     return jaxflow.from_arrays({"train": toy_images(50, 0), "validation": toy_images(13, 1), "test": toy_images(11, 2)})

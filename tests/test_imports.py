@@ -29,6 +29,37 @@ def test_data_never_imports_jax():
     assert "jax" not in loaded
 
 
+def test_new_data_is_read_and_answered_without_flax(tmp_path):
+    (tmp_path / "rows.csv").write_text("age,class\n3,a\n5,b\n,a\n")
+    loaded = modules_after(
+        f"""
+import json
+from pathlib import Path
+import numpy as np
+import jaxflow.reports.page, jaxflow.serialization
+from jaxflow.data.tables.columns import Category, Number
+from jaxflow.data.tables.encode import TableEncoding
+from jaxflow.deployment.predict import predict_with
+from jaxflow.deployment.predictor import Predictor
+from jaxflow.problems.tables import class_table
+from jaxflow.schema import Feature, Schema, Target
+
+columns = Number("age").fit(np.array([3.0, 5.0])), Category("class").fit(np.array(["a", "b"], object))
+encoding = TableEncoding(columns, ("",), None)
+encoding = jaxflow.serialization.from_json(json.loads(json.dumps(jaxflow.serialization.to_json(encoding))))
+schema = Schema(Feature("vector", (len(encoding.features),), "float32"), Target("class", ("no", "yes")))
+folder = Path({str(tmp_path)!r})
+step = lambda inputs: np.stack([inputs[:, 0] > 0, inputs[:, 0] <= 0], 1) * 1.0
+predictor = Predictor(schema, encoding, class_table, step)
+predict_with(predictor, folder / "rows.csv", folder / "answers.csv")
+"""
+    )
+    assert not loaded & {"jax", "flax", "optax", "orbax", "clu"}
+    rows = (tmp_path / "answers.csv").read_text().splitlines()
+    assert rows[0] == "id,prediction,probability,p_no,p_yes"
+    assert [row.split(",")[1] for row in rows[1:]] == ["yes", "no", "yes"]
+
+
 @pytest.mark.parametrize("name", jaxflow.__all__)
 def test_every_public_name_is_there_and_documented(name):
     assert getattr(jaxflow, name).__doc__

@@ -1,11 +1,12 @@
-"""New raw data becomes inputs, as a model was trained on them."""
+"""Reads new raw data as the inputs that a model was trained on, one block after the other."""
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from jaxflow.console import track
 from jaxflow.data.reading.formats import KINDS, find_files, none_found, read_files
 from jaxflow.data.reading.npy import read_array
 from jaxflow.data.tables.encode import TableEncoding, encode_table
@@ -13,11 +14,15 @@ from jaxflow.data.texts.encode import TextEncoding, encode_texts
 from jaxflow.errors import UserError, program_name
 from jaxflow.schema import Feature
 
+# Bytes of a block's inputs, at most, unless a single example has more.
+BLOCK_BYTES = 1 << 26
 
-def read_inputs(
-    source: Path, feature: Feature, encoding: TableEncoding | TextEncoding | None = None
-) -> tuple[np.ndarray, Sequence[str]]:
-    """Reads examples of the shape that a model takes.
+InputEncoding = TableEncoding | TextEncoding
+Block = tuple[np.ndarray, Sequence[str]]
+
+
+def read_inputs(source: Path, feature: Feature, encoding: InputEncoding | None = None) -> Iterator[Block]:
+    """Reads examples of the shape that a model takes, in blocks that fit into memory.
 
     Args:
       source: an .npy or .npz array, a file of the model's kind (image, volume, audio), a folder of such, a table, or
@@ -25,7 +30,7 @@ def read_inputs(
       feature: what the model takes.
       encoding: how rows of a table or texts become that; None where the model was not trained on one.
 
-    Returns:
+    Yields:
       (examples, ...) array of the feature's dtype, and an id for each example.
 
     Raises:
@@ -33,41 +38,49 @@ def read_inputs(
     """
     if not source.exists():
         raise UserError(f"--input {source} does not exist")
+    rows = max(1, BLOCK_BYTES // max(1, math.prod(feature.shape) * np.dtype(feature.dtype).itemsize))
     if source.suffix in (".npy", ".npz"):
-        inputs = read_array(source, "inputs")
-        if inputs.shape == feature.shape:
-            inputs = inputs[None]
-        if inputs.shape[1:] != feature.shape or len(inputs) == 0:
-            raise UserError(f"{source} has shape {inputs.shape}; the model takes (examples, {_shape(feature)})")
-        if inputs.dtype != feature.dtype:
-            raise UserError(
-                f"{source} holds {inputs.dtype}; the model was trained on {feature.dtype}, in the same units"
-            )
-        return inputs, [str(index) for index in range(len(inputs))]
+        return _array(source, feature, rows)
     if isinstance(encoding, TextEncoding):
         if encoding.column is None:
             raise UserError(
                 f"{source} is no .npy array of tokens, and a language model goes on with text: "
                 f"{program_name()} generate --workdir DIR --prompt TEXT"
             )
-        return encode_texts(encoding, source, feature)
+        return encode_texts(encoding, source, feature, rows)
     if encoding is not None:
         return encode_table(encoding, source)
     if feature.kind not in KINDS:
         raise UserError(f"{source} is no .npy or .npz file, and the model takes vectors of shape {feature.shape}")
+    return _files(source, feature, rows)
+
+
+def _array(source: Path, feature: Feature, rows: int) -> Iterator[Block]:
+    inputs = read_array(source, "inputs")
+    if inputs.shape == feature.shape:
+        inputs = inputs[None]
+    if inputs.shape[1:] != feature.shape or len(inputs) == 0:
+        shape = ", ".join(map(str, feature.shape))
+        raise UserError(f"{source} has shape {inputs.shape}; the model takes (examples, {shape})")
+    if inputs.dtype != feature.dtype:
+        raise UserError(f"{source} holds {inputs.dtype}; the model was trained on {feature.dtype}, in the same units")
+    for first in range(0, len(inputs), rows):
+        block = inputs[first : first + rows]
+        yield block, [str(index) for index in range(first, first + len(block))]
+
+
+def _files(source: Path, feature: Feature, rows: int) -> Iterator[Block]:
     kind, root, names = KINDS[feature.kind], source.parent, [source.name]
     if source.is_dir():
         root, names = source, find_files(source, kind)
         if not names:
             raise none_found(source, kind)
-    inputs = np.empty((len(names), *feature.shape), feature.dtype)
     arrays = read_files([root / name for name in names], feature)
-    for row, array in enumerate(track(arrays, f"read {kind.plural}", len(names))):
-        if isinstance(array, UserError):
-            raise array
-        inputs[row] = array
-    return inputs, names
-
-
-def _shape(feature: Feature) -> str:
-    return ", ".join(map(str, feature.shape))
+    for first in range(0, len(names), rows):
+        block = names[first : first + rows]
+        inputs = np.empty((len(block), *feature.shape), feature.dtype)
+        for row, array in enumerate(itertools.islice(arrays, len(block))):
+            if isinstance(array, UserError):
+                raise array
+            inputs[row] = array
+        yield inputs, block

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
-from jaxflow.data.texts.encode import TextEncoding
 from jaxflow.data.texts.tokenizers import END
-from jaxflow.deployment.sampling import Decoder, cache_is_exact, caching_decoder, recomputing_decoder, sample_tokens
+from jaxflow.deployment.from_run import read_language_model
+from jaxflow.deployment.sampling import sample_tokens
 from jaxflow.errors import UserError
-from jaxflow.experiment import Experiment
-from jaxflow.training.trained import Trained, read_trained
+
+if TYPE_CHECKING:
+    from jaxflow.experiment import Experiment
 
 
 def generate(
@@ -23,7 +25,7 @@ def generate(
     temperature: float = 0.8,
     seed: int = 0,
     checkpoint: str = "last",
-    experiment: Experiment | None = None,
+    experiment: "Experiment | None" = None,
 ) -> list[str]:
     """Continues texts as a trained language model would.
 
@@ -49,26 +51,13 @@ def generate(
         raise UserError(f"--temperature is {temperature}; it must be 0 or more")
     if not 0 <= seed < 2**32:
         raise UserError(f"--seed is {seed}; it must be in 0..2**32-1")
-    trained = read_trained(Path(workdir), checkpoint, experiment)
-    program, encoding = trained.program, trained.input_encoding
-    if not isinstance(encoding, TextEncoding) or not program.schema.target.dense_shape:
-        problem = type(program.experiment.problem).__name__
-        raise UserError(f"{workdir} is a run of {problem} and writes no text; name one of LanguageModelling on Text")
-    length = program.schema.inputs.shape[0]
-    begun = [encoding.tokenizer.encode(prompt)[-length:] for prompt in prompts]
+    model = read_language_model(Path(workdir), checkpoint, experiment)
+    begun = [model.tokenizer.encode(prompt)[-model.window :] for prompt in prompts]
     begun = [ids if len(ids) else np.array([END], np.int32) for ids in begun]
-    window = np.stack([np.pad(ids, (0, length - len(ids)), constant_values=END) for ids in begun])
+    window = np.stack([np.pad(ids, (0, model.window - len(ids)), constant_values=END) for ids in begun])
     lengths = np.array([len(ids) for ids in begun], np.int32)
-    decoder = _decoder(trained, length, int(lengths.max()) + tokens - 1)
+    decoder = model.decoder(int(lengths.max()) + tokens - 1)
     write = jax.jit(partial(sample_tokens, decoder, count=tokens))
     written = np.asarray(write(window, lengths, key=jax.random.key(seed), temperature=temperature))
     ended = [row[: np.argmax(row == END) if (row == END).any() else len(row)] for row in written]
-    return [encoding.tokenizer.decode(row.tolist()) for row in ended]
-
-
-def _decoder(trained: Trained, window: int, tokens: int) -> Decoder:
-    """Decodes from a cache where that gives what the model gives for its window."""
-    program, variables = trained.program, trained.state.variables()
-    if cache_is_exact(program.model, window, tokens) and not trained.experiment.preprocess:
-        return caching_decoder(program.model, variables)
-    return recomputing_decoder(lambda inputs: program.model.apply(variables, program.transform(inputs), train=False))
+    return [model.tokenizer.decode(row.tolist()) for row in ended]

@@ -8,6 +8,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxflow.data.texts.tokenizers import Tokenizer
+
 
 @dataclass(frozen=True)
 class Decoder:
@@ -21,6 +23,21 @@ class Decoder:
 
     begin: Callable[[jax.Array, jax.Array], tuple[Any, jax.Array]]
     advance: Callable[[Any, jax.Array], tuple[Any, jax.Array]]
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A trained language model as it writes.
+
+    Attributes:
+      tokenizer: turns text into tokens and back.
+      window: tokens that it was trained on at once.
+      decoder: how many tokens it will see in all, of the longest text -> how it continues texts.
+    """
+
+    tokenizer: Tokenizer
+    window: int
+    decoder: Callable[[int], Decoder]
 
 
 def recomputing_decoder(logits_of: Callable[[jax.Array], jax.Array]) -> Decoder:
@@ -64,7 +81,7 @@ def caching_decoder(model: nn.Module, variables: Mapping[str, Any]) -> Decoder:
     return Decoder(begin, advance)
 
 
-def cache_is_exact(model: nn.Module, window: int, tokens: int) -> bool:
+def is_cache_exact(model: nn.Module, window: int, tokens: int) -> bool:
     """Whether a model that decodes from a cache gives the logits that it gives for the window alone.
 
     Once the window is full it moves on and the model forgets its first token, while a cache remembers it. So either the

@@ -1,4 +1,5 @@
 import csv
+import itertools
 import shutil
 
 import numpy as np
@@ -6,13 +7,14 @@ import pytest
 from PIL import Image
 
 import jaxflow
+from jaxflow.data import inference_inputs
 from jaxflow.data.inference_inputs import read_inputs
+from jaxflow.deployment.outputs import masks_written
+from tests.conftest import joined, toy_images
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    from tests.conftest import toy_images
-
     folder = tmp_path_factory.mktemp("run")
     toy = jaxflow.from_arrays({"train": toy_images(48), "test": toy_images(8, 1)})
     experiment = jaxflow.Experiment(
@@ -56,6 +58,44 @@ def test_images_and_arrays_give_the_same(trained, tmp_path):
     assert [row["probability"] for row in from_images] == [row["probability"] for row in from_arrays]
     one = read(jaxflow.predict(folder, tmp_path / "images" / "é 3.png"))
     assert one[0]["probability"] == from_arrays[3]["probability"]
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_large_source_is_read_in_blocks_and_gives_the_same(rows, trained, tmp_path, monkeypatch):
+    folder, toy = trained
+    np.save(tmp_path / "new.npy", toy.splits["test"].inputs)
+    (tmp_path / "images").mkdir()
+    for index, image in enumerate(toy.splits["test"].inputs):
+        Image.fromarray(image[..., 0]).save(tmp_path / "images" / f"{index}.png")
+    for source in ("new.npy", "images"):
+        whole = read(jaxflow.predict(folder, tmp_path / source, tmp_path / "whole.csv"))
+        with monkeypatch.context() as patch:
+            patch.setattr(inference_inputs, "BLOCK_BYTES", rows * 36)
+            blocks = list(read_inputs(tmp_path / source, toy.schema.inputs))
+            assert [len(inputs) for inputs, _ in blocks] == [rows] * (8 // rows) + [8 % rows] * (8 % rows > 0)
+            parts = read(jaxflow.predict(folder, tmp_path / source, tmp_path / "parts.csv"))
+        assert [row["id"] for row in parts] == [row["id"] for row in whole]
+        for one, other in zip(parts, whole):
+            assert [float(one[f"p_{name}"]) for name in "012"] == pytest.approx(
+                [float(other[f"p_{name}"]) for name in "012"], abs=2e-6
+            )
+
+
+def test_masks_take_their_names_when_all_are_written(tmp_path):
+    masks = np.arange(12, dtype=np.int8).reshape(3, 2, 2)
+    blocks = [(["a.jpg", "b/c.jpg"], masks[:2]), (["d.png"], masks[2:])]
+    with masks_written(tmp_path / "out", iter(blocks)) as passed:
+        assert [ids for ids, _ in passed] == [ids for ids, _ in blocks]
+        assert not (tmp_path / "out").exists()
+    for name, mask in zip(("a", "b/c", "d"), masks):
+        np.testing.assert_array_equal(Image.open(tmp_path / "out" / f"{name}.png"), mask)
+    with masks_written(tmp_path / "same", iter([(["a.jpg"], masks[:1]), (["a.png"], masks[1:2])])) as passed:
+        list(passed)
+    assert {path.name for path in (tmp_path / "same").iterdir()} == {"a.jpg.png", "a.png.png"}
+    wrong = itertools.chain(blocks, (1 / 0 for _ in range(1)))
+    with pytest.raises(ZeroDivisionError), masks_written(tmp_path / "none", wrong) as passed:
+        list(passed)
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "same"}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +172,7 @@ def test_what_is_predicted_has_the_pixels_that_are_trained_on(resize, photograph
     root = photographs[1]
     data = jaxflow.ImageFolder(str(root), size=(7, 5), channels=1, resize=resize, split=jaxflow.HoldOut(0.0, 0.0))
     dataset = data.load()
-    inputs, ids = read_inputs(root, dataset.schema.inputs)
+    inputs, ids = joined(read_inputs(root, dataset.schema.inputs))
     np.testing.assert_array_equal(inputs, dataset.splits["train"].inputs)
     assert list(ids) == list(dataset.splits["train"].ids)
 

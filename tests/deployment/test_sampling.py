@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.deployment.sampling import cache_is_exact, caching_decoder, recomputing_decoder, sample_tokens
+from jaxflow.deployment.sampling import caching_decoder, is_cache_exact, recomputing_decoder, sample_tokens
 
 
 def successor(window):
@@ -58,6 +58,6 @@ def test_a_cache_gives_the_tokens_of_the_window_as_far_as_an_output_sees_no_furt
         assert np.array_equal(again, cached) == same
         inside = window - lengths.max() + 1  # as long as the window has not moved, it is the same in any case
         np.testing.assert_array_equal(again[:, :inside], cached[:, :inside])
-    assert cache_is_exact(model, window, window + count - 1) == same
-    assert cache_is_exact(model, window, window)
-    assert not cache_is_exact(jaxflow.BagOfTokens(), window, window)
+    assert is_cache_exact(model, window, window + count - 1) == same
+    assert is_cache_exact(model, window, window)
+    assert not is_cache_exact(jaxflow.BagOfTokens(), window, window)

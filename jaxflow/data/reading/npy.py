@@ -10,20 +10,20 @@ from jaxflow.errors import UserError
 
 
 def read_array(path: Path, name: str = "") -> np.ndarray:
-    """Reads an .npy file, or the array of an .npz file.
+    """Maps an .npy file, or reads the array of an .npz file.
 
     Args:
       path: the file.
       name: name of the array where there are several.
 
     Returns:
-      The array.
+      The array; that of an .npy file is read from disk where it is looked at.
 
     Raises:
       UserError: the file holds none, several, or something else.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
+        loaded = np.load(path, "r", allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return loaded
         with loaded:

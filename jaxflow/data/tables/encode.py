@@ -1,7 +1,7 @@
 """A table's columns become inputs: each is fitted to the training rows, then all rows are encoded, some at a time."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from jaxflow.data.tables.cells import Kind, parse_column
 from jaxflow.data.tables.columns import Category, Date, Spec, fit_target_encoder
 from jaxflow.data.tables.encoders import CategoryEncoder, DateEncoder, Encoder, IndexEncoder
 from jaxflow.data.tables.raw_table import RawTable, ids_from_column
-from jaxflow.data.tables.read import read_table
+from jaxflow.data.tables.read import BLOCK_BYTES, read_table
 from jaxflow.errors import UserError
 from jaxflow.schema import Target
 
@@ -88,31 +88,34 @@ def fit_and_encode(
     return inputs, tuple(encoders)
 
 
-def encode_table(encoding: TableEncoding, path: Path) -> tuple[np.ndarray, list[str]]:
-    """Reads new rows as a model takes them.
+def encode_table(encoding: TableEncoding, path: Path) -> Iterator[tuple[np.ndarray, list[str]]]:
+    """Reads new rows as a model takes them, one block of the table after the other.
 
     Args:
       encoding: as fitted to the table that the model was trained on.
-      path: a table with at least the columns that were inputs.
+      path: a table with at least the columns that were inputs; one larger than a block is mapped from disk.
 
-    Returns:
+    Yields:
       (rows, features) float32, and a name for each row.
 
     Raises:
       UserError: a column is missing, or holds something else.
     """
-    raw = read_table(path, encoding.missing_values)
+    raw = read_table(path, encoding.missing_values, in_memory=path.is_file() and path.stat().st_size <= BLOCK_BYTES)
     absent = [encoder.name for encoder in encoding.columns if encoder.name not in raw]
     if absent:
         raise UserError(f"{path} has no column {', '.join(absent)}; the model takes what it was trained on")
-    for encoder in encoding.columns:
-        if isinstance(encoder, CategoryEncoder):
-            known = {None, *encoder.categories}
-            unknown = sum(cell not in known for cell in _read_column(encoder, raw))
-            if unknown:
-                logger.info(f"{unknown:,} of {raw.rows:,} rows hold a {encoder.name} that the model does not know")
     ids = ids_from_column(encoding.id, raw) if encoding.id in raw else [str(row) for row in range(raw.rows)]
-    return _encode(encoding.columns, raw, np.arange(raw.rows), in_memory=True), ids
+    unknown = {encoder.name: 0 for encoder in encoding.columns if isinstance(encoder, CategoryEncoder)}
+    for block in raw.blocks():
+        for encoder in encoding.columns:
+            if isinstance(encoder, CategoryEncoder):
+                known = {None, *encoder.categories}
+                unknown[encoder.name] += sum(cell not in known for cell in _read_column(encoder, block))
+        yield _encode_block(encoding.columns, block), ids[block.first : block.first + block.rows]
+    for name, count in unknown.items():
+        if count:
+            logger.info(f"{count:,} of {raw.rows:,} rows hold a {name} that the model does not know")
 
 
 def _read_column(encoder: Encoder, raw: RawTable) -> np.ndarray:
@@ -125,8 +128,10 @@ def _encode(encoders: Sequence[Encoder], raw: RawTable, rows: np.ndarray, in_mem
     inputs = new_array((len(rows), sum(len(encoder.names) for encoder in encoders)), "float32", in_memory)
     for block in raw.blocks():
         begin, end = np.searchsorted(rows, (block.first, block.first + block.rows))
-        chosen = rows[begin:end] - block.first
-        inputs[begin:end] = np.concatenate(
-            [encoder.encode(_read_column(encoder, block)[chosen]) for encoder in encoders], -1
-        )
+        inputs[begin:end] = _encode_block(encoders, block, rows[begin:end] - block.first)
     return inputs
+
+
+def _encode_block(encoders: Sequence[Encoder], block: RawTable, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """Encodes rows of a block of a table, (rows, features) float32."""
+    return np.concatenate([encoder.encode(_read_column(encoder, block)[rows]) for encoder in encoders], -1)

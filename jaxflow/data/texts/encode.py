@@ -1,7 +1,8 @@
 """Texts become rows of tokens, as fitted to the training texts."""
 
 import io
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,33 +37,45 @@ def pad_or_truncate(tokenizer: Tokenizer, text: str, feature: Feature) -> np.nda
     return row
 
 
-def encode_texts(encoding: TextEncoding, path: Path, feature: Feature) -> tuple[np.ndarray, Sequence[str]]:
-    """Reads new texts as a model takes them.
+def encode_texts(
+    encoding: TextEncoding, path: Path, feature: Feature, rows: int
+) -> Iterator[tuple[np.ndarray, list[str]]]:
+    """Reads new texts as a model takes them, some at a time.
 
     Args:
       encoding: as fitted to the texts that the model was trained on, with a column.
       path: a table with the same column of texts, a folder of .txt files, or a text file, each line of which is a text.
       feature: what the model takes.
+      rows: texts that are read at once.
 
-    Returns:
+    Yields:
       (texts, length) of the feature's dtype, and an id for each text: its file's path, or the index of its row or
       line, from 0.
 
     Raises:
       UserError: there are no texts, or not what they must be.
     """
-    names: Sequence[str] = ()
+    named, written = _named_texts(encoding, path), False
+    while block := list(itertools.islice(named, rows)):
+        written |= any(text for _, text in block)
+        yield (
+            np.stack([pad_or_truncate(encoding.tokenizer, text, feature) for _, text in block]),
+            [name for name, _ in block],
+        )
+    if not written:
+        raise UserError(f"{path} holds no text")
+
+
+def _named_texts(encoding: TextEncoding, path: Path) -> Iterator[tuple[str, str]]:
+    """Yields the name of each text, and the text."""
     if path.is_dir():
         names = find_files(path, TEXTS)
         if not names:
             raise none_found(path, TEXTS)
-        texts = ["".join(read_text(path / name)) for name in names]
+        yield from ((name, "".join(read_text(path / name))) for name in names)
     elif path.suffix.lower() in TABLES:
-        texts = [text for _, (text,) in read_rows(path, (encoding.column,))]
+        for number, (_, (text,)) in enumerate(read_rows(path, (encoding.column,))):
+            yield str(number), text
     else:
-        texts = io.StringIO("".join(read_text(path)), newline=None).read().removesuffix("\n").split("\n")
-    if not any(texts):
-        raise UserError(f"{path} holds no text")
-    return np.stack([pad_or_truncate(encoding.tokenizer, text, feature) for text in texts]), names or list(
-        map(str, range(len(texts)))
-    )
+        lines = io.StringIO("".join(read_text(path)), newline=None).read().removesuffix("\n").split("\n")
+        yield from ((str(number), line) for number, line in enumerate(lines))

@@ -10,6 +10,7 @@ from jaxflow import HoldOut, LabelledText, UserError
 from jaxflow.data.texts.encode import encode_texts
 from jaxflow.data.texts.tokenizers import END
 from jaxflow.serialization import from_json, to_json
+from tests.conftest import joined
 
 WORDS = {"good": ("fine", "great", "lovely"), "bad": ("awful", "poor", "dire")}
 
@@ -108,7 +109,7 @@ def test_new_texts_become_the_same_tokens(source, tmp_path):
         path.write_text("\n".join(texts))
     else:
         path = tmp_path / "new" / write(tmp_path / "new", source, [(text, "good") for text in texts])
-    inputs, names = encode_texts(from_json(json.loads(json.dumps(to_json(encoding)))), path, feature)
+    inputs, names = joined(encode_texts(from_json(json.loads(json.dumps(to_json(encoding)))), path, feature, rows=2))
     assert [encoding.tokenizer.decode(row) for row in inputs.tolist()] == texts
     assert (inputs.shape, inputs.dtype) == ((5, 40), feature.dtype)
     assert names == ([f"good/{i}.txt" for i in range(5)] if source == "folder" else list("01234"))
@@ -156,6 +157,6 @@ def test_texts_that_make_no_dataset_are_refused(name, content, message, tmp_path
 def test_only_ends_of_lines_part_texts_to_be_predicted(tmp_path):
     dataset = LabelledText(write(tmp_path, "tsv", examples()), length=9, split=HoldOut(0, 0)).load()
     (tmp_path / "new.txt").write_bytes("fine\x0cgreat\r\npoor\u2028dire\nlovely\n".encode())
-    inputs, ids = encode_texts(dataset.input_encoding, tmp_path / "new.txt", dataset.schema.inputs)
+    inputs, ids = joined(encode_texts(dataset.input_encoding, tmp_path / "new.txt", dataset.schema.inputs, rows=2))
     assert ids == ["0", "1", "2"]
     assert dataset.input_encoding.tokenizer.decode(inputs[2]) == "lovely"

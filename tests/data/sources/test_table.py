@@ -13,7 +13,7 @@ from jaxflow.data.tables.columns import natural_order
 from jaxflow.data.tables.encode import encode_table
 from jaxflow.errors import UserError
 from jaxflow.serialization import from_json, to_json
-from tests.conftest import ROOT, assert_same_splits
+from tests.conftest import ROOT, assert_same_splits, joined
 
 TITANIC = ROOT.parent / "shared" / "data" / "titanic.csv"
 
@@ -102,18 +102,24 @@ def test_rows_without_names_are_named_by_what_they_hold(tmp_path):
     assert cleaned.excluded == {"equal to an earlier row": 200}
 
 
+def read_back(encoding):
+    return from_json(json.loads(json.dumps(to_json(encoding))))
+
+
 def test_new_rows_are_encoded_as_the_old_ones(table, tmp_path):
     dataset = table.load()
-    inputs, ids = encode_table(from_json(json.loads(json.dumps(to_json(dataset.input_encoding)))), Path(table.path))
+    inputs, ids = joined(
+        encode_table(from_json(json.loads(json.dumps(to_json(dataset.input_encoding)))), Path(table.path))
+    )
     for split in dataset.splits.values():
         for index in range(len(split)):
             np.testing.assert_array_equal(inputs[ids.index(split.id(index))], split.inputs[index])
     new = write(tmp_path / "new.csv", [["x", "3", "purple", "yes", "2031-05-05"]], HEADER[:-1])
-    inputs, ids = encode_table(dataset.input_encoding, Path(new))
+    inputs, ids = joined(encode_table(dataset.input_encoding, Path(new)))
     assert ids == ["x"]
     np.testing.assert_array_equal(inputs[0, 2:5], 0)  # a colour that training never saw
     with pytest.raises(UserError, match="has no column day; the model takes what it was trained on"):
-        encode_table(dataset.input_encoding, Path(write(tmp_path / "less.csv", [[1] * 4], HEADER[:4])))
+        joined(encode_table(dataset.input_encoding, Path(write(tmp_path / "less.csv", [[1] * 4], HEADER[:4]))))
 
 
 def test_parquet_is_csv(table, tmp_path):
@@ -242,7 +248,9 @@ def test_numbers_of_categories_lie_last(table):
             line = lines[split.id(index)]
             place = ["blue", "green", "red"].index(line[2]) + 1, ["no", "true"].index(line[3]) + 1
             assert tuple(split.inputs[index, -2:]) == place
-    again, ids = encode_table(from_json(json.loads(json.dumps(to_json(dataset.input_encoding)))), Path(table.path))
+    again, ids = joined(
+        encode_table(from_json(json.loads(json.dumps(to_json(dataset.input_encoding)))), Path(table.path))
+    )
     train = dataset.splits["train"]
     np.testing.assert_array_equal(again[[ids.index(name) for name in train.ids]], train.inputs)
 
@@ -349,7 +357,7 @@ def test_classes_and_categories_have_one_name_however_they_are_written(tmp_path)
         pyarrow.table({"x": np.arange(4), "code": [1.0, 1.0, 0.0, 0.0]}), tmp_path / "new.parquet"
     )
     encoding = table.load().input_encoding
-    inputs, _ = encode_table(encoding, tmp_path / "new.parquet")
+    inputs, _ = joined(encode_table(encoding, tmp_path / "new.parquet"))
     first = encoding.features.index("code = 0")
     np.testing.assert_array_equal(inputs[:, first : first + 2], np.eye(2)[[1, 1, 0, 0]])
 
@@ -358,7 +366,7 @@ def test_categories_that_training_never_saw_are_counted(table, tmp_path, said):
     encoding = table.load().input_encoding
     said()
     lines = [[*line[:2], "violet" if index < 3 else line[2], *line[3:]] for index, line in enumerate(rows(20))]
-    encode_table(encoding, Path(write(tmp_path / "new.csv", lines)))
+    joined(encode_table(encoding, Path(write(tmp_path / "new.csv", lines))))
     assert said() == "3 of 20 rows hold a colour that the model does not know"
 
 

@@ -13,7 +13,7 @@ import jaxflow
 from jaxflow.data.inference_inputs import read_inputs
 from jaxflow.data.sources.tfds import TFDS
 from jaxflow.errors import UserError
-from tests.conftest import PREPARED, ROOT, assert_same_splits
+from tests.conftest import PREPARED, ROOT, assert_same_splits, joined
 
 
 @pytest.mark.slow
@@ -124,7 +124,7 @@ def test_photographs_of_any_size_are_those_of_an_image_folder(prepare, tmp_path)
     (tmp_path / "photos").mkdir()
     for index in range(COUNT):
         (tmp_path / "photos" / f"{index}.jpg").write_bytes(photograph(index))
-    read, names = read_inputs(tmp_path / "photos", dataset.schema.inputs)  # as `predict` does
+    read, names = joined(read_inputs(tmp_path / "photos", dataset.schema.inputs))  # as `predict` does
     ours = np.concatenate([split.inputs for split in dataset.splits.values()])
     assert {row.tobytes() for row in ours} == {row.tobytes() for row in read}
     labels = {row.tobytes(): int(name.split(".")[0]) % 2 for row, name in zip(read, names)}

@@ -19,7 +19,7 @@ from jaxflow.data.tables import raw_table, read
 from jaxflow.data.tables.encode import encode_table
 from jaxflow.training.checkpoints.checksums import checksums
 from jaxflow.training.trained import read_trained
-from tests.conftest import assert_same_splits
+from tests.conftest import assert_same_splits, joined
 
 COUNT = 150
 
@@ -211,7 +211,7 @@ def test_a_bad_cell_of_new_rows_is_named_past_the_first_block(tmp_path, monkeypa
         lines[70] = "2020-03-11,five"
     encoding = Table(str(tmp_path / "good.csv"), "day", task="class", split=HoldOut(0, 0)).load().input_encoding
     with pytest.raises(UserError, match="column x holds numbers, but 'five' in row 71"):
-        encode_table(encoding, tmp_path / "bad.csv")
+        joined(encode_table(encoding, tmp_path / "bad.csv"))
     with pytest.raises(UserError, match="column x holds numbers, but 'five' in row 71"):
         Series(str(tmp_path / "bad.csv"), time="day", columns=("x",)).load()
 

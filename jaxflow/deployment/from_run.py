@@ -1,0 +1,61 @@
+"""Trained runs as they answer and write, read from their folders."""
+
+from pathlib import Path
+
+from jaxflow.data.texts.encode import TextEncoding
+from jaxflow.deployment.predictor import Predictor
+from jaxflow.deployment.sampling import Decoder, LanguageModel, caching_decoder, is_cache_exact, recomputing_decoder
+from jaxflow.errors import UserError
+from jaxflow.experiment import Experiment
+from jaxflow.training.trained import read_trained
+
+
+def read_predictor(workdir: Path, checkpoint: str = "last", experiment: Experiment | None = None) -> Predictor:
+    """Reads a trained run as it answers.
+
+    Args:
+      workdir: the run folder.
+      checkpoint: "last", "best" (by validation) or a step.
+      experiment: stands in for the run's, where paths or the like differ from its folder's.
+
+    Returns:
+      The predictor, compiled for one device.
+
+    Raises:
+      UserError: there is no such run or checkpoint.
+    """
+    trained = read_trained(workdir, checkpoint, experiment)
+    program, variables = trained.program, trained.state.variables()
+    step, problem = program.compile_predict_step(), program.experiment.problem
+    return Predictor(
+        program.schema, trained.input_encoding, problem.prediction_table, lambda inputs: step(variables, inputs)
+    )
+
+
+def read_language_model(workdir: Path, checkpoint: str = "last", experiment: Experiment | None = None) -> LanguageModel:
+    """Reads a trained run of problem LanguageModelling as it writes.
+
+    Args:
+      workdir: the run folder.
+      checkpoint: as for `read_predictor`.
+      experiment: as for `read_predictor`.
+
+    Returns:
+      The language model.
+
+    Raises:
+      UserError: there is no such run or checkpoint, or it is none of a language model.
+    """
+    trained = read_trained(workdir, checkpoint, experiment)
+    program, encoding, variables = trained.program, trained.input_encoding, trained.state.variables()
+    if not isinstance(encoding, TextEncoding) or not program.schema.target.dense_shape:
+        problem = type(program.experiment.problem).__name__
+        raise UserError(f"{workdir} is a run of {problem} and writes no text; name one of LanguageModelling on Text")
+    window = program.schema.inputs.shape[0]
+
+    def decoder(tokens: int) -> Decoder:
+        if is_cache_exact(program.model, window, tokens) and not program.experiment.preprocess:
+            return caching_decoder(program.model, variables)
+        return recomputing_decoder(lambda x: program.model.apply(variables, program.transform(x), train=False))
+
+    return LanguageModel(encoding.tokenizer, window, decoder)
