@@ -18,12 +18,6 @@ MONOTONE = ("relu", "tanh")
 # Glorot's uniform initialisation, as in Keras, so that the same network trains the same way there and here.
 KERNEL_INIT = nn.initializers.glorot_uniform()
 
-<<<<<<< HEAD
-=======
-# The collection of arrays that are computed when a model is initialised and never change.
-CONSTANTS = "constants"
-
->>>>>>> 4b9a49e (Models name the layer before their head, and causal networks decode from a cache)
 
 def activation(name: Activation) -> Callable[[jax.Array], jax.Array]:
     """Returns the activation function of a name in jax.nn."""
