@@ -82,7 +82,7 @@ def test_numbers_that_make_no_sense_are_refused(asked, message, writer):
 
 def test_a_language_model_predicts_no_tables(writer, tmp_path):
     (tmp_path / "a.txt").write_text("the quick")
-    with pytest.raises(jaxflow.UserError, match=r"a language model goes on with text: launch\.py generate"):
+    with pytest.raises(jaxflow.UserError, match=r"a language model goes on with text: jaxflow generate"):
         jaxflow.predict(writer, tmp_path / "a.txt")
 
 

@@ -215,7 +215,7 @@ def test_outputs_that_are_not_finite_are_refused(tmp_path):
     inputs = np.random.RandomState(0).randn(40, 3).astype(np.float32)
     data = jaxflow.from_arrays({"train": (inputs, np.arange(40) % 2), "test": (inputs, np.arange(40) % 2)})
     experiment = jaxflow.Experiment(
-        None, jaxflow.MLP((4,)), jaxflow.Classification(), jaxflow.Adam(), batch_size=8, epochs=1
+        jaxflow.Digits(), jaxflow.MLP((4,)), jaxflow.Classification(), jaxflow.Adam(), batch_size=8, epochs=1
     )
     jaxflow.train(experiment, tmp_path / "run", dataset=data)
     inputs[[7, 9], 1] = np.nan
