@@ -79,12 +79,12 @@ class SplitKeys:
 
 @dataclass(frozen=True)
 class HoldOut:
-    """Shares of the examples for validation and test. No example changes sides when others are added."""
+    """Fractions of the examples for validation and test. No example changes sides when others are added."""
 
     validation: float = 0.1
-    """Share of the examples held out for validation; 0 for none."""
+    """Fraction of the examples held out for validation; 0 for none."""
     test: float = 0.1
-    """Share of the examples held out for the test; 0 for none."""
+    """Fraction of the examples held out for the test; 0 for none."""
     seed: int = 0
     """Seed of the split, apart from the run's seed, so that comparing seeds does not mix splits."""
     stratify: bool = False
@@ -121,9 +121,9 @@ class TimeSplit:
     """The last examples for the test, those before them for validation: what is predicted lies after what is known."""
 
     validation: float = 0.1
-    """Share of the examples held out for validation; 0 for none."""
+    """Fraction of the examples held out for validation; 0 for none."""
     test: float = 0.1
-    """Share of the examples held out for the test; 0 for none."""
+    """Fraction of the examples held out for the test; 0 for none."""
 
     def __post_init__(self) -> None:
         _check_shares(self)

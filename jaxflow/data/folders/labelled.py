@@ -16,7 +16,7 @@ from jaxflow.data.folders.file_split import FileSplit, read_all
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
 from jaxflow.data.folders.source import LabelledSource
 from jaxflow.data.folders.splits import assign_splits, find_groups
-from jaxflow.data.reading.corrupt import check_corrupt
+from jaxflow.data.reading.corrupt import report_corrupt
 from jaxflow.data.reading.formats import KINDS, read_files
 from jaxflow.data.splitting import groups_by_split
 from jaxflow.data.storage.cache import cache_key, cached_arrays
@@ -68,7 +68,7 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
 
     # The first time every file is read, whether inputs are kept or not: both ways then have the same examples.
     arrays = cached_arrays(files_key(folder, [file.path for file in found], feature, source.in_memory), read_once)
-    report_excluded(arrays["bad"], source.max_corrupt, kind.plural)
+    report_corrupt(arrays["bad"].tolist(), source.max_corrupt, kind.plural)
     names = tuple(sorted({file.label for file in found}))
     index_of = {name: index for index, name in enumerate(names)}
     good = [found[number] for number in arrays["numbers"]]
@@ -125,13 +125,6 @@ def count_excluded(found: Sequence[InSplit], good: Sequence[InSplit], duplicates
     """Counts files that cannot be read, by official split or as "all", and duplicates."""
     unread = Counter(file.split or "all" for file in found) - Counter(file.split or "all" for file in good)
     return dict(unread) | ({"duplicates": duplicates} if duplicates else {})
-
-
-def report_excluded(bad: np.ndarray, max_corrupt: int, plural: str) -> None:
-    """Logs which files are left out; raises UserError if they are more than `max_corrupt`."""
-    check_corrupt(bad.tolist(), max_corrupt)
-    if len(bad):
-        logger.info(f"left out {len(bad)} unreadable {plural} (data.max_corrupt {max_corrupt}): {bad[0]}")
 
 
 def files_key(folder: Path, paths: Sequence[str], feature: Feature, in_memory: bool) -> str:

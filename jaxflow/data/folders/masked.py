@@ -11,10 +11,11 @@ from jaxflow.data.checks import validate
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files
 from jaxflow.data.folders.file_split import read_all
-from jaxflow.data.folders.labelled import count_excluded, files_key, make_splits, report_excluded, require_folder
+from jaxflow.data.folders.labelled import count_excluded, files_key, make_splits, require_folder
 from jaxflow.data.folders.layout import OFFICIAL
 from jaxflow.data.folders.source import MaskedSource
 from jaxflow.data.folders.splits import assign_splits, find_groups
+from jaxflow.data.reading.corrupt import report_corrupt
 from jaxflow.data.reading.formats import KINDS, Kind, find_files, read_files, read_masks
 from jaxflow.data.splitting import groups_by_split
 from jaxflow.data.storage.cache import cached_arrays
@@ -72,7 +73,7 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
 
     paths = [path for pair in found for path in (pair.input, pair.mask)]
     arrays = cached_arrays(files_key(folder, paths, feature, source.in_memory), read_once)
-    report_excluded(arrays["bad"], source.max_corrupt, kind.plural)
+    report_corrupt(arrays["bad"].tolist(), source.max_corrupt, kind.plural)
     good = [found[number] for number in arrays["numbers"]]
     ids = [pair.input for pair in good]
     groups = find_groups(ids, source.group, folder)

@@ -1,1 +1,1 @@
-"""Numbers and findings: what a dataset holds, and what is odd about it."""
+"""Profiling: what a dataset holds, and the issues it has."""

@@ -1,9 +1,14 @@
 """Files that cannot be read: how many may be left out, and why they were."""
 
+import logging
+from collections.abc import Sequence
+
 from jaxflow.errors import UserError
 
+logger = logging.getLogger("jaxflow")
 
-def check_corrupt(bad: list[str], max_corrupt: int) -> None:
+
+def check_corrupt(bad: Sequence[str], max_corrupt: int) -> None:
     """Raises if more than `max_corrupt` examples are unreadable.
 
     Args:
@@ -18,6 +23,13 @@ def check_corrupt(bad: list[str], max_corrupt: int) -> None:
         raise UserError(
             f"{bad[-1]}{others}; restore the file, or leave out up to N such examples: --data.max_corrupt=N"
         )
+
+
+def report_corrupt(bad: Sequence[str], max_corrupt: int, plural: str) -> None:
+    """Logs how many examples, called `plural`, are left out; raises UserError if there are more than `max_corrupt`."""
+    check_corrupt(bad, max_corrupt)
+    if bad:
+        logger.info(f"left out {len(bad)} unreadable {plural} (data.max_corrupt {max_corrupt}): {bad[0]}")
 
 
 def error_line(error: Exception) -> str:

@@ -19,13 +19,13 @@ def from_arrays(
     classes: Sequence[str] | None = None,
     numbers: Sequence[str] | None = None,
 ) -> Dataset:
-    """Makes a dataset from arrays of inputs and targets: integers are class labels, floats are numbers.
+    """Builds a dataset from arrays of inputs and targets: integers are class labels, floats are values.
 
     Args:
-      splits: by name ("train", "validation", "test"), inputs (examples, ...) and labels (examples,), or for numbers
-        targets (examples,) or (examples, numbers).
+      splits: by name ("train", "validation", "test"), inputs (examples, ...) and labels (examples,), or for regression
+        values (examples,) or (examples, values).
       classes: class names; without them the labels name themselves.
-      numbers: names of the numbers; with them integer targets are numbers too. Without them floats are called by their
+      numbers: names of the values; with them integer targets are values too. Without them floats are named by their
         column, from 0.
 
     Returns:
@@ -33,7 +33,7 @@ def from_arrays(
       width, channel), others are vectors.
 
     Raises:
-      UserError: inputs and targets do not fit together, a split is empty, a label has no class, or a number is not
+      UserError: inputs and targets do not fit together, a split is empty, a label has no class, or a value is not
         finite.
     """
     if "train" not in splits:

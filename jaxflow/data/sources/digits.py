@@ -18,9 +18,9 @@ class Digits:
     """
 
     validation: float = 0.1
-    """Share of the examples held out for validation; 0 for none."""
+    """Fraction of the examples held out for validation; 0 for none."""
     test: float = 0.2
-    """Share of the examples held out for the test."""
+    """Fraction of the examples held out for the test."""
     split_seed: int = 0
     """Seed of the splits, apart from the run's seed, so that comparing seeds does not mix splits."""
 
@@ -35,8 +35,8 @@ class Digits:
             name: split_size(getattr(self, name), len(images), f"data.{name}") for name in ("test", "validation")
         }
         rest, test = split_by_hash(everything.ids, held_out["test"], self.split_seed)
-        kept, held = split_by_hash([everything.ids[i] for i in rest], held_out["validation"], self.split_seed)
-        splits = {"train": rest[kept], "validation": rest[held], "test": test}
+        train, held = split_by_hash([everything.ids[i] for i in rest], held_out["validation"], self.split_seed)
+        splits = {"train": rest[train], "validation": rest[held], "test": test}
         if self.validation == 0:
             del splits["validation"]
         schema = Schema(Feature("image", (8, 8, 1), "uint8"), Target("class", tuple("0123456789")))

@@ -1,4 +1,4 @@
-"""Texts with a class each, from a table or from folders, cut or filled up to one length."""
+"""Texts with a class each, from a table or from folders, truncated or padded to one length."""
 
 import dataclasses
 import itertools
@@ -37,8 +37,8 @@ CACHE_VERSION = 2
 class LabelledText:
     """The rows of a .csv, .tsv or .jsonl file, or .txt files in a folder for each class, as tokens.
 
-    A folder may hold train, validation and test folders of such. What is longer than `length` is cut, what is shorter
-    is filled up with the end token. The tokenizer is fitted to the training split alone.
+    A folder may hold train, validation and test folders of such. Texts longer than `length` are truncated, shorter ones
+    padded with the end token. The tokenizer is fitted to the training split alone.
     """
 
     path: str = field(metadata={"identity": False})
@@ -52,8 +52,8 @@ class LabelledText:
     length: int = 256
     """Tokens of an example."""
     split: HoldOut | KFold = HoldOut()
-    """Who is held out: by the file's path, or by what a row's text is, so that equal rows stay together. A folder's own
-    splits are kept."""
+    """How texts are held out: by the file's path, or by a row's text, so that equal rows are kept together. Official
+    splits of a folder are kept."""
     download_hint: str | None = field(default=None, metadata={"identity": False})
     """Where the texts can be had, said where they are missing."""
     in_memory: bool = field(default=True, metadata={"identity": False})
@@ -89,13 +89,13 @@ class LabelledText:
         return validate(dataset)
 
     def _key(self, path: Path, files: Sequence[LabelledFile]) -> str:
-        """Names the files by path, size and time, and what they become: a changed file is read anew."""
+        """Computes the cache's key of the files and what they become: a changed file is read anew."""
         names = [file.path for file in files] or ["."]
         how = dataclasses.replace(self, path="", download_hint=None, in_memory=True)
         return cache_key(path, (CACHE_VERSION, how), names)
 
     def _encoded(self, path: Path, files: Sequence[LabelledFile]) -> Dataset:
-        """Goes through the texts three times: to know their classes, to fit the tokenizer, and to encode them."""
+        """Reads the texts three times: to know their classes, to fit the tokenizer, and to encode them."""
         excluded, keys, labels, official = Counter(), [], [], []
         for example in track(self._examples(path, files), f"read {path.name}"):
             if reason := example.wrong:
@@ -109,8 +109,8 @@ class LabelledText:
         names = sorted(set(labels))
         if len(names) == 1:
             raise UserError(f"all {len(labels)} texts of {path} are of one class, {names[0]!r}")
-        number_of = {name: number for number, name in enumerate(names)}
-        targets = np.array([number_of[label] for label in labels], np.int32)
+        index_of = {name: index for index, name in enumerate(names)}
+        targets = np.array([index_of[label] for label in labels], np.int32)
         parts = assign_splits(self.split, keys, official, path, targets)
         report_classes(path, TEXTS.plural, names, targets)
         check_classes(names, targets, parts, str(path), TEXTS.plural)
@@ -132,7 +132,7 @@ class LabelledText:
         return Dataset(splits, schema, dict(excluded), TextEncoding(tokenizer, self.text))
 
     def _examples(self, path: Path, files: Sequence[LabelledFile]) -> Iterator["_Example"]:
-        """Reads the texts one after the other, those that are left out too: of the files, or of a table."""
+        """Reads the texts of the files or of a table one after the other, those that are left out too."""
         for file in files:
             yield _Example(file.path, "".join(read_text(path / file.path)), file.label, file.split)
         if not files:
@@ -150,5 +150,5 @@ class _Example(NamedTuple):
 
     @property
     def wrong(self) -> str | None:
-        """Says why it is left out; None where it is not."""
+        """Reason why it is left out; None where it is not."""
         return "empty texts" if not self.text.strip() else None if self.label else "no class"

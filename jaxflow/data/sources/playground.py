@@ -1,4 +1,4 @@
-"""The six toy sets of the TensorFlow playground: points in a plane, classes or numbers, made by its formulas."""
+"""The six toy sets of the TensorFlow playground: points in a plane with classes or values, by its formulas."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,22 +19,22 @@ TURNS = 1.75  # of each arm of the spiral
 
 @dataclass(frozen=True)
 class Playground:
-    """Points (x, y) within about -6 to 6, each with a colour or a number: what small networks are tried on by eye.
+    """Points (x, y) within about -6 to 6, each with a colour or a value: what small networks are tried on by eye.
 
-    The classes are "orange" and "blue", the playground's -1 and +1; the number lies in [-1, 1].
+    The classes are "orange" and "blue", the playground's -1 and +1; the value lies in [-1, 1].
 
     Source: D. Smilkov et al., Direct-Manipulation Visualization of Deep Networks, 2017; playground.tensorflow.org.
     """
 
     name: Literal["circle", "xor", "gauss", "spiral", "plane", "multi-gauss"]
-    """Which set: the last two are numbers, the others classes."""
+    """Which set: the last two have values, the others classes."""
     examples: int = 500
     """How many points, over all splits."""
     noise: float = 0.0
-    """How much chance is in the points, from 0 to 0.5: it spreads "gauss" and "spiral", and elsewhere moves the point
+    """Amount of noise, from 0 to 0.5: it spreads "gauss" and "spiral", and elsewhere moves the point
     that the target is taken from."""
     seed: int = 0
-    """Decides the points, apart from the run's seed."""
+    """Seed of the points, apart from the run's seed."""
     split: HoldOut = HoldOut(0.1, 0.2)
     """Which points are held out."""
 
@@ -49,7 +49,7 @@ class Playground:
             raise UserError(f"data.seed is {self.seed}; it must be in 0..2**32-1")
 
     def load(self) -> Dataset:
-        """Makes the points, (examples, 2) float32, and their targets, and splits them."""
+        """Draws the points, (examples, 2) float32, and their targets, and splits them."""
         points, values = MAKERS[self.name](np.random.RandomState(self.seed), self.examples, self.noise)
         if self.name in ("plane", "multi-gauss"):
             target, targets = Target("number", ("value",)), values.astype(np.float32)[:, None]
@@ -64,7 +64,7 @@ class Playground:
 
 
 def _circle(generator: np.random.RandomState, count: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """A blue disc of radius 2.5 in an orange ring from 3.5 to 5; with noise by where the moved point lies."""
+    """Draws a blue disc of radius 2.5 in an orange ring from 3.5 to 5; with noise by where the moved point lies."""
     inside = np.arange(count) < count // 2
     radius = np.where(inside, generator.uniform(0, 2.5, count), generator.uniform(3.5, 5, count))
     angle = generator.uniform(0, 2 * np.pi, count)
@@ -74,7 +74,7 @@ def _circle(generator: np.random.RandomState, count: int, noise: float) -> tuple
 
 
 def _xor(generator: np.random.RandomState, count: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """Four squares with a gap of 0.6 between them, blue where x and y have one sign."""
+    """Draws four squares with a gap of 0.6 between them, blue where x and y have one sign."""
     points = generator.uniform(-5, 5, (count, 2))
     points += np.where(points > 0, 0.3, -0.3)
     moved = points + noise * generator.uniform(-5, 5, (count, 2))
@@ -82,30 +82,30 @@ def _xor(generator: np.random.RandomState, count: int, noise: float) -> tuple[np
 
 
 def _gauss(generator: np.random.RandomState, count: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """Two normal clouds, blue about (2, 2) and orange about (-2, -2), of variance 0.5 to 4."""
+    """Draws two normal clouds, blue about (2, 2) and orange about (-2, -2), of variance 0.5 to 4."""
     labels = _halves(count)
     variance = 0.5 + noise * 7
     return 2 * labels[:, None] + np.sqrt(variance) * generator.normal(size=(count, 2)), labels
 
 
 def _spiral(generator: np.random.RandomState, count: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """Two arms of radius 0 to 5, half a turn apart."""
+    """Draws two arms of radius 0 to 5, half a turn apart."""
     labels = _halves(count)
     blue = count // 2
-    place = np.concatenate([np.arange(blue) / blue, np.arange(count - blue) / (count - blue)])  # along its arm
-    angle = TURNS * 2 * np.pi * place + np.where(labels > 0, 0, np.pi)
-    arm = 5 * place[:, None] * np.stack([np.sin(angle), np.cos(angle)], 1)
+    position = np.concatenate([np.arange(blue) / blue, np.arange(count - blue) / (count - blue)])  # along its arm
+    angle = TURNS * 2 * np.pi * position + np.where(labels > 0, 0, np.pi)
+    arm = 5 * position[:, None] * np.stack([np.sin(angle), np.cos(angle)], 1)
     return arm + noise * generator.uniform(-1, 1, (count, 2)), labels
 
 
 def _plane(generator: np.random.RandomState, count: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """A tenth of x + y: from -1 to 1 where the sum is from -10 to 10."""
+    """Draws points whose value is a tenth of x + y: from -1 to 1 where the sum is from -10 to 10."""
     points, moved = _moved(generator, count, noise)
     return points, moved.sum(1) / 10
 
 
 def _multi_gauss(generator: np.random.RandomState, count: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """Six cones of height 1 and radius 2, up and down in turn; of two that meet, the one farther from 0 counts."""
+    """Draws points under six cones of height 1 and radius 2, up and down in turn; of two that meet the larger one."""
     points, moved = _moved(generator, count, noise)
     distances = np.linalg.norm(moved[:, None] - BUMPS[:, :2], axis=-1)  # (point, bump)
     heights = BUMPS[:, 2] * np.clip(1 - distances / 2, 0, 1)
@@ -113,12 +113,12 @@ def _multi_gauss(generator: np.random.RandomState, count: int, noise: float) -> 
 
 
 def _halves(count: int) -> np.ndarray:
-    """Labels of which the first half is +1, the rest -1."""
+    """Returns labels of which the first half is +1, the rest -1."""
     return np.where(np.arange(count) < count // 2, 1, -1)
 
 
 def _moved(generator: np.random.RandomState, count: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points anywhere from -6 to 6, and where noise moves them to."""
+    """Draws points anywhere from -6 to 6, and where noise moves them to."""
     points = generator.uniform(-6, 6, (count, 2))
     return points, points + noise * generator.uniform(-6, 6, (count, 2))
 

@@ -1,11 +1,10 @@
-"""A time series from a table, cut into windows: what was, and what came next."""
+"""A time series from a table, divided into windows and the values that follow them."""
 
 import logging
 import re
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from jaxflow.schema import Feature, Schema, Split, Target
 logger = logging.getLogger("jaxflow")
 
 ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?)?)?")
-# Counts the ways in which series have been read for what the cache keeps.
+# Changes with the way in which the cache holds series.
 CACHE_VERSION = 1
 
 
@@ -31,9 +30,9 @@ CACHE_VERSION = 1
 class Series:
     """Windows of a series: the last `length` rows are the input, the next `horizon` values of a column the target.
 
-    Rows are split in time, and a window goes where all of its target's rows are; it is in no split where they lie in
-    two. So nothing is trained on that comes after the first value to be validated or tested on, while what came before
-    may be looked back at. A window that spans a gap, where rows or values are missing, is left out and counted.
+    Rows are split in time, and a window is in the split of its target's rows; it is in no split where they lie in two.
+    So nothing is trained on that comes after the first value to be validated or tested on, while inputs may reach back
+    into earlier splits. A window that spans a gap, where rows or values are missing, is left out and counted.
     """
 
     path: str = field(metadata={"identity": False})
@@ -47,9 +46,9 @@ class Series:
     horizon: int = 1
     """Rows that it predicts."""
     split: TimeSplit = TimeSplit(0.1, 0.1)
-    """Which share of the rows is held out, the last ones."""
+    """Fractions of the rows that are held out, the last ones."""
     in_memory: bool = field(default=True, metadata={"identity": False})
-    """Whether all windows are kept in memory. With False they are cut out of the cache's disk batch by batch, for
+    """Whether all windows are kept in memory. With False they are read from the cache's disk batch by batch, for
     series larger than memory; the batches are the same."""
 
     def __post_init__(self) -> None:
@@ -60,7 +59,7 @@ class Series:
             raise UserError("data.columns is empty; name the column to predict, and others to look at")
 
     def load(self) -> Dataset:
-        """Reads the file and cuts windows: inputs (examples, length, columns) and targets (examples, horizon)."""
+        """Reads the file as windows: inputs (examples, length, columns) and targets (examples, horizon)."""
         if self.in_memory:
             read = self._read()
         else:
@@ -96,13 +95,13 @@ class Series:
             )
 
     def _key(self) -> str:
-        """Names the file, and what is read of it: a changed file is read anew."""
+        """Computes the cache's key of the file and what is read of it: a changed file is read anew."""
         path = Path(self.path)
         check_table(path)
         return cache_key(path, (CACHE_VERSION, self.time, self.columns))
 
     def _read(self) -> dict[str, np.ndarray]:
-        """Reads "times", (rows,) ascending, and "values", (rows, columns) float32; rows that lack a value are left."""
+        """Reads "times", (rows,) ascending, and "values", (rows, columns) float32, of rows that lack no value."""
         path = Path(self.path)
         raw = read_table(path, ("",), self.in_memory)
         missing = [name for name in (self.time, *self.columns) if name not in raw]
@@ -113,14 +112,14 @@ class Series:
             rows = slice(block.first, block.first + block.rows)
             cells = enumerate(block[self.time])
             times.append(np.array([_time(cell, block.row_name(row), self.time) for row, cell in cells]))
-            for place, name in enumerate(self.columns):
-                values[rows, place] = parse_column(block, name, "number")
+            for column, name in enumerate(self.columns):
+                values[rows, column] = parse_column(block, name, "number")
         when = np.concatenate(times).astype("datetime64")
         whole = np.flatnonzero(np.isfinite(values).all(-1))
         order = whole[np.argsort(when[whole], kind="stable")]
         self._check_rows(len(order))
         when, ordered = when[order], new_array((len(order), len(self.columns)), "float32", self.in_memory)
-        np.take(values, order, axis=0, out=ordered, mode="clip")  # any other mode would make a copy first
+        np.take(values, order, axis=0, out=ordered, mode="clip")  # any other mode would copy first
         twice = np.flatnonzero(when[1:] == when[:-1])
         if len(twice):
             raise UserError(f"{path} has several rows for {when[twice[0]]} ({len(twice)} such); a series has one each")
@@ -146,12 +145,12 @@ def gaps_after(times: np.ndarray) -> np.ndarray:
     return steps != usual[counts.argmax()]
 
 
-def _time(cell: Any, place: str, name: str) -> np.datetime64:
+def _time(cell: object, row: str, name: str) -> np.datetime64:
     text = cell.strip() if isinstance(cell, str) else cell  # Parquet has dates too
     try:
         # NumPy would take "now" and an offset from UTC too.
         return np.datetime64(text if isinstance(text, date) or ISO_8601.fullmatch(text or "") else "no time")
     except (ValueError, TypeError):
         raise UserError(
-            f"column {name} holds {cell!r} in {place}; times are written as 1981-01-31 or 1981-01-31T12:30"
+            f"column {name} holds {cell!r} in {row}; times are written as 1981-01-31 or 1981-01-31T12:30"
         ) from None

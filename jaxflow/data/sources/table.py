@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import cached_dataset, mapped_split
 from jaxflow.data.tables.cells import Kind, infer_column_type, parse_column
 from jaxflow.data.tables.cleaning import Outliers, filter_rows
-from jaxflow.data.tables.columns import Category, Date, Number
+from jaxflow.data.tables.columns import Category, Date, Number, Spec
 from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
 from jaxflow.data.tables.raw_table import RawTable, ids_from_cells, ids_from_column
 from jaxflow.data.tables.read import check_table, read_table
@@ -42,7 +42,7 @@ class Table:
     """Columns that are left out."""
     columns: tuple[Number | Category | Date, ...] = ()
     """Number("age", ...), Category("city", ...) or Date("day", ...) for columns that are not encoded as all of their
-    kind; also says what a column holds where that cannot be seen."""
+    kind; also sets the type of a column where it cannot be inferred."""
     number: Number = Number()
     """How columns of numbers are encoded."""
     category: Category = Category()
@@ -50,19 +50,19 @@ class Table:
     date: Date = Date()
     """How columns of dates are encoded."""
     id: str | None = None
-    """Column that names the rows; None names each by what it holds. Splits and predictions go by these names."""
+    """Column that names the rows; None names each by its cells. Splits and predictions go by these names."""
     group: str | None = None
-    """Column whose equal values stay in one split, for example a patient; it is no input."""
+    """Column whose equal values are kept in one split, for example a patient; it is no input."""
     time: str | None = None
     """Column of dates or numbers for split TimeSplit; it is no input unless `columns` names it."""
     split: HoldOut | TimeSplit | KFold = HoldOut()
-    """Who is held out: HoldOut, TimeSplit or KFold."""
+    """How rows are held out: HoldOut, TimeSplit or KFold."""
     missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
     """What stands for a missing value in a text file."""
     required: tuple[str, ...] = ()
-    """Columns whose missing values are not filled in: rows without one are left out, and counted."""
+    """Columns whose missing values are not imputed: rows without one are left out, and counted."""
     max_missing_fraction: float = 1.0
-    """Share of the columns that a row may miss; rows that miss more are left out, and counted."""
+    """Fraction of the columns that a row may miss; rows that miss more are left out, and counted."""
     duplicates: Literal["keep", "drop"] = "keep"
     """Whether rows that equal an earlier one are left out, and counted."""
     outliers: Outliers | None = None
@@ -83,7 +83,7 @@ class Table:
         """Reads, cleans, splits and encodes the table.
 
         Returns:
-          The dataset; its inputs are (rows, features) float32, `input_encoding` says how new rows become such inputs,
+          The dataset; its inputs are (rows, features) float32, `input_encoding` encodes new rows in the same way,
           and `excluded` counts rows by the reason why they were left out.
 
         Raises:
@@ -98,7 +98,7 @@ class Table:
         return validate(dataset)
 
     def _key(self) -> str:
-        """Names the file by path, size and time, and what it becomes: a changed file is read anew."""
+        """Computes the cache's key of the file and what it becomes: a changed file is read anew."""
         path = Path(self.path)
         check_table(path)
         return cache_key(path, (CACHE_VERSION, replace(self, path="", in_memory=True)))
@@ -107,21 +107,21 @@ class Table:
         raw = read_table(Path(self.path), self.missing, self.in_memory)
         self._check_names(raw)
         names = ids_from_column(self.id, raw) if self.id else ids_from_cells(raw)
-        kept, excluded = self._clean(raw)
-        ids = [names[row] for row in kept]
-        targets, target = read_targets(self.target, self.task, raw, kept)
+        rows, excluded = self._clean(raw)
+        ids = [names[row] for row in rows]
+        targets, target = read_targets(self.target, self.task, raw, rows)
         classes = targets if target.kind == "class" else None
-        groups = None if self.group is None else [repr(value) for value in raw[self.group][kept]]
-        times = None if self.time is None else _times(self.time, raw, kept)
+        groups = None if self.group is None else [repr(value) for value in raw[self.group][rows]]
+        times = None if self.time is None else _times(self.time, raw, rows)
         parts = self.split.split(SplitKeys(ids, groups, classes, times))
         if self.outliers is not None:
-            parts, outliers = self.outliers.drop(self._numbers(raw, kept, kept[parts["train"]]), parts)
+            parts, outliers = self.outliers.drop(self._numbers(raw, rows, rows[parts["train"]]), parts)
             excluded |= outliers
         if classes is not None:
             check_classes(target.names, classes, parts, f"target {self.target} of {self.path}", "rows")
         train = parts["train"]
-        specs = self._specs(raw, kept[train])
-        inputs, encoders = fit_and_encode(specs, raw, kept, targets, target, train, self.seed, self.in_memory)
+        specs = self._specs(raw, rows[train])
+        inputs, encoders = fit_and_encode(specs, raw, rows, targets, target, train, self.seed, self.in_memory)
         columns = targets if classes is not None else targets.astype(np.float32)[:, None]  # (row,) -> (row, 1)
         everything = (ArraySplit if self.in_memory else mapped_split)(inputs, columns, ids)
         encoding = TableEncoding(encoders, self.missing, self.id)
@@ -145,43 +145,43 @@ class Table:
         required, inputs = (self.target, *self.required), self._inputs(raw)
         if raw.missing(self.target).all():
             raise UserError(f"every {self.target} in {self.path} is missing; name another target")
-        kept, excluded = filter_rows(raw, required, inputs, self.max_missing_fraction, self.duplicates, self.id)
-        if len(kept) == 0:
+        rows, excluded = filter_rows(raw, required, inputs, self.max_missing_fraction, self.duplicates, self.id)
+        if len(rows) == 0:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in excluded.items())
             raise UserError(f"no row of {self.path} is left ({reasons}); ask less of them")
-        return kept, excluded
+        return rows, excluded
 
     def _inputs(self, raw: RawTable) -> list[str]:
-        """Names the columns that the target may be predicted from."""
+        """Lists the columns that the target may be predicted from."""
         no_input = {self.target, self.id, self.group, self.time, *self.drop} - {spec.name for spec in self.columns}
         return [name for name in raw if name not in no_input]
 
     def _kind(self, raw: RawTable, name: str, train: np.ndarray) -> Kind:
-        """Says what a column holds: `columns` does, else the training rows."""
+        """Returns the type of a column: from `columns`, else inferred from the training rows."""
         kinds = {Number: "number", Category: "category", Date: "date"}
-        own = [kinds[type(spec)] for spec in self.columns if spec.name == name]
-        return own[0] if own else infer_column_type(raw, name, train)
+        named = [kinds[type(spec)] for spec in self.columns if spec.name == name]
+        return named[0] if named else infer_column_type(raw, name, train)
 
-    def _numbers(self, raw: RawTable, kept: np.ndarray, train: np.ndarray) -> dict[str, np.ndarray]:
-        """Reads the columns that are looked through for outliers."""
+    def _numbers(self, raw: RawTable, rows: np.ndarray, train: np.ndarray) -> dict[str, np.ndarray]:
+        """Reads the columns that are checked for outliers."""
         numeric = (name for name in self._inputs(raw) if self._kind(raw, name, train) == "number")
-        return {name: parse_column(raw, name, "number")[kept] for name in self.outliers.columns or numeric}
+        return {name: parse_column(raw, name, "number")[rows] for name in self.outliers.columns or numeric}
 
-    def _specs(self, raw: RawTable, train: np.ndarray) -> list[tuple[Any, Kind]]:
-        """Says how each column that is an input is encoded, and what it holds; the training rows decide."""
-        own = {spec.name: spec for spec in self.columns}
+    def _specs(self, raw: RawTable, train: np.ndarray) -> list[tuple[Spec, Kind]]:
+        """Returns how each input column is encoded, and its type; the training rows decide."""
+        named = {spec.name: spec for spec in self.columns}
         specs = []
         for name in self._inputs(raw):
             kind = self._kind(raw, name, train)
             distinct = raw.distinct(name, train)
-            if name not in own and (reason := _useless(kind, distinct, len(train))):
+            if name not in named and (reason := _useless(kind, distinct, len(train))):
                 logger.info(f"column {name} is left out: {reason}")
                 continue
             default = {"number": self.number, "category": self.category, "date": self.date}
-            specs.append((own.get(name) or replace(default[kind], name=name), kind))
+            specs.append((named.get(name) or replace(default[kind], name=name), kind))
         if not specs:
             raise UserError(f"{self.path} has no column left to predict {self.target} from")
-        # The numbers of categories lie last, where models look for them.
+        # Category indices come last, where models look for them.
         return sorted(specs, key=lambda spec: getattr(spec[0], "encode", None) == "index")
 
 
@@ -195,11 +195,11 @@ def _useless(kind: Kind, distinct: int, rows: int) -> str | None:
     return None
 
 
-def _times(name: str, raw: RawTable, kept: np.ndarray) -> np.ndarray:
-    kind = infer_column_type(raw, name, kept)
+def _times(name: str, raw: RawTable, rows: np.ndarray) -> np.ndarray:
+    kind = infer_column_type(raw, name, rows)
     if kind not in ("number", "date"):
         raise UserError(f"data.time names {name}, which holds neither dates nor numbers")
-    times = parse_column(raw, name, kind)[kept]
+    times = parse_column(raw, name, kind)[rows]
     if (times != times).any():  # NaN and NaT
         raise UserError(f"data.time names {name}, where some rows have none; fill them in or leave these rows out")
     return times.astype("int64" if kind == "date" else np.float64)

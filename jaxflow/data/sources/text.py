@@ -1,4 +1,4 @@
-"""Text that a model learns to go on with: windows of tokens, and the tokens that follow."""
+"""Text for language models: windows of tokens, and the tokens that follow."""
 
 import dataclasses
 import io
@@ -35,7 +35,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Text:
-    """A text file, a folder of .txt files, or a table with a text in each row, cut into windows of tokens.
+    """A text file, a folder of .txt files, or a table with a text in each row, divided into windows of tokens.
 
     One text is split in order, the last part for the test, and no window spans two splits. Several are split by their
     names. The tokenizer is fitted to the training split alone.
@@ -46,17 +46,17 @@ class Text:
     tokens: Characters | Bytes | BPE = Characters()
     """What is a token."""
     length: int = 128
-    """Tokens that the model sees at once."""
+    """Tokens of a window."""
     stride: int | None = None
     """Tokens from the start of one window to the start of the next; None for `length`, so that each token is predicted
     once. With fewer, windows overlap."""
     documents: Literal["pack", "pad"] = "pack"
-    """pack lays all documents end to end, with an end token between them, and cuts windows out of that; pad gives each
-    document windows of its own, filled up with void places."""
+    """pack joins all documents, with an end token between them, and divides the whole into windows; pad divides each
+    document by itself, and pads its last window with positions that are ignored."""
     column: str = "text"
     """Column of a table that holds the texts."""
     split: HoldOut | TimeSplit | KFold | None = None
-    """Which share is held out; None for TimeSplit() of one text and HoldOut() of several."""
+    """How texts are held out; None for TimeSplit() of one text and HoldOut() of several."""
     download_hint: str | None = field(default=None, metadata={"identity": False})
     """Where the text can be had, said where it is missing."""
     in_memory: bool = field(default=True, metadata={"identity": False})
@@ -72,7 +72,7 @@ class Text:
             raise UserError(f"data.documents is {self.documents!r}; it is 'pack' or 'pad'")
 
     def load(self) -> Dataset:
-        """Reads, splits and tokenizes the texts; a window is named by its document and its place in it.
+        """Reads, splits and tokenizes the texts; a window is named by its document and its position in it.
 
         Returns:
           The dataset: inputs (examples, length) and the next tokens, IGNORE past the end of a document;
@@ -105,13 +105,13 @@ class Text:
         return Dataset(splits, Schema(feature, target), excluded, TextEncoding(tokenizer))
 
     def _key(self, path: Path) -> str:
-        """Names the files by path, size and time, and how they are read: a changed file is read anew."""
+        """Computes the cache's key of the files and how they are read: a changed file is read anew."""
         files = [str(file.relative_to(path)) for file in text_paths(path)]
         how = dataclasses.replace(self, path="", download_hint=None, in_memory=True)
         return cache_key(path, (CACHE_VERSION, how), files)
 
     def _tokenized(self, path: Path) -> dict[str, np.ndarray]:
-        """Makes what the cache keeps: the tokenizer, and of each split what a WindowSplit is made of."""
+        """Computes what the cache holds: the tokenizer, and the fields of each WindowSplit."""
         documents = find_documents(path, self.column)
         parts = _divide(self.split, documents)
         tokenizer = self.tokens.fit(piece for _, piece in parts["train"]())
@@ -120,14 +120,14 @@ class Text:
         arrays = {"tokenizer": np.array([json.dumps(to_json(tokenizer))]), "empty": np.array([documents.empty])}
         for split, read in parts.items():
             named = (
-                (name, (tokenizer.encode(text) for _, text in pieces))
-                for name, pieces in itertools.groupby(read(), key=itemgetter(0))
+                (name, (tokenizer.encode(text) for _, text in chunks))
+                for name, chunks in itertools.groupby(read(), key=itemgetter(0))
             )
             with io.BytesIO() if self.in_memory else new_file() as file:
-                laid = write_windows(named, file, dtype, self.length, self.stride or self.length, **how)
-                if not len(laid["starts"]):
+                windows = write_windows(named, file, dtype, self.length, self.stride or self.length, **how)
+                if not len(windows["starts"]):
                     raise UserError(f"the {split} split of {path} is empty; give more text, or change data.split")
-                arrays |= {f"{split}.{key}": array for key, array in laid.items()}
+                arrays |= {f"{split}.{key}": array for key, array in windows.items()}
                 arrays[f"{split}.tokens"] = _read_back(file, dtype)
         return arrays
 
@@ -135,14 +135,14 @@ class Text:
 def _divide(
     split: HoldOut | TimeSplit | KFold | None, documents: Documents
 ) -> dict[str, Callable[[], Iterator[tuple[str, str]]]]:
-    """Decides who is held out.
+    """Assigns texts to splits.
 
     Args:
-      split: an experiment's.
+      split: how texts are held out; None for the default.
       documents: the texts.
 
     Returns:
-      For each split a function that reads its texts: (name of the document, a piece of it), in order.
+      For each split a function that reads its texts: (name of the document, a chunk of it), in order.
 
     Raises:
       UserError: a split would be empty, or one text is to be split by names.
@@ -150,11 +150,11 @@ def _divide(
     names = documents.names
     if len(names) > 1:
 
-        def own(chosen: set[int]) -> Iterator[tuple[str, str]]:
-            return ((names[number], piece) for number, piece in documents.read() if number in chosen)
+        def whole(chosen: set[int]) -> Iterator[tuple[str, str]]:
+            return ((names[index], chunk) for index, chunk in documents.read() if index in chosen)
 
         parts = (split or HoldOut()).split(SplitKeys(documents.keys, times=np.arange(len(names))))
-        return {part: partial(own, set(parts[part].tolist())) for part in SPLITS if part in parts}
+        return {part: partial(whole, set(parts[part].tolist())) for part in SPLITS if part in parts}
     if not isinstance(split, TimeSplit | None):
         raise UserError(
             f"data.split is {type(split).__name__}, and {names[0]} is one text, which is split in order; use "
@@ -163,19 +163,19 @@ def _divide(
     split, size = split or TimeSplit(), int(documents.sizes[0])
     ends = [int(size * (1 - split.test - split.validation)), int(size * (1 - split.test)), size]
 
-    def cut(part: str, first: int, last: int) -> Iterator[tuple[str, str]]:
-        at = 0
-        for _, piece in documents.read():
-            begin, at = at, at + len(piece)
-            if max(first, begin) < min(last, at):
-                yield f"{names[0]} {part}", piece[max(first - begin, 0) : last - begin]
+    def section(part: str, first: int, last: int) -> Iterator[tuple[str, str]]:
+        end = 0
+        for _, chunk in documents.read():
+            begin, end = end, end + len(chunk)
+            if max(first, begin) < min(last, end):
+                yield f"{names[0]} {part}", chunk[max(first - begin, 0) : last - begin]
 
-    places = zip(SPLITS, [0, *ends], ends)
-    return {part: partial(cut, part, *place) for part, *place in places if getattr(split, part, 1) > 0}
+    bounds = zip(SPLITS, [0, *ends], ends)
+    return {part: partial(section, part, *bound) for part, *bound in bounds if getattr(split, part, 1) > 0}
 
 
 def _read_back(file: IO[bytes], dtype: str) -> np.ndarray:
     if isinstance(file, io.BytesIO):
         return np.frombuffer(file.getvalue(), dtype)
     file.flush()
-    return np.memmap(file, dtype, mode="r")  # outlives the file
+    return np.memmap(file, dtype, mode="r")  # remains when the file is closed

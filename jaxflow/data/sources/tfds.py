@@ -3,18 +3,17 @@
 import difflib
 import importlib.util
 import itertools
-import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.reading.corrupt import check_corrupt
+from jaxflow.data.reading.corrupt import report_corrupt
 from jaxflow.data.reading.images import MODES, check_size
 from jaxflow.data.splitting import split_by_hash, split_size
 from jaxflow.data.storage.cache import cache_key, cached_arrays
@@ -23,9 +22,10 @@ from jaxflow.data.tfds.sequential import SequentialRecords
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 
-logger = logging.getLogger("jaxflow")
+if TYPE_CHECKING:  # a second to import: only when asked for
+    from tensorflow_datasets.core import DatasetBuilder
 
-# Counts the ways in which `scan` has decoded and laid out what the cache keeps.
+# Changes with the way in which the cache holds decoded images.
 CACHE_VERSION = 3
 
 
@@ -38,21 +38,21 @@ class TFDS:
     directory: str | None = field(default=None, metadata={"identity": False})
     """TFDS data directory, where prepared datasets lie; None takes $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
     validation: float = 0.1
-    """Share of the train split held out for validation; 0 for none. A validation split of the catalogue's own
-    takes precedence."""
+    """Fraction of the train split held out for validation; 0 for none. An official validation split takes
+    precedence."""
     test: float = 0.1
-    """Share of the train split held out for the test where the catalogue has no test split; 0 for none."""
+    """Fraction of the train split held out for the test where the catalogue has no test split; 0 for none."""
     split_seed: int = 0
     """Seed of these splits, apart from the run's seed, so that comparing seeds does not mix splits."""
     size: tuple[int, int] | None = None
     """Height and width that every image is resized to, here and in `predict`; None where all have one size already."""
     resize: Literal["stretch", "crop"] = "crop"
-    """crop keeps the proportions and cuts off what juts out on both sides; stretch keeps everything."""
+    """crop keeps the proportions and crops what juts out on both sides; stretch keeps everything."""
     in_memory: bool = field(default=True, metadata={"identity": False})
     """Whether the decoded images are kept in memory, and in the cache. False leaves them on disk as they are, and every
-    batch reads and decodes its own: for datasets larger than memory. (Decoding goes on in --num_workers; a cache of
-    decoded images would be many times the dataset's size on disk.) The batches are the same. Only the format
-    array_record can stay on disk; others are read once, by TensorFlow."""
+    batch reads and decodes its own: for datasets larger than memory. (--num_workers decode; a cache of decoded images
+    would be many times the dataset's size on disk.) The batches are the same. Only the format array_record can be left
+    on disk; others are read once, by TensorFlow."""
     max_corrupt: int = field(default=0, metadata={"identity": False})
     """Examples that may be unreadable; they are left out, and counted. One more stops the run and names it."""
 
@@ -68,7 +68,7 @@ class TFDS:
           The dataset; `excluded` counts unreadable examples by official split.
 
         Raises:
-          UserError: the dataset is not there and cannot be prepared, or more of it is unreadable than `max_corrupt`.
+          UserError: the dataset is missing and cannot be prepared, or more of it is unreadable than `max_corrupt`.
         """
         prepared = _find_or_prepare(self.name, self.directory)
         builder = _open(prepared)
@@ -83,26 +83,21 @@ class TFDS:
         source = Records if stored == "array_record" else SequentialRecords
         names = [name for name in ("train", "validation", "test") if name in builder.info.splits]
         parts = {name: source(prepared, name, image, label, feature) for name in names}
-        # The first time every image is decoded, whether it is kept or not: both ways then have the same examples.
+        # The first time every image is decoded, whether images are kept or not: both ways then have the same examples.
         arrays = cached_arrays(
             f"{self.name.replace('/', '-')}-{_key(prepared, feature)}" + ("" if self.in_memory else "-index"),
             lambda: index_records(parts.values(), self.max_corrupt, images=self.in_memory),
         )
         bad = {name: arrays[f"{name}.bad"].tolist() for name in names if len(arrays[f"{name}.bad"])}
-        everything = list(itertools.chain.from_iterable(bad.values()))
-        check_corrupt(everything, self.max_corrupt)
-        if everything:
-            logger.info(
-                f"left out {len(everything)} unreadable examples (data.max_corrupt {self.max_corrupt}): {everything[0]}"
-            )
+        report_corrupt(list(itertools.chain.from_iterable(bad.values())), self.max_corrupt, "examples")
         splits = {name: _split(arrays, part, self.in_memory) for name, part in parts.items()}
         whole = len(splits["train"])
-        for name, share in {"test": self.test, "validation": self.validation}.items():
-            if name not in parts and share:
-                kept, held = split_by_hash(
-                    splits["train"].ids, split_size(share, whole, f"data.{name}"), self.split_seed
+        for name, fraction in {"test": self.test, "validation": self.validation}.items():
+            if name not in parts and fraction:
+                train, held = split_by_hash(
+                    splits["train"].ids, split_size(fraction, whole, f"data.{name}"), self.split_seed
                 )
-                splits |= {"train": splits["train"].take(kept), name: splits["train"].take(held)}
+                splits |= {"train": splits["train"].take(train), name: splits["train"].take(held)}
         schema = Schema(feature, Target("class", tuple(builder.info.features[label].names)))
         return validate(Dataset(splits, schema, {name: len(texts) for name, texts in bad.items()}))
 
@@ -178,7 +173,7 @@ def _prepare(name: str, root: Path) -> Path:
     return Path(builder.data_dir)
 
 
-def _open(prepared: Path) -> Any:
+def _open(prepared: Path) -> "DatasetBuilder":
     import tensorflow_datasets as tfds
 
     try:
@@ -190,7 +185,7 @@ def _open(prepared: Path) -> Any:
     return builder
 
 
-def _supervised(builder: Any) -> tuple[str, str]:
+def _supervised(builder: "DatasetBuilder") -> tuple[str, str]:
     import tensorflow_datasets as tfds
 
     keys = builder.info.supervised_keys
@@ -209,7 +204,7 @@ def _supervised(builder: Any) -> tuple[str, str]:
 
 
 def _key(prepared: Path, feature: Feature) -> str:
-    """Names the prepared files by name, size and time, and what becomes of them: a changed file is decoded anew."""
+    """Computes the cache's key of the prepared files and what they become: a changed file is decoded anew."""
     names = [path.name for path in sorted(prepared.iterdir())]
     return cache_key(prepared, (CACHE_VERSION, feature), names)
 

@@ -15,7 +15,7 @@ from jaxflow.schema import Feature, Schema, Target
 
 @dataclass(frozen=True)
 class ToyTable:
-    """A table of numbers with a class, in "diabetes" a number or in "linnerud" three to predict: no network, no files.
+    """A table of numbers with a class to predict, in "diabetes" a value, in "linnerud" three: no network, no files.
 
     Columns are in their own units, so `preprocess` wants a Standardize().
 
@@ -36,7 +36,7 @@ class ToyTable:
     def load(self) -> Dataset:
         """Reads the rows as (examples, columns) float32, and splits them."""
         datasets = importlib.import_module("sklearn.datasets")  # a second to import: only when asked for
-        # scikit-learn's own scaling of diabetes looks at all rows, those held out too.
+        # scikit-learn's scaling of diabetes is fitted to all rows, those held out too.
         options = {"scaled": False} if self.name == "diabetes" else {}
         table = getattr(datasets, f"load_{self.name}")(**options)
         inputs = table.data.astype(np.float32)

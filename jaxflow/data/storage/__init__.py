@@ -1,1 +1,1 @@
-"""What stays on disk: the cache, and splits that are mapped."""
+"""Arrays on disk: the cache, and splits that are mapped from it."""

@@ -1,4 +1,4 @@
-"""Files from the network: resumed where they broke off, and trusted only when their digest matches."""
+"""Downloads files: resumed where they broke off, and trusted only when their digest matches."""
 
 import hashlib
 import http.client
@@ -14,20 +14,20 @@ CHUNK = 1 << 18  # bytes
 
 
 def download(url: str, destination: Path, sha256: str) -> Path:
-    """Downloads a file, unless it is there already.
+    """Downloads a file, unless it exists already.
 
-    A download that breaks off leaves `destination` with ".part" appended, and the next call goes on from there.
+    A download that breaks off leaves `destination` with ".part" appended, and the next call resumes from there.
 
     Args:
       url: where the file is.
-      destination: where it goes; it appears only when complete and checked.
+      destination: path of the result, which appears only when complete and checked.
       sha256: the expected digest, in hexadecimal.
 
     Returns:
       `destination`.
 
     Raises:
-      ConnectionError: the network or the server failed; the part so far is kept.
+      ConnectionError: the network or the server failed; what came so far is kept.
       UserError: what came is not what was expected; it is removed.
     """
     if destination.exists() and _sha256(destination) == sha256:
@@ -55,7 +55,7 @@ def _fetch(url: str, part: Path) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=30)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing left to send: the part is whole
+        if error.code == 416:  # nothing left to send: the file is whole
             return
         raise
     with response, bar("MiB") as progress:

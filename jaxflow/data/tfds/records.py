@@ -1,11 +1,11 @@
-"""Examples of a prepared TFDS dataset as they lie on disk: read by number, decoded, and named where they are bad."""
+"""Random access to a prepared TFDS dataset: examples read by number, decoded, and named where they are bad."""
 
 import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from jaxflow.data.reading.threads import in_threads
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
-# Examples that a scan reads at once, encoded.
+# Encoded examples that are read at once.
 CHUNK_SIZE = 256
 
 
@@ -60,7 +60,7 @@ class Records:
         return len(self._source)
 
     def check_files(self) -> None:
-        """Opens every file and counts what is in it.
+        """Opens every file and counts its examples.
 
         Raises:
           UserError: a file cannot be read, or does not hold as many examples as the dataset says.
@@ -70,7 +70,7 @@ class Records:
         again = f"restore the file, or remove {self.prepared} and prepare the dataset again"
         for file in self._files:
             try:
-                with open(file.filename, "rb"):  # array_record says nothing of a file that is not there
+                with open(file.filename, "rb"):  # array_record raises nothing for a missing file
                     reader = ArrayRecordReader(str(file.filename))
                 found = reader.num_records()
                 reader.close()  # raises what went wrong before
@@ -86,7 +86,7 @@ class Records:
           numbers: which, in the order of the files.
 
         Yields:
-          For each its image, of the feature's shape, uint8, its label, and its id; or what is wrong with it.
+          For each its image, uint8 of the feature's shape, its label, and its id; or what is wrong with it.
         """
         try:
             found = self._source.__getitems__([int(number) for number in numbers])  # from all files in parallel
@@ -111,13 +111,13 @@ class Records:
         except MemoryError:
             raise
         except Exception as error:  # array_record, protobuf and Pillow have each their own
-            file, record = self._place(number)
+            file, record = self._locate(number)
             return BadExample(
                 f"{file}, record {record}: example {number} of {self.split} ({name}) cannot be read: "
                 f"{error_line(error)}"
             )
 
-    def _place(self, number: int) -> tuple[str, int]:
+    def _locate(self, number: int) -> tuple[str, int]:
         for file in self._files:
             if number < file.take:
                 return str(file.filename), file.skip + number
@@ -125,11 +125,29 @@ class Records:
         raise IndexError(number)
 
 
-def index_records(parts: Iterable[Any], max_corrupt: int, images: bool) -> dict[str, np.ndarray]:
+class ExampleReader(Protocol):
+    """A split whose examples can be read in order, as those of Records and SequentialRecords."""
+
+    prepared: Path
+    split: str
+    feature: Feature
+
+    def __len__(self) -> int: ...
+
+    def check_files(self) -> None:
+        """Raises UserError if a file cannot be read."""
+        ...
+
+    def read_all(self) -> Iterator[tuple[np.ndarray, int, str] | BadExample]:
+        """Yields image, label and id of each example, or what is wrong with it."""
+        ...
+
+
+def index_records(parts: Iterable[ExampleReader], max_corrupt: int, images: bool) -> dict[str, np.ndarray]:
     """Reads and decodes every example of some splits once.
 
     Args:
-      parts: the splits, Records or what else has their `check_files` and `read_all`.
+      parts: the splits.
       max_corrupt: how many examples, of all splits together, may be unreadable; they are left out.
       images: whether the decoded images are returned.
 
@@ -166,11 +184,11 @@ def index_records(parts: Iterable[Any], max_corrupt: int, images: bool) -> dict[
 
 @dataclass(frozen=True, eq=False)
 class TfdsSplit:
-    """A split whose images stay on disk, encoded; each is read and decoded whenever it is asked for.
+    """A split whose images are read and decoded from disk when a batch is built.
 
     Attributes:
-      records: where they are.
-      numbers: (examples,) int64, which record each example is.
+      records: the records on disk.
+      numbers: (examples,) int64, the record of each example.
       targets: (examples,) int32.
       ids: (examples,) one stable name per example.
     """
@@ -197,20 +215,20 @@ class TfdsSplit:
         return {"inputs": inputs, "targets": self.targets[indices]}
 
     def id(self, index: int) -> str:
-        """Names the example at `index`."""
+        """Returns the id of the example at `index`."""
         return str(self.ids[index])
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the whole split would take in memory."""
+        """Size that the whole split would have in memory, in bytes."""
         return len(self) * math.prod(self.records.feature.shape) + self.targets.nbytes
 
     def take(self, indices: np.ndarray) -> "TfdsSplit":
-        """Makes the split of the examples at `indices`, in that order; nothing is read."""
+        """Returns the split of the examples at `indices`, in that order; nothing is read."""
         return TfdsSplit(self.records, self.numbers[indices], self.targets[indices], self.ids[indices])
 
 
 def example_id(example: Mapping[str, Any], otherwise: str) -> str:
-    """Names an example by its feature "id", where it has one."""
+    """Returns the feature "id" of an example, where it has one."""
     found = example.get("id", otherwise)
     return found.decode() if isinstance(found, bytes) else str(found)

@@ -1,4 +1,4 @@
-"""Examples of a prepared TFDS dataset whose format has no random access: TensorFlow reads them once, in order."""
+"""Sequential access to a prepared TFDS dataset: TensorFlow reads formats without random access once, in order."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -39,10 +39,10 @@ class SequentialRecords:
         return tfds.builder_from_directory(str(self.prepared))
 
     def check_files(self) -> None:
-        """Checks that TensorFlow is there to read them; it finds out itself whether they are whole.
+        """Checks that TensorFlow is installed to read them; TensorFlow itself checks whether they are whole.
 
         Raises:
-          UserError: it is not.
+          UserError: it is not installed.
         """
         if importlib.util.find_spec("tensorflow") is None:
             stored = self._builder.info.file_format.value
@@ -55,7 +55,7 @@ class SequentialRecords:
         """Reads all examples.
 
         Yields:
-          For each its image, of the feature's shape, uint8, its label, and its id; or what is wrong with it.
+          For each its image, uint8 of the feature's shape, its label, and its id; or what is wrong with it.
 
         Raises:
           UserError: a file cannot be read.
@@ -76,8 +76,7 @@ class SequentialRecords:
         except Exception as error:  # TensorFlow's own
             raise UserError(
                 f"{self.prepared} cannot be read past example {number} of {self.split}: {error_line(error)}; restore "
-                f"its "
-                "files, or remove it and prepare the dataset again"
+                "its files, or remove it and prepare the dataset again"
             ) from error
 
     def _decoded(self, number: int, example: dict[str, Any]) -> tuple[np.ndarray, int, str] | BadExample:
