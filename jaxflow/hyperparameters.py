@@ -52,7 +52,7 @@ class Complemented:
     __radd__ = __add__
 
     def __pow__(self, other: Any) -> jax.Array:
-        return self.value**other
+        return self.value ** jnp.asarray(other, self.value.dtype)  # as the power of a constant is computed
 
     def __jax_array__(self) -> jax.Array:
         return self.value
@@ -117,16 +117,16 @@ def names_of(value: Any) -> list[str]:
     return names
 
 
+def arguments_of(structure: Any) -> list[Argument]:
+    """Lists the placeholders of a structure, in their order; one with a complement takes two numbers."""
+    found: list[Argument] = []
+    _replaced(structure, lambda name, argument, mark: found.append(argument) or argument)
+    return [argument for argument in found if isinstance(argument, Argument)]
+
+
 def count_arguments(structure: Any) -> int:
     """Returns how many numbers a structure takes."""
-    counts: list[int] = []
-
-    def count(name: str, leaf: Any, mark: bool) -> Any:
-        counts.append(1 + leaf.complement if isinstance(leaf, Argument) else 0)
-        return leaf
-
-    _replaced(structure, count)
-    return sum(counts)
+    return sum(1 + argument.complement for argument in arguments_of(structure))
 
 
 def _replaced(value: Any, new: Any, prefix: str = "", mark: Any = None) -> Any:

@@ -20,18 +20,18 @@ class TimeShift:
     """Largest shift to either side, as a share of the length."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.max_fraction <= 1:
+        if isinstance(self.max_fraction, int | float) and not 0 <= self.max_fraction <= 1:
             raise UserError(f"TimeShift.max_fraction is {self.max_fraction}; it is a share of the length, from 0 to 1")
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Shifts (batch, samples) inputs."""
         waves = batch["inputs"]
         size, samples = waves.shape
-        most = round(self.max_fraction * samples)
-        padded = jnp.pad(waves, ((0, 0), (most, most)))
-        starts = jax.random.randint(key, (size,), 0, 2 * most + 1)
-        shifted = jax.vmap(lambda wave, start: jax.lax.dynamic_slice(wave, (start,), (samples,)))(padded, starts)
-        return batch | {"inputs": shifted}
+        largest = jnp.round(self.max_fraction * samples).astype(jnp.int32)
+        shifts = jax.random.randint(key, (size, 1), 0, 2 * largest + 1) - largest
+        sources = jnp.arange(samples) + shifts  # (batch, sample): which sample comes to lie at each position
+        shifted = jnp.take_along_axis(waves, sources.clip(0, samples - 1), axis=1)
+        return batch | {"inputs": jnp.where((sources >= 0) & (sources < samples), shifted, 0)}
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class WhiteNoise:
     """Largest ratio, in decibels: the quietest noise."""
 
     def __post_init__(self) -> None:
-        if not self.min_snr_db <= self.max_snr_db:
+        numbers = all(isinstance(value, int | float) for value in (self.min_snr_db, self.max_snr_db))
+        if numbers and not self.min_snr_db <= self.max_snr_db:
             raise UserError(
                 f"WhiteNoise.min_snr_db is {self.min_snr_db} and max_snr_db {self.max_snr_db}; the first must be the "
                 "smaller one"
