@@ -110,6 +110,7 @@ from jaxflow.transforms.preprocess import StandardizePerExample as StandardizePe
 from jaxflow.transforms.spectrogram import LogMel as LogMel
 from jaxflow.transforms.tta import FlipShift as FlipShift
 
+FAMILIES: dict[str, str]
 __all__: list[str]
 
 def __dir__() -> list[str]: ...

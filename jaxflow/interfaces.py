@@ -176,16 +176,19 @@ class SplitRule(Protocol):
 
 @runtime_checkable
 class Problem(Protocol):
-    """What is solved: `jaxflow.Classification()`. A loss or a metric can be changed alone.
-
-    Attributes:
-      selection_metric: name of the metric that decides which checkpoint is the best.
-      metrics: what is measured beside the loss, objects with `name`, `higher_is_better` and `unit`.
-    """
+    """What is solved: `jaxflow.Classification()`. A loss or a metric can be changed alone."""
 
     if TYPE_CHECKING:
-        selection_metric: str
-        metrics: tuple[Any, ...]
+
+        @property
+        def selection_metric(self) -> str:
+            """Name of the metric that decides which checkpoint is the best."""
+            ...
+
+        @property
+        def metrics(self) -> tuple[Any, ...]:
+            """What is measured beside the loss, objects with `name`, `higher_is_better` and `unit`."""
+            ...
 
     def fit(self, targets: np.ndarray) -> Problem:
         """Returns the problem with what it takes from the (examples, ...) training targets filled in."""

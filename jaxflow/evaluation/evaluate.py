@@ -116,8 +116,9 @@ def _write_results(
 def _write_report(workdir: Path, trained: Trained, results: Results, test: Split, data: FigureData) -> None:
     folder, lines = workdir / "report", read_metrics(workdir)
     described = metrics_of(trained.program.experiment.problem)
-    units = {name: described[name].unit if name in described else "" for name in results["test"]}
+    units = {name: described[name].unit if name in described else "" for name in results.get("test", {})}
     figures = report_figures(lines, units, data, trained.program.schema, test, folder)
-    rows = {name: results[name] for name in ("validation", "test", "baseline") if name in results}
+    rows = {"validation": results.get("validation"), "test": results.get("test"), "baseline": results.get("baseline")}
+    rows = {name: metrics for name, metrics in rows.items() if metrics is not None}
     experiment = (workdir / "experiment.json").read_text()
     write_page(folder / "index.html", f"{workdir.name}, step {trained.step}", rows, figures, experiment)

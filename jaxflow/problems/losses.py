@@ -6,7 +6,7 @@ it also has `fit(targets)`, which returns the fitted loss. Its floats may be tra
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -45,7 +45,7 @@ class CrossEntropy:
     """How much a loss counts, by its class: alike; "balanced" in inverse proportion to the class's training targets, so
     that every class counts as much as any other; or a number for each class."""
 
-    unit: ClassVar[str] = "nats"
+    unit = "nats"
 
     def __post_init__(self) -> None:
         if isinstance(self.label_smoothing, int | float) and not 0 <= self.label_smoothing <= 1:
@@ -131,7 +131,8 @@ class Huber:
 
 def fit_loss(loss: Loss, targets: np.ndarray) -> Loss:
     """Returns a loss fitted to the training targets, where it has anything to fit."""
-    return loss.fit(targets) if hasattr(loss, "fit") else loss
+    fit = getattr(loss, "fit", None)
+    return loss if fit is None else fit(targets)
 
 
 def check_class_weights(loss: Loss, classes: int) -> None:

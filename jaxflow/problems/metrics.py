@@ -6,13 +6,14 @@ such a dataclass in the experiment file.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import clu.metrics
 import jax
 import jax.numpy as jnp
 
 from jaxflow.errors import UserError
+from jaxflow.interfaces import Problem
 from jaxflow.problems.running_metrics import ExpMean, Mean, MeanDice, MeanIoU, RootMean
 
 __all__ = ["MAE", "RMSE", "Accuracy", "Dice", "IoU", "Perplexity", "TopK"]
@@ -74,8 +75,8 @@ class MeanLoss:
     unit: str = ""
     """Unit of the losses."""
 
-    name: ClassVar[str] = "loss"
-    higher_is_better: ClassVar[bool] = False
+    name = "loss"
+    higher_is_better = False
 
     def __call__(self, batch: ScoredBatch) -> Mean:
         """Returns the running metric of one batch."""
@@ -86,9 +87,9 @@ class MeanLoss:
 class Accuracy:
     """Fraction of examples, pixels or tokens whose most likely class is the target."""
 
-    name: ClassVar[str] = "accuracy"
-    higher_is_better: ClassVar[bool] = True
-    unit: ClassVar[str] = ""
+    name = "accuracy"
+    higher_is_better = True
+    unit = ""
 
     def __call__(self, batch: ScoredBatch) -> Mean:
         """Returns the running metric of one batch."""
@@ -102,8 +103,8 @@ class TopK:
     k: int = 5
     """How many classes are looked at."""
 
-    higher_is_better: ClassVar[bool] = True
-    unit: ClassVar[str] = ""
+    higher_is_better = True
+    unit = ""
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -126,9 +127,9 @@ class TopK:
 class Perplexity:
     """e to the power of the mean negative log-likelihood of the targets."""
 
-    name: ClassVar[str] = "perplexity"
-    higher_is_better: ClassVar[bool] = False
-    unit: ClassVar[str] = ""
+    name = "perplexity"
+    higher_is_better = False
+    unit = ""
 
     def __call__(self, batch: ScoredBatch) -> ExpMean:
         """Returns the running metric of one batch."""
@@ -139,9 +140,9 @@ class Perplexity:
 class IoU:
     """Intersection over union of predicted and true pixels, the mean over classes."""
 
-    name: ClassVar[str] = "iou"
-    higher_is_better: ClassVar[bool] = True
-    unit: ClassVar[str] = ""
+    name = "iou"
+    higher_is_better = True
+    unit = ""
 
     def __call__(self, batch: ScoredBatch) -> MeanIoU:
         """Returns the running metric of one batch."""
@@ -152,9 +153,9 @@ class IoU:
 class Dice:
     """Twice the intersection over the sum of predicted and true pixels, the mean over classes."""
 
-    name: ClassVar[str] = "dice"
-    higher_is_better: ClassVar[bool] = True
-    unit: ClassVar[str] = ""
+    name = "dice"
+    higher_is_better = True
+    unit = ""
 
     def __call__(self, batch: ScoredBatch) -> MeanDice:
         """Returns the running metric of one batch."""
@@ -165,9 +166,9 @@ class Dice:
 class RMSE:
     """Root mean squared error, over all targets alike."""
 
-    name: ClassVar[str] = "rmse"
-    higher_is_better: ClassVar[bool] = False
-    unit: ClassVar[str] = "units of the target"
+    name = "rmse"
+    higher_is_better = False
+    unit = "units of the target"
 
     def __call__(self, batch: ScoredBatch) -> RootMean:
         """Returns the running metric of one batch."""
@@ -178,23 +179,24 @@ class RMSE:
 class MAE:
     """Mean absolute error, over all targets alike."""
 
-    name: ClassVar[str] = "mae"
-    higher_is_better: ClassVar[bool] = False
-    unit: ClassVar[str] = "units of the target"
+    name = "mae"
+    higher_is_better = False
+    unit = "units of the target"
 
     def __call__(self, batch: ScoredBatch) -> Mean:
         """Returns the running metric of one batch."""
         return Mean.of(jnp.abs(batch.problem.errors(batch.outputs, batch.targets)), batch.weights)
 
 
-def metrics_of(problem: Any) -> dict[str, Metric]:
+def metrics_of(problem: Problem) -> dict[str, Metric]:
     """Returns a problem's metrics by name, its loss first."""
+    metrics: tuple[Metric, ...] = problem.metrics
     loss = MeanLoss(getattr(getattr(problem, "loss", None), "unit", ""))
-    return {metric.name: metric for metric in (loss, *problem.metrics)}
+    return {loss.name: loss} | {metric.name: metric for metric in metrics}
 
 
 def score(
-    problem: Any, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array
+    problem: Problem, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array
 ) -> Mapping[str, clu.metrics.Metric]:
     """Returns the running metrics of a batch by name, the loss first; arguments are those of `ScoredBatch`."""
     batch = ScoredBatch(problem, outputs, targets, losses, weights)

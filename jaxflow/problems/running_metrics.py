@@ -1,10 +1,11 @@
 """Running metrics: float totals and weights, which merge exactly over steps, devices and padded batches."""
 
+from typing import Self
+
 import clu.metrics
 import flax.struct
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 
 @flax.struct.dataclass
@@ -22,7 +23,7 @@ class Mean(clu.metrics.Metric):
     weight: jax.Array
 
     @classmethod
-    def of(cls, values: jax.Array, weights: jax.Array) -> "Mean":
+    def of(cls, values: jax.Array, weights: jax.Array) -> Self:
         """Sums up a batch.
 
         Args:
@@ -39,13 +40,13 @@ class Mean(clu.metrics.Metric):
         return cls(total, weights.sum(dtype=jnp.float32))
 
     @classmethod
-    def empty(cls) -> "Mean":
+    def empty(cls) -> Self:
         """Returns the metric of no values."""
-        return cls(np.zeros((), np.float32), np.zeros((), np.float32))
+        return cls(jnp.zeros((), jnp.float32), jnp.zeros((), jnp.float32))
 
-    def merge(self, other: "Mean") -> "Mean":
-        """Adds two metrics."""
-        return type(self)(self.total + other.total, self.weight + other.weight)
+    def merge(self, other: clu.metrics.Metric) -> Self:
+        """Adds two metrics of one kind."""
+        return jax.tree.map(jnp.add, self, other)
 
     def compute(self) -> jax.Array:
         """Computes the mean; NaN if there were no values."""
@@ -87,7 +88,7 @@ class MeanIoU(clu.metrics.Metric):
     true: jax.Array
 
     @classmethod
-    def of(cls, predicted: jax.Array, true: jax.Array, weights: jax.Array, classes: int) -> "MeanIoU":
+    def of(cls, predicted: jax.Array, true: jax.Array, weights: jax.Array, classes: int) -> Self:
         """Sums up a batch.
 
         Args:
@@ -101,17 +102,17 @@ class MeanIoU(clu.metrics.Metric):
         """
         axes = tuple(range(predicted.ndim))
 
+        def weight_of(mask: jax.Array) -> jax.Array:
+            return jnp.where(mask, weights, 0.0).sum(axes, dtype=jnp.float32)
+
         def one(label: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
             is_predicted, is_true = predicted == label, true == label
-            return tuple(
-                jnp.where(mask, weights, 0.0).sum(axes, dtype=jnp.float32)
-                for mask in (is_predicted & is_true, is_predicted, is_true)
-            )
+            return weight_of(is_predicted & is_true), weight_of(is_predicted), weight_of(is_true)
 
         return cls(*jax.vmap(one)(jnp.arange(classes)))
 
-    def merge(self, other: "MeanIoU") -> "MeanIoU":
-        """Adds two metrics."""
+    def merge(self, other: clu.metrics.Metric) -> Self:
+        """Adds two metrics of one kind."""
         return jax.tree.map(jnp.add, self, other)
 
     def compute(self) -> jax.Array:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from jaxflow.errors import UserError, program_name
 from jaxflow.file_io import write_atomically
@@ -49,7 +49,7 @@ def read_results(workdir: Path) -> Results:
         results = None
     if not isinstance(results, dict):
         raise UserError(f"{path} is damaged; remove it, and {program_name()} train and evaluate write it again")
-    return results
+    return cast(Results, results)
 
 
 def update_results(workdir: Path, results: Results) -> Results:

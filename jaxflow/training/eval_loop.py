@@ -39,18 +39,18 @@ def evaluate_split(
     totals: dict[str, Any] = {}
     waiting: tuple[int, Any] | None = None
 
-    def hand_over(first: int, rows: dict[str, jax.Array]) -> None:
+    def block_of(first: int, rows: dict[str, jax.Array]) -> dict[str, np.ndarray]:
         targets = split.targets[first : first + batch_size]
-        on_block({"targets": targets} | {name: values[: len(targets)] for name, values in gather(rows).items()})
+        return {"targets": targets} | {name: values[: len(targets)] for name, values in gather(rows).items()}
 
     for number, batch in enumerate(padded_batches(split, batch_size, layout and layout.local_rows(batch_size))):
         metrics, rows = eval_step(variables, batch)
         totals = {name: totals[name].merge(metric) if totals else metric for name, metric in metrics.items()}
         if on_block is not None:
             if waiting is not None:
-                hand_over(*waiting)  # while the device computes the next batch
+                on_block(block_of(*waiting))  # while the device computes the next batch
             waiting = (number * batch_size, rows)
-    if waiting is not None:
-        hand_over(*waiting)
+    if on_block is not None and waiting is not None:
+        on_block(block_of(*waiting))
     values = jax.device_get({name: metric.compute() for name, metric in totals.items()})
     return {name: float(value) for name, value in values.items()}
