@@ -76,6 +76,15 @@ class SplitKeys:
         """Names of the units that are held out: groups, or examples where there are none."""
         return self.ids if self.groups is None else self.groups
 
+    def take(self, indices: np.ndarray) -> "SplitKeys":
+        """Returns the keys of the examples at `indices`."""
+        return SplitKeys(
+            [self.ids[index] for index in indices],
+            None if self.groups is None else [self.groups[index] for index in indices],
+            None if self.classes is None else self.classes[indices],
+            None if self.times is None else self.times[indices],
+        )
+
 
 @dataclass(frozen=True)
 class HoldOut:

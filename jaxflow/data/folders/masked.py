@@ -150,8 +150,12 @@ def _read(folder: Path, pairs: Sequence[Pair], feature: Feature) -> Iterator[dic
     images = read_files([folder / pair.input for pair in pairs], feature)
     masks = read_masks([(folder / pair.input, folder / pair.mask) for pair in pairs], feature)
     for image, mask in zip(images, masks):
-        wrong = next((half for half in (image, mask) if isinstance(half, UserError)), None)
-        yield wrong or {"inputs": image, "masks": mask}
+        if isinstance(image, UserError):
+            yield image
+        elif isinstance(mask, UserError):
+            yield mask
+        else:
+            yield {"inputs": image, "masks": mask}
 
 
 def _names(folder: Path, names: tuple[str, ...], values: np.ndarray) -> tuple[str, ...]:

@@ -81,16 +81,12 @@ def assign_splits(
     Raises:
       UserError: a split would be empty, or official splits and `split` do not go together.
     """
-
-    def some(values: Sequence | None, chosen: np.ndarray) -> Sequence | None:
-        return None if values is None else [values[index] for index in chosen]
-
-    given = {}
+    keys, given = SplitKeys(ids, groups, classes), {}
     for name in ("train", "validation", "test"):
         chosen = np.flatnonzero([file == name for file in official])
         given |= {name: chosen} if len(chosen) else {}
     if not given:
-        return split.split(SplitKeys(ids, groups, classes))
+        return split.split(keys)
     if not isinstance(split, HoldOut):
         raise UserError(
             f"data.split is {type(split).__name__}, but {folder} is split by its folders "
@@ -103,5 +99,4 @@ def assign_splits(
         )
     missing = dataclasses.replace(split, **{name: 0.0 for name in given if name != "train"})
     train = given["train"]
-    within = SplitKeys(some(ids, train), some(groups, train), None if classes is None else classes[train])
-    return given | {name: train[chosen] for name, chosen in missing.split(within).items()}
+    return given | {name: train[chosen] for name, chosen in missing.split(keys.take(train)).items()}

@@ -145,7 +145,7 @@ def gaps_after(times: np.ndarray) -> np.ndarray:
     return steps != usual[counts.argmax()]
 
 
-def _time(cell: object, row: str, name: str) -> np.datetime64:
+def _time(cell: str | date | None, row: str, name: str) -> np.datetime64:
     text = cell.strip() if isinstance(cell, str) else cell  # Parquet has dates too
     try:
         # NumPy would take "now" and an offset from UTC too.

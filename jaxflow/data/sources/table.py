@@ -92,8 +92,9 @@ class Table:
         dataset = self._encoded() if self.in_memory else cached_dataset(self._key(), self._encoded)
         counts = "  ".join(f"{name} {len(split):,}" for name, split in dataset.splits.items())
         dropped = "".join(f"; {count:,} left out: {reason}" for reason, count in dataset.excluded.items())
-        rows, columns = sum(map(len, dataset.splits.values())), dataset.input_encoding.columns
-        features = f"{dataset.schema.inputs.shape[0]} features of {len(columns)} columns"
+        rows, encoding = sum(map(len, dataset.splits.values())), dataset.input_encoding
+        assert isinstance(encoding, TableEncoding)
+        features = f"{len(encoding.features)} features of {len(encoding.columns)} columns"
         logger.info(f"{self.path}: {rows:,} rows ({counts}){dropped}; {features}")
         return validate(dataset)
 
@@ -158,7 +159,7 @@ class Table:
 
     def _kind(self, raw: RawTable, name: str, train: np.ndarray) -> Kind:
         """Returns the type of a column: from `columns`, else inferred from the training rows."""
-        kinds = {Number: "number", Category: "category", Date: "date"}
+        kinds: dict[type[Spec], Kind] = {Number: "number", Category: "category", Date: "date"}
         named = [kinds[type(spec)] for spec in self.columns if spec.name == name]
         return named[0] if named else infer_column_type(raw, name, train)
 

@@ -17,7 +17,8 @@ from jaxflow.data.reading.corrupt import report_corrupt
 from jaxflow.data.reading.images import MODES, check_size
 from jaxflow.data.splitting import split_by_hash, split_size
 from jaxflow.data.storage.cache import cache_key, cached_arrays
-from jaxflow.data.tfds.records import Records, TfdsSplit, index_records
+from jaxflow.data.tfds.index import index_records
+from jaxflow.data.tfds.records import Records, TfdsSplit
 from jaxflow.data.tfds.sequential import SequentialRecords
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
