@@ -79,6 +79,7 @@ from jaxflow.problems.running_metrics import Mean as Mean
 from jaxflow.problems.segmentation import Segmentation as Segmentation
 from jaxflow.schema import IGNORE as IGNORE
 from jaxflow.schema import Feature as Feature
+from jaxflow.schema import Features as Features
 from jaxflow.schema import Schema as Schema
 from jaxflow.schema import Split as Split
 from jaxflow.schema import Target as Target

@@ -1,7 +1,9 @@
 """What data is: features, targets and splits, in NumPy alone."""
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -23,13 +25,57 @@ class Feature:
       vocab_size: how many different tokens there are.
     """
 
-    kind: Literal["image", "volume", "audio", "tokens", "series", "vector"]
+    kind: Literal["image", "volume", "audio", "tokens", "series", "vector", "several"]
     shape: tuple[int, ...]
     dtype: str
     resize: Literal["none", "stretch", "crop"] = "none"
     sample_rate: int | None = None
     cardinalities: tuple[int, ...] = ()
     vocab_size: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Numbers in one example."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of one example."""
+        return self.size * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class Features(Feature):
+    """Several inputs of one example: `inputs` is a dict of arrays, such as tokens with their lengths.
+
+    Rows of padding are zeros in each of them; what a model computes of these must be finite.
+
+    Attributes:
+      kind: "several"; shape and dtype are those of the parts.
+      parts: the name of each input, and what it is.
+    """
+
+    kind: Literal["several"] = "several"
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    parts: tuple[tuple[str, Feature], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Numbers in one example."""
+        return sum(part.size for _, part in self.parts)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of one example."""
+        return sum(part.nbytes for _, part in self.parts)
+
+
+def map_arrays(function: Callable[[np.ndarray], Any], tree: Any) -> Any:
+    """Applies a function to an array, or to each of a dict of arrays."""
+    if isinstance(tree, Mapping):
+        return {name: map_arrays(function, part) for name, part in tree.items()}
+    return function(tree)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxflow.schema import Schema, Split
+from jaxflow.schema import Schema, Split, map_arrays
 
 if TYPE_CHECKING:  # they are fitted by sources, which lie above
     from jaxflow.data.tables.encode import TableEncoding
@@ -18,12 +18,12 @@ class ArraySplit:
     """A split whose inputs and targets are arrays.
 
     Attributes:
-      inputs: (examples, ...) array, for images uint8.
+      inputs: (examples, ...) array, for images uint8; a dict of such where an example has several inputs.
       targets: (examples, ...) array of class indices or values, as `Target` has them.
       ids: one stable name per example, which does not change when data is reordered or added.
     """
 
-    inputs: np.ndarray
+    inputs: np.ndarray | Mapping[str, np.ndarray]
     targets: np.ndarray
     ids: Sequence[str]
 
@@ -32,7 +32,7 @@ class ArraySplit:
 
     def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """Gathers the examples at `indices`: {"inputs": (batch, ...), "targets": (batch, ...)}."""
-        return {"inputs": self.inputs[indices], "targets": self.targets[indices]}
+        return {"inputs": map_arrays(lambda leaf: leaf[indices], self.inputs), "targets": self.targets[indices]}
 
     def id(self, index: int) -> str:
         """Returns the id of the example at `index`."""
@@ -41,11 +41,13 @@ class ArraySplit:
     @property
     def nbytes(self) -> int:
         """Size of the whole split in memory, in bytes."""
-        return self.inputs.nbytes + self.targets.nbytes
+        parts = self.inputs.values() if isinstance(self.inputs, Mapping) else [self.inputs]
+        return sum(part.nbytes for part in parts) + self.targets.nbytes
 
     def take(self, indices: np.ndarray) -> "ArraySplit":
         """Returns the split of the examples at `indices`, in that order."""
-        return ArraySplit(self.inputs[indices], self.targets[indices], [self.ids[i] for i in indices])
+        rows = self.rows(indices)
+        return ArraySplit(rows["inputs"], rows["targets"], [self.ids[i] for i in indices])
 
 
 @dataclass(frozen=True, eq=False)

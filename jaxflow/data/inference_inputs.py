@@ -1,9 +1,9 @@
 """Reads new raw data as the inputs that a model was trained on, one block after the other."""
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,13 +12,13 @@ from jaxflow.data.reading.npy import read_array
 from jaxflow.data.tables.encode import TableEncoding, encode_table
 from jaxflow.data.texts.encode import TextEncoding, encode_texts
 from jaxflow.errors import UserError, program_name
-from jaxflow.schema import Feature
+from jaxflow.schema import Feature, Features, map_arrays
 
 # Bytes of a block's inputs, at most, unless a single example has more.
 BLOCK_BYTES = 1 << 26
 
 InputEncoding = TableEncoding | TextEncoding
-Block = tuple[np.ndarray, Sequence[str]]
+Block = tuple[Any, Sequence[str]]
 
 
 def read_inputs(source: Path, feature: Feature, encoding: InputEncoding | None = None) -> Iterator[Block]:
@@ -26,21 +26,24 @@ def read_inputs(source: Path, feature: Feature, encoding: InputEncoding | None =
 
     Args:
       source: an .npy or .npz array, a file of the model's kind (image, volume, audio), a folder of such, a table, or
-        texts.
+        texts; an .npz with an array for each input where there are several.
       feature: what the model takes.
       encoding: how rows of a table or texts become that; None where the model was not trained on one.
 
     Yields:
-      (examples, ...) array of the feature's dtype, and an id for each example.
+      (examples, ...) array of the feature's dtype, a dict of such where an example has several inputs, and an id for
+      each example.
 
     Raises:
       UserError: the source cannot be read or holds something else.
     """
     if not source.exists():
         raise UserError(f"--input {source} does not exist")
-    rows = max(1, BLOCK_BYTES // max(1, math.prod(feature.shape) * np.dtype(feature.dtype).itemsize))
+    rows = max(1, BLOCK_BYTES // max(1, feature.nbytes))
+    if isinstance(feature, Features):
+        return _several(source, feature, rows)
     if source.suffix in (".npy", ".npz"):
-        return _array(source, feature, rows)
+        return _blocks(_read_array(source, "inputs", feature), rows)
     if isinstance(encoding, TextEncoding):
         if encoding.column is None:
             raise UserError(
@@ -55,8 +58,26 @@ def read_inputs(source: Path, feature: Feature, encoding: InputEncoding | None =
     return _files(source, feature, rows)
 
 
-def _array(source: Path, feature: Feature, rows: int) -> Iterator[Block]:
-    inputs = read_array(source, "inputs")
+def _several(source: Path, feature: Features, rows: int) -> Iterator[Block]:
+    names = [name for name, _ in feature.parts]
+    if source.suffix != ".npz":
+        raise UserError(f"{source} is no .npz file, and the model takes several inputs; save {', '.join(names)} as one")
+    inputs = {name: _read_array(source, name, part) for name, part in feature.parts}
+    if len({len(array) for array in inputs.values()}) > 1:
+        counts = ", ".join(f"{len(array)} of {name}" for name, array in inputs.items())
+        raise UserError(f"{source} holds {counts}; give as many of each")
+    return _blocks(inputs, rows)
+
+
+def _blocks(inputs: np.ndarray | dict[str, np.ndarray], rows: int) -> Iterator[Block]:
+    count = len(next(iter(inputs.values())) if isinstance(inputs, dict) else inputs)
+    for first in range(0, count, rows):
+        last = min(first + rows, count)
+        yield map_arrays(lambda leaf, to=slice(first, last): leaf[to], inputs), list(map(str, range(first, last)))
+
+
+def _read_array(source: Path, name: str, feature: Feature) -> np.ndarray:
+    inputs = read_array(source, name)
     if inputs.shape == feature.shape:
         inputs = inputs[None]
     if inputs.shape[1:] != feature.shape or len(inputs) == 0:
@@ -64,9 +85,7 @@ def _array(source: Path, feature: Feature, rows: int) -> Iterator[Block]:
         raise UserError(f"{source} has shape {inputs.shape}; the model takes (examples, {shape})")
     if inputs.dtype != feature.dtype:
         raise UserError(f"{source} holds {inputs.dtype}; the model was trained on {feature.dtype}, in the same units")
-    for first in range(0, len(inputs), rows):
-        block = inputs[first : first + rows]
-        yield block, [str(index) for index in range(first, first + len(block))]
+    return inputs
 
 
 def _files(source: Path, feature: Feature, rows: int) -> Iterator[Block]:

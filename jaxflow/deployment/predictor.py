@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jaxflow.data.batching.padding import pad
 from jaxflow.data.inference_inputs import InputEncoding, read_inputs
 from jaxflow.errors import UserError
-from jaxflow.schema import Schema
+from jaxflow.schema import Schema, map_arrays
 
 BATCH_SIZE = 256  # at most
 
@@ -29,7 +30,7 @@ class Predictor:
     schema: Schema
     encoding: InputEncoding | None
     table: Callable[[Schema, np.ndarray], Mapping[str, Sequence[object]]]
-    step: Callable[[np.ndarray], np.ndarray]
+    step: Callable[[Any], Any]
 
     def predict_source(self, source: Path) -> Iterator[tuple[Sequence[str], np.ndarray]]:
         """Predicts the examples of a source, of which one block is in memory at a time.
@@ -46,14 +47,14 @@ class Predictor:
         batch_size = None
         for inputs, ids in read_inputs(source, self.schema.inputs, self.encoding):
             # A power of two: few programs to compile, and a single image does not wait for 255 rows of padding.
-            batch_size = batch_size or min(BATCH_SIZE, 1 << (len(inputs) - 1).bit_length())
+            batch_size = batch_size or min(BATCH_SIZE, 1 << (len(ids) - 1).bit_length())
             yield ids, self.predict(inputs, ids, batch_size)
 
-    def predict(self, inputs: np.ndarray, ids: Sequence[str], batch_size: int) -> np.ndarray:
+    def predict(self, inputs: Any, ids: Sequence[str], batch_size: int) -> np.ndarray:
         """Predicts examples in batches of one size.
 
         Args:
-          inputs: (examples, ...) as the model takes them.
+          inputs: (examples, ...) as the model takes them, a dict of such where it takes several.
           ids: a name of each, for errors.
           batch_size: rows of a batch; the last one is padded.
 
@@ -63,13 +64,17 @@ class Predictor:
         Raises:
           UserError: an output is not finite.
         """
-        predictions = np.concatenate([
-            np.asarray(self.step(pad({"inputs": inputs[first : first + batch_size]}, batch_size)["inputs"]))
-            for first in range(0, len(inputs), batch_size)
-        ])[: len(inputs)]  # fmt: skip
+        firsts = range(0, len(ids), batch_size)
+        parts = [np.asarray(self.step(_batch(inputs, first, batch_size))) for first in firsts]
+        predictions = np.concatenate(parts)[: len(ids)]
         wrong = np.flatnonzero(~np.isfinite(predictions).reshape(len(predictions), -1).all(-1))  # (example, output)
         if len(wrong):
             raise UserError(
                 f"the model's output for {ids[wrong[0]]} is not finite ({len(wrong)} such); look at its inputs"
             )
         return predictions
+
+
+def _batch(inputs: Any, first: int, size: int) -> Any:
+    rows = map_arrays(lambda leaf: leaf[first : first + size], inputs)
+    return pad({"inputs": rows}, size)["inputs"]

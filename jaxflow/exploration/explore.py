@@ -36,6 +36,8 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
     """
     workdir = Path(workdir)
     dataset = dataset or load_data(experiment)
+    if dataset.schema.inputs.kind == "several":
+        raise UserError("explore describes one input of each example, and the data has several; explore each by itself")
     samples = {name: take_sample(split) for name, split in dataset.splits.items()}
     numbers = describe(dataset, samples)
     findings = find_issues(dataset, samples)

@@ -11,6 +11,7 @@ import jax
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.schema import Feature, Schema
+from jaxflow.transforms.preprocess import abstract_inputs
 
 
 def check_fit(experiment: Experiment, schema: Schema) -> None:
@@ -53,7 +54,7 @@ def check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schema
     Raises:
       UserError: it does not, or they are not.
     """
-    inputs = jax.ShapeDtypeStruct((1, *schema.inputs.shape), schema.inputs.dtype)
+    inputs = abstract_inputs(schema.inputs, 1)
     key = jax.eval_shape(lambda: jax.random.key(0))
     try:
         outputs, _ = jax.eval_shape(lambda key, x: model.init_with_output(key, transform(x), train=False), key, inputs)
@@ -61,8 +62,9 @@ def check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schema
         raise
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
+        shape = jax.tree.map(lambda leaf: leaf.shape[1:], inputs)
         raise UserError(
-            f"model {type(model).__name__} fails on inputs of shape {schema.inputs.shape}: {type(error).__name__}: "
+            f"model {type(model).__name__} fails on inputs of shape {shape}: {type(error).__name__}: "
             f"{next(iter(str(error).splitlines()), '')} ({Path(where.filename).name}:{where.lineno})"
         ) from error
     if outputs.shape[-1] != needed:

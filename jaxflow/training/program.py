@@ -96,7 +96,7 @@ class Structure:
         """Returns the state without computing it: shapes, dtypes and shardings."""
         inputs, count = self.schema.inputs, hyperparameters.count_arguments(self.parts)
         arguments, seed = jax.ShapeDtypeStruct((count,), jnp.float32), jax.ShapeDtypeStruct((), jnp.uint32)
-        example = jax.ShapeDtypeStruct((1, *inputs.shape), inputs.dtype)
+        example = preprocess.abstract_inputs(inputs, 1)
         state = jax.eval_shape(partial(_make_state, self), arguments, seed, example)
         return jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.layout.sharding(leaf)), state
@@ -186,7 +186,7 @@ class Program:
     def evaluation_batch_size(self, split: Split) -> int:
         """Returns the rows of an evaluation's batches: without gradients to keep, 256 are no burden, but of volumes."""
         outputs = math.prod(self.schema.target.dense_shape) * self.experiment.problem.num_outputs(self.schema)
-        fitting = MAX_NUMBERS // (math.prod(self.schema.inputs.shape) + outputs)
+        fitting = MAX_NUMBERS // (self.schema.inputs.size + outputs)
         rows = min(max(self.experiment.batch_size, min(256, fitting)), len(split))
         devices = len(self.layout.devices)
         return -(-rows // devices) * devices

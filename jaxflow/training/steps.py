@@ -201,7 +201,8 @@ def make_predict_step(
 
     def step(variables: Any, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
         weights, copies = zip(*tta(transform(inputs)))
-        outputs = model.apply(variables, jnp.concatenate(copies), train=False)  # (view * batch, outputs)
+        inputs = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *copies)
+        outputs = model.apply(variables, inputs, train=False)  # (view * batch, outputs)
         outputs = sum(weight * part for weight, part in zip(weights, jnp.split(outputs, len(weights))))
         return outputs, problem.predictions(outputs)
 

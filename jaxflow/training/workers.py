@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxflow.data.batching.batches import Batches
@@ -106,7 +107,7 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
 def _next(coming: Iterator[dict[str, Any]]) -> dict[str, np.ndarray]:
     try:
         # Copied out of the memory that is shared with the process, which is freed with the array.
-        return {name: np.array(leaf) for name, leaf in next(coming).items()}
+        return jax.tree.map(np.array, next(coming))
     except UserError:
         raise
     except RuntimeError as error:

@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxflow.errors import UserError
 from jaxflow.interfaces import Transform
-from jaxflow.schema import Feature, Split
+from jaxflow.schema import Feature, Features, Split
 
 # Bounds of a piece: examples, and numbers in it.
 MAX_EXAMPLES, MAX_NUMBERS = 4096, 1 << 24
@@ -31,20 +31,30 @@ class Inputs:
     Attributes:
       split: the training split.
       feature: what its raw inputs are.
-      shape: (examples, ...) of what the transforms before this one give.
-      dtype: of the same.
+      abstract: shape and dtype of what the transforms before this one return, (examples, ...); a dict of such where an
+        example has several inputs.
       transform: those transforms: (examples, ...) raw inputs -> inputs.
     """
 
     split: Split
     feature: Feature
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    transform: Callable[[np.ndarray], np.ndarray] = lambda raw: raw
+    abstract: Any
+    transform: Callable[[Any], Any] = lambda raw: raw
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the inputs, (examples, ...), where they are one array."""
+        return self.abstract.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Dtype of the inputs, where they are one array."""
+        return np.dtype(self.abstract.dtype)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yields the inputs in order, some examples at once: (examples, ...)."""
-        count = min(max(MAX_NUMBERS // math.prod(self.shape[1:]), 1), MAX_EXAMPLES)
+        numbers = sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(self.abstract))
+        count = min(max(MAX_NUMBERS // numbers, 1), MAX_EXAMPLES)
         for first in range(0, len(self.split), count):
             chosen = np.arange(first, min(first + count, len(self.split)))
             yield self.transform(self.split.rows(chosen)["inputs"])
@@ -52,15 +62,23 @@ class Inputs:
     def after(self, transform: Transform, fitted: Any) -> "Inputs":
         """Makes the inputs as they are after one more transform, which is fitted."""
         compiled, before = jax.jit(partial(transform, fitted)), self.transform  # constants, as in a step
-        given = jax.eval_shape(compiled, jax.ShapeDtypeStruct(self.shape, self.dtype))
         return dataclasses.replace(
-            self, shape=given.shape, dtype=given.dtype, transform=lambda raw: np.asarray(compiled(before(raw)))
+            self,
+            abstract=jax.eval_shape(compiled, self.abstract),
+            transform=lambda raw: jax.tree.map(np.asarray, compiled(before(raw))),
         )
 
 
 def inputs_of(split: Split, feature: Feature) -> Inputs:
     """Makes the raw inputs of a split, for `fit`."""
-    return Inputs(split, feature, (len(split), *feature.shape), np.dtype(feature.dtype))
+    return Inputs(split, feature, abstract_inputs(feature, len(split)))
+
+
+def abstract_inputs(feature: Feature, count: int) -> Any:
+    """Returns shape and dtype of `count` raw inputs, (count, ...); of several inputs a dict of these."""
+    if isinstance(feature, Features):
+        return {name: abstract_inputs(part, count) for name, part in feature.parts}
+    return jax.ShapeDtypeStruct((count, *feature.shape), feature.dtype)
 
 
 @dataclass(frozen=True)
@@ -144,14 +162,23 @@ def fit(transforms: Sequence[Transform], split: Split, feature: Feature) -> list
       One JSON-able value for each transform.
 
     Raises:
-      UserError: the inputs are integers and there is no transform.
+      UserError: the inputs are integers and there is no transform, or a transform takes no dict of inputs.
     """
     inputs, fitted = inputs_of(split, feature), []
     for position, transform in enumerate(transforms):
         if position:
             inputs = inputs.after(transforms[position - 1], fitted[-1])
-        fitted.append(transform.fit(inputs))
-    if not transforms and feature.kind != "tokens" and np.issubdtype(inputs.dtype, np.integer):
+        try:
+            fitted.append(transform.fit(inputs))
+        except (AttributeError, TypeError) as error:
+            if not isinstance(feature, Features):
+                raise
+            names, name = ", ".join(name for name, _ in feature.parts), type(transform).__name__
+            raise UserError(
+                f"preprocess {name} fails on several inputs ({names}), which are a dict of arrays: {error}; write a "
+                "transform of your own for them"
+            ) from error
+    if not transforms and feature.kind not in ("tokens", "several") and np.issubdtype(inputs.dtype, np.integer):
         raise UserError(
             f"inputs are {inputs.dtype} and nothing scales them; add preprocess=(Scale(0.0, 1.0),) to the experiment"
         )

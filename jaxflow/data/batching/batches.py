@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from jaxflow.data.batching.order import ClassIndex, balanced_indices, class_index, epoch_numbers, indices
-from jaxflow.schema import Split
+from jaxflow.schema import Split, map_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,4 +62,4 @@ class Batches:
         """
         chosen = self.chosen(step, 1)
         rows = self.split.rows(chosen["index"][0])
-        return {name: leaf[None] for name, leaf in rows.items()} | chosen  # (row, ...) -> (1, row, ...)
+        return map_arrays(lambda leaf: leaf[None], rows) | chosen  # (row, ...) -> (1, row, ...)
