@@ -129,6 +129,60 @@ def test_a_signal_saves_the_current_step_and_says_75(number, folder, unbroken):
     assert checksums(read_trained(folder / workdir).state) == unbroken
 
 
+SLOW = """
+import time
+from dataclasses import dataclass
+
+import jax
+from jaxflow import MLP, SGD, Classification, Digits, Experiment
+
+
+@dataclass(frozen=True)
+class Slow:
+    def fit(self, inputs):
+        return []
+
+    def __call__(self, fitted, inputs):
+        spec = jax.ShapeDtypeStruct(inputs.shape, "float32")
+        return jax.pure_callback(slow, spec, inputs.astype("float32"))
+
+
+def slow(inputs):
+    with open("steps.txt", "a") as file:
+        print(time.monotonic(), file=file)
+    time.sleep(1.0)
+    return jax.numpy.asarray(inputs) / 16
+
+
+def get_config():
+    return Experiment(
+        data=Digits(validation=0), preprocess=(Slow(),), model=MLP(hidden=()), problem=Classification(),
+        optimizer=SGD(), batch_size=16, epochs=10, log_every_steps=1000,
+    )
+"""
+
+
+@pytest.mark.slow
+def test_a_signal_is_answered_at_once_and_after_two_slow_steps(tmp_path):
+    (tmp_path / "digits_mlp.py").write_text(SLOW)
+    begun = tmp_path / "steps.txt"
+    with training(tmp_path, "run") as process:
+        deadline = time.monotonic() + 120
+        while not begun.exists() or len(begun.read_text().splitlines()) < 4:
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.3)
+        signalled = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert "stopping" in process.stderr.readline()
+        assert time.monotonic() - signalled < 0.6  # in the middle of a step of a second
+        process.communicate(timeout=60)
+        assert process.returncode == 75
+    after = [line for line in begun.read_text().split() if float(line) > signalled]
+    assert len(after) <= 2
+
+
 @pytest.mark.slow
 def test_a_second_signal_ends_at_once(folder):
     with training(folder, "impatient", "--epochs=10000") as process:

@@ -31,7 +31,7 @@ def classes_with_numbers():
     found = [getattr(jaxflow, name) for name in jaxflow.__all__]
     found += [getattr(jaxflow.losses, name) for name in jaxflow.losses.__all__]
     for kind in found:
-        if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+        if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)) or kind is jaxflow.Optimizer:
             continue
         if not kind.__module__.removeprefix("jaxflow.").startswith(NUMBERS_OF_DATA):
             fields = [field for field in dataclasses.fields(kind) if field.type in (float, "float", float | None)]
@@ -195,7 +195,9 @@ def test_every_argument_changes_what_is_computed(tuned, toy, monkeypatch):
     batch = session.pipeline.get_batch(
         session.pipeline.device_data, jax.tree.map(lambda leaf: leaf[0], session.pipeline.step_inputs(0, 1))
     )
-    numbers, state = session.program.arguments, step(session.program.arguments, session.init(), batch)
+    numbers, state = session.program.arguments, session.init()
+    for _ in range(4):  # past the warm-up
+        state = step(numbers, state, batch)
     expected = jax.device_get(jax.tree.leaves((step(numbers, state, batch).params, step(numbers, state, batch).ema)))
     position = 0
     for name, argument in zip(names, hyperparameters.arguments_of(session.program.structure.parts), strict=True):

@@ -1,12 +1,14 @@
 """Stopping: on a signal the loop finishes its step and saves; a step that never ends takes the process down."""
 
+import contextlib
 import itertools
 import os
 import signal
+import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
@@ -17,47 +19,92 @@ from jaxflow.errors import RESUMABLE
 
 # Seconds without a finished step that end a process of several.
 WATCHDOG_TIMEOUT_S = 1800.0
+# What a person who sends a signal is told.
+WORD = b"stopping: the step is finished and saved; a second signal stops at once\n"
 
 
 @contextmanager
 def preemption_flag() -> Iterator[Callable[[int], bool]]:
-    """Turns SIGTERM and SIGINT into a question that a loop asks after each step; a second signal ends the process.
+    """Turns SIGTERM and SIGINT into a flag that a loop polls after each step; a second signal ends the process.
 
     Yields:
       (step) -> whether to stop now. All processes of a run get the same answer for the same step.
     """
-    received: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if received:
-            os._exit(128 + number)
-        received.append(number)
-        # Not print: the signal may have come in the middle of one.
-        os.write(sys.stderr.fileno(), b"should_stop: the step is finished and saved; a second signal stops at once\n")
-
     if jax.process_count() > 1:
-        # JAX's own handler of SIGTERM tells the coordinator, which names a step that all processes still reach.
-        previous = {
-            signal.SIGINT: signal.signal(signal.SIGINT, lambda number, frame: os.kill(os.getpid(), signal.SIGTERM))
-        }
+        with _handlers({signal.SIGINT: lambda number, frame: os.kill(os.getpid(), signal.SIGTERM)}):
+            yield _agreed_flag()
     elif threading.current_thread() is threading.main_thread():
-        previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+        with _heard_at_once() as received:
+            yield lambda step: bool(received)
     else:
-        previous = {}  # only the main thread may handle signals
+        yield lambda step: False  # only the main thread may handle signals
 
+
+def _agreed_flag() -> Callable[[int], bool]:
+    """Returns the flag of several processes: JAX's own handler of SIGTERM tells the coordinator, which names a step."""
     # JAX names the next number that no process has asked for; steps may be taken many at once, questions are not.
-    asked = itertools.count()
+    asked, said = itertools.count(), itertools.count()
 
     def should_stop(step: int) -> bool:
-        if jax.process_count() > 1:
-            return multihost_utils.reached_preemption_sync_point(next(asked))
-        return bool(received)
+        stop = multihost_utils.reached_preemption_sync_point(next(asked))
+        if stop and next(said) == 0:
+            _tell(WORD)
+        return stop
 
+    return should_stop
+
+
+@contextmanager
+def _heard_at_once() -> Iterator[list[int]]:
+    """Collects SIGTERM and SIGINT, and answers at once.
+
+    Python runs handlers between two of the main thread's instructions, and that thread may wait for a device for long.
+    So a thread reads the signals' numbers from a socket that the interpreter writes them to as they come.
+
+    Yields:
+      The numbers received so far; a second one ends the process.
+    """
+    received: list[int] = []
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    heard, told = socket.socketpair()
+    told.setblocking(False)
+
+    def listen() -> None:
+        while number := heard.recv(1):
+            if number[0] not in numbers:
+                continue
+            if received:
+                os._exit(128 + number[0])
+            received.append(number[0])
+            _tell(WORD)
+
+    listener = threading.Thread(target=listen, name="signals", daemon=True)
+    with heard, told, _handlers(dict.fromkeys(numbers, lambda number, frame: None)):
+        before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+        listener.start()
+        try:
+            yield received
+        finally:
+            signal.set_wakeup_fd(before)
+            told.shutdown(socket.SHUT_RDWR)
+            listener.join()
+
+
+@contextmanager
+def _handlers(handlers: Mapping[int, Callable[[int, FrameType | None], None]]) -> Iterator[None]:
+    """Sets signal handlers, and restores the earlier ones at the end."""
+    previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        yield should_stop
+        yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _tell(text: bytes) -> None:
+    """Writes to standard error; not by print, in the middle of which this may come."""
+    with contextlib.suppress(OSError):
+        os.write(sys.stderr.fileno(), text)
 
 
 @contextmanager
