@@ -13,31 +13,33 @@ from jaxflow.errors import UserError
 
 
 @contextmanager
-def open_atomically(path: Path) -> Iterator[TextIO]:
-    """Opens a new text file that takes its name when it is complete: readers and crashes see the old text or the new.
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields the path of a file to write, which takes the place of `path` at the end; after an error it is removed.
 
     Args:
-      path: where it lies then; a symbolic link is kept, and what it points to is replaced.
-
-    Yields:
-      The file, to be written to. After an error nothing is left of it.
+      path: a symbolic link is kept, and what it points to is replaced.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with fresh.open("w", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield fresh
         os.replace(fresh, path)
-    except BaseException:
+    finally:
         fresh.unlink(missing_ok=True)
-        raise
+
+
+@contextmanager
+def open_atomically(path: Path) -> Iterator[TextIO]:
+    """Opens a text file to write, as `replacing` does: readers and crashes see the old text or the new."""
+    with replacing(path) as fresh, fresh.open("w", newline="") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes a text file as `open_atomically` does."""
+    """Writes a text file so that readers and crashes see the old text or the new, never a part."""
     with open_atomically(path) as file:
         file.write(text)
 

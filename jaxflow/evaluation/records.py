@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jaxflow.file_io import replacing
 from jaxflow.schema import Schema, Target
 
 Block = Mapping[str, np.ndarray]
@@ -63,19 +64,8 @@ def write_records(
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Yields a path beside `path` that takes its place at the end; after an error it is removed instead."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield fresh
-        os.replace(fresh, path)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-@contextmanager
 def _csv_writer(path: Path) -> Iterator[Callable[[Any], Any]]:
-    with _replacing(path) as fresh, fresh.open("w", newline="") as file:
+    with replacing(path) as fresh, fresh.open("w", newline="") as file:
         yield csv.writer(file, lineterminator="\n").writerow
 
 
@@ -87,7 +77,7 @@ def _parquet_writer(stem: Path, target: Target, ids: list[str]) -> Iterator[Call
     their names), "loss" and "weight"; a class is its index, and the file's metadata "classes" has the names.
     """
     with ExitStack() as opened:
-        fresh, file = opened.enter_context(_replacing(stem.with_suffix(".parquet"))), None
+        fresh, file = opened.enter_context(replacing(stem.with_suffix(".parquet"))), None
 
         def write(here: list[str], block: Block) -> None:
             nonlocal file
@@ -132,7 +122,7 @@ def _dense_writer(stem: Path, target: Target, ids: list[str]) -> Iterator[Callab
         np.save(folder / "id.npy", np.array(ids))
         for array in arrays.values():
             array.flush()
-        with _replacing(stem.with_suffix(".npz")) as fresh, zipfile.ZipFile(fresh, "w") as file:
+        with replacing(stem.with_suffix(".npz")) as fresh, zipfile.ZipFile(fresh, "w") as file:
             for path in sorted(folder.iterdir()):
                 file.write(path, path.name)
     finally:

@@ -1,1 +1,1 @@
-"""Before training: what the data holds, and what is odd about it."""
+"""Before training: describes the data, and what is odd about it."""

@@ -1,4 +1,4 @@
-"""What augmentations make of examples, for people to look at."""
+"""Examples before and after each augmentation, for people to look at."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from jaxflow.transforms import augment, preprocess
 
 @dataclass(frozen=True, eq=False)
 class Augmented:
-    """The same few examples, as they are or after one augmentation.
+    """The same few examples, unchanged or after one augmentation.
 
     Attributes:
       name: of the augmentation.
@@ -29,7 +29,7 @@ class Augmented:
 
 
 def augmented(experiment: Experiment, dataset: Dataset, sample: Sample, count: int = 6) -> list[Augmented]:
-    """Shows examples as they are, and after each augmentation of an experiment by itself.
+    """Computes examples unchanged, and after each augmentation of an experiment by itself.
 
     Args:
       experiment: says how inputs are preprocessed and augmented.
@@ -38,7 +38,7 @@ def augmented(experiment: Experiment, dataset: Dataset, sample: Sample, count: i
       count: examples that are shown.
 
     Returns:
-      The examples as they are, and one more for each augmentation.
+      The unchanged examples, and one more for each augmentation.
     """
     fitted = preprocess.fit(experiment.preprocess, dataset.splits["train"], dataset.schema.inputs)
     chosen = np.linspace(0, len(sample.inputs) - 1, min(count, len(sample.inputs))).astype(int)  # neighbours are alike

@@ -1,4 +1,4 @@
-"""What a person looks at before anything is trained."""
+"""Describes an experiment's data before anything is trained."""
 
 import dataclasses
 import json
@@ -25,14 +25,14 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
 
     Args:
       experiment: the experiment; nothing of it is trained.
-      workdir: the run folder, which need not be there; gets data.json and report/data.html.
+      workdir: the run folder, which is created where it is missing; gets data.json and report/data.html.
       dataset: the experiment's data, if it is loaded already.
 
     Returns:
       What data.json holds.
 
     Raises:
-      UserError: the data cannot be read, or the folder not be written.
+      UserError: the data cannot be read, its examples have several inputs, or the folder cannot be written.
     """
     workdir = Path(workdir)
     dataset = dataset or load_data(experiment)

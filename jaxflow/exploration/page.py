@@ -1,4 +1,4 @@
-"""The page that shows what a dataset holds."""
+"""The HTML page that describes a dataset."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ def write_data_page(
         about += f"<p>{count:,} left out: {html.escape(reason)}.</p>"
     body = f"{about}<h2>Findings</h2>{_findings(findings)}" + "".join(embed(*figure) for figure in figures)
     if "columns" in numbers:
-        body += f"<h2>Columns, and the share of training rows where each is missing</h2>{_table(numbers['columns'])}"
+        body += f"<h2>Columns, and the fraction of training rows where each is missing</h2>{_table(numbers['columns'])}"
     if "features" in numbers:
         body += f"<h2>Features of the training split</h2>{_table(numbers['features'])}"
     if "texts" in numbers:
