@@ -18,6 +18,9 @@ from jaxflow.problems.running_metrics import ExpMean, Mean, MeanDice, MeanIoU, R
 
 __all__ = ["MAE", "RMSE", "Accuracy", "Dice", "IoU", "Perplexity", "TopK"]
 
+# Names that a line of metrics.jsonl has beside the metrics.
+LOGGED = {"step", "split", "epoch", "learning_rate", "examples_per_second", "step_loss", "skipped"}
+
 
 @dataclass(frozen=True)
 class ScoredBatch:
@@ -220,6 +223,8 @@ def check_choices(problem: Any, loss: str, metric: str) -> None:
     names = ["loss", *(chosen.name for chosen in problem.metrics)]
     if len(set(names)) < len(names):
         raise UserError(f"problem.metrics has {', '.join(names)}; each name may occur once, and loss always does")
+    if taken := LOGGED.intersection(names):
+        raise UserError(f"problem.metrics has {min(taken)}, which metrics.jsonl has for something else; rename it")
     if problem.selection_metric not in names:
         raise UserError(f"problem.selection_metric is {problem.selection_metric!r}; it is one of {', '.join(names)}")
 

@@ -1,8 +1,8 @@
 """The steps: pure functions of a state and a batch, reusable without an experiment or a run folder.
 
 A batch is a dict, batch axis first: "inputs", "targets", and where some rows are padding "weights", 0 for these. A
-feed adds "index" and "epoch", which augmentations may look at. Where each place of an example has a target of its own,
-places below 0 are void and count nowhere.
+feed adds "index" and "epoch", which augmentations may look at. Where each position of an example has a target, targets
+below 0 are ignored.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from jaxflow.interfaces import Problem
 from jaxflow.training.gradients import Batch, GradientStep, Metrics, StepGradients, loss_weights, make_gradient_step
 from jaxflow.training.state import TrainState
 from jaxflow.transforms.tta import identity_views
@@ -131,7 +132,7 @@ def _is_finite(tree: Any) -> jax.Array:
 
 def make_eval_step(
     model: nn.Module,
-    problem: Any,
+    problem: Problem,
     *,
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
     tta: Callable[[jax.Array], Sequence[tuple[float, jax.Array]]] = identity_views,
@@ -158,13 +159,14 @@ def make_eval_step(
     def step(variables: Any, batch: Batch) -> tuple[Metrics, dict[str, jax.Array]]:
         outputs, predictions = predict(variables, batch["inputs"])
         targets, weights = batch["targets"], loss_weights(batch)
-        metrics = problem.running_metrics(outputs, targets, problem.losses(outputs, targets), weights)
+        metrics = dict(problem.running_metrics(outputs, targets, problem.losses(outputs, targets), weights))
         # Apart from the metrics: fused with them, rows would change their last digit.
         outputs = lax.optimization_barrier(outputs)
         rows = {"predictions": predictions, **_per_example(problem.losses(outputs, targets), weights)}
-        if hasattr(problem, "log_likelihoods"):
+        log_likelihoods = getattr(problem, "log_likelihoods", None)
+        if log_likelihoods is not None:
             rows["confidence"] = problem.distribution(outputs).max(axis=-1).astype(jnp.float32)
-            rows["log_likelihood"] = problem.log_likelihoods(outputs, targets)
+            rows["log_likelihood"] = log_likelihoods(outputs, targets)
         return (lax.psum(metrics, axis_name) if axis_name else metrics), rows
 
     return step
@@ -181,7 +183,7 @@ def _per_example(losses: jax.Array, weights: jax.Array) -> dict[str, jax.Array]:
 
 def make_predict_step(
     model: nn.Module,
-    problem: Any,
+    problem: Problem,
     *,
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
     tta: Callable[[jax.Array], Sequence[tuple[float, jax.Array]]] = identity_views,
@@ -202,8 +204,8 @@ def make_predict_step(
     def step(variables: Any, inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
         weights, copies = zip(*tta(transform(inputs)))
         inputs = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *copies)
-        outputs = model.apply(variables, inputs, train=False)  # (view * batch, outputs)
-        outputs = sum(weight * part for weight, part in zip(weights, jnp.split(outputs, len(weights))))
+        every: Any = model.apply(variables, inputs, train=False)  # (view * batch, outputs)
+        outputs: Any = sum(weight * part for weight, part in zip(weights, jnp.split(every, len(weights))))
         return outputs, problem.predictions(outputs)
 
     return step

@@ -17,7 +17,7 @@ LOGITS, LABELS = GENERATOR.randn(40, 6).astype(np.float32), GENERATOR.randint(0,
 class Confidence:
     """A metric of the user's own."""
 
-    name = "confidence"
+    name: str = "confidence"
     higher_is_better = True
     unit = ""
 
@@ -83,6 +83,10 @@ def test_every_metric_has_a_direction_and_a_unit(problem, directions):
         (
             lambda: jaxflow.Classification(metrics=(jaxflow.metrics.Accuracy(),) * 2),
             "has loss, accuracy, accuracy; each name may occur once",
+        ),
+        (
+            lambda: jaxflow.Classification(metrics=(Confidence("epoch"),)),
+            "has epoch, which metrics.jsonl has for something else",
         ),
         (lambda: jaxflow.metrics.TopK(0), "k of TopK is 0; it must be 1 or more"),
     ],
