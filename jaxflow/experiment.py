@@ -66,13 +66,13 @@ class Experiment:
     epochs: float = 10
     """Passes over the training split; may be a fraction, and 0 trains nothing."""
     sampling: Literal["shuffle", "balanced"] = "shuffle"
-    """Which examples come: each once in an epoch; or, where some classes are rare, those of every class equally often,
-    each of a class's examples once before any twice. An epoch is as many steps either way."""
+    """Which examples are drawn: each once in an epoch; or, where some classes are rare, those of every class equally
+    often, each of a class's examples once before any twice. An epoch has as many steps either way."""
     seed: int = 0
     """Decides initial parameters, order of examples, dropout and augmentation."""
     microbatch: int | None = None
-    """Examples whose gradients are computed at once; a step adds up batch_size / microbatch of them. None: a device's
-    whole share. Also the unit of dropout and augmentation keys and of batch normalisation's statistics, so that a run
+    """Examples whose gradients are computed at once; a step adds up batch_size / microbatch of them. None: all of a
+    device's. Also the unit of dropout and augmentation keys and of batch normalisation's statistics, so that a run
     with it set gives the same numbers on any number of devices."""
     ema_decay: float | None = field(default=None, metadata=COMPLEMENT)
     """Decay of an exponential moving average of the parameters, which is then what is evaluated; None for none."""
@@ -92,7 +92,7 @@ class Experiment:
     checkpoint_every_steps: int | None = field(default=None, metadata=NOT_IDENTITY)
     """Training steps between two further checkpoints; None for none but those after validation."""
     max_checkpoints: int = field(default=2, metadata=NOT_IDENTITY)
-    """Latest checkpoints that are kept, beside the best."""
+    """Number of latest checkpoints that are kept, beside the best."""
     max_nonfinite_steps: int = field(default=10, metadata=NOT_IDENTITY)
     """Steps in a row that may be skipped since gradient or new state are not finite; then the run stops."""
     watchdog_seconds: float | None = field(default=None, metadata=NOT_IDENTITY)
@@ -160,7 +160,7 @@ def load(path: str | Path) -> Experiment:
 
 
 def differences(old: Experiment, new: Experiment) -> list[str]:
-    """Names the fields of a run's identity in which two experiments differ, as "field: old -> new"."""
+    """Returns the fields of a run's identity in which two experiments differ, as "field: old -> new"."""
     before, after = dict(flatten(old, identity_only=True)), dict(flatten(new, identity_only=True))
     return [
         f"{name}: {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
@@ -170,10 +170,10 @@ def differences(old: Experiment, new: Experiment) -> list[str]:
 
 
 def dumps(experiment: Experiment) -> str:
-    """Writes an experiment as JSON text."""
+    """Returns an experiment as JSON text."""
     return json.dumps(to_json(experiment), indent=2) + "\n"
 
 
 def load_data(experiment: Experiment) -> Dataset:
-    """Loads an experiment's data, on process 0 first: what it downloads and decodes is there for the others."""
+    """Loads an experiment's data, on process 0 first: what it downloads and decodes is then cached for the others."""
     return main_process_first(experiment.data.load)

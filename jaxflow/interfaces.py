@@ -2,7 +2,7 @@
 
 A part is a frozen dataclass (a model is a Linen module, which is one too) that has the members listed here; nothing has
 to be subclassed. `Experiment` checks its parts against these protocols when it is built, and docs/extend.md has an
-example of each. What a member may hold is in the protocol's docstring: shapes have the batch axis first, and `*space`
+example of each. What a member may hold is in the protocol's docstring: shapes have the batch axis first, and `*spatial`
 stands for the axes of an image (height, width), a volume (depth, height, width) or a sequence (time,); it is empty
 where an example has one target.
 
@@ -39,9 +39,9 @@ class Batch(TypedDict, total=False):
 
     Attributes:
       inputs: (batch, *input shape), as the split's `rows` returns them, or as preprocessing does after it has run.
-      targets: (batch,) or (batch, *space) integer classes, negative where the class is unknown; (batch, values) float32
-        for regression.
-      weights: float, of the loss's shape or a prefix of it: (batch,) or (batch, *space); 0 where there is padding.
+      targets: (batch,) or (batch, *spatial) integer classes, negative where the class is unknown; (batch, values)
+        float32 for regression.
+      weights: float, of the loss's shape or a prefix of it: (batch,) or (batch, *spatial); 0 where there is padding.
         Absent where all examples count alike.
       index: (batch,) int32, the examples' positions in the training split.
       epoch: (batch,) int32, the epoch that each example belongs to; a batch may hold the end of one and the start of
@@ -93,7 +93,7 @@ class Model(Protocol):
           train: whether dropout is active and batch statistics are updated.
 
         Returns:
-          (batch, outputs), or (batch, *space, outputs) for dense targets; float32.
+          (batch, outputs), or (batch, *spatial, outputs) for dense targets; float32.
         """
         ...
 
@@ -203,20 +203,20 @@ class Problem(Protocol):
         ...
 
     def losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
-        """Returns one float32 loss for each target, neither averaged nor weighted: (batch,) or (batch, *space).
+        """Returns one float32 loss for each target, neither averaged nor weighted: (batch,) or (batch, *spatial).
 
         Args:
-          outputs: (batch, outputs) or (batch, *space, outputs), raw, from the model.
+          outputs: (batch, outputs) or (batch, *spatial, outputs), raw, from the model.
           targets: as in `Batch`. A loss where the class is negative must be finite; it counts nowhere.
         """
         ...
 
     def distribution(self, outputs: jax.Array) -> jax.Array:
-        """Turns raw outputs into probabilities, (batch, *space, classes), or into values, (batch, values)."""
+        """Turns raw outputs into probabilities, (batch, *spatial, classes), or into values, (batch, values)."""
         ...
 
     def answer(self, distribution: jax.Array) -> jax.Array:
-        """Turns a distribution into class indices, (batch,) or (batch, *space), or values, (batch, values)."""
+        """Turns a distribution into class indices, (batch,) or (batch, *spatial), or values, (batch, values)."""
         ...
 
     def predictions(self, outputs: jax.Array) -> jax.Array:

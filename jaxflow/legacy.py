@@ -162,7 +162,7 @@ def _renamed(name: str, parts: dict[str, Any]) -> dict[str, Any]:
     for field, names in VALUES.items():
         if field[0] == name and isinstance(parts.get(field[1]), str):
             parts[field[1]] = names.get(parts[field[1]], parts[field[1]])
-    # How many tokens there are was a tuple of one number.
+    # The number of tokens was a tuple of one.
     if name in ("CausalCNN", "BagOfTokens") and "categories" in parts:
         parts["vocab_size"] = _only(parts.pop("categories"))
     if name == "Feature" and "categories" in parts:

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-# The target of a place whose class nobody knows, or that is padding: it counts nowhere.
+# The target of a position whose class is unknown, or that is padding: it counts nowhere.
 IGNORE = -1
 
 
@@ -19,10 +19,10 @@ class Feature:
       kind: "image" (height, width, channel), "volume" (depth, height, width, channel), "audio" (sample,), "tokens"
         (token,), "series" (time, column) for windows of a time series, or "vector" for everything else.
       resize: how an image file of another size becomes one of `shape`: "stretch" resizes it to that height and width,
-        "crop" keeps its proportions and cuts off what juts out on both sides, and "none" refuses it.
+        "crop" keeps its proportions and crops it on both sides, and "none" is an error.
       sample_rate: samples per second of audio.
-      cardinalities: how many categories each of the last columns of a vector has, which hold category indices.
-      vocab_size: how many different tokens there are.
+      cardinalities: number of categories of each of a vector's last columns, which hold category indices.
+      vocab_size: number of different tokens.
     """
 
     kind: Literal["image", "volume", "audio", "tokens", "series", "vector", "several"]
@@ -83,11 +83,11 @@ class Target:
     """What is to be predicted.
 
     Attributes:
-      kind: "class" for one of `names`, stored as its index, (examples,) int32; "number" for a number under each of
+      kind: "class" for one of `names`, stored as its index, (examples,) int32; "number" for a value under each of
         `names`, (examples, names) float32.
-      dense_shape: the places of an example that have a class each, (height, width) of a mask or (time,) of tokens; ()
-        where the example has one. Their indices are the smallest signed integers that hold them, (examples, *over), and
-        IGNORE where nobody knows the class.
+      dense_shape: shape of dense targets: (height, width) of a mask, (time,) of a sequence; () for one target per
+        example. Class indices are the smallest signed integers that hold them, (examples, *dense_shape), and IGNORE
+        where the class is unknown.
     """
 
     kind: Literal["class", "number"]
@@ -116,7 +116,7 @@ class Schema:
 
 
 class Split(Protocol):
-    """What every source must answer of a split; `ArraySplit` is the one that lies in memory."""
+    """What a source's splits must have; `ArraySplit` is the split in memory."""
 
     def __len__(self) -> int: ...
 
@@ -125,12 +125,12 @@ class Split(Protocol):
         ...
 
     def id(self, index: int) -> str:
-        """Names the example at `index`."""
+        """Returns the name of the example at `index`: stable when examples are added or reordered."""
         ...
 
     @property
     def targets(self) -> np.ndarray:
-        """All targets, (examples, ...): they are in memory wherever the inputs are."""
+        """All targets, (examples, ...), in memory wherever the inputs are."""
         ...
 
     @property

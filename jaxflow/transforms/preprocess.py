@@ -2,7 +2,8 @@
 
 A transform is a frozen dataclass with two functions: `fit(inputs) -> fitted` runs once on the host, over the training
 split alone, and returns plain lists of numbers that travel with every checkpoint; `__call__(fitted, inputs)` runs on
-the device. What `fit` gets has a dtype and is gone through in pieces, as often as it likes: `for piece in inputs`.
+the device. What `fit` gets has a shape and a dtype and is iterated in pieces, any number of times: `for piece in
+inputs`.
 """
 
 import dataclasses
@@ -20,7 +21,7 @@ from jaxflow.errors import UserError
 from jaxflow.interfaces import Transform
 from jaxflow.schema import Feature, Features, Split
 
-# Bounds of a piece: examples, and numbers in it.
+# Bounds of a piece: examples, and elements.
 MAX_EXAMPLES, MAX_NUMBERS = 4096, 1 << 24
 
 
@@ -60,7 +61,7 @@ class Inputs:
             yield self.transform(self.split.rows(chosen)["inputs"])
 
     def after(self, transform: Transform, fitted: Any) -> "Inputs":
-        """Makes the inputs as they are after one more transform, which is fitted."""
+        """Returns the inputs as they are after one more transform, which is fitted."""
         compiled, before = jax.jit(partial(transform, fitted)), self.transform  # constants, as in a step
         return dataclasses.replace(
             self,
@@ -70,7 +71,7 @@ class Inputs:
 
 
 def inputs_of(split: Split, feature: Feature) -> Inputs:
-    """Makes the raw inputs of a split, for `fit`."""
+    """Returns the raw inputs of a split, for `fit`."""
     return Inputs(split, feature, abstract_inputs(feature, len(split)))
 
 
@@ -86,12 +87,12 @@ class Scale:
     """Maps the range of the input's integer dtype (uint8: 0 to 255) to [low, high]; floats count as in [0, 1]."""
 
     low: float = 0.0
-    """Where the smallest value goes."""
+    """What the smallest value becomes."""
     high: float = 1.0
-    """Where the largest value goes."""
+    """What the largest value becomes."""
 
     def fit(self, inputs: Inputs) -> list[float]:
-        """Takes the range from the dtype: nothing depends on the data."""
+        """Returns the range of the dtype: nothing depends on the data."""
         if np.issubdtype(inputs.dtype, np.integer):
             return [float(np.iinfo(inputs.dtype).min), float(np.iinfo(inputs.dtype).max)]
         return [0.0, 1.0]
@@ -108,7 +109,7 @@ class Standardize:
     """Subtracts the training split's mean and divides by its standard deviation, for each channel or column."""
 
     epsilon: float = 1e-6
-    """Smallest standard deviation that is divided by; a constant column stays 0."""
+    """Smallest standard deviation that is divided by; a constant column becomes 0."""
 
     def fit(self, inputs: Inputs) -> dict[str, list[float]]:
         """Measures mean and standard deviation over all axes but the last."""
@@ -129,7 +130,7 @@ class Standardize:
 
 @dataclass(frozen=True)
 class StandardizePerExample:
-    """Subtracts each example's own mean and divides by its own standard deviation, for each channel.
+    """Subtracts each example's mean and divides by its standard deviation, for each channel.
 
     For scans whose units differ from file to file.
     """
@@ -138,24 +139,24 @@ class StandardizePerExample:
     """Smallest standard deviation that is divided by; a constant example becomes 0."""
 
     def fit(self, inputs: Inputs) -> list[float]:
-        """Takes nothing from the data."""
+        """Returns an empty list: nothing depends on the data."""
         return []
 
     def __call__(self, fitted: Sequence[float], inputs: jax.Array) -> jax.Array:
-        """Standardises (batch, *places, channel) inputs to float32."""
+        """Standardises (batch, *spatial, channel) inputs to float32."""
         inputs = inputs.astype(jnp.float32)
-        places = tuple(range(1, inputs.ndim - 1))
+        positions = tuple(range(1, inputs.ndim - 1))
         # Shifted first: squares of large numbers would leave no digits for their differences.
-        inputs = inputs - inputs.mean(places, keepdims=True)
-        return inputs / jnp.maximum(jnp.sqrt(jnp.square(inputs).mean(places, keepdims=True)), self.epsilon)
+        inputs = inputs - inputs.mean(positions, keepdims=True)
+        return inputs / jnp.maximum(jnp.sqrt(jnp.square(inputs).mean(positions, keepdims=True)), self.epsilon)
 
 
 def fit(transforms: Sequence[Transform], split: Split, feature: Feature) -> list[Any]:
-    """Fits transforms one after the other, each on what the ones before it give.
+    """Fits transforms one after the other, each to the outputs of those before it.
 
     Args:
       transforms: an experiment's `preprocess`.
-      split: the training split; read in pieces, once for each transform that looks at more than the dtype.
+      split: the training split; read in pieces, once for each transform that reads more than the dtype.
       feature: what its inputs are.
 
     Returns:

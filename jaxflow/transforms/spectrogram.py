@@ -1,4 +1,4 @@
-"""Spectrograms of waveforms, as a transform: they are made inside the step, on the device."""
+"""Log-mel spectrograms of waveforms, as a transform: computed inside the step, on the device."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ import numpy as np
 from jaxflow.errors import UserError
 from jaxflow.transforms.preprocess import Inputs
 
-# Slaney's mel scale: straight up to 1,000 Hz, from there on logarithmic.
+# Slaney's mel scale: linear up to 1,000 Hz, logarithmic above.
 HERTZ_PER_MEL, STRAIGHT, STEP = 200 / 3, 1000.0, np.log(6.4) / 27
 
 
@@ -17,21 +17,21 @@ HERTZ_PER_MEL, STRAIGHT, STEP = 200 / 3, 1000.0, np.log(6.4) / 27
 class LogMel:
     """Turns waveforms into log-mel spectrograms: the energy in each band of frequencies, frame by frame, in logarithms.
 
-    Bands are triangles of one area, evenly spaced on Slaney's mel scale from 0 Hz to half the rate. Frame t is centred
-    on sample t * hop, and there is silence around the clip. The numbers are those of
+    Bands are triangles of equal area, evenly spaced on Slaney's mel scale from 0 Hz to half the sample rate. Frame t is
+    centred on sample t * hop, and the clip is padded with silence. The values are those of
     log(offset + librosa.feature.melspectrogram(...)) with the same window and hop and n_fft the next power of two.
 
     Source: M. Slaney, Auditory Toolbox, Technical Report 1998-010, Interval Research, 1998.
     """
 
     mels: int = 40
-    """How many bands there are."""
+    """Number of bands."""
     window: float = 0.025
-    """Seconds that a frame looks at, through a Hann window."""
+    """Length of a frame in seconds, under a Hann window."""
     hop: float = 0.01
     """Seconds from one frame to the next."""
     offset: float = 1e-6
-    """What is added to energies before the logarithm: quieter ones do not count."""
+    """Added to energies before the logarithm: quieter ones do not count."""
 
     def __post_init__(self) -> None:
         for name in ("mels", "window", "hop", "offset"):
@@ -39,7 +39,7 @@ class LogMel:
                 raise UserError(f"LogMel.{name} is {getattr(self, name)}; it must be more than 0")
 
     def fit(self, inputs: Inputs) -> dict[str, int]:
-        """Takes the rate of the audio: nothing depends on the samples.
+        """Returns the sample rate of the audio: nothing depends on the samples.
 
         Raises:
           UserError: the inputs are no waveforms, or the window is too short for as many bands.
@@ -70,7 +70,7 @@ class LogMel:
         return jnp.log(mels + self.offset)[..., None]
 
     def _sizes(self, rate: int) -> tuple[int, int, int]:
-        """Samples of the window and of the hop, and length of the Fourier transform."""
+        """Returns the samples of the window and of the hop, and the length of the Fourier transform."""
         window = max(round(rate * self.window), 1)
         return window, round(rate * self.hop), 1 << (window - 1).bit_length()
 
@@ -79,7 +79,7 @@ def power_spectra(waves: jax.Array, window: int, hop: int, size: int) -> jax.Arr
     """Computes the energy of each frequency in frames centred on every `hop`-th sample.
 
     Args:
-      waves: (batch, samples) float32; there is silence around them.
+      waves: (batch, samples) float32; they are padded with silence.
       window: samples of the periodic Hann window.
       hop: samples from one frame to the next.
       size: length of the Fourier transform, `window` or more.
@@ -99,7 +99,7 @@ def power_spectra(waves: jax.Array, window: int, hop: int, size: int) -> jax.Arr
 
 
 def mel_filters(rate: int, size: int, mels: int) -> np.ndarray:
-    """Makes triangular filters, evenly spaced in mel, whose areas over frequency are one.
+    """Returns triangular filters, evenly spaced in mel, whose areas over frequency are one.
 
     Args:
       rate: samples per second.

@@ -1,4 +1,4 @@
-"""Test-time augmentation: what a model says of an input is the mean over several views of it."""
+"""Test-time augmentation: averages a model's outputs over augmented copies of an input."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ import jax.numpy as jnp
 
 @dataclass(frozen=True)
 class FlipShift:
-    """Each image as it is, shifted up and left, and shifted down and right, and the mirror images of these.
+    """Each image unchanged, shifted up and left, and shifted down and right, and the mirror images of these.
 
-    The images that are not shifted have half of the weight.
+    The unshifted images have half of the weight.
     """
 
     flip: bool = True
@@ -19,7 +19,7 @@ class FlipShift:
     """Pixels of the shift; the border is filled with the mirrored image. 0 for no shift."""
 
     def __call__(self, images: jax.Array) -> list[tuple[float, jax.Array]]:
-        """Makes the views of (batch, height, width, channel) images.
+        """Returns the views of (batch, height, width, channel) images.
 
         Args:
           images: transformed inputs.
@@ -41,5 +41,5 @@ class FlipShift:
 
 
 def identity_views(inputs: jax.Array) -> list[tuple[float, jax.Array]]:
-    """Makes the one view that is the input itself."""
+    """Returns the input itself as the one view."""
     return [(1.0, inputs)]

@@ -1,8 +1,8 @@
 """Augmentations: pure functions (key, batch) -> batch that run inside the training step, and nowhere else.
 
-An augmentation is a frozen dataclass that is called. It changes inputs as preprocessing gives them; one whose class
-says `raw = True` changes them as they come, before. `geometry.py` moves images and volumes with their masks,
-`appearance.py` changes how inputs look, `audio.py` changes waveforms and spectrograms, `mixing.py` joins examples.
+An augmentation is a frozen dataclass that is called. It changes inputs after preprocessing; one whose class has
+`raw = True` changes them before. `geometry.py` moves images and volumes with their masks,
+`color.py` changes how inputs look, `audio.py` changes waveforms and spectrograms, `mixing.py` mixes examples.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from jaxflow.interfaces import Augmentation, Batch
 
 
 def apply(augmentations: Sequence[Augmentation], key: jax.Array, batch: Batch, raw: bool | None = None) -> Batch:
-    """Runs augmentations in order, each with a key of its own.
+    """Runs augmentations in order, each with a key derived from `key`.
 
     Args:
       augmentations: an experiment's `augment`.
       key: random key.
-      batch: "inputs", "targets" and what else the augmentations look at.
+      batch: "inputs", "targets" and the other keys of `Batch` that the augmentations read.
       raw: runs only those that change raw inputs, or only the others; None runs all.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Augmentations of waveforms, as they come, and of spectrograms, as preprocessing gives them."""
+"""Augmentations of raw waveforms, and of spectrograms after preprocessing."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,16 +12,16 @@ from jaxflow.interfaces import Batch
 
 @dataclass(frozen=True)
 class TimeShift:
-    """Moves each waveform in time at random, earlier or later; silence comes in."""
+    """Shifts each waveform in time at random, earlier or later; the gap is filled with silence."""
 
     raw: ClassVar[bool] = True
 
     max_fraction: float = 0.1
-    """Largest shift to either side, as a share of the length."""
+    """Largest shift to either side, as a fraction of the length."""
 
     def __post_init__(self) -> None:
         if isinstance(self.max_fraction, int | float) and not 0 <= self.max_fraction <= 1:
-            raise UserError(f"TimeShift.max_fraction is {self.max_fraction}; it is a share of the length, from 0 to 1")
+            raise UserError(f"TimeShift.max_fraction is {self.max_fraction}; it must be in [0, 1]")
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Shifts (batch, samples) inputs."""
@@ -29,14 +29,14 @@ class TimeShift:
         size, samples = waves.shape
         largest = jnp.round(self.max_fraction * samples).astype(jnp.int32)
         shifts = jax.random.randint(key, (size, 1), 0, 2 * largest + 1) - largest
-        sources = jnp.arange(samples) + shifts  # (batch, sample): which sample comes to lie at each position
+        sources = jnp.arange(samples) + shifts  # (batch, sample): the sample that is moved to each position
         shifted = jnp.take_along_axis(waves, sources.clip(0, samples - 1), axis=1)
         return batch | {"inputs": jnp.where((sources >= 0) & (sources < samples), shifted, 0)}
 
 
 @dataclass(frozen=True)
 class WhiteNoise:
-    """Adds white Gaussian noise to each waveform, at a signal-to-noise ratio drawn at random, evenly in decibels."""
+    """Adds white Gaussian noise to each waveform, at a signal-to-noise ratio drawn uniformly in decibels."""
 
     raw: ClassVar[bool] = True
 
@@ -54,7 +54,7 @@ class WhiteNoise:
             )
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Adds noise to (batch, samples) inputs; a silent clip stays silent."""
+        """Adds noise to (batch, samples) inputs; a silent clip is kept silent."""
         waves = batch["inputs"]
         ratio_key, noise_key = jax.random.split(key)
         decibels = jax.random.uniform(ratio_key, (len(waves), 1), waves.dtype, self.min_snr_db, self.max_snr_db)
@@ -72,15 +72,15 @@ class SpecAugment:
     """
 
     freq_mask_width: int = 8
-    """Most frequencies under a mask; how many is drawn evenly from 0 on."""
+    """Largest width of a mask in frequencies; drawn uniformly from 0 on."""
     freq_masks: int = 1
-    """Masks over frequencies; they may overlap."""
+    """Number of frequency masks; they may overlap."""
     time_mask_width: int = 20
-    """Most frames under a mask; how many is drawn evenly from 0 on."""
+    """Largest width of a mask in frames; drawn uniformly from 0 on."""
     time_masks: int = 1
-    """Masks over frames; they may overlap."""
+    """Number of time masks; they may overlap."""
     value: float = 0.0
-    """What they are covered with, in the units that preprocessing gives; after Standardize() 0 is the mean."""
+    """Value under a mask, in the units after preprocessing; after Standardize() 0 is the mean."""
 
     def __post_init__(self) -> None:
         for name in ("freq_mask_width", "freq_masks", "time_mask_width", "time_masks"):
@@ -99,9 +99,9 @@ class SpecAugment:
 
 
 def _covered(key: jax.Array, size: int, length: int, most: int, masks: int) -> jax.Array:
-    """Says which of `length` places lie under a mask of up to `most` of them; (size, length) bool."""
+    """Returns which of `length` positions lie under a mask of up to `most` of them, (size, length) bool."""
     width_key, first_key = jax.random.split(key)
     widths = jax.random.randint(width_key, (size, masks, 1), 0, min(most, length) + 1)
     firsts = jax.random.randint(first_key, (size, masks, 1), 0, length - widths + 1)
-    places = jnp.arange(length)
-    return ((places >= firsts) & (places < firsts + widths)).any(1)
+    positions = jnp.arange(length)
+    return ((positions >= firsts) & (positions < firsts + widths)).any(1)

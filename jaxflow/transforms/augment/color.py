@@ -1,4 +1,4 @@
-"""How things look: augmentations that change values where they are."""
+"""Photometric augmentations: they change values and move nothing."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class ColorJitter:
 
 @dataclass(frozen=True)
 class Cutout:
-    """Covers a square of each image; it may hang over the edge.
+    """Covers a square of each image; it may reach over the edge.
 
     Source: T. DeVries and G. Taylor, Improved Regularization of Convolutional Neural Networks with Cutout, 2017.
     """
@@ -42,7 +42,7 @@ class Cutout:
     size: int = 8
     """Side of the square in pixels."""
     value: float = 0.0
-    """What it is covered with, in the units that preprocessing gives."""
+    """Value of the covered pixels, in the units after preprocessing."""
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Covers parts of (batch, height, width, channel) inputs."""
@@ -50,8 +50,8 @@ class Cutout:
 
         def covered(key: jax.Array, length: int) -> jax.Array:
             first = jax.random.randint(key, (images.shape[0], 1), 0, length) - self.size // 2
-            places = jnp.arange(length)
-            return (places >= first) & (places < first + self.size)  # (batch, length)
+            positions = jnp.arange(length)
+            return (positions >= first) & (positions < first + self.size)  # (batch, length)
 
         rows, columns = (covered(k, length) for k, length in zip(jax.random.split(key), images.shape[1:3]))
         square = rows[:, :, None, None] & columns[:, None, :, None]
@@ -63,7 +63,7 @@ class GaussianNoise:
     """Adds Gaussian noise to inputs of any shape."""
 
     std: float = 0.05
-    """Standard deviation, in the units that preprocessing gives."""
+    """Standard deviation, in the units after preprocessing."""
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Adds noise to (batch, ...) inputs."""

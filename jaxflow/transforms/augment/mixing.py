@@ -1,4 +1,4 @@
-"""Examples joined with others of their tile: the loss is that of both targets, in the same shares as the inputs."""
+"""Examples mixed with others of their microbatch: the loss is that of both targets, weighted as the inputs are."""
 
 from dataclasses import dataclass
 
@@ -11,45 +11,45 @@ from jaxflow.interfaces import Batch
 
 @dataclass(frozen=True)
 class Mixup:
-    """Adds each input to another one of its tile, in random shares.
+    """Averages each input with another one of its microbatch, with random weights.
 
     Source: H. Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018.
     """
 
     alpha: float = 0.2
-    """Parameter of the shares' beta distribution: small ones leave most inputs nearly alone, 1 draws every share
-    alike."""
+    """Parameter of the weights' beta distribution: small ones leave most inputs nearly unchanged, 1 draws weights
+    uniformly."""
 
     def __post_init__(self) -> None:
         _check_alpha(self.alpha)
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Mixes (batch, ...) inputs; adds the targets of the "other" and the own "mix_weight" of each example."""
+        """Mixes (batch, ...) inputs; adds "mixed_targets" and "mix_weight" of each example."""
         inputs = batch["inputs"]
-        share = jax.random.beta(key, self.alpha, self.alpha, (len(inputs),))
-        own = share.reshape(-1, *(1,) * (inputs.ndim - 1)).astype(inputs.dtype)
-        return _joined(batch, own * inputs + (1 - own) * jnp.roll(inputs, 1, axis=0), share)
+        weight = jax.random.beta(key, self.alpha, self.alpha, (len(inputs),))
+        broadcast = weight.reshape(-1, *(1,) * (inputs.ndim - 1)).astype(inputs.dtype)
+        return _mixed(batch, broadcast * inputs + (1 - broadcast) * jnp.roll(inputs, 1, axis=0), weight)
 
 
 @dataclass(frozen=True)
 class CutMix:
-    """Puts a rectangle of another image of its tile into each image, at the same place.
+    """Pastes a rectangle of another image of its microbatch into each image, at the same position.
 
     Source: S. Yun et al., CutMix: Regularization Strategy to Train Strong Classifiers, ICCV 2019.
     """
 
     alpha: float = 1.0
-    """Parameter of the beta distribution of the share of an image that stays; 1 draws every share alike."""
+    """Parameter of the beta distribution of the fraction of an image that is kept; 1 draws it uniformly."""
 
     def __post_init__(self) -> None:
         _check_alpha(self.alpha)
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Mixes (batch, height, width, channel) inputs; adds the targets of the "other" and the own "mix_weight"."""
+        """Mixes (batch, height, width, channel) inputs; adds "mixed_targets" and "mix_weight"."""
         images = batch["inputs"]
-        share_key, place_key = jax.random.split(key)
-        side = jnp.sqrt(1 - jax.random.beta(share_key, self.alpha, self.alpha, (len(images),)))
-        centres = jax.random.uniform(place_key, (2, len(images)))
+        weight_key, position_key = jax.random.split(key)
+        side = jnp.sqrt(1 - jax.random.beta(weight_key, self.alpha, self.alpha, (len(images),)))
+        centres = jax.random.uniform(position_key, (2, len(images)))
 
         def covered(centre: jax.Array, length: int) -> jax.Array:
             middles = (jnp.arange(length) + 0.5) / length
@@ -58,16 +58,16 @@ class CutMix:
         rows, columns = (covered(centre, length) for centre, length in zip(centres, images.shape[1:3]))
         inside = rows[:, :, None] & columns[:, None, :]  # (batch, height, width)
         mixed = jnp.where(inside[..., None], jnp.roll(images, 1, axis=0), images)
-        return _joined(batch, mixed, 1 - inside.mean((1, 2)))  # what hangs over the edge is not there
+        return _mixed(batch, mixed, 1 - inside.mean((1, 2)))  # what reaches over the edge does not count
 
 
-def _joined(batch: Batch, inputs: jax.Array, share: jax.Array) -> Batch:
-    """Makes the batch whose examples are joined with the one before them."""
+def _mixed(batch: Batch, inputs: jax.Array, weight: jax.Array) -> Batch:
+    """Returns the batch with each example mixed with the one before it."""
     if "mix_weight" in batch:
-        raise UserError("augment joins examples twice; choose Mixup or CutMix")
+        raise UserError("augment mixes examples twice; choose Mixup or CutMix")
     if batch["targets"].ndim > 1 and jnp.issubdtype(batch["targets"].dtype, jnp.integer):
-        raise UserError("Mixup and CutMix join examples with one target each, and here each place has a class")
-    return batch | {"inputs": inputs, "mix_weight": share, "mixed_targets": jnp.roll(batch["targets"], 1, axis=0)}
+        raise UserError("Mixup and CutMix mix examples with one target each, and here each position has a class")
+    return batch | {"inputs": inputs, "mix_weight": weight, "mixed_targets": jnp.roll(batch["targets"], 1, axis=0)}
 
 
 def _check_alpha(alpha: float) -> None:

@@ -1,4 +1,4 @@
-"""RandAugment: some changes of equal strength, drawn anew for each image."""
+"""RandAugment: random operations of one magnitude, drawn for each image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from jaxflow.errors import UserError
 from jaxflow.interfaces import Batch
 from jaxflow.transforms.augment.geometry import warp
 
-# Strength 1 turns by this many degrees, shears by this slope, and shifts by this share of the image.
+# Magnitude 1 rotates by this many degrees, shears by this slope, and shifts by this fraction of the image.
 DEGREES, SLOPE, SHIFT = 30.0, 0.3, 0.3
-# What moves comes first, then what changes values.
+# Geometric operations, then photometric ones.
 MOVES = ("identity", "turn", "shear rows", "shear columns", "shift rows", "shift columns")
 CHANGES = ("brightness", "contrast", "colour", "sharpness", "posterize", "solarize", "autocontrast", "equalize")
 LEVELS = 256
@@ -20,16 +20,16 @@ LEVELS = 256
 
 @dataclass(frozen=True)
 class RandAugment:
-    """Changes each image by `num_ops` of fourteen operations, drawn at random with one strength for all.
+    """Changes each image by `num_ops` of fourteen operations, drawn at random, with one magnitude for all.
 
-    For images of 0 to 1, as after Scale(0.0, 1.0). What moves in from outside is the image's mirror image, so targets
-    that are masks are refused. All operations are computed for every image and one is kept, as a device does best.
+    For images of 0 to 1, as after Scale(0.0, 1.0). What comes in at the border is mirrored, so targets that are
+    masks are an error. All operations are computed for every image and one is selected, which is fastest on a device.
 
     Source: E. D. Cubuk et al., RandAugment: Practical Automated Data Augmentation with a Reduced Search Space, 2020.
     """
 
     num_ops: int = 2
-    """Operations on each image, one after the other."""
+    """Number of operations on each image, one after the other."""
     magnitude: float = 0.3
     """How strong they are, from 0 (none) to 1; 0.3 is the paper's magnitude of 9 of 30."""
 
@@ -54,7 +54,7 @@ class RandAugment:
 
 
 def _move(images: jax.Array, chosen: jax.Array, strength: jax.Array) -> jax.Array:
-    """Warps the images for which a move was chosen; the others come back to the bit."""
+    """Warps the images for which a geometric operation was chosen; the others are returned bit for bit."""
 
     def of(name: str) -> jax.Array:
         return jnp.where(chosen == MOVES.index(name), strength, 0.0)
@@ -69,7 +69,7 @@ def _move(images: jax.Array, chosen: jax.Array, strength: jax.Array) -> jax.Arra
 
 
 def _change(images: jax.Array, chosen: jax.Array, strength: jax.Array) -> jax.Array:
-    """Changes the values of the images for which a change was chosen; the others come back to the bit."""
+    """Changes the images for which a photometric operation was chosen; the others are returned bit for bit."""
     strength, size = strength[:, None, None, None], jnp.abs(strength)[:, None, None, None]
     grey = images.mean(-1, keepdims=True)
 
@@ -94,7 +94,7 @@ def _change(images: jax.Array, chosen: jax.Array, strength: jax.Array) -> jax.Ar
 
 
 def _blurred(images: jax.Array) -> jax.Array:
-    """Takes the mean of each pixel and its neighbours, its own weight five times theirs; the border stays."""
+    """Averages each pixel, with weight five, and its neighbours, with weight one; the border is kept."""
     size = images.shape[1:3]
     total = 4 * images[:, 1:-1, 1:-1]
     for row in range(3):
@@ -113,7 +113,7 @@ def _stretched(images: jax.Array) -> jax.Array:
 
 
 def _equalized(images: jax.Array) -> jax.Array:
-    """Gives every level of a channel about the same number of pixels."""
+    """Equalizes the histogram of each channel."""
 
     def plane(values: jax.Array) -> jax.Array:
         level = jnp.clip(jnp.round(values * (LEVELS - 1)), 0, LEVELS - 1).astype(jnp.int32)
@@ -122,5 +122,5 @@ def _equalized(images: jax.Array) -> jax.Array:
         most = darker[level.max()]  # the darkest level becomes 0, the brightest 1
         return jnp.where(most > 0, darker[level] / jnp.maximum(most, 1), values).astype(values.dtype)
 
-    # (batch, height, width, channel) -> each plane by itself
+    # over (batch, height, width, channel): each plane separately
     return jax.vmap(jax.vmap(plane, in_axes=-1, out_axes=-1))(images)

@@ -60,9 +60,9 @@ def test_the_loss_is_that_of_soft_labels(augmentation):
 
 
 def test_joining_twice_or_joining_masks_is_refused():
-    with pytest.raises(jaxflow.UserError, match="joins examples twice"):
+    with pytest.raises(jaxflow.UserError, match="mixes examples twice"):
         augment.apply((jaxflow.Mixup(), jaxflow.CutMix()), KEY, BATCH)
-    with pytest.raises(jaxflow.UserError, match="each place has a class"):
+    with pytest.raises(jaxflow.UserError, match="each position has a class"):
         jaxflow.CutMix()(KEY, BATCH | {"targets": jnp.zeros(IMAGES.shape[:-1], jnp.int8)})
     with pytest.raises(jaxflow.UserError, match=r"augment\.alpha is 0"):
         jaxflow.Mixup(0)
