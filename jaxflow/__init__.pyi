@@ -113,5 +113,6 @@ from jaxflow.transforms.tta import FlipShift as FlipShift
 
 FAMILIES: dict[str, str]
 __all__: list[str]
+FAMILIES: dict[str, str]
 
 def __dir__() -> list[str]: ...

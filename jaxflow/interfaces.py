@@ -154,7 +154,10 @@ class Schedule(Protocol):
     """
 
     if TYPE_CHECKING:
-        warmup_steps: int
+
+        @property
+        def warmup_steps(self) -> int:  # noqa: D102 (above)
+            ...
 
     def factor(self, progress: jax.Array) -> jax.Array:
         """Returns the factor of the learning rate, given the fraction of steps past warm-up, a float32 in [0, 1]."""

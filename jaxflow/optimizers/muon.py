@@ -1,6 +1,7 @@
 """Muon: momentum whose matrices are made orthogonal, and other optimizers for all that is no matrix."""
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -46,18 +47,20 @@ class Muon(Optimizer):
 
     def direction(self) -> optax.GradientTransformation:
         """Makes the update of the kernels before the learning rate."""
+
+        def orthogonal(leaf: jax.Array) -> jax.Array:
+            return orthogonalize(leaf, self.newton_schulz_steps, self.dtype) * _shape_factor(leaf)
+
         return optax.chain(
             optax.trace(self.momentum, self.nesterov),
-            optax.stateless_with_tree_map(
-                lambda leaf, _: orthogonalize(leaf, self.newton_schulz_steps, self.dtype) * _shape_factor(leaf)
-            ),
+            optax.stateless(lambda updates, _: jax.tree.map(orthogonal, updates)),
             self.decay_weights(),
         )
 
     def transformation(self, total_steps: int) -> optax.GradientTransformation:
         """Makes the whole transformation, each parameter by its own optimizer."""
         muon = super().transformation(total_steps)
-        optimizers = {
+        optimizers: dict[Hashable, optax.GradientTransformation] = {
             "muon": optax.chain(muon, _to_fixed_norm()) if self.fixed_norm else muon,
             "others": self.default_optimizer.transformation(total_steps),
         }
@@ -111,4 +114,4 @@ def _to_fixed_norm() -> optax.GradientTransformation:
     def add(update: jax.Array, kernel: jax.Array) -> jax.Array:
         return update + kernel * (math.sqrt(kernel.shape[-1]) / jnp.linalg.norm(kernel) - 1)
 
-    return optax.stateless_with_tree_map(add)
+    return optax.stateless(lambda updates, params: jax.tree.map(add, updates, params))

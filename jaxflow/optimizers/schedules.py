@@ -64,7 +64,7 @@ class Step(Constant):
         return jnp.asarray(self.decay) ** passed
 
 
-def learning_rate(optimizer: Any, total_steps: int, step: jax.Array) -> jax.Array:
+def learning_rate(optimizer: Any, total_steps: int, step: jax.typing.ArrayLike) -> jax.Array:
     """Computes the learning rate of a step.
 
     Args:

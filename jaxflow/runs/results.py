@@ -1,8 +1,9 @@
 """results.json: what a run came to."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from jaxflow.errors import UserError, program_name
 from jaxflow.file_io import write_atomically
@@ -52,7 +53,7 @@ def read_results(workdir: Path) -> Results:
     return cast(Results, results)
 
 
-def update_results(workdir: Path, results: Results) -> Results:
+def update_results(workdir: Path, results: Mapping[str, Any]) -> Results:
     """Replaces entries of results.json, all at once.
 
     Returns:

@@ -9,10 +9,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxflow.interfaces import CONSTANTS
+from jaxflow.interfaces import CONSTANTS, Batch
 from jaxflow.training.state import TrainState
 
-Batch = dict[str, Any]
 Metrics = dict[str, Any]
 
 

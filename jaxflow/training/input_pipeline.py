@@ -134,7 +134,7 @@ def _ahead(make: Callable[[int], Any], steps: int) -> tuple[Callable[[int, int],
     return items, lambda: pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _room(device: jax.Device) -> int:
+def _room(device: jax.Device) -> int:  # pyright: ignore[reportInvalidTypeForm]
     """Counts the bytes of a device that a resident split may take."""
     stats = device.memory_stats() or {}
     if "bytes_limit" in stats:

@@ -14,7 +14,7 @@ from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import storage_error
 from jaxflow.runs.folder import open_run
 from jaxflow.runs.metrics_log import last_validation
-from jaxflow.runs.results import update_results
+from jaxflow.runs.results import Results, update_results
 from jaxflow.runtime.distributed import broadcast, on_main
 from jaxflow.runtime.preemption import preemption_flag, watchdog
 from jaxflow.training.checkpoints.manager import checkpoints, save
@@ -35,7 +35,7 @@ def train(
     dataset: Dataset | None = None,
     source: Path | None = None,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> Results:
     """Trains an experiment, or goes on where its run folder stopped.
 
     Args:
@@ -71,7 +71,7 @@ def _run_loop(session: TrainingSession, folder: Path) -> dict[str, Any]:
         train_steps = program.compile_train_steps(pipeline) if loop.step < total else None
         validate, rhythm, in_flight, totals = _validation(session), session.rhythm, InFlight(), empty
         with RunLog(folder, session, loop.step, names=empty) as log:
-            while loop.step < total and not stop:
+            while train_steps and loop.step < total and not stop:
                 due = next_events(loop.step, rhythm)
                 count = min(loop.pace, due.log - loop.step)
                 items = pipeline.step_inputs(loop.step, count)

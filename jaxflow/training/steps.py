@@ -6,6 +6,7 @@ below 0 are ignored.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -101,14 +102,16 @@ def make_update_step(
             for name, values in gradients.model_state.items()
         }
         if ema_decay is not None:
-            new["ema"] = jax.tree.map(lambda old, new: old + (1 - ema_decay) * (new - old), state.ema, new["params"])
+            complement = 1 - ema_decay
+            new["ema"] = jax.tree.map(lambda old, new: old + complement * (new - old), state.ema, new["params"])
         finite = _is_finite((gradient, new))
         kept = {
             name: jax.tree.map(partial(lax.select, finite), leaves, getattr(state, name))
             for name, leaves in new.items()
         }
         skipped = (~finite).astype(jnp.int32)
-        return state.replace(
+        return replace(
+            state,
             step=state.step + 1,
             skipped=state.skipped + skipped,
             skipped_in_row=(state.skipped_in_row + 1) * skipped,

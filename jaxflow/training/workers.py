@@ -57,7 +57,8 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()  # Grain asks absl for flags, which only an absl program parses
 
-    lock, coming, due = threading.Lock(), None, None
+    lock, due = threading.Lock(), None
+    coming: Any = None
 
     def start(first: int) -> Iterator[dict[str, np.ndarray]]:
         ahead = grain.MapDataset.range(first, steps).map(batches)
@@ -126,6 +127,8 @@ def _live_and_die_with_parent(index: int, count: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of the terminal
     signal.signal(signal.SIGTERM, lambda *_: signal.alarm(GRACE_TIMEOUT_S))
     parent = multiprocessing.parent_process()
+
+    assert parent  # this is a worker
 
     def watch() -> None:
         parent.join()

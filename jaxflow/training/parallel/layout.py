@@ -24,7 +24,8 @@ class Layout:
       devices: all of them, each process's in a row.
     """
 
-    devices: tuple[jax.Device, ...]
+    # JAX assigns its class Device to a variable, which pyright takes for no type.
+    devices: tuple[jax.Device, ...]  # pyright: ignore[reportInvalidTypeForm]
     strategy: Literal["pmap", "shard_map", "fsdp"] = "pmap"
 
     @property
@@ -58,7 +59,7 @@ class Layout:
         return jax.process_index() if self.processes > 1 else 0
 
     @property
-    def device(self) -> jax.Device:
+    def device(self) -> jax.Device:  # pyright: ignore[reportInvalidTypeForm]
         """Gives this process's first device."""
         return self.devices[self.process * (len(self.devices) // self.processes)]
 
