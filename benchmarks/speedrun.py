@@ -26,8 +26,7 @@ from jaxflow.experiment import Experiment, load
 from jaxflow.flags import override
 from jaxflow.runs.environment import environment
 from jaxflow.training.eval_loop import evaluate_split
-from jaxflow.training.input_pipeline import make_input_pipeline
-from jaxflow.training.prepare import prepare_training
+from jaxflow.training.prepare import build_pipeline, prepare_training
 
 
 def measure(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> Iterator[dict[str, float]]:
@@ -51,7 +50,7 @@ def measure(experiment: Experiment, dataset: Dataset, seeds: Sequence[int]) -> I
     def run(seed: int, steps: int) -> dict[str, float]:
         seeded = dataclasses.replace(setup, experiment=dataclasses.replace(experiment, seed=seed))
         # The resident data is the first seed's: only the order differs.
-        feed = make_input_pipeline(dataset.splits["train"], seeded.experiment, program.layout)
+        feed = build_pipeline(dataset.splits["train"], seeded.experiment, program.layout)
         examples, totals = seeded.init_examples(), program.empty_metrics()
         seeded_program = dataclasses.replace(program, experiment=dataclasses.replace(program.experiment, seed=seed))
         state, init_seconds = timed(lambda: seeded_program.init(examples))

@@ -14,7 +14,7 @@ from jaxflow.runs.folder import read_experiment
 from jaxflow.runs.metrics_log import read_metrics
 from jaxflow.runs.results import read_results
 from jaxflow.serialization import flatten, from_json, to_json
-from jaxflow.training.checkpoints.manager import DamagedError, checkpoints, read_meta
+from jaxflow.training.checkpoints.manager import DamagedError, open_checkpoints, read_meta
 from tests.conftest import ROOT
 
 QUICK = settings(
@@ -113,7 +113,9 @@ def test_any_change_of_a_checkpoints_meta_is_noticed(data, meta):
     text = json.dumps(changed(values, where, new))
     try:
         path.write_text(text)
-        with checkpoints(folder, experiment, read_only=True) as kept:
+        with open_checkpoints(
+            folder / "checkpoints", experiment.problem, experiment.max_checkpoints, read_only=True
+        ) as kept:
             before = json.dumps(values, sort_keys=True)
             if json.dumps(json.loads(text), sort_keys=True) == before:
                 read_meta(kept, 1)

@@ -17,8 +17,8 @@ if WHO.startswith("jaxflow"):
     import jax
 
     import jaxflow
-    from jaxflow.training.input_pipeline import make_input_pipeline
     from jaxflow.training.parallel.layout import make_layout
+    from jaxflow.training.prepare import build_pipeline
 
     _, source, workers = WHO.split()
     none = jaxflow.HoldOut(0.0, 0.0)
@@ -33,7 +33,7 @@ if WHO.startswith("jaxflow"):
     )
 
     def start():
-        feed = make_input_pipeline(data.load().splits["train"], experiment, make_layout("pmap"))
+        feed = build_pipeline(data.load().splits["train"], experiment, make_layout("pmap"))
         scale = jax.jit(lambda batch: batch["inputs"][0].astype("float32") / 255)
         state = {"step": 0}
 

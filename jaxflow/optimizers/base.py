@@ -42,11 +42,11 @@ class Optimizer:
         raise UserError(f"{type(self).__name__} has no direction(); write one that returns an optax transformation")
 
     def decay_weights(self) -> optax.GradientTransformation:
-        """Makes the transformation that adds `weight_decay` times the weights."""
+        """Builds the transformation that adds `weight_decay` times the weights."""
         return optax.add_decayed_weights(self.weight_decay, None if self.decay_all else kernels)
 
     def transformation(self, total_steps: int) -> optax.GradientTransformation:
-        """Makes the whole transformation: clip, L2 penalty, direction, learning rate."""
+        """Builds the whole transformation: clip, L2 penalty, direction, learning rate."""
         clip = optax.identity() if self.clip_norm is None else optax.clip_by_global_norm(self.clip_norm)
         coupled = not self.decoupled and not _is_zero(self.weight_decay)
         return optax.chain(
@@ -64,14 +64,14 @@ class SGD(Optimizer):
     learning_rate: float = 0.1
     """Highest learning rate of the schedule."""
     momentum: float = 0.0
-    """Share of the last update that goes on; 0 for plain gradient descent."""
+    """Fraction of the last update that is kept; 0 for plain gradient descent."""
     nesterov: bool = False
     """Looks ahead along the momentum."""
     decay_all: bool = False
     """Whether weight decay spares nothing, biases and norms neither."""
 
     def direction(self) -> optax.GradientTransformation:
-        """Makes the update before decay and learning rate."""
+        """Builds the update before decay and learning rate."""
         if self.nesterov or not _is_zero(self.momentum):
             return optax.trace(self.momentum, self.nesterov)
         return optax.identity()
@@ -86,10 +86,10 @@ class RMSprop(Optimizer):
     epsilon: float = 1e-7
     """Added to the root, against division by 0."""
     momentum: float = 0.0
-    """Share of the last update that goes on."""
+    """Fraction of the last update that is kept."""
 
     def direction(self) -> optax.GradientTransformation:
-        """Makes the update before decay and learning rate."""
+        """Builds the update before decay and learning rate."""
         scaled = optax.scale_by_rms(self.decay, self.epsilon, eps_in_sqrt=False)
         return scaled if _is_zero(self.momentum) else optax.chain(scaled, optax.trace(self.momentum))
 
@@ -106,7 +106,7 @@ class Adam(Optimizer):
     """Added to the root, against division by 0."""
 
     def direction(self) -> optax.GradientTransformation:
-        """Makes the update before decay and learning rate."""
+        """Builds the update before decay and learning rate."""
         return optax.scale_by_adam(self.b1, self.b2, self.epsilon)
 
 
@@ -115,17 +115,17 @@ class AdamW(Adam):
     """Adam with decoupled weight decay: I. Loshchilov and F. Hutter, ICLR 2019."""
 
     weight_decay: float = 1e-2
-    """Share of the weights that a step of learning rate 1 takes away; biases and norms are spared."""
+    """Fraction of the weights that a step of learning rate 1 takes away; biases and norms are spared."""
 
     decoupled: ClassVar[bool] = True
 
     def direction(self) -> optax.GradientTransformation:
-        """Makes the update before the learning rate."""
+        """Builds the update before the learning rate."""
         return optax.chain(super().direction(), self.decay_weights())
 
 
 def make_optimizer(optimizer: Optimizer, total_steps: int) -> optax.GradientTransformation:
-    """Makes the optax transformation that an optimizer describes.
+    """Builds the optax transformation that an optimizer describes.
 
     Args:
       optimizer: one of the optimizers above, or Muon.
@@ -138,7 +138,7 @@ def make_optimizer(optimizer: Optimizer, total_steps: int) -> optax.GradientTran
 
 
 def kernels(params: Any) -> Any:
-    """Marks the parameters that weight decay applies to: those of two or more axes, so no bias and no norm."""
+    """Returns which parameters weight decay applies to: those of two or more axes, so no bias and no norm."""
     return jax.tree.map(lambda leaf: jnp.ndim(leaf) > 1, params)
 
 

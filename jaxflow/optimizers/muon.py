@@ -29,7 +29,7 @@ class Muon(Optimizer):
     learning_rate: float = 0.02
     """Highest learning rate of the schedule."""
     momentum: float = 0.95
-    """Share of the last update that goes on."""
+    """Fraction of the last update that is kept."""
     nesterov: bool = True
     """Looks ahead along the momentum."""
     newton_schulz_steps: int = 5
@@ -46,7 +46,7 @@ class Muon(Optimizer):
     decoupled: ClassVar[bool] = True
 
     def direction(self) -> optax.GradientTransformation:
-        """Makes the update of the kernels before the learning rate."""
+        """Builds the update of the kernels before the learning rate."""
 
         def orthogonal(leaf: jax.Array) -> jax.Array:
             return orthogonalize(leaf, self.newton_schulz_steps, self.dtype) * _shape_factor(leaf)
@@ -58,7 +58,7 @@ class Muon(Optimizer):
         )
 
     def transformation(self, total_steps: int) -> optax.GradientTransformation:
-        """Makes the whole transformation, each parameter by its own optimizer."""
+        """Builds the whole transformation, each parameter by its own optimizer."""
         muon = super().transformation(total_steps)
         optimizers: dict[Hashable, optax.GradientTransformation] = {
             "muon": optax.chain(muon, _to_fixed_norm()) if self.fixed_norm else muon,
@@ -78,7 +78,7 @@ class Muon(Optimizer):
 def orthogonalize(
     kernel: jax.Array, steps: int = 5, dtype: Literal["float32", "bfloat16"] = "float32", epsilon: float = 1e-7
 ) -> jax.Array:
-    """Takes a matrix U S V^T near U V^T by Newton-Schulz iterations.
+    """Brings a matrix U S V^T near U V^T by Newton-Schulz iterations.
 
     Args:
       kernel: (..., features); all axes but the last are one.

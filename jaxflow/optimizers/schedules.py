@@ -21,7 +21,7 @@ class Constant:
     """Steps over which the learning rate rises linearly from 0."""
 
     def factor(self, progress: jax.Array) -> jax.Array:
-        """Gives the factor after a share of the steps past warm-up, in [0, 1]."""
+        """Returns the factor after a fraction of the steps past warm-up, in [0, 1]."""
         return jnp.ones_like(progress)
 
 
@@ -30,10 +30,10 @@ class Cosine(Constant):
     """The learning rate falls along half a cosine. Source: I. Loshchilov and F. Hutter, SGDR, ICLR 2017."""
 
     final: float = 0.0
-    """Share of the learning rate that is left at the end."""
+    """Fraction of the learning rate that is left at the end."""
 
     def factor(self, progress: jax.Array) -> jax.Array:
-        """Gives the factor after a share of the steps past warm-up, in [0, 1]."""
+        """Returns the factor after a fraction of the steps past warm-up, in [0, 1]."""
         return self.final + (1 - self.final) * 0.5 * (1 + jnp.cos(jnp.pi * progress))
 
 
@@ -42,10 +42,10 @@ class Linear(Constant):
     """The learning rate falls along a line."""
 
     final: float = 0.0
-    """Share of the learning rate that is left at the end."""
+    """Fraction of the learning rate that is left at the end."""
 
     def factor(self, progress: jax.Array) -> jax.Array:
-        """Gives the factor after a share of the steps past warm-up, in [0, 1]."""
+        """Returns the factor after a fraction of the steps past warm-up, in [0, 1]."""
         return 1 - (1 - self.final) * progress
 
 
@@ -59,7 +59,7 @@ class Step(Constant):
     """Factor at each boundary."""
 
     def factor(self, progress: jax.Array) -> jax.Array:
-        """Gives the factor after a share of the steps past warm-up, in [0, 1]."""
+        """Returns the factor after a fraction of the steps past warm-up, in [0, 1]."""
         passed = sum((progress >= boundary).astype(jnp.float32) for boundary in self.boundaries)
         return jnp.asarray(self.decay) ** passed
 

@@ -61,7 +61,7 @@ def may_loop(step: Callable[..., Any], layout: Layout, *arguments: Any) -> bool:
     """
     if layout.devices[0].platform != "cpu":
         return True
-    # The trace is kept by jit and used again, so looking costs nothing.
+    # jit keeps the trace and uses it again, so looking costs nothing.
     return layout.axis_name is None and not _uses(step.trace(*arguments).jaxpr.jaxpr, "conv_general_dilated")
 
 

@@ -1,18 +1,16 @@
-"""How training batches reach the step: gathered on a device that holds the whole split, or made on the host."""
+"""Input pipeline: device-resident or host-fed training batches."""
 
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
 
 from jaxflow.data.batching.batches import Batches
-from jaxflow.data.batching.order import num_steps
 from jaxflow.data.dataset import ArraySplit
-from jaxflow.experiment import Experiment
 from jaxflow.runtime.distributed import broadcast
 from jaxflow.schema import Split
 from jaxflow.training.parallel.layout import Layout
@@ -44,23 +42,38 @@ class InputPipeline:
     close: Callable[[], None] = lambda: None
 
 
-def make_input_pipeline(split: Split, experiment: Experiment, layout: Layout) -> InputPipeline:
-    """Chooses the fastest way that the split fits; every way serves the same batches.
+def make_input_pipeline(
+    split: Split,
+    layout: Layout,
+    *,
+    batch_size: int,
+    seed: int,
+    total_steps: int,
+    sampling: Literal["shuffle", "balanced"] = "shuffle",
+    data_placement: Literal["auto", "device", "host"] = "auto",
+    num_workers: int = 0,
+) -> InputPipeline:
+    """Builds the fastest input pipeline that the split fits; every one serves the same batches.
 
     Args:
       split: the training split.
-      experiment: says batch size, seed, `sampling`, `data_placement` and `num_workers`.
       layout: the devices, and which rows of a batch are this process's.
+      batch_size: examples in a step, over all devices.
+      seed: decides the order of the examples.
+      total_steps: steps of the whole run; nothing is read ahead past the last.
+      sampling: each example once in an epoch, or those of every class equally often.
+      data_placement: where batches are gathered; auto takes the device where the split is in memory and fits.
+      num_workers: processes that read ahead, by Grain; 0 for a thread.
 
     Returns:
-      The feed.
+      The pipeline.
 
     Raises:
-      UserError: `num_workers` are asked for and Grain is not installed.
+      UserError: worker processes are asked for and Grain is not installed.
     """
-    own = layout.local_rows(experiment.batch_size)
-    batches = Batches(split, experiment.batch_size, experiment.seed, own, experiment.sampling)
-    if _on_device(split, experiment, layout):
+    local = layout.local_rows(batch_size)
+    batches = Batches(split, batch_size, seed, local, sampling)
+    if _on_device(split, layout, data_placement, num_workers):
         resident = layout.replicate(split.rows(np.arange(len(split))))
 
         def many(first: int, count: int) -> dict[str, np.ndarray]:
@@ -70,16 +83,15 @@ def make_input_pipeline(split: Split, experiment: Experiment, layout: Layout) ->
 
         return InputPipeline(resident, MAX_STEPS, many, gather_rows)
 
-    steps = num_steps(experiment.epochs, len(split), experiment.batch_size)
     make, end_workers = batches, lambda: None
-    if experiment.num_workers:
-        make, end_workers = by_workers(batches, steps, experiment.num_workers)
+    if num_workers:
+        make, end_workers = by_workers(batches, total_steps, num_workers)
 
     def one(step: int) -> Any:
         batch = make(step)
         return batch if layout.axis_name else jax.device_put(batch, layout.devices[0])
 
-    items, end_thread = _ahead(one, steps)
+    items, end_thread = _ahead(one, total_steps)
 
     def close() -> None:
         end_thread()
@@ -98,16 +110,16 @@ def take_whole(device_data: Any, item: dict[str, jax.Array]) -> dict[str, jax.Ar
     return item
 
 
-def _on_device(split: Split, experiment: Experiment, layout: Layout) -> bool:
-    if experiment.data_placement == "auto":
+def _on_device(split: Split, layout: Layout, data_placement: str, num_workers: int) -> bool:
+    if data_placement == "auto":
         # What lies on disk was put there to stay, and workers are asked for only where the host is to feed.
-        in_memory = isinstance(split, ArraySplit) and not experiment.num_workers
+        in_memory = isinstance(split, ArraySplit) and not num_workers
         return in_memory and broadcast(split.nbytes <= _room(layout.device))
-    return experiment.data_placement == "device"
+    return data_placement == "device"
 
 
 def _ahead(make: Callable[[int], Any], steps: int) -> tuple[Callable[[int, int], Any], Callable[[], None]]:
-    """Makes the next step's batch, and sends it, while the device is busy with this one's.
+    """Prepares the next step's batch, and sends it, while the device is busy with this one's.
 
     Args:
       make: step -> its batch; a step that is guessed wrong costs nothing but time.

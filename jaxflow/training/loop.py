@@ -17,7 +17,7 @@ from jaxflow.runs.metrics_log import last_validation
 from jaxflow.runs.results import Results, update_results
 from jaxflow.runtime.distributed import broadcast, on_main
 from jaxflow.runtime.preemption import preemption_flag, watchdog
-from jaxflow.training.checkpoints.manager import checkpoints, save
+from jaxflow.training.checkpoints.manager import open_checkpoints, save
 from jaxflow.training.checkpoints.restore import restore
 from jaxflow.training.dispatch import InFlight
 from jaxflow.training.eval_loop import evaluate_split
@@ -36,13 +36,13 @@ def train(
     source: Path | None = None,
     overwrite: bool = False,
 ) -> Results:
-    """Trains an experiment, or goes on where its run folder stopped.
+    """Trains an experiment, or resumes where its run folder stopped.
 
     Args:
       experiment: what to train.
       workdir: the run folder; made if missing.
       dataset: the experiment's data, if it is loaded already.
-      source: the experiment's file, to be kept in the run folder.
+      source: the experiment's file, to be copied into the run folder.
       overwrite: starts again in a folder that holds a run.
 
     Returns:
@@ -64,10 +64,10 @@ def _run_loop(session: TrainingSession, folder: Path) -> dict[str, Any]:
     with (
         preemption_flag() as should_stop,
         watchdog(experiment.watchdog_seconds) as heartbeat,
-        checkpoints(folder, experiment) as kept,
+        open_checkpoints(folder / "checkpoints", experiment.problem, experiment.max_checkpoints) as checkpoints,
         closing(pipeline),
     ):
-        state, loop = initialize_or_restore(kept, session)
+        state, loop = initialize_or_restore(checkpoints, session)
         train_steps = program.compile_train_steps(pipeline) if loop.step < total else None
         validate, rhythm, in_flight, totals = _validation(session), session.rhythm, InFlight(), empty
         with RunLog(folder, session, loop.step, names=empty) as log:
@@ -84,18 +84,18 @@ def _run_loop(session: TrainingSession, folder: Path) -> dict[str, Any]:
                     seconds = log.interval(loop.step, fetch_metrics(totals, last, state))  # here the host waits
                     loop, totals = replace(loop, pace=_pace(seconds, pipeline.max_steps, loop.pace)), empty
                     raise_if_diverged(state, folder, experiment.max_nonfinite_steps)
-                    kept.checkpointer.raise_errors()
+                    checkpoints.checkpointer.raise_errors()
                     heartbeat()
                 metrics = validate(state) if loop.step == due.validate else None
                 if metrics is not None:
-                    loop = loop.validated(metrics[kept.selection_metric], kept.higher_is_better)
+                    loop = loop.validated(metrics[checkpoints.selection_metric], checkpoints.higher_is_better)
                     log.validation(loop, metrics)
                 if stop or loop.step == due.save:
                     log.flush()
-                    save(kept, state, session.meta | {"loop": loop.to_json()}, metrics)
+                    save(checkpoints, state, session.meta | {"loop": loop.to_json()}, metrics)
                 log.resume(loop.step)
-        kept.checkpointer.wait()
-        restore(kept, loop.step, program.abstract_state())  # done means that what was saved can be read back
+        checkpoints.checkpointer.wait()
+        restore(checkpoints, loop.step, program.abstract_state())  # done means that what was saved can be read back
     if stop and loop.step < total:
         raise StoppedError(f"stopped at step {loop.step} of {total}, which is saved; launch again to go on")
     return summarize_run(session, state) | last_validation(folder) | log.speed()

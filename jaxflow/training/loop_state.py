@@ -38,6 +38,6 @@ class LoopState:
 
 
 def read_loop_state(meta: Mapping[str, Any], step: int) -> LoopState:
-    """Reads the memory that lies in a checkpoint's meta; one of a version that kept none starts anew."""
+    """Reads the memory that lies in a checkpoint's meta; one of a version that checkpoints none starts anew."""
     saved = meta.get("loop") or {}
     return LoopState(step, saved.get("best"), saved.get("best_step"))

@@ -19,7 +19,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.runtime.distributed import on_main
-from jaxflow.schema import Schema
+from jaxflow.schema import Schema, Split
 from jaxflow.serialization import to_json
 from jaxflow.training.checkpoints.manager import (
     Checkpoints,
@@ -31,7 +31,7 @@ from jaxflow.training.checks import check_cardinalities, check_fit, check_shapes
 from jaxflow.training.events import Rhythm
 from jaxflow.training.input_pipeline import InputPipeline, make_input_pipeline
 from jaxflow.training.loop_state import LoopState, read_loop_state
-from jaxflow.training.parallel.layout import bytes_per_device, make_layout
+from jaxflow.training.parallel.layout import Layout, bytes_per_device, make_layout
 from jaxflow.training.program import Parts, Program, Structure
 from jaxflow.training.state import TrainState
 from jaxflow.transforms import preprocess
@@ -67,17 +67,17 @@ class TrainingSession:
         return Rhythm(self.program.total_steps, experiment.log_every_steps, validate, experiment.checkpoint_every_steps)
 
     def init(self) -> TrainState:
-        """Makes the state of step 0, of the training examples that the model asks for."""
+        """Builds the state of step 0, of the training examples that the model asks for."""
         return self.program.init(self.init_examples())
 
     def init_examples(self) -> np.ndarray:
-        """Takes the first inputs of the first epoch: as many as the model's `init_examples` says, else one."""
+        """Returns the first inputs of the first epoch: as many as the model's `init_examples` says, else one."""
         split, count = self.dataset.splits["train"], getattr(self.program.model, "init_examples", 1)
         return split.rows(permutation(len(split), self.experiment.seed, 0)[:count])["inputs"]
 
 
 def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSession:
-    """Fits preprocessing and problem on the training split and puts program and feed together; writes nothing.
+    """Fits preprocessing and problem on the training split, and builds program and pipeline; writes nothing.
 
     Raises:
       UserError: experiment, data and devices do not fit together.
@@ -105,11 +105,25 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
         raise UserError(f"a transform's fit() must return plain lists, dicts and numbers ({error})") from error
     program = build_program(dataclasses.replace(experiment, problem=problem), dataset.schema, fitted, len(split))
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
-    return TrainingSession(experiment, dataset, program, make_input_pipeline(split, experiment, program.layout), meta)
+    return TrainingSession(experiment, dataset, program, build_pipeline(split, experiment, program.layout), meta)
+
+
+def build_pipeline(split: Split, experiment: Experiment, layout: Layout) -> InputPipeline:
+    """Builds the input pipeline of an experiment's training split."""
+    return make_input_pipeline(
+        split,
+        layout,
+        batch_size=experiment.batch_size,
+        seed=experiment.seed,
+        total_steps=num_steps(experiment.epochs, len(split), experiment.batch_size),
+        sampling=experiment.sampling,
+        data_placement=experiment.data_placement,
+        num_workers=experiment.num_workers,
+    )
 
 
 def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any], train_size: int) -> Program:
-    """Puts an experiment's parts together and checks that they fit, before anything is computed.
+    """Builds the program of an experiment, and checks that its parts fit before anything is computed.
 
     Args:
       experiment: the experiment, its problem fitted.
@@ -150,11 +164,11 @@ def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any],
     return Program(experiment, structure, arguments, total_steps)
 
 
-def initialize_or_restore(kept: Checkpoints, session: TrainingSession) -> tuple[TrainState, LoopState]:
+def initialize_or_restore(checkpoints: Checkpoints, session: TrainingSession) -> tuple[TrainState, LoopState]:
     """Returns the state that training starts from, and what the loop remembers.
 
     Args:
-      kept: the run's checkpoints; of a run without steps the initial state is saved there.
+      checkpoints: the run's checkpoints; of a run without steps the initial state is saved there.
       session: what is trained.
 
     Returns:
@@ -163,14 +177,14 @@ def initialize_or_restore(kept: Checkpoints, session: TrainingSession) -> tuple[
     Raises:
       UserError: as `resume`.
     """
-    total, resumed = session.program.total_steps, resume(kept, session)
+    total, resumed = session.program.total_steps, resume(checkpoints, session)
     state, loop = resumed or (session.init(), LoopState(0))
     if resumed is None:
         logger.info(parameter_overview.get_parameter_overview(state.params, include_stats=False))
         if total == 0:
-            save(kept, state, session.meta)
+            save(checkpoints, state, session.meta)
     else:
-        logger.info(f"resumed {kept.folder.parent} at step {int(state.step)} of {total}")
+        logger.info(f"resumed {checkpoints.folder.parent} at step {int(state.step)} of {total}")
     if session.experiment.strategy == "fsdp":
         devices = len(session.program.layout.devices)
         logger.info(
@@ -180,7 +194,7 @@ def initialize_or_restore(kept: Checkpoints, session: TrainingSession) -> tuple[
 
 
 def summarize_run(session: TrainingSession, state: TrainState) -> dict[str, int]:
-    """Lists what a finished run says of itself in results.json, beside its metrics and its speed."""
+    """Returns what a finished run says of itself in results.json, beside its metrics and its speed."""
     return {
         "steps": session.program.total_steps,
         "checkpoint_step": int(state.step),
@@ -191,12 +205,12 @@ def summarize_run(session: TrainingSession, state: TrainState) -> dict[str, int]
 
 
 def resume(
-    kept: Checkpoints, session: TrainingSession, before: float = math.inf
+    checkpoints: Checkpoints, session: TrainingSession, before: float = math.inf
 ) -> tuple[TrainState, LoopState] | None:
     """Reads the newest intact state of a run that resumes, and what its loop remembered.
 
     Args:
-      kept: the run's checkpoints.
+      checkpoints: the run's checkpoints.
       session: what the run is to go on with.
       before: only states of steps before this one are wanted.
 
@@ -206,19 +220,19 @@ def resume(
     Raises:
       UserError: no checkpoint is intact, or it was trained on other data or by another program.
     """
-    if not kept.any_saved():
+    if not checkpoints.any_saved():
         return None
-    state = restore_newest(kept, session.program.abstract_state(), before)
+    state = restore_newest(checkpoints, session.program.abstract_state(), before)
     if state is None:
         return None
     step, now = int(state.step), json.loads(json.dumps(session.meta))
-    saved = on_main(lambda: read_meta(kept, step))
-    _check_unchanged(kept.folder.parent, saved, now)
+    saved = on_main(lambda: read_meta(checkpoints, step))
+    _check_unchanged(checkpoints.folder.parent, saved, now)
     return state, read_loop_state(saved, step)
 
 
 def _check_unchanged(workdir: Path, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuses data other than a run was trained on, by what its checkpoint carries and what the data gives now."""
+    """Raises if the data is not what a run was trained on, by what its checkpoint carries and the data holds now."""
     differ = [name for name in now if saved.get(name) != now[name]]
     changed = [f"{name}: {_short(saved.get(name))} -> {_short(now[name])}" for name in differ]
     if changed:

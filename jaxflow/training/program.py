@@ -203,7 +203,7 @@ class Program:
         return self.layout.replicate(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), metrics))
 
 
-# What is compiled is kept for equal structures: a second run that differs in hyperparameters alone compiles nothing.
+# What is compiled is shared by equal structures: a second run that differs in hyperparameters alone compiles nothing.
 _once = functools.lru_cache(maxsize=32)
 
 

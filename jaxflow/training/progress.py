@@ -18,7 +18,7 @@ logger = logging.getLogger("jaxflow")
 
 
 def fetch_metrics(totals: Mapping[str, Any], last: Mapping[str, Any], state: TrainState) -> dict[str, float]:
-    """Waits for the device and reads what the steps of an interval added up to.
+    """Reads what the steps of an interval added up to, from the devices.
 
     Args:
       totals: metrics of the interval.
@@ -36,7 +36,7 @@ def fetch_metrics(totals: Mapping[str, Any], last: Mapping[str, Any], state: Tra
 
 
 def raise_if_diverged(state: TrainState, folder: Path, limit: int) -> None:
-    """Stops a run that goes nowhere.
+    """Raises if a run's steps are no longer finite.
 
     Args:
       state: the state of a step.
@@ -75,7 +75,7 @@ class Stopwatch:
         return seconds / steps if steps else float("nan")
 
     def speed(self, batch_size: int) -> dict[str, float]:
-        """Gives "examples_per_second" and "seconds" of all that was measured; nothing where nothing was."""
+        """Returns "examples_per_second" and "seconds" of all that was measured; nothing where nothing was."""
         if not self.steps:
             return {}
         return {"examples_per_second": self.steps * batch_size / self.seconds, "seconds": self.seconds}

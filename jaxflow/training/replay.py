@@ -7,7 +7,7 @@ from jaxflow.console import track
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, load_data
 from jaxflow.runs.metrics_log import read_metrics
-from jaxflow.training.checkpoints.manager import checkpoints
+from jaxflow.training.checkpoints.manager import open_checkpoints
 from jaxflow.training.prepare import prepare_training, resume
 from jaxflow.training.trained import experiment_of
 
@@ -34,8 +34,9 @@ def replay(
     program, pipeline = session.program, session.pipeline
     if not 1 <= step <= program.total_steps:
         raise UserError(f"step {step} is not in this run; it has steps 1 to {program.total_steps}")
-    with checkpoints(workdir, experiment, read_only=True) as kept, closing(pipeline):
-        resumed = resume(kept, session, before=step)
+    folder, problem = workdir / "checkpoints", experiment.problem
+    with open_checkpoints(folder, problem, read_only=True) as checkpoints, closing(pipeline):
+        resumed = resume(checkpoints, session, before=step)
         state = session.init() if resumed is None else resumed[0]
         train_steps, totals = program.compile_train_steps(pipeline), program.empty_metrics()
         for number in track(range(int(state.step), step), f"replay up to step {step}"):

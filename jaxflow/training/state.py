@@ -34,14 +34,14 @@ class TrainState:
     skipped_in_row: jax.Array | int = 0
 
     def variables(self) -> dict[str, Any]:
-        """Gives what the model is evaluated with: the averaged parameters where there are any."""
+        """Returns the variables for evaluation: EMA parameters if present."""
         return {"params": self.params if self.ema is None else self.ema, **self.model_state}
 
 
 def init_state(
     model: nn.Module, tx: optax.GradientTransformation, key: jax.Array, example: jax.Array, ema: bool = False
 ) -> TrainState:
-    """Makes the state before the first step.
+    """Builds the state before the first step.
 
     Args:
       model: called as model(inputs, train).

@@ -105,7 +105,7 @@ def make_update_step(
             complement = 1 - ema_decay
             new["ema"] = jax.tree.map(lambda old, new: old + complement * (new - old), state.ema, new["params"])
         finite = _is_finite((gradient, new))
-        kept = {
+        retained = {
             name: jax.tree.map(partial(lax.select, finite), leaves, getattr(state, name))
             for name, leaves in new.items()
         }
@@ -115,7 +115,7 @@ def make_update_step(
             step=state.step + 1,
             skipped=state.skipped + skipped,
             skipped_in_row=(state.skipped_in_row + 1) * skipped,
-            **kept,
+            **retained,
         )
 
     return update_step

@@ -17,7 +17,7 @@ from jaxflow.serialization import classes_of, from_json, to_json
 from jaxflow.training.checkpoints.manager import (
     Checkpoints,
     DamagedError,
-    checkpoints,
+    open_checkpoints,
     read_meta,
     resolve_step,
     saved_steps,
@@ -98,24 +98,24 @@ def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment
       UserError: there is no such run or checkpoint.
     """
     experiment = experiment_of(workdir, experiment)
-    with checkpoints(workdir, experiment, read_only=True) as kept:
+    with open_checkpoints(workdir / "checkpoints", experiment.problem, read_only=True) as checkpoints:
         trained = None
         while trained is None:
-            trained = _read_intact(kept, checkpoint, experiment)
+            trained = _read_intact(checkpoints, checkpoint, experiment)
         return trained
 
 
-def _read_intact(kept: Checkpoints, which: str, experiment: Experiment) -> Trained | None:
+def _read_intact(checkpoints: Checkpoints, which: str, experiment: Experiment) -> Trained | None:
     """Reads a checkpoint, or an older one where the last is damaged; None if one is gone as soon as it was found."""
-    steps = on_main(lambda: saved_steps(kept.folder)[::-1])
+    steps = on_main(lambda: saved_steps(checkpoints.folder)[::-1])
     if not steps:
-        workdir = kept.folder.parent
+        workdir = checkpoints.folder.parent
         raise UserError(f"{workdir} has no checkpoint; train there first: {program_name()} train --workdir {workdir}")
-    for step in steps if which == "last" else [on_main(lambda: resolve_step(kept, which))]:
+    for step in steps if which == "last" else [on_main(lambda: resolve_step(checkpoints, which))]:
         try:
-            return _read_checkpoint(kept, step, experiment)
+            return _read_checkpoint(checkpoints, step, experiment)
         except DamagedError as error:
-            if not on_main((kept.folder / str(step)).exists):
+            if not on_main((checkpoints.folder / str(step)).exists):
                 return None  # a run that still trains has newer ones, and removed it
             if which != "last" or step == steps[-1]:
                 raise
@@ -123,9 +123,9 @@ def _read_intact(kept: Checkpoints, which: str, experiment: Experiment) -> Train
     return None
 
 
-def _read_checkpoint(kept: Checkpoints, step: int, experiment: Experiment) -> Trained:
-    meta = run_on_all(lambda: read_meta(kept, step))
+def _read_checkpoint(checkpoints: Checkpoints, step: int, experiment: Experiment) -> Trained:
+    meta = run_on_all(lambda: read_meta(checkpoints, step))
     fitted = dataclasses.replace(experiment, problem=from_json(meta["problem"], classes_of(experiment)))
     program = build_program(fitted, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
-    state = restore(kept, step, program.abstract_state())
+    state = restore(checkpoints, step, program.abstract_state())
     return Trained(experiment, program, state, step, from_json(meta.get("encoding"), classes_of(experiment)))

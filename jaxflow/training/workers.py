@@ -24,7 +24,7 @@ GRACE_TIMEOUT_S = 30
 
 
 def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[int], Any], Callable[[], None]]:
-    """Makes batches ahead in worker processes, which take turns.
+    """Prepares batches ahead in worker processes, which take turns.
 
     A batch follows from its step, so there is no state to keep: wherever the steps jump to, they start again there.
 

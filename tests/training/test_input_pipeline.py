@@ -17,15 +17,15 @@ import pytest
 import jaxflow
 from jaxflow.data.batching.order import balanced_indices, class_index, indices, permutation
 from jaxflow.experiment_files import execute
-from jaxflow.training.input_pipeline import make_input_pipeline
 from jaxflow.training.parallel.layout import Layout, make_layout
+from jaxflow.training.prepare import build_pipeline
 from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("kind", ["device", "host"])
 @pytest.mark.parametrize("step", [0, 6])  # of 50 examples in batches of 8: the seventh batch spans two epochs
 def test_a_batch_says_which_examples_it_holds_and_in_which_epoch(kind, step, experiment, toy):
-    feed = make_input_pipeline(
+    feed = build_pipeline(
         toy.splits["train"], dataclasses.replace(experiment, data_placement=kind), make_layout("pmap")
     )
     item = jax.tree.map(lambda leaf: leaf[0], feed.step_inputs(step, 1))
@@ -52,7 +52,7 @@ def test_the_next_batch_is_made_while_the_device_is_busy(experiment, toy):
             seen.append((tuple(chosen), threading.current_thread() is threading.main_thread()))
             return split.rows(chosen)
 
-    feed = make_input_pipeline(Watched(), dataclasses.replace(experiment, data_placement="host"), make_layout("pmap"))
+    feed = build_pipeline(Watched(), dataclasses.replace(experiment, data_placement="host"), make_layout("pmap"))
     feed.step_inputs(5, 1)  # the first batch only shows what batches look like
     time.sleep(0.1)
     assert len(seen) == 1
@@ -85,7 +85,7 @@ def feeds():
 
         def make(split, experiment, layout=None, **changes):
             changed = dataclasses.replace(experiment, **{"data_placement": "host"} | changes)
-            feed = make_input_pipeline(split, changed, layout or make_layout("pmap"))
+            feed = build_pipeline(split, changed, layout or make_layout("pmap"))
             stack.callback(feed.close)
             return feed
 
@@ -212,7 +212,7 @@ def test_workers_outlive_the_signals_that_a_whole_job_gets(experiment, feeds):
 
 
 def test_a_feed_that_is_dropped_leaves_no_processes(experiment):
-    feed = make_input_pipeline(
+    feed = build_pipeline(
         Made(), dataclasses.replace(experiment, data_placement="host", num_workers=1), make_layout("pmap")
     )
     for step in range(3):
@@ -287,7 +287,7 @@ def test_splits_of_an_experiment_file_reach_the_workers(experiment, feeds, tmp_p
 def test_without_grain_workers_are_refused_in_one_line(experiment, toy, monkeypatch):
     monkeypatch.setitem(sys.modules, "grain", None)
     with pytest.raises(jaxflow.UserError, match=r"workers is 2, which takes Grain: pip install -e '\.\[stream\]', or"):
-        make_input_pipeline(toy.splits["train"], dataclasses.replace(experiment, num_workers=2), make_layout("pmap"))
+        build_pipeline(toy.splits["train"], dataclasses.replace(experiment, num_workers=2), make_layout("pmap"))
 
 
 def test_auto_puts_on_the_device_what_is_in_memory_and_fits(experiment, toy, feeds, monkeypatch):

@@ -58,7 +58,7 @@ def _compiled(where: NamedSharding | None) -> Callable[[list[jax.Array]], list[j
 
 
 def _digest(leaf: jax.Array) -> jax.Array:
-    """Adds up a hash of each element's bits and place: sums do not care how the elements are spread over devices."""
+    """Adds up a hash of each element's bits and position: sums do not care how the elements are spread over devices."""
     if leaf.dtype == jnp.bool_:
         leaf = leaf.astype(jnp.uint8)
     size = leaf.dtype.itemsize

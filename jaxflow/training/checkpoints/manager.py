@@ -1,4 +1,4 @@
-"""Checkpoints by Orbax: written in the background, digested, verified when read; the latest few and the best are kept.
+"""Checkpoints by Orbax: written in the background, verified when read; the latest few and the best are retained.
 
 A checkpoint is a folder named by its step; Orbax gives it that name when all of it is written. Beside the state it
 holds `meta`: what is needed to use it without the data, each leaf's shape, dtype and digest, and a digest of its own.
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxflow.errors import UserError
-from jaxflow.experiment import Experiment
 from jaxflow.file_io import storage_error
+from jaxflow.interfaces import Problem
 from jaxflow.legacy import modernize
 from jaxflow.problems.metrics import metrics_of
 from jaxflow.runtime.distributed import is_main, on_main
@@ -36,9 +36,9 @@ class Checkpoints:
 
     Attributes:
       folder: where they lie; made by the first that is written.
-      selection_metric: the metric whose best value marks the best, which is kept beside the latest.
+      selection_metric: the metric whose best value marks the best, which is retained beside the latest.
       higher_is_better: whether its best value is the highest.
-      keep: how many of the latest are kept.
+      keep: how many of the latest are retained.
       read_only: changes nothing in the folder.
       checkpointer: reads and writes them.
       scores: the selection_metric of each step that is known to have one.
@@ -54,7 +54,7 @@ class Checkpoints:
 
     @property
     def quarantine(self) -> Path:
-        """Names the folder that damaged checkpoints are moved to."""
+        """Folder that damaged checkpoints are moved to."""
         return self.folder.with_name("damaged")
 
     def any_saved(self) -> bool:
@@ -63,11 +63,29 @@ class Checkpoints:
 
 
 @contextmanager
-def checkpoints(workdir: Path, experiment: Experiment, read_only: bool = False) -> Iterator[Checkpoints]:
-    """Opens the checkpoints of a run folder, and waits for the last write when done."""
-    metric, folder = experiment.problem.selection_metric, workdir / "checkpoints"
-    higher, keep = metrics_of(experiment.problem)[metric].higher_is_better, experiment.max_checkpoints
-    opened = Checkpoints(folder, metric, higher, keep, read_only, Checkpointer(folder, read_only))
+def open_checkpoints(
+    folder: Path, problem: Problem, max_checkpoints: int = 2, read_only: bool = False
+) -> Iterator[Checkpoints]:
+    """Opens a folder of checkpoints, and waits for the last write when done.
+
+    Args:
+      folder: where they lie, or shall lie.
+      problem: its selection metric says which is the best.
+      max_checkpoints: how many of the latest are retained beside the best.
+      read_only: changes nothing in the folder.
+
+    Yields:
+      The checkpoints.
+    """
+    metric = metrics_of(problem)[problem.selection_metric]
+    opened = Checkpoints(
+        folder,
+        problem.selection_metric,
+        metric.higher_is_better,
+        max_checkpoints,
+        read_only,
+        Checkpointer(folder, read_only),
+    )
     try:
         yield opened
         opened.checkpointer.wait()
@@ -84,12 +102,12 @@ def saved_steps(folder: Path) -> list[int]:
 
 
 def save(
-    kept: Checkpoints, state: TrainState, meta: Mapping[str, Any], metrics: Mapping[str, float] | None = None
+    checkpoints: Checkpoints, state: TrainState, meta: Mapping[str, Any], metrics: Mapping[str, float] | None = None
 ) -> None:
     """Starts to write the state of a step; a step that is there already is left alone.
 
     Args:
-      kept: from `checkpoints`.
+      checkpoints: from `open_checkpoints`.
       state: the train state; it may be changed as soon as this returns.
       meta: JSON-able values that travel along, such as what preprocessing was fitted to.
       metrics: validation metrics, or None if the state was not validated.
@@ -100,10 +118,10 @@ def save(
     import orbax.checkpoint as ocp
 
     step = int(state.step)
-    if on_main(lambda: step in saved_steps(kept.folder)):
+    if on_main(lambda: step in saved_steps(checkpoints.folder)):
         return
-    kept.checkpointer.wait()
-    _prune(kept)
+    checkpoints.checkpointer.wait()
+    _prune(checkpoints)
     leaves = {
         name: [*form, digest] for (name, form), digest in zip(leaf_specs(state).items(), checksums(state).values())
     }
@@ -111,14 +129,14 @@ def save(
     items = ocp.args.Composite(
         state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(described | {"digest": _text_digest(described)})
     )
-    with storage_error(kept.folder / str(step)):
-        kept.folder.mkdir(parents=True, exist_ok=True)
-        kept.checkpointer.start().save((kept.folder / str(step)).resolve(), args=items)
+    with storage_error(checkpoints.folder / str(step)):
+        checkpoints.folder.mkdir(parents=True, exist_ok=True)
+        checkpoints.checkpointer.start().save((checkpoints.folder / str(step)).resolve(), args=items)
     if metrics is not None:
-        kept.scores[step] = metrics[kept.selection_metric]
+        checkpoints.scores[step] = metrics[checkpoints.selection_metric]
 
 
-def read_meta(kept: Checkpoints, step: int) -> dict[str, Any]:
+def read_meta(checkpoints: Checkpoints, step: int) -> dict[str, Any]:
     """Reads the JSON values that were saved with a step.
 
     Raises:
@@ -126,18 +144,20 @@ def read_meta(kept: Checkpoints, step: int) -> dict[str, Any]:
     """
     import orbax.checkpoint as ocp
 
-    meta = dict(read_item(kept, step, "meta", ocp.args.JsonRestore()) or {})
+    meta = dict(read_item(checkpoints, step, "meta", ocp.args.JsonRestore()) or {})
     digest = meta.pop("digest", None)
     if digest != _text_digest(meta):
-        raise DamagedError(f"checkpoint {kept.folder / str(step)} is damaged: its meta does not match its digest")
+        raise DamagedError(
+            f"checkpoint {checkpoints.folder / str(step)} is damaged: its meta does not match its digest"
+        )
     return modernize(meta)
 
 
-def read_item(kept: Checkpoints, step: int, item: str, how: Any) -> Any:
+def read_item(checkpoints: Checkpoints, step: int, item: str, how: Any) -> Any:
     """Reads one item of a checkpoint.
 
     Args:
-      kept: from `checkpoints`.
+      checkpoints: from `open_checkpoints`.
       step: one of its steps.
       item: "state" or "meta".
       how: Orbax's arguments for it.
@@ -151,10 +171,10 @@ def read_item(kept: Checkpoints, step: int, item: str, how: Any) -> Any:
     import orbax.checkpoint as ocp
     from etils import epath
 
-    path = kept.folder / str(step)
+    path = checkpoints.folder / str(step)
     try:
         # By the handler: the checkpointer itself would wait for all processes, also where only one of them reads.
-        handler = kept.checkpointer.start().handler
+        handler = checkpoints.checkpointer.start().handler
         return handler.restore(epath.Path(path.resolve()), args=ocp.args.Composite(**{item: how}))[item]
     except PermissionError as error:
         raise UserError(f"checkpoint {path} cannot be read: permission denied") from error
@@ -163,11 +183,11 @@ def read_item(kept: Checkpoints, step: int, item: str, how: Any) -> Any:
         raise DamagedError(f"checkpoint {path} is damaged ({reason[:160]})") from error
 
 
-def resolve_step(kept: Checkpoints, which: str) -> int:
+def resolve_step(checkpoints: Checkpoints, which: str) -> int:
     """Finds the step of a checkpoint.
 
     Args:
-      kept: from `checkpoints`.
+      checkpoints: from `open_checkpoints`.
       which: "best" (by validation), or a step number.
 
     Returns:
@@ -176,9 +196,9 @@ def resolve_step(kept: Checkpoints, which: str) -> int:
     Raises:
       UserError: there is no such checkpoint.
     """
-    steps = saved_steps(kept.folder)
+    steps = saved_steps(checkpoints.folder)
     if which == "best":
-        best = _best(kept)
+        best = _best(checkpoints)
         if best is None:
             raise UserError("no checkpoint was validated, so none is the best; take --checkpoint=last")
         return best
@@ -187,29 +207,29 @@ def resolve_step(kept: Checkpoints, which: str) -> int:
     raise UserError(f"no checkpoint {which!r}; there are {', '.join(map(str, steps))}, and the names last and best")
 
 
-def _best(kept: Checkpoints) -> int | None:
+def _best(checkpoints: Checkpoints) -> int | None:
     """Finds the step of the best finite metric; the later one where two are equal."""
-    for step in set(saved_steps(kept.folder)) - set(kept.scores):
+    for step in set(saved_steps(checkpoints.folder)) - set(checkpoints.scores):
         try:
-            metrics = read_meta(kept, step)["metrics"]
+            metrics = read_meta(checkpoints, step)["metrics"]
         except DamagedError:
             continue
         if metrics:
-            kept.scores[step] = metrics[kept.selection_metric]
-    here = [step for step in saved_steps(kept.folder) if math.isfinite(kept.scores.get(step, math.nan))]
-    sign = 1 if kept.higher_is_better else -1
-    return max(here, key=lambda step: (sign * kept.scores[step], step), default=None)
+            checkpoints.scores[step] = metrics[checkpoints.selection_metric]
+    here = [step for step in saved_steps(checkpoints.folder) if math.isfinite(checkpoints.scores.get(step, math.nan))]
+    sign = 1 if checkpoints.higher_is_better else -1
+    return max(here, key=lambda step: (sign * checkpoints.scores[step], step), default=None)
 
 
-def _prune(kept: Checkpoints) -> None:
+def _prune(checkpoints: Checkpoints) -> None:
     """Removes checkpoints that are neither the best nor among the latest."""
-    steps = saved_steps(kept.folder)
-    if kept.read_only or len(steps) <= kept.keep or not is_main():
+    steps = saved_steps(checkpoints.folder)
+    if checkpoints.read_only or len(steps) <= checkpoints.keep or not is_main():
         return
-    for step in set(steps[: -kept.keep]) - {_best(kept)}:
+    for step in set(steps[: -checkpoints.keep]) - {_best(checkpoints)}:
         # Renamed first: a folder that is being removed must never look like a checkpoint.
-        doomed = kept.folder / f"{step}.orbax-checkpoint-tmp-removed"
-        (kept.folder / str(step)).rename(doomed)
+        doomed = checkpoints.folder / f"{step}.orbax-checkpoint-tmp-removed"
+        (checkpoints.folder / str(step)).rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
 
 

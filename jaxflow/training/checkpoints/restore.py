@@ -16,11 +16,11 @@ from jaxflow.training.state import TrainState
 logger = logging.getLogger("jaxflow")
 
 
-def restore(kept: Checkpoints, step: int, template: TrainState) -> TrainState:
+def restore(checkpoints: Checkpoints, step: int, template: TrainState) -> TrainState:
     """Reads the state of a step, and checks every leaf.
 
     Args:
-      kept: from `checkpoints`.
+      checkpoints: from `open_checkpoints`.
       step: one of its steps.
       template: a state of the same shapes, with the sharding that is wanted; its values do not matter.
 
@@ -32,36 +32,38 @@ def restore(kept: Checkpoints, step: int, template: TrainState) -> TrainState:
       UserError: the checkpoint is of another model, optimizer or dtype.
     """
     # Each process reads its part; where one cannot, all look for another checkpoint.
-    saved, state = run_on_all(lambda: _read(kept, step, template))
+    saved, state = run_on_all(lambda: _read(checkpoints, step, template))
     for name, digest in checksums(state).items():
         if digest != saved[name][2]:
-            raise DamagedError(f"checkpoint {kept.folder / str(step)} is damaged: {name} does not match its digest")
+            raise DamagedError(
+                f"checkpoint {checkpoints.folder / str(step)} is damaged: {name} does not match its digest"
+            )
     return state
 
 
-def _read(kept: Checkpoints, step: int, template: TrainState) -> tuple[dict[str, Any], TrainState]:
+def _read(checkpoints: Checkpoints, step: int, template: TrainState) -> tuple[dict[str, Any], TrainState]:
     """Reads a state, not verified yet, and what was written down of its leaves."""
     import orbax.checkpoint as ocp
 
-    saved = read_meta(kept, step)["leaves"]
+    saved = read_meta(checkpoints, step)["leaves"]
     needed = leaf_specs(template)
     for name in [*needed, *saved]:
         before, now = saved.get(name, ["absent", ""])[:2], needed.get(name, ["absent", ""])
         if before != now:
             raise UserError(
-                f"checkpoint {kept.folder / str(step)} does not fit: {name} is {before[0]}{before[1]} there and "
+                f"checkpoint {checkpoints.folder / str(step)} does not fit: {name} is {before[0]}{before[1]} there and "
                 f"{now[0]}{now[1]} in this program; the model, the optimizer or jaxflow changed: choose another "
                 "--workdir, or --overwrite to start again"
             )
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
-    return saved, read_item(kept, step, "state", ocp.args.StandardRestore(abstract))
+    return saved, read_item(checkpoints, step, "state", ocp.args.StandardRestore(abstract))
 
 
-def restore_newest(kept: Checkpoints, template: TrainState, before: float = math.inf) -> TrainState | None:
+def restore_newest(checkpoints: Checkpoints, template: TrainState, before: float = math.inf) -> TrainState | None:
     """Reads the newest state that is intact; damaged ones are named, and moved aside unless the folder is only read.
 
     Args:
-      kept: from `checkpoints`.
+      checkpoints: from `open_checkpoints`.
       template: as for `restore`.
       before: steps from here on are left alone.
 
@@ -72,31 +74,31 @@ def restore_newest(kept: Checkpoints, template: TrainState, before: float = math
       UserError: there is no intact one, but there are or were damaged ones: a run never starts again by itself.
     """
     steps, damaged = on_main(
-        lambda: (saved_steps(kept.folder), sorted(path.name for path in kept.quarantine.glob("*")))
+        lambda: (saved_steps(checkpoints.folder), sorted(path.name for path in checkpoints.quarantine.glob("*")))
     )
     for step in reversed(steps):
         if step >= before:
             continue
         try:
-            return restore(kept, step, template)
+            return restore(checkpoints, step, template)
         except DamagedError as error:
             damaged.append(str(step))
-            if kept.read_only:
+            if checkpoints.read_only:
                 logger.warning(f"{error}; looking for an older one")
             else:
-                on_main(partial(_quarantine, kept, step))
-                logger.warning(f"{error}; it was moved to {kept.quarantine}, and an older one is looked for")
+                on_main(partial(_quarantine, checkpoints, step))
+                logger.warning(f"{error}; it was moved to {checkpoints.quarantine}, and an older one is looked for")
     if damaged and before == math.inf:
         raise UserError(
-            f"no checkpoint in {kept.folder} is intact (damaged: {', '.join(sorted(damaged))}); "
+            f"no checkpoint in {checkpoints.folder} is intact (damaged: {', '.join(sorted(damaged))}); "
             "restore one from a backup, or --overwrite to start again from step 0"
         )
     return None
 
 
-def _quarantine(kept: Checkpoints, step: int) -> None:
-    kept.quarantine.mkdir(exist_ok=True)
+def _quarantine(checkpoints: Checkpoints, step: int) -> None:
+    checkpoints.quarantine.mkdir(exist_ok=True)
     names = (f"{step}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, 1000))))
-    (kept.folder / str(step)).rename(
-        next(kept.quarantine / name for name in names if not (kept.quarantine / name).exists())
+    (checkpoints.folder / str(step)).rename(
+        next(checkpoints.quarantine / name for name in names if not (checkpoints.quarantine / name).exists())
     )

@@ -102,7 +102,7 @@ def _blocking(compiled: Callable[..., Any], layout: Layout) -> Callable[..., Any
 
 
 def _from_local_rows(compiled: Callable[..., Any], layout: Layout, in_axes: Sequence[int | None]) -> Callable[..., Any]:
-    """Makes arrays over all devices of what each process has of the batched arguments."""
+    """Builds arrays over all devices of what each process has of the batched arguments."""
     if layout.processes == 1:
         return compiled
 

@@ -35,12 +35,12 @@ class Layout:
 
     @property
     def mesh(self) -> Mesh:
-        """Lays the devices out along AXIS."""
+        """Mesh of the devices along AXIS."""
         return Mesh(np.array(self.devices), (AXIS,))
 
     @property
     def replicated(self) -> NamedSharding:
-        """Says that every device holds the whole array."""
+        """Sharding that replicates an array on every device."""
         return NamedSharding(self.mesh, PartitionSpec())
 
     @property
@@ -50,21 +50,21 @@ class Layout:
 
     @property
     def processes(self) -> int:
-        """Counts the processes that the devices belong to."""
+        """Number of processes that the devices belong to."""
         return len({device.process_index for device in self.devices})
 
     @property
     def process(self) -> int:
-        """Says which of these processes this is."""
+        """Index of this process."""
         return jax.process_index() if self.processes > 1 else 0
 
     @property
     def device(self) -> jax.Device:  # pyright: ignore[reportInvalidTypeForm]
-        """Gives this process's first device."""
+        """This process's first device."""
         return self.devices[self.process * (len(self.devices) // self.processes)]
 
     def local_rows(self, rows: int) -> slice:
-        """Says which rows of a batch are this process's.
+        """Returns the slice of a global batch that this process loads.
 
         Args:
           rows: of the whole batch, divisible by the processes.
@@ -76,11 +76,11 @@ class Layout:
         return slice(self.process * share, (self.process + 1) * share)
 
     def batch_sharding(self, axis: int) -> NamedSharding:
-        """Says that every device holds its share of the axis `axis`."""
+        """Returns the sharding that divides the axis `axis` over the devices."""
         return NamedSharding(self.mesh, PartitionSpec(*[None] * axis, AXIS))
 
     def sharding(self, leaf: Any) -> NamedSharding:
-        """Says where a leaf of the train state lies: whole on every device, or divided with fsdp.
+        """Returns the sharding of a leaf of the train state: replicated, or divided with fsdp.
 
         Args:
           leaf: array, or its shape and dtype.
@@ -133,7 +133,7 @@ class Layout:
 
 
 def make_layout(strategy: Literal["pmap", "shard_map", "fsdp"]) -> Layout:
-    """Takes all devices that JAX sees, of all processes.
+    """Builds the layout of all devices that JAX sees, of all processes.
 
     Raises:
       UserError: the processes have not equally many.

@@ -17,7 +17,7 @@ from jaxflow.errors import UserError
 from jaxflow.training import loop
 from jaxflow.training import trained as trained_runs
 from jaxflow.training.checkpoints.checksums import checksums
-from jaxflow.training.checkpoints.manager import checkpoints, read_meta, resolve_step, saved_steps
+from jaxflow.training.checkpoints.manager import open_checkpoints, read_meta, resolve_step, saved_steps
 from jaxflow.training.prepare import prepare_training, resume
 from jaxflow.training.trained import read_trained
 
@@ -35,7 +35,7 @@ def trained(experiment, toy, tmp_path):
 
 
 def resumed(afresh, folder):
-    with checkpoints(folder, afresh.experiment) as kept:
+    with open_checkpoints(folder / "checkpoints", afresh.experiment.problem, afresh.experiment.max_checkpoints) as kept:
         return resume(kept, afresh)[0]
 
 
@@ -150,7 +150,7 @@ def test_a_metric_that_is_not_finite_is_never_the_best(experiment, toy, tmp_path
     monkeypatch.setattr(loop, "evaluate_split", lambda *_: {"loss": next(losses)})
     often = dataclasses.replace(experiment, validate_every_epochs=0.3, max_checkpoints=1, epochs=1.7)
     jaxflow.train(often, tmp_path, dataset=toy)
-    with checkpoints(tmp_path, often, read_only=True) as kept:
+    with open_checkpoints(tmp_path / "checkpoints", often.problem, often.max_checkpoints, read_only=True) as kept:
         assert resolve_step(kept, "best") == 2
         assert saved_steps(kept.folder) == [2, 11]
         assert read_meta(kept, 2)["metrics"] == {"loss": 0.5}
@@ -169,7 +169,7 @@ def test_the_best_checkpoint_goes_by_the_chosen_metric_and_its_direction(metric,
     chosen = dataclasses.replace(experiment, problem=problem)
     for step in measured:
         (tmp_path / "checkpoints" / str(step)).mkdir(parents=True)
-    with checkpoints(tmp_path, chosen, read_only=True) as kept:
+    with open_checkpoints(tmp_path / "checkpoints", chosen.problem, chosen.max_checkpoints, read_only=True) as kept:
         kept.scores.update({step: metrics[metric] for step, metrics in measured.items()})
         assert resolve_step(kept, "best") == best
 
@@ -240,6 +240,8 @@ def test_metrics_travel_with_the_checkpoint(experiment, toy, tmp_path):
     jaxflow.train(experiment, tmp_path, dataset=toy)
     logged = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     last = next(line for line in reversed(logged) if line["split"] == "validation")
-    with checkpoints(tmp_path, experiment, read_only=True) as kept:
+    with open_checkpoints(
+        tmp_path / "checkpoints", experiment.problem, experiment.max_checkpoints, read_only=True
+    ) as kept:
         metrics = read_meta(kept, last["step"])["metrics"]
     assert metrics == {name: value for name, value in last.items() if name not in ("step", "split")}
