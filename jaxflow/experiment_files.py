@@ -88,9 +88,10 @@ class ExperimentFolder(MetaPathFinder):
           UserError: the file does not run; the line is named.
         """
         spec = self._spec(file)
-        module = importlib.util.module_from_spec(spec)
+        assert spec.loader is not None
+        run, module = spec.loader.exec_module, importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module  # before it runs: dataclasses look their module up while they are made
-        blame(file, lambda: spec.loader.exec_module(module))
+        blame(file, lambda: run(module))
         return module
 
     def files(self) -> tuple[Path, ...]:

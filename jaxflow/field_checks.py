@@ -121,8 +121,10 @@ def _is_part(held: Any, annotation: type, part: Part) -> bool:
         return False
     if part.arguments is None:
         return True
+    if not callable(held):
+        return False
     try:
-        inspect.signature(held.__call__).bind(*range(part.arguments), **dict.fromkeys(part.keywords))
+        inspect.signature(held).bind(*range(part.arguments), **dict.fromkeys(part.keywords))
     except TypeError:
         return False
     return True

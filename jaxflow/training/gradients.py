@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxflow.interfaces import CONSTANTS, Batch
+from jaxflow.interfaces import CONSTANTS, Batch, Problem
 from jaxflow.training.state import TrainState
 
 Metrics = dict[str, Any]
@@ -37,7 +37,7 @@ GradientStep = Callable[[TrainState, Batch], StepGradients]
 
 def make_gradient_step(
     model: nn.Module,
-    problem: Any,
+    problem: Problem,
     *,
     augment_raw: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
@@ -132,7 +132,7 @@ def loss_weights(batch: Batch) -> jax.Array:
     return weights.reshape(-1, *(1,) * (targets.ndim - 1)) * (targets >= 0)
 
 
-def _mixed_losses(problem: Any, outputs: jax.Array, batch: Batch) -> jax.Array:
+def _mixed_losses(problem: Problem, outputs: jax.Array, batch: Batch) -> jax.Array:
     """Returns the losses of a batch; where Mixup or CutMix joined examples, those of both targets, weighted."""
     losses = problem.losses(outputs, batch["targets"])
     if "mix_weight" not in batch:

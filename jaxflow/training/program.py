@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxflow import hyperparameters
 from jaxflow.experiment import Experiment
+from jaxflow.interfaces import Batch, Problem
 from jaxflow.optimizers.base import make_optimizer
 from jaxflow.optimizers.schedules import learning_rate
 from jaxflow.schema import Schema, Split
@@ -23,7 +24,7 @@ from jaxflow.training.input_pipeline import InputPipeline
 from jaxflow.training.parallel.compile import map_gradients, parallelize
 from jaxflow.training.parallel.layout import Layout
 from jaxflow.training.state import TrainState, init_state
-from jaxflow.training.steps import Batch, Metrics, make_eval_step, make_predict_step, make_train_step
+from jaxflow.training.steps import Metrics, make_eval_step, make_predict_step, make_train_step
 from jaxflow.transforms import augment, preprocess
 from jaxflow.transforms.tta import identity_views
 
@@ -42,7 +43,7 @@ class Parts:
     """
 
     model: nn.Module
-    problem: Any
+    problem: Problem
     optimizer: Any
     augment: tuple[Any, ...]
     ema_decay: float | None = field(metadata=hyperparameters.COMPLEMENT)

@@ -16,15 +16,15 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from jaxflow.interfaces import Problem
-from jaxflow.training.gradients import Batch, GradientStep, Metrics, StepGradients, loss_weights, make_gradient_step
+from jaxflow.interfaces import Batch, Problem
+from jaxflow.training.gradients import GradientStep, Metrics, StepGradients, loss_weights, make_gradient_step
 from jaxflow.training.state import TrainState
 from jaxflow.transforms.tta import identity_views
 
 
 def make_train_step(
     model: nn.Module,
-    problem: Any,
+    problem: Problem,
     tx: optax.GradientTransformation,
     *,
     augment_raw: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
