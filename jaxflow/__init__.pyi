@@ -85,6 +85,8 @@ from jaxflow.schema import Split as Split
 from jaxflow.schema import Target as Target
 from jaxflow.training.eval_loop import evaluate_split as evaluate_split
 from jaxflow.training.loop import train as train
+from jaxflow.training.parallel.compile import parallelize as parallelize
+from jaxflow.training.parallel.layout import make_layout as make_layout
 from jaxflow.training.replay import replay as replay
 from jaxflow.training.state import TrainState as TrainState
 from jaxflow.training.state import init_state as init_state

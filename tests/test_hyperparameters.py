@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import jaxflow
 from jaxflow import hyperparameters
 from jaxflow.training.prepare import prepare_training
+from jaxflow.training.program import train_step
 
 # For each public class with numbers, values of them all that are not off.
 OPTIMIZERS = (
@@ -158,7 +160,7 @@ def trained(experiment, dataset, monkeypatch, static=lambda names: frozenset(), 
     """Trains some steps; `static` chooses the numbers that are compiled as constants."""
     real, names = hyperparameters.split, []
 
-    def split(value):
+    def split(value, _):
         names.extend(hyperparameters.names_of(value))
         return real(value, static(names))
 
@@ -191,7 +193,7 @@ def test_every_argument_changes_what_is_computed(tuned, toy, monkeypatch):
     session = prepare_training(tuned, toy)
     names = hyperparameters.names_of(session.program.structure.parts)
     assert len(names) >= 10
-    step = jax.jit(lambda numbers, state, batch: session.program.structure.train_step(numbers)(state, batch)[0])
+    step = jax.jit(lambda numbers, state, batch: train_step(session.program.structure, numbers)(state, batch)[0])
     batch = session.pipeline.get_batch(
         session.pipeline.device_data, jax.tree.map(lambda leaf: leaf[0], session.pipeline.step_inputs(0, 1))
     )
@@ -225,3 +227,27 @@ def test_a_part_that_is_off_is_structure():
     assert hyperparameters.split(off)[0] != hyperparameters.split(on)[0]
     assert hyperparameters.split(on)[0] == hyperparameters.split(jaxflow.SGD(0.2, momentum=0.5))[0]
     np.testing.assert_allclose(hyperparameters.split(on)[1], [0.1, 0.9])
+
+
+class Scaled(nn.Module):
+    """A model of one's own: its width follows from a float, which Python itself must know."""
+
+    ratio: float = 2.0
+    factor: float = 0.5
+    outputs: int | None = None
+
+    @nn.compact
+    def __call__(self, inputs, train=False):
+        x = inputs.reshape(len(inputs), -1)  # (batch, feature)
+        x = nn.relu(nn.Dense(int(4 * self.ratio))(x))
+        return self.factor * nn.Dense(self.outputs)(x)
+
+
+def test_numbers_that_python_itself_must_know_are_structure(toy):
+    experiment = jaxflow.Experiment(
+        jaxflow.Digits(), Scaled(), jaxflow.Classification(), jaxflow.SGD(), preprocess=(jaxflow.Scale(),), batch_size=8
+    )
+    parts = prepare_training(experiment, toy).program.structure.parts
+    assert parts.model.ratio == 2.0
+    assert isinstance(parts.model.factor, hyperparameters.Argument)
+    assert isinstance(parts.optimizer.learning_rate, hyperparameters.Argument)

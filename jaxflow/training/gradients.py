@@ -1,6 +1,6 @@
 """The first half of a train step: gradients and metrics of a batch, summed over microbatches and devices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -12,7 +12,7 @@ from jax import lax
 from jaxflow.interfaces import CONSTANTS, Batch, Problem
 from jaxflow.training.state import TrainState
 
-Metrics = dict[str, Any]
+Metrics = Mapping[str, Any]
 
 
 @flax.struct.dataclass
@@ -64,29 +64,11 @@ def make_gradient_step(
       (state, batch) -> StepGradients, the same on all devices.
     """
 
-    def tile_sums(state: TrainState, key: jax.Array, batch: Batch) -> StepGradients:
+    def tile_gradients(state: TrainState, key: jax.Array, batch: Batch) -> StepGradients:
         augment_key, dropout_key = jax.random.split(key)
         batch = augment_raw(augment_key, batch)
         batch = augment(augment_key, batch | {"inputs": transform(batch["inputs"])})
-        weights = loss_weights(batch)
-
-        def weighted_loss(params: Any) -> tuple[jax.Array, Any]:
-            outputs, model_state = model.apply(
-                {"params": params, **state.model_state},
-                batch["inputs"],
-                train=True,
-                rngs={"dropout": dropout_key},
-                mutable=[name for name in state.model_state if name != CONSTANTS],
-            )
-            losses = _mixed_losses(problem, outputs, batch)
-            return (losses * weights).sum(), (outputs, losses, model_state)
-
-        gradient, (outputs, losses, model_state) = jax.grad(weighted_loss, has_aux=True)(state.params)
-        weight = weights.sum()
-        scaled = jax.tree.map(lambda leaf: leaf * weight, model_state)
-        return StepGradients(
-            gradient, scaled, problem.running_metrics(outputs, batch["targets"], losses, weights), weight
-        )
+        return _differentiate(model, problem, state, dropout_key, batch)
 
     def gradient_step(state: TrainState, batch: Batch) -> StepGradients:
         rows = batch["targets"].shape[0]
@@ -95,25 +77,48 @@ def make_gradient_step(
         key = jax.random.fold_in(state.key, state.step)
 
         def one(tile: jax.Array, part: Batch) -> StepGradients:
-            return tile_sums(state, jax.random.fold_in(key, first + tile), part)
+            return tile_gradients(state, jax.random.fold_in(key, first + tile), part)
 
-        if tiles == 1:
-            sums = one(jnp.int32(0), batch)
-        else:
-            # (batch, ...) -> (tile, row, ...)
-            parts = jax.tree.map(lambda leaf: leaf.reshape(tiles, rows // tiles, *leaf.shape[1:]), batch)
-            zeros = jax.tree.map(
-                lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
-                jax.eval_shape(one, jnp.int32(0), jax.tree.map(lambda leaf: leaf[0], parts)),
-            )
-            sums, _ = lax.scan(
-                lambda total, tile: (jax.tree.map(jnp.add, total, one(*tile)), None),
-                zeros,
-                (jnp.arange(tiles), parts),
-            )
+        sums = one(jnp.int32(0), batch) if tiles == 1 else _sum_over_tiles(one, batch, tiles)
         return lax.psum(sums, axis_name) if axis_name else sums
 
     return gradient_step
+
+
+def _differentiate(
+    model: nn.Module, problem: Problem, state: TrainState, dropout_key: jax.Array, batch: Batch
+) -> StepGradients:
+    """Returns gradients and metrics of one tile, whose inputs are as the model takes them."""
+    weights = loss_weights(batch)
+
+    def weighted_loss(params: Any) -> tuple[jax.Array, Any]:
+        outputs, model_state = model.apply(
+            {"params": params, **state.model_state},
+            batch["inputs"],
+            train=True,
+            rngs={"dropout": dropout_key},
+            mutable=[name for name in state.model_state if name != CONSTANTS],
+        )
+        losses = _mixed_losses(problem, outputs, batch)
+        return (losses * weights).sum(), (outputs, losses, model_state)
+
+    gradient, (outputs, losses, model_state) = jax.grad(weighted_loss, has_aux=True)(state.params)
+    weight = weights.sum()
+    scaled = jax.tree.map(lambda leaf: leaf * weight, model_state)
+    metrics = problem.running_metrics(outputs, batch["targets"], losses, weights)
+    return StepGradients(gradient, scaled, metrics, weight)
+
+
+def _sum_over_tiles(one: Callable[[jax.Array, Batch], StepGradients], batch: Batch, tiles: int) -> StepGradients:
+    """Adds up `one` over the tiles of a batch, one tile after the other."""
+    # (batch, ...) -> (tile, row, ...)
+    parts = jax.tree.map(lambda leaf: leaf.reshape(tiles, -1, *leaf.shape[1:]), batch)
+    first = jax.tree.map(lambda leaf: leaf[0], parts)
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(one, jnp.int32(0), first))
+    sums, _ = lax.scan(
+        lambda total, tile: (jax.tree.map(jnp.add, total, one(*tile)), None), zeros, (jnp.arange(tiles), parts)
+    )
+    return sums
 
 
 def loss_weights(batch: Batch) -> jax.Array:

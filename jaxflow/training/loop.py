@@ -19,12 +19,11 @@ from jaxflow.runtime.distributed import broadcast, on_main
 from jaxflow.runtime.preemption import preemption_flag, watchdog
 from jaxflow.training.checkpoints.manager import open_checkpoints, save
 from jaxflow.training.checkpoints.restore import restore
-from jaxflow.training.dispatch import InFlight
 from jaxflow.training.eval_loop import evaluate_split
 from jaxflow.training.events import next_events
+from jaxflow.training.parallel.dispatch import InFlight
 from jaxflow.training.prepare import TrainingSession, initialize_or_restore, prepare_training, summarize_run
-from jaxflow.training.progress import fetch_metrics, raise_if_diverged
-from jaxflow.training.run_log import RunLog
+from jaxflow.training.progress import RunLog, fetch_metrics, raise_if_diverged
 from jaxflow.training.state import TrainState
 
 

@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,13 @@ from jaxflow.training.checkpoints.manager import (
     save,
 )
 from jaxflow.training.checkpoints.restore import restore_newest
-from jaxflow.training.checks import check_cardinalities, check_fit, check_shapes
-from jaxflow.training.events import Rhythm
+from jaxflow.training.checks import check_cardinalities, check_fit, check_shapes, find_static_numbers
+from jaxflow.training.events import LoopState, Rhythm, read_loop_state
 from jaxflow.training.input_pipeline import InputPipeline, make_input_pipeline
-from jaxflow.training.loop_state import LoopState, read_loop_state
 from jaxflow.training.parallel.layout import Layout, bytes_per_device, make_layout
-from jaxflow.training.program import Parts, Program, Structure
+from jaxflow.training.program import Program, trace_train_step
 from jaxflow.training.state import TrainState
+from jaxflow.training.structure import Parts, Structure
 from jaxflow.transforms import preprocess
 
 logger = logging.getLogger("jaxflow")
@@ -150,9 +151,8 @@ def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any],
     parts = Parts(
         model, experiment.problem, experiment.optimizer, experiment.augment, experiment.ema_decay, total_steps
     )
-    placeholders, arguments = hyperparameters.split(parts)
     structure = Structure(
-        placeholders,
+        parts,
         experiment.preprocess,
         json.dumps(fitted),
         experiment.tta,
@@ -161,7 +161,9 @@ def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any],
         make_layout(experiment.strategy),
     )
     check_shapes(model, structure.transform, schema, outputs)
-    return Program(experiment, structure, arguments, total_steps)
+    static = find_static_numbers(parts, partial(trace_train_step, structure))
+    placeholders, arguments = hyperparameters.split(parts, static)
+    return Program(experiment, dataclasses.replace(structure, parts=placeholders), arguments, total_steps)
 
 
 def initialize_or_restore(checkpoints: Checkpoints, session: TrainingSession) -> tuple[TrainState, LoopState]:

@@ -1,10 +1,9 @@
 """An experiment's parts put together for its data: what is compiled, and with which hyperparameters it runs."""
 
 import functools
-import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,93 +14,22 @@ import numpy as np
 
 from jaxflow import hyperparameters
 from jaxflow.experiment import Experiment
-from jaxflow.interfaces import Batch, Problem
+from jaxflow.interfaces import Batch
 from jaxflow.optimizers.base import make_optimizer
 from jaxflow.optimizers.schedules import learning_rate
 from jaxflow.schema import Schema, Split
-from jaxflow.training import dispatch
 from jaxflow.training.input_pipeline import InputPipeline
+from jaxflow.training.parallel import dispatch
 from jaxflow.training.parallel.compile import map_gradients, parallelize
 from jaxflow.training.parallel.layout import Layout
-from jaxflow.training.state import TrainState, init_state
+from jaxflow.training.state import TrainState
 from jaxflow.training.steps import Metrics, make_eval_step, make_predict_step, make_train_step
+from jaxflow.training.structure import Structure, make_state
 from jaxflow.transforms import augment, preprocess
 from jaxflow.transforms.tta import identity_views
 
 # Inputs and outputs of an evaluation's batch, in numbers: what an encoder keeps of them may be a hundred times as much.
 MAX_NUMBERS = 1 << 23
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What of an experiment has hyperparameters: what programs are made of, and take as arguments.
-
-    Attributes:
-      model: the network with its sizes filled in.
-      problem: fitted to the training targets.
-      total_steps: steps of the whole run, which schedules are spread over.
-    """
-
-    model: nn.Module
-    problem: Problem
-    optimizer: Any
-    augment: tuple[Any, ...]
-    ema_decay: float | None = field(metadata=hyperparameters.COMPLEMENT)
-    total_steps: int = field(metadata=hyperparameters.HYPERPARAMETER)
-
-
-@dataclass(frozen=True)
-class Structure:
-    """What decides a compiled program: runs of equal structure share it, whatever their hyperparameters.
-
-    Attributes:
-      parts: with placeholders for hyperparameters.
-      preprocess: transforms that are part of the program.
-      fitted: what these were fitted to, as JSON text.
-      tta: test-time augmentation, or None.
-      microbatch: rows whose gradients are computed at once, or None.
-      schema: what the data holds.
-      layout: the devices.
-    """
-
-    parts: Parts
-    preprocess: tuple[Any, ...]
-    fitted: str
-    tta: Callable[..., Any] | None
-    microbatch: int | None
-    schema: Schema
-    layout: Layout
-
-    @property
-    def transform(self) -> Callable[[Any], Any]:
-        """The fitted preprocessing, on the device."""
-        return partial(preprocess.apply, self.preprocess, json.loads(self.fitted))
-
-    def train_step(self, arguments: jax.Array) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-        """Builds the train step, the one that `make_train_step` documents, for hyperparameters that may be traced."""
-        parts = hyperparameters.join(self.parts, arguments)
-        return make_train_step(
-            parts.model,
-            parts.problem,
-            make_optimizer(parts.optimizer, parts.total_steps),
-            augment_raw=partial(augment.apply, parts.augment, raw=True),
-            transform=self.transform,
-            augment=partial(augment.apply, parts.augment, raw=False),
-            microbatch=self.microbatch,
-            ema_decay=parts.ema_decay,
-            axis_name=self.layout.axis_name,
-            map_gradients=partial(map_gradients, layout=self.layout),
-        )
-
-    def abstract_state(self) -> TrainState:
-        """Returns the state without computing it: shapes, dtypes and shardings."""
-        inputs, count = self.schema.inputs, hyperparameters.count_arguments(self.parts)
-        arguments, seed = jax.ShapeDtypeStruct((count,), jnp.float32), jax.ShapeDtypeStruct((), jnp.uint32)
-        example = preprocess.abstract_inputs(inputs, 1)
-        state = jax.eval_shape(partial(_make_state, self), arguments, seed, example)
-        return jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.layout.sharding(leaf)), state
-        )
 
 
 @dataclass(frozen=True)
@@ -208,13 +136,6 @@ class Program:
 _once = functools.lru_cache(maxsize=32)
 
 
-# The key is made inside: an operation outside would be a program of its own, compiled or looked up by itself.
-def _make_state(structure: Structure, arguments: jax.Array, seed: jax.Array, examples: Any) -> TrainState:
-    parts = hyperparameters.join(structure.parts, arguments)
-    tx, key = make_optimizer(parts.optimizer, parts.total_steps), jax.random.key(seed)
-    return init_state(parts.model, tx, key, structure.transform(examples), parts.ema_decay is not None)
-
-
 @_once
 def _init_function(structure: Structure) -> Callable[..., TrainState]:
     # It runs once, and the compiler takes four times as long to make it fast as it takes to make it.
@@ -222,16 +143,58 @@ def _init_function(structure: Structure) -> Callable[..., TrainState]:
     where = structure.layout.replicated
     if structure.layout.shards_state:
         where = jax.tree.map(lambda leaf: leaf.sharding, structure.abstract_state())
-    return jax.jit(partial(_make_state, structure), out_shardings=where, compiler_options=options)
+    return jax.jit(partial(make_state, structure), out_shardings=where, compiler_options=options)
+
+
+def train_step(structure: Structure, arguments: jax.Array) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+    """Builds the train step that `make_train_step` documents, with hyperparameters that may be traced.
+
+    Args:
+      structure: what is trained.
+      arguments: its hyperparameters, (arguments,) float32.
+    """
+    parts = hyperparameters.join(structure.parts, arguments)
+    return make_train_step(
+        parts.model,
+        parts.problem,
+        make_optimizer(parts.optimizer, parts.total_steps),
+        augment_raw=partial(augment.apply, parts.augment, raw=True),
+        transform=structure.transform,
+        augment=partial(augment.apply, parts.augment, raw=False),
+        microbatch=structure.microbatch,
+        ema_decay=parts.ema_decay,
+        axis_name=structure.layout.axis_name,
+        map_gradients=partial(map_gradients, layout=structure.layout),
+    )
+
+
+def trace_train_step(structure: Structure, static: frozenset[str]) -> None:
+    """Traces a train step of one example on one device.
+
+    Args:
+      structure: with plain numbers.
+      static: dotted names of the numbers that are constants; the others are arguments.
+
+    Raises:
+      Exception: the step needs the value of an argument, or is wrong.
+    """
+    placeholders, arguments = hyperparameters.split(structure.parts, static)
+    alone = Layout(structure.layout.devices[:1])
+    structure = replace(structure, parts=placeholders, layout=alone, microbatch=None)
+    target, number = structure.schema.target, jax.ShapeDtypeStruct((1,), jnp.int32)
+    targets = jax.ShapeDtypeStruct((1, *target.shape), target.dtype)
+    inputs = preprocess.abstract_inputs(structure.schema.inputs, 1)
+    batch = {"inputs": inputs, "targets": targets, "index": number, "epoch": number}
+    state = structure.abstract_state()
+    jax.eval_shape(lambda *given: train_step(structure, given[0])(*given[1:]), arguments, state, batch)
 
 
 @_once
 def _step_function(structure: Structure, get_batch: Callable[..., Batch]) -> Callable[..., Any]:
     """Returns the jitted step (state, totals, arguments, device_data, item) -> (state, totals, metrics)."""
 
-    def train_step(state: TrainState, totals: Metrics, arguments: jax.Array, device_data: Any, item: Any) -> Any:
-        step = structure.train_step(arguments)
-        after, metrics = step(state, get_batch(device_data, item))
+    def counted_step(state: TrainState, totals: Metrics, arguments: jax.Array, device_data: Any, item: Any) -> Any:
+        after, metrics = train_step(structure, arguments)(state, get_batch(device_data, item))
         # Added up on the device: the host looks only when a line is due. A skipped step counts nowhere.
         counted = after.skipped == state.skipped
         merged = {
@@ -240,7 +203,7 @@ def _step_function(structure: Structure, get_batch: Callable[..., Batch]) -> Cal
         }
         return after, merged, metrics
 
-    return jax.jit(train_step)
+    return jax.jit(counted_step)
 
 
 @_once

@@ -40,6 +40,36 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
     Raises:
       UserError: Grain is not installed. The first function raises one too, where a process failed.
     """
+    grain = _load_grain(workers)
+
+    def start(first: int) -> Iterator[dict[str, np.ndarray]]:
+        ahead = grain.MapDataset.range(first, steps).map(batches)
+        # No threads and no buffer inside a process: an element is a whole batch.
+        ahead = ahead.to_iter_dataset(grain.ReadOptions(num_threads=0, prefetch_buffer_size=0))
+        options = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=READY)
+        return iter(ahead.mp_prefetch(options, worker_init_fn=_live_and_die_with_parent))
+
+    def free() -> None:
+        # Its semaphores hang in reference cycles; Python 3.12 warns where they are collected at a bad moment.
+        gc.collect()
+        # Shared memory is freed by one thread of Grain's, in order: when it gets to this, it has freed all of it.
+        freeing = getattr(grain.multiprocessing.SharedMemoryArray, "_del_thread_pool", None)
+        if freeing is not None:
+            freeing.apply(int)
+
+    make, close = _in_order(batches, steps, start, free)
+    # When `make` is collected, and when this process ends: then before the thread pool, of priority 15, by which Grain
+    # frees shared memory.
+    multiprocessing.util.Finalize(make, close, exitpriority=100)
+    return make, close
+
+
+def _load_grain(workers: int) -> Any:
+    """Imports Grain, and prepares it for an experiment's own classes.
+
+    Raises:
+      UserError: it is not installed.
+    """
     try:
         import cloudpickle
         import grain
@@ -53,19 +83,27 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
     for name, module in list(sys.modules.items()):
         if name.startswith(FILE_MODULE):  # an experiment's own files: no other process can import them by name
             cloudpickle.register_pickle_by_value(module)
-
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()  # Grain asks absl for flags, which only an absl program parses
+    return grain
 
+
+def _in_order(
+    batches: Batches, steps: int, start: Callable[[int], Iterator[dict[str, np.ndarray]]], free: Callable[[], None]
+) -> tuple[Callable[[int], dict[str, np.ndarray]], Callable[[], None]]:
+    """Serves steps from an iterator that runs ahead, as long as they come one after the other.
+
+    Args:
+      batches: builds a step's batch here, where nobody is ahead.
+      steps: how many there are.
+      start: first step -> the batches from there on, built elsewhere.
+      free: frees what such an iterator held, when it is closed and gone.
+
+    Returns:
+      Step -> its batch; and what ends the iterator.
+    """
     lock, due = threading.Lock(), None
     coming: Any = None
-
-    def start(first: int) -> Iterator[dict[str, np.ndarray]]:
-        ahead = grain.MapDataset.range(first, steps).map(batches)
-        # No threads and no buffer inside a process: an element is a whole batch.
-        ahead = ahead.to_iter_dataset(grain.ReadOptions(num_threads=0, prefetch_buffer_size=0))
-        options = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=READY)
-        return iter(ahead.mp_prefetch(options, worker_init_fn=_live_and_die_with_parent))
 
     def make(step: int) -> dict[str, np.ndarray]:
         nonlocal coming, due
@@ -88,20 +126,12 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
         if coming is not None:
             coming.close()
             coming = None
-            # Its semaphores hang in reference cycles; Python 3.12 warns where they are collected at a bad moment.
-            gc.collect()
-            # Shared memory is freed by one thread of Grain's, in order: when it gets to this, it has freed all of it.
-            freeing = getattr(grain.multiprocessing.SharedMemoryArray, "_del_thread_pool", None)
-            if freeing is not None:
-                freeing.apply(int)
+            free()
 
     def close() -> None:
         with lock:
             stop()
 
-    # When `make` is collected, and when this process ends: then before the thread pool, of priority 15, by which Grain
-    # frees shared memory.
-    multiprocessing.util.Finalize(make, close, exitpriority=100)
     return make, close
 
 

@@ -5,7 +5,7 @@ from jax import lax
 
 import jaxflow
 from jaxflow.schema import Feature, Schema, Target
-from jaxflow.training.dispatch import _uses
+from jaxflow.training.parallel.dispatch import _uses
 from jaxflow.training.prepare import build_program
 
 VECTOR, IMAGE = Feature("vector", (3,), "float32"), Feature("image", (6, 6, 3), "float32")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from jaxflow.training import dispatch
-from jaxflow.training.dispatch import InFlight
+from jaxflow.training.parallel import dispatch
+from jaxflow.training.parallel.dispatch import InFlight
 
 
 class Device:
