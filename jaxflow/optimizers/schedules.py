@@ -15,7 +15,7 @@ from jaxflow.hyperparameters import HYPERPARAMETER
 
 @dataclass(frozen=True)
 class Constant:
-    """The learning rate stays, after a linear warm-up where one is asked for."""
+    """A constant learning rate, after a linear warm-up where one is asked for."""
 
     warmup_steps: int = field(default=0, metadata=HYPERPARAMETER)
     """Steps over which the learning rate rises linearly from 0."""
@@ -27,7 +27,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Cosine(Constant):
-    """The learning rate falls along half a cosine. Source: I. Loshchilov and F. Hutter, SGDR, ICLR 2017."""
+    """A learning rate that falls along half a cosine. Source: I. Loshchilov and F. Hutter, SGDR, ICLR 2017."""
 
     final: float = 0.0
     """Fraction of the learning rate that is left at the end."""
@@ -39,7 +39,7 @@ class Cosine(Constant):
 
 @dataclass(frozen=True)
 class Linear(Constant):
-    """The learning rate falls along a line."""
+    """A learning rate that falls along a line."""
 
     final: float = 0.0
     """Fraction of the learning rate that is left at the end."""
@@ -51,7 +51,7 @@ class Linear(Constant):
 
 @dataclass(frozen=True)
 class Step(Constant):
-    """The learning rate is multiplied by `decay` at each of the boundaries."""
+    """A learning rate that is multiplied by `decay` at each of the boundaries."""
 
     boundaries: tuple[float, ...] = (0.5, 0.75)
     """Where it falls, as shares of the steps past warm-up."""

@@ -54,9 +54,11 @@ def check_fit(experiment: Experiment, schema: Schema) -> None:
     """
     target = schema.target
     if target.dense_shape and experiment.tta is not None:
-        raise UserError("tta turns images and not what is predicted for each of their places; leave tta=None")
+        raise UserError(
+            "tta averages over views of an image, and here each pixel has a target of its own; leave tta=None"
+        )
     if experiment.sampling == "balanced" and (target.kind != "class" or target.dense_shape):
-        has = "numbers" if target.kind == "number" else "a class for each place"
+        has = "numbers" if target.kind == "number" else "a class for each position"
         raise UserError(f"sampling 'balanced' goes by each example's class, and the data has {has}; leave it 'shuffle'")
 
 
@@ -106,6 +108,6 @@ def check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schema
     if outputs.shape[1:-1] != schema.target.dense_shape:
         raise UserError(
             f"model {type(model).__name__} gives outputs of shape {outputs.shape[1:]} for an example, but the data has "
-            f"targets of shape {schema.target.dense_shape}; use a model that answers for each of these places, or for "
+            f"targets of shape {schema.target.dense_shape}; use a model that answers for each of these positions, or "
             f"none"
         )

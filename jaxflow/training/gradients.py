@@ -48,16 +48,16 @@ def make_gradient_step(
     """Builds the first half of a train step: gradients and metrics of a batch, summed over tiles and devices.
 
     The loss is the weighted mean over the global batch: gradients of weighted sums are added up and divided once, so it
-    stays right where weights differ. Each tile has its own random key and its own batch statistics, and new statistics
+    is right where weights differ. Each tile has its own random key and its own batch statistics, and new statistics
     are the tiles' weighted mean, so the numbers do not depend on how tiles spread over devices.
 
     Args:
       model: Linen module called as model(inputs, train).
-      problem: gives losses and metrics.
+      problem: its losses and metrics.
       augment_raw: random change of a batch as it comes.
       transform: preprocessing of the inputs.
       augment: random change of a transformed batch.
-      microbatch: rows of a tile; None makes the device's whole share one tile.
+      microbatch: rows of a tile; None for the device's whole share at once.
       axis_name: name of the device axis that the step is mapped over, None on one device.
 
     Returns:

@@ -89,7 +89,7 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
             f"batch_size {experiment.batch_size} is larger than the training split of {len(split)} examples"
         )
     fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
-    # The names of the examples stand for the data: wherever it lies, a run goes on with its own.
+    # The names of the examples stand for the data: wherever it lies, a run resumes with the data it was trained on.
     names = hashlib.sha256("\n".join(split.id(index) for index in range(len(split))).encode()).hexdigest()[:16]
     problem = experiment.problem.fit(split.targets)
     meta = {
@@ -196,7 +196,7 @@ def initialize_or_restore(checkpoints: Checkpoints, session: TrainingSession) ->
 
 
 def summarize_run(session: TrainingSession, state: TrainState) -> dict[str, int]:
-    """Returns what a finished run says of itself in results.json, beside its metrics and its speed."""
+    """Returns what results.json holds of a finished run, beside its metrics and its speed."""
     return {
         "steps": session.program.total_steps,
         "checkpoint_step": int(state.step),

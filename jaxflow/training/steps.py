@@ -44,12 +44,12 @@ def make_train_step(
 
     Args:
       model: Linen module called as model(inputs, train).
-      problem: gives losses and metrics, for example Classification().
+      problem: its losses and metrics, for example Classification().
       tx: the optimizer.
       augment_raw: random change of a batch as it comes.
       transform: preprocessing of the inputs.
       augment: random change of a transformed batch.
-      microbatch: rows of a tile; None makes the device's whole share one tile.
+      microbatch: rows of a tile; None for the device's whole share at once.
       ema_decay: decay of the parameters' moving average; None where the state has none.
       axis_name: name of the device axis that the step is mapped over, None on one device.
       map_gradients: changes the first half, for example to map it alone over the devices; as it is by default.
@@ -81,7 +81,7 @@ def make_update_step(
     """Builds the second half of a train step: the optimizer's.
 
     A step whose gradient or new state is not finite changes nothing but `step` and the counts of skipped steps, so that
-    the batch is not met again and the state stays finite.
+    the batch is not met again and the state remains finite.
 
     Args:
       tx: the optimizer.

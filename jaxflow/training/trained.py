@@ -68,7 +68,7 @@ def experiment_of(workdir: Path, experiment: Experiment | None = None) -> Experi
 
 
 def check_same_data(workdir: Path, trained: Trained, dataset: Dataset) -> None:
-    """Checks that a dataset gives a trained run the inputs and targets that it knows.
+    """Checks that a dataset has the inputs and targets that a run was trained on.
 
     Args:
       workdir: the run folder, for the error.

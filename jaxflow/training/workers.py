@@ -18,8 +18,8 @@ from jaxflow.runtime.startup import quiet_libraries, tune_allocator
 
 # Batches that each process keeps ready; that, what is being made and what is on its way bound the memory.
 READY = 1
-# Seconds that a process goes on after SIGTERM: schedulers send it to every process of a job, and the training process
-# may still need a batch on its way to the last checkpoint.
+# Seconds that a process keeps working after SIGTERM: schedulers send it to every process of a job, and the training
+# process may still need a batch on its way to the last checkpoint.
 GRACE_TIMEOUT_S = 30
 
 
@@ -29,7 +29,7 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
     A batch follows from its step, so there is no state to keep: wherever the steps jump to, they start again there.
 
     Args:
-      batches: makes a step's batch; a copy goes to each process.
+      batches: builds a step's batch; a copy goes to each process.
       steps: how many there are; nothing is made ahead past the last.
       workers: how many processes.
 
@@ -50,7 +50,7 @@ def by_workers(batches: Batches, steps: int, workers: int) -> tuple[Callable[[in
         return iter(ahead.mp_prefetch(options, worker_init_fn=_live_and_die_with_parent))
 
     def free() -> None:
-        # Its semaphores hang in reference cycles; Python 3.12 warns where they are collected at a bad moment.
+        # Its semaphores are held by reference cycles; Python 3.12 warns where they are collected at a bad moment.
         gc.collect()
         # Shared memory is freed by one thread of Grain's, in order: when it gets to this, it has freed all of it.
         freeing = getattr(grain.multiprocessing.SharedMemoryArray, "_del_thread_pool", None)

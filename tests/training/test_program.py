@@ -1,12 +1,17 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import pytest
 from jax import lax
 
 import jaxflow
+from jaxflow import hyperparameters
 from jaxflow.schema import Feature, Schema, Target
 from jaxflow.training.parallel.dispatch import _uses
-from jaxflow.training.prepare import build_program
+from jaxflow.training.prepare import build_program, prepare_training
+from jaxflow.training.program import _step_function
+from jaxflow.transforms import augment
 
 VECTOR, IMAGE = Feature("vector", (3,), "float32"), Feature("image", (6, 6, 3), "float32")
 
@@ -25,6 +30,41 @@ def test_an_operation_is_found_however_deep_it_lies():
         assert not _uses(jax.make_jaxpr(function)(inputs).jaxpr, "dot_general")
 
 
+def operations(function, *arguments):
+    """Lists the operations of a traced function with the shapes of their results."""
+    jaxpr = jax.make_jaxpr(function)(*arguments).jaxpr
+    return [(equation.primitive.name, str(equation.outvars[0].aval)) for equation in jaxpr.eqns]
+
+
+def test_training_compiles_the_documented_train_step(experiment, toy, monkeypatch):
+    monkeypatch.setattr(jax, "devices", lambda *a, real=jax.devices: real(*a)[:1])
+    session = prepare_training(dataclasses.replace(experiment, data_placement="host"), toy)
+    program, pipeline = session.program, session.pipeline
+    item = jax.tree.map(lambda leaf: leaf[0], pipeline.step_inputs(0, 1))
+    state, totals = program.abstract_state(), program.empty_metrics()
+
+    def documented(arguments, state, batch):
+        parts = hyperparameters.join(program.structure.parts, arguments)
+        step = jaxflow.make_train_step(
+            parts.model,
+            parts.problem,
+            jaxflow.make_optimizer(parts.optimizer, parts.total_steps),
+            transform=program.transform,
+            augment=lambda key, batch: augment.apply(parts.augment, key, batch),
+            microbatch=experiment.microbatch,
+            ema_decay=parts.ema_decay,
+        )
+        return step(state, batch)
+
+    expected = operations(documented, program.arguments, state, item)
+    compiled = operations(
+        _step_function(program.structure, pipeline.get_batch).__wrapped__, state, totals, program.arguments, (), item
+    )
+    assert compiled[: len(expected)] == expected
+    # What is left adds the metrics up.
+    assert {name for name, _ in compiled[len(expected) :]} <= {"eq", "jit", "add", "select_n", "broadcast_in_dim"}
+
+
 @pytest.mark.parametrize(
     ("schema", "problem", "has"),
     [
@@ -32,7 +72,7 @@ def test_an_operation_is_found_however_deep_it_lies():
         (
             Schema(IMAGE, Target("class", ("a", "b"), dense_shape=(6, 6))),
             jaxflow.Segmentation(),
-            "a class for each place",
+            "a class for each position",
         ),
     ],
 )

@@ -64,11 +64,11 @@ def _digest(leaf: jax.Array) -> jax.Array:
     size = leaf.dtype.itemsize
     unsigned = {1: jnp.uint8, 2: jnp.uint16}.get(size, jnp.uint32)
     bits = lax.bitcast_convert_type(leaf, unsigned).astype(jnp.uint32)  # eight bytes become two elements
-    place = jnp.zeros(bits.shape, jnp.uint32)
+    position = jnp.zeros(bits.shape, jnp.uint32)
     for axis in range(bits.ndim):
         stride = np.uint32(math.prod(bits.shape[axis + 1 :]) % 2**32)
-        place += lax.broadcasted_iota(jnp.uint32, bits.shape, axis) * stride
-    first = _mix(bits ^ _mix(place))
+        position += lax.broadcasted_iota(jnp.uint32, bits.shape, axis) * stride
+    first = _mix(bits ^ _mix(position))
     second = _mix(first ^ np.uint32(0x9E3779B9))
     return jnp.stack([first.sum(dtype=jnp.uint32), second.sum(dtype=jnp.uint32)])
 

@@ -1,6 +1,6 @@
 """Checkpoints by Orbax: written in the background, verified when read; the latest few and the best are retained.
 
-A checkpoint is a folder named by its step; Orbax gives it that name when all of it is written. Beside the state it
+A checkpoint is a folder named by its step; Orbax names it so when all of it is written. Beside the state it
 holds `meta`: what is needed to use it without the data, each leaf's shape, dtype and digest, and a digest of its own.
 Orbax is imported when the first checkpoint is written or read, not before: it takes a third of a second.
 """
@@ -104,7 +104,7 @@ def saved_steps(folder: Path) -> list[int]:
 def save(
     checkpoints: Checkpoints, state: TrainState, meta: Mapping[str, Any], metrics: Mapping[str, float] | None = None
 ) -> None:
-    """Starts to write the state of a step; a step that is there already is left alone.
+    """Starts to write the state of a step, unless the step is saved already.
 
     Args:
       checkpoints: from `open_checkpoints`.

@@ -1,1 +1,1 @@
-"""How steps spread over devices: layout.py says where arrays lie, compile.py compiles steps for it."""
+"""Parallelism: where arrays lie, how steps are compiled for it, and how much of their work is in flight."""

@@ -1,10 +1,10 @@
-"""How a step spreads over devices and processes: the only file that knows. Every strategy gives the same numbers.
+"""Compiles steps for the devices of a layout, the only file with pmap. Every strategy computes the same numbers.
 
 On one device a step is plain jit. On several, each device runs the same program on its share of the batch, while state
 and metrics stay replicated and have no device axis; a step sums over the axis AXIS whatever it reduces. With fsdp the
 train state's leaves are divided too: only the model's parameters are gathered, for as long as the gradient needs them.
 
-On several processes each gives the rows of its own devices, and what comes out are arrays over all devices.
+On several processes each hands over the rows of its local devices, and results are arrays over all devices.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ def parallelize(
       donate: arguments whose memory the step may reuse.
 
     Returns:
-      The compiled step. It takes batches, this process's rows of them, and gives whole ones.
+      The compiled step. It takes this process's rows of batches and returns whole results.
     """
     if layout.axis_name is None:
         return jax.jit(step, donate_argnums=tuple(donate))
