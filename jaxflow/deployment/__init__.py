@@ -1,1 +1,1 @@
-"""A trained model at work on new data."""
+"""Inference on new data."""

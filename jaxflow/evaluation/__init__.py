@@ -1,1 +1,1 @@
-"""What a trained model is worth: metrics, predictions, figures."""
+"""Evaluation of the test split: metrics, each example's predictions and losses, the report."""

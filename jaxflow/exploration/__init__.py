@@ -1,1 +1,1 @@
-"""Before training: describes the data, and what is odd about it."""
+"""Description of the data before training: numbers, figures and issues, as one page."""

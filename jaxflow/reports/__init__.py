@@ -1,1 +1,1 @@
-"""Drawing for every stage: the frame of a page, and figures."""
+"""HTML pages and figures, for exploration and evaluation alike."""

@@ -1,1 +1,1 @@
-"""The process: before JAX starts, joined with others, told to stop."""
+"""The process: settings before JAX starts, other processes, signals."""

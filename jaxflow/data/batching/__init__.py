@@ -1,1 +1,1 @@
-"""Which examples a step takes, and the batches built of them."""
+"""The order of examples, and the batch of each step."""

@@ -1,1 +1,1 @@
-"""One file becomes one array."""
+"""Readers: one image, scan or audio file becomes one array."""

@@ -1,1 +1,1 @@
-"""What an experiment names: one file per source of data."""
+"""Data sources, as experiments hold them: one file each."""
