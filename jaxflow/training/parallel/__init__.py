@@ -1,1 +1,1 @@
-"""Steps on several devices: layout.py has where arrays lie, compile.py compiles a step, dispatch.py sends several."""
+"""Parallelism: where arrays lie, how steps are compiled for it, and how much of their work is in flight."""
