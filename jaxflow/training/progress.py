@@ -126,9 +126,9 @@ class ProgressReporter:
             left = f"  {_clock((self._total - step) * self._batch_size / speed)} left" if speed else ""
             logger.info(f"{self._epoch(step)}  step {step}/{self._total}  {numbers}{left}")
 
-    def validation(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Shows the metrics of a validation pass, on a line that stays."""
-        numbers = format_metrics(metrics)
+    def validation(self, step: int, metrics: Mapping[str, float], best: bool) -> None:
+        """Shows the metrics of a validation pass, on a line that stays, and whether it is the best so far."""
+        numbers = format_metrics(metrics) + ("  (best so far)" if best else "")
         logger.info(f"{self._epoch(step)}  step {step}/{self._total}  validation {numbers}")
 
     def _epoch(self, step: int) -> str:
@@ -198,7 +198,7 @@ class RunLog:
     def validation(self, loop: LoopState, metrics: Mapping[str, float]) -> None:
         """Logs the metrics of a validation."""
         self._writer.write_scalars(loop.step, metrics, "validation")
-        self._reporter.validation(loop.step, metrics)
+        self._reporter.validation(loop.step, metrics, best=loop.best_step == loop.step)
 
     def flush(self) -> None:
         """Hands everything that was logged so far to the operating system."""
