@@ -1,1 +1,1 @@
-"""The process: before JAX starts, joined with others, told to stop."""
+"""The process: its settings before JAX starts, the other processes of a run, and preemption."""

@@ -16,7 +16,7 @@ HERTZ_PER_MEL, STRAIGHT, STEP = 200 / 3, 1000.0, np.log(6.4) / 27
 
 @dataclass(frozen=True)
 class LogMel:
-    """Turns waveforms into log-mel spectrograms: the energy in each band of frequencies, frame by frame, in logarithms.
+    """Converts waveforms to log-mel spectrograms: the logarithm of the energy in each band of frequencies and frame.
 
     Bands are triangles of equal area, evenly spaced on Slaney's mel scale from 0 Hz to half the sample rate. Frame t is
     centred on sample t * hop, and the clip is padded with silence. The values are those of
@@ -63,7 +63,7 @@ class LogMel:
         return {"rate": feature.sample_rate}
 
     def __call__(self, fitted: dict[str, int], inputs: jax.Array) -> jax.Array:
-        """Turns (batch, samples) waveforms into (batch, frames, mels, 1) float32; frames are 1 + samples // hop."""
+        """Converts (batch, samples) waveforms to (batch, frames, mels, 1) float32; frames are 1 + samples // hop."""
         window, hop, size = self._sizes(fitted["rate"])
         energies = power_spectra(inputs.astype(jnp.float32), window, hop, size)  # (batch, frame, frequency)
         filters = jnp.asarray(mel_filters(fitted["rate"], size, self.mels), jnp.float32)
