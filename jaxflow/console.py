@@ -1,4 +1,4 @@
-"""What a person sees in a terminal: messages, progress bars, metrics and numbers as text.
+"""Terminal output: messages, progress bars, metrics and numbers as text.
 
 The library logs to `logging.getLogger("jaxflow")` and prints nothing. The commands show its messages and progress bars
 on the console while they run.
@@ -28,7 +28,7 @@ class _ConsoleHandler(logging.Handler):
 
 @contextmanager
 def show_messages() -> Iterator[None]:
-    """Shows jaxflow's messages and progress bars on the console; afterwards the logger is as it was."""
+    """Shows jaxflow's messages and progress bars on the console, and restores the logger at the end."""
     handler, level, propagate = _ConsoleHandler(), logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -42,14 +42,14 @@ def show_messages() -> Iterator[None]:
 
 
 def bar(*columns: str) -> Progress:
-    """Builds a progress bar, which is drawn only on a terminal, within `show_messages`, and when it is asked to.
+    """Builds a progress bar, which is drawn only on a terminal and within `show_messages`.
 
     Args:
       *columns: rich format strings shown after the count, for example "{task.fields[rate]}".
 
     Returns:
       A rich Progress, to be used as a context manager. It is redrawn where `update` is called with `refresh=True`, at
-      most ten times a second; it starts no thread, which would take time from a CPU that trains.
+      most ten times a second; it starts no thread, which would slow down training on a CPU.
     """
     shown = any(isinstance(handler, _ConsoleHandler) for handler in logger.handlers)
     return Progress(
@@ -86,11 +86,11 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
 
 
 def format_metrics(metrics: Mapping[str, float]) -> str:
-    """Formats metrics for people, the loss first."""
+    """Formats metrics as one line, the loss first."""
     names = sorted(metrics, key=lambda name: (name != "loss", name))
     return "  ".join(f"{name} {format_number(metrics[name])}" for name in names)
 
 
 def format_number(value: float) -> str:
-    """Formats a number with four decimals, or with four digits where that would show too few of them."""
+    """Formats a number with four decimals, or with four significant digits where it is less than 0.1."""
     return f"{value:.4g}" if 0 < abs(value) < 0.1 else f"{value:.4f}"

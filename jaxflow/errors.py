@@ -1,26 +1,26 @@
-"""The exceptions that are meant for users, and the name by which their messages call the program."""
+"""Exceptions for users, and the program's name in their messages."""
 
 import sys
 from pathlib import Path
 
-# What a process says to a scheduler when it can be started again (EX_TEMPFAIL of sysexits.h).
+# Exit status of a process that can be started again: EX_TEMPFAIL of sysexits.h, which schedulers know.
 RESUMABLE = 75
 
 
 class UserError(Exception):
-    """A mistake in what was asked for: its one line says what is wrong, where, and what to do.
+    """A mistake of the user: the message is one line with what is wrong, where, and what to do.
 
     A command prints it without a traceback and exits with status 2; library users can catch it.
     """
 
 
 class StoppedError(Exception):
-    """A run that was asked to stop and has saved all that it did: launching it again goes on from there.
+    """A run that was asked to stop and has saved its state: launching it again resumes it.
 
     A command exits with status RESUMABLE.
     """
 
 
 def program_name() -> str:
-    """Returns what starts a command of jaxflow here: "python launch.py" where that is what runs, else "jaxflow"."""
+    """Returns how the running program is called: "python launch.py" or "jaxflow"."""
     return "python launch.py" if Path(sys.argv[0]).name == "launch.py" else "jaxflow"

@@ -108,7 +108,7 @@ class ExperimentFolder(MetaPathFinder):
 
 @contextmanager
 def importable(folder: Path) -> Iterator[ExperimentFolder]:
-    """Lets modules of a folder be imported, for as long as the context lasts.
+    """Opens a folder for imports: its modules can be imported within the context.
 
     Args:
       folder: where the experiment file lies.

@@ -116,7 +116,7 @@ def _fits(held: Any, annotation: Any, parts: Mapping[Any, Part]) -> bool:
 
 
 def _is_part(held: Any, annotation: type, part: Part) -> bool:
-    """Whether an object is of a class or protocol, and can be called as such a part is."""
+    """Returns whether an object is of a class or protocol, and can be called as such a part is."""
     if isinstance(held, type) or not dataclasses.is_dataclass(held) or not isinstance(held, annotation):
         return False
     if part.arguments is None:

@@ -1,4 +1,4 @@
-"""Files: written atomically, as tables, and errors of the disk in one line."""
+"""Files: atomic writes, CSV tables, and errors of the disk in one line."""
 
 import csv
 import errno
@@ -14,7 +14,7 @@ from jaxflow.errors import UserError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields the path of a file to write, which takes the place of `path` at the end; after an error it is removed.
+    """Yields the path of a temporary file, which replaces `path` at the end; after an error it is removed.
 
     Args:
       path: a symbolic link is kept, and what it points to is replaced.
@@ -71,14 +71,14 @@ def storage_error(path: Path) -> Iterator[None]:
 
 
 def write_table(path: Path, blocks: Iterable[Mapping[str, Sequence[Any]]]) -> None:
-    """Writes a CSV file that takes its name when it is complete.
+    """Writes a CSV file atomically.
 
     Args:
       path: the file.
-      blocks: rows that follow each other, one block or more: columns of one length by name, the same in each.
+      blocks: consecutive rows, one block or more: columns of equal length by name, the same names in each.
     """
     blocks = iter(blocks)
-    first = next(blocks)  # what fails at once leaves not even a folder
+    first = next(blocks)  # where this fails, not even a folder is created
     with open_atomically(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(first)

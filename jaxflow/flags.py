@@ -84,7 +84,7 @@ def _parse(experiment: Experiment, flags: Sequence[str], prog: str = "") -> tupl
 
 @contextlib.contextmanager
 def _wide_terminal() -> Iterator[None]:
-    """Lets tyro draw an error's box so wide that its message is one line and not several."""
+    """Widens the terminal that tyro sees, so that an error's message is one line of its box and not several."""
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = "10000"
     try:

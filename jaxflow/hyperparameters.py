@@ -90,7 +90,7 @@ def split(value: Any, static: frozenset[str] = frozenset()) -> tuple[Any, np.nda
 
 
 def join(structure: Any, numbers: jax.Array) -> Any:
-    """Puts numbers back into a structure, inside a trace.
+    """Inserts numbers into a structure, inside a trace.
 
     Args:
       structure: from `split`.

@@ -215,15 +215,15 @@ class Problem(Protocol):
         ...
 
     def distribution(self, outputs: jax.Array) -> jax.Array:
-        """Turns raw outputs into probabilities, (batch, *spatial, classes), or into values, (batch, values)."""
+        """Converts raw outputs to probabilities, (batch, *spatial, classes), or to values, (batch, values)."""
         ...
 
     def answer(self, distribution: jax.Array) -> jax.Array:
-        """Turns a distribution into class indices, (batch,) or (batch, *spatial), or values, (batch, values)."""
+        """Returns a distribution's class indices, (batch,) or (batch, *spatial), or its values, (batch, values)."""
         ...
 
     def predictions(self, outputs: jax.Array) -> jax.Array:
-        """Turns raw outputs into what tables are made of: the distribution, or the answer where it is dense."""
+        """Returns what tables show of raw outputs: the distribution, or the answer where it is dense."""
         ...
 
     def running_metrics(

@@ -20,7 +20,7 @@ FILE_MODULE = "jaxflow_experiment_"
 
 
 def to_json(value: Any) -> Any:
-    """Turns an experiment, or any part of one, into JSON.
+    """Converts an experiment, or any part of one, to JSON.
 
     Args:
       value: numbers, strings, booleans, None, tuples, dataclasses and Linen modules of these.

@@ -34,6 +34,12 @@ def compiled_once(tmp_path_factory):
 
 
 @pytest.fixture(scope="session", autouse=True)
+def ranks_are_explicit():
+    """A broadcast between arrays of different ranks is an error: it hides a mistake in a shape."""
+    jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(scope="session", autouse=True)
 def quiet_as_a_command():
     """What a damaged checkpoint leaves behind in Orbax's threads fails no later test."""
     quiet_libraries()

@@ -1,4 +1,4 @@
-"""The flags that verbs share, and the experiment and run folder that these select."""
+"""The flags that verbs share, and the experiment and run folder that they select."""
 
 import argparse
 from collections.abc import Callable
@@ -18,10 +18,10 @@ class Flag:
     """A flag of a verb.
 
     Attributes:
-      name: as it is typed, without the dashes.
-      metavar: what stands for its value in the help; empty for a switch, which takes none.
-      help: what it is for.
-      kind: reads the value from text.
+      name: the flag without its dashes.
+      metavar: placeholder of its value in the help; empty for a switch, which takes none.
+      help: its line in the help.
+      kind: converts the value from text.
       default: the value where the flag is not given.
     """
 
@@ -49,7 +49,7 @@ PROCESSES = (
 
 
 def select_experiment(arguments: argparse.Namespace) -> "tuple[Experiment, Path, Path | None]":
-    """Builds the experiment that a command line selects, and names its run folder.
+    """Builds the experiment that a command line selects, and chooses its run folder.
 
     Args:
       arguments: of a verb whose flags include `EXPERIMENT`.

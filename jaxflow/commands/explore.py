@@ -1,4 +1,4 @@
-"""explore: what is in the data and what is odd about it, before anything is trained."""
+"""explore: describe the data and list its issues, before anything is trained."""
 
 import argparse
 import logging

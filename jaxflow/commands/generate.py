@@ -1,4 +1,4 @@
-"""generate: a language model continues a text."""
+"""generate: continue a text with a language model."""
 
 import argparse
 import logging

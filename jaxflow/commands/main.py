@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def execute(verb: str, arguments: argparse.Namespace) -> int:
-    """Runs a verb and reports what goes wrong.
+    """Runs a verb and reports errors.
 
     Args:
       verb: its name.
@@ -120,7 +120,7 @@ def help_text(verb: str, arguments: argparse.Namespace) -> str:
 
     Args:
       verb: its name; for that of no verb, all verbs are listed.
-      arguments: what was asked for.
+      arguments: the parsed flags, for the experiment that they select.
 
     Returns:
       Text of several lines.
@@ -148,14 +148,14 @@ def help_text(verb: str, arguments: argparse.Namespace) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises what is wrong instead of printing it and ending the process."""
+    """A parser that raises errors instead of printing them and ending the process."""
 
     def error(self, message: str) -> NoReturn:
         raise argparse.ArgumentError(None, message)
 
 
 def _convert(arguments: argparse.Namespace, flag: Flag) -> None:
-    """Reads a flag's value from its text."""
+    """Converts a flag's value from text."""
     name = flag.name.replace("-", "_")
     text = getattr(arguments, name)
     if isinstance(text, str):
@@ -178,7 +178,7 @@ def _restart_locally(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
 
 
 def _prepare_process(arguments: argparse.Namespace) -> None:
-    """Changes settings of the whole process that must be changed before JAX starts."""
+    """Applies the settings of the process that must precede the start of JAX."""
     from jaxflow.data.storage.cache import cache_folder
     from jaxflow.runtime.startup import enable_compilation_cache, quiet_libraries, relax_gc, tune_allocator
 

@@ -1,4 +1,4 @@
-"""predict: a trained run's predictions for new data."""
+"""predict: write a trained run's predictions for new data."""
 
 import argparse
 import logging

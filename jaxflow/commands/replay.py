@@ -1,4 +1,4 @@
-"""replay: a past training step computed again, beside what was logged then."""
+"""replay: compute a past training step again and compare it with the log."""
 
 import argparse
 import logging

@@ -12,7 +12,7 @@ logger = logging.getLogger("jaxflow")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Trains, or goes on where the run folder stopped, and evaluates what was not evaluated yet."""
+    """Trains, or resumes the run, and evaluates the test split unless this was done already."""
     from jaxflow.console import format_metrics
     from jaxflow.experiment import load_data
     from jaxflow.training.loop import train

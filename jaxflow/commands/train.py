@@ -1,4 +1,4 @@
-"""train: fold the train step over batches, from the start or from where the run folder stopped."""
+"""train: fold the train step over batches, from the start or from the run's last checkpoint."""
 
 import argparse
 import logging

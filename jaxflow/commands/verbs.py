@@ -8,7 +8,7 @@ from types import ModuleType
 import jaxflow.commands
 from jaxflow.errors import UserError, program_name
 
-NO_VERB = "run"  # the file of what is done where no verb is given
+NO_VERB = "run"  # the file of the command without a verb
 NOT_VERBS = {"arguments", "main", "verbs"}
 
 
@@ -24,7 +24,7 @@ def import_verb(verb: str) -> ModuleType:
 
 
 def title(verb: str) -> str:
-    """Returns what help and messages call a verb."""
+    """Returns the verb's name in help and messages."""
     return "(no verb)" if verb == NO_VERB else verb
 
 
@@ -46,7 +46,7 @@ def check_flag(word: str, verb: str) -> None:
     """Checks that a word which `verb` does not know is no flag of other verbs.
 
     Raises:
-      UserError: it is theirs.
+      UserError: it is a flag of other verbs.
     """
     name = word.lstrip("-").partition("=")[0]
     owners = sorted(title(other) for other in verbs() if name in {flag.name for flag in import_verb(other).FLAGS})

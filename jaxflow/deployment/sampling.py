@@ -82,7 +82,7 @@ def caching_decoder(model: nn.Module, variables: Mapping[str, Any]) -> Decoder:
 
 
 def is_cache_exact(model: nn.Module, window: int, tokens: int) -> bool:
-    """Whether a model that decodes from a cache gives the logits that it gives for the window alone.
+    """Returns whether a model that decodes from a cache returns the logits that it returns for the window alone.
 
     Once the window is full it moves on and the model forgets its first token, while a cache remembers it. So either the
     text never outgrows the window, or an output depends on no more tokens than the window holds.

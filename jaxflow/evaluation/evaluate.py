@@ -76,7 +76,7 @@ def evaluate(
 
 
 def _write(workdir: Path, act: Callable[[], T]) -> T:
-    """Lets process 0 write into the run folder; what is wrong with the disk is a UserError on every process."""
+    """Writes into the run folder from process 0; an error of the disk is raised as a UserError on every process."""
 
     def guarded() -> T:
         try:

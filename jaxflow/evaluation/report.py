@@ -20,7 +20,7 @@ class FigureData(Protocol):
     """What the figures of one kind of target need of all examples."""
 
     def add(self, block: Mapping[str, np.ndarray]) -> None:
-        """Takes the next examples, as `evaluate_split` hands them over."""
+        """Adds the next block of examples, as `evaluate_split` passes it to `on_block`."""
         ...
 
     def draw(self, schema: Schema, test: Split, folder: Path) -> Figures:
@@ -78,7 +78,7 @@ class Values:
     predictions: list[np.ndarray] = field(default_factory=list)
 
     def add(self, block: Mapping[str, np.ndarray]) -> None:
-        """Keeps the predictions."""
+        """Collects the predictions."""
         self.predictions.append(block["predictions"])
 
     def draw(self, schema: Schema, test: Split, folder: Path) -> Figures:
@@ -98,7 +98,7 @@ class Classes:
     confidence: list[np.ndarray] = field(default_factory=list)
 
     def add(self, block: Mapping[str, np.ndarray]) -> None:
-        """Keeps the most likely class and its probability."""
+        """Collects the most likely class and its probability."""
         self.predicted.append(block["predictions"].argmax(-1))
         self.confidence.append(block["predictions"].max(-1))
 

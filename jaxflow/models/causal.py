@@ -52,7 +52,8 @@ class GatedBlock(nn.Module):
             x = causal_conv(x, kernel, self.dilation)  # (batch, time, 2 * width)
         else:
             x = self._continue(x, kernel, lengths)  # (batch, time, 2 * width)
-        x += self.param("bias", nn.initializers.zeros, (2 * width,)).astype(self.dtype)
+        bias = self.param("bias", nn.initializers.zeros, (2 * width,)).astype(self.dtype)
+        x += lax.broadcast_to_rank(bias, x.ndim)
         value, gate = jnp.split(x, 2, axis=-1)
         x = Dropout(self.dropout)(jnp.tanh(value) * jax.nn.sigmoid(gate), train)
         return inputs + Dense(width, self.dtype)(x)

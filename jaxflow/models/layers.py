@@ -6,6 +6,7 @@ from typing import Literal
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxflow.models import ops
 
@@ -73,7 +74,8 @@ class Dense(nn.Module):
     def __call__(self, inputs: jax.Array) -> jax.Array:
         kernel = self.param("kernel", KERNEL_INIT, (inputs.shape[-1], self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        return inputs.astype(self.dtype) @ kernel.astype(self.dtype) + bias.astype(self.dtype)
+        outputs = inputs.astype(self.dtype) @ kernel.astype(self.dtype)  # (..., features)
+        return outputs + lax.broadcast_to_rank(bias.astype(self.dtype), outputs.ndim)
 
 
 def dirac(key: jax.Array, shape: tuple[int, ...], dtype: str = "float32") -> jax.Array:
@@ -132,7 +134,8 @@ class Conv(nn.Module):
             outputs = ops.max_pool(outputs, self.pool)
         if not self.bias:
             return outputs
-        return outputs + self.param("bias", nn.initializers.zeros, (self.features,)).astype(self.dtype)
+        bias = self.param("bias", nn.initializers.zeros, (self.features,)).astype(self.dtype)
+        return outputs + lax.broadcast_to_rank(bias, outputs.ndim)
 
 
 class BatchNorm(nn.Module):

@@ -56,7 +56,7 @@ def conv(
 
 
 def max_pool(inputs: jax.Array, window: int | Sequence[int] = 2) -> jax.Array:
-    """Takes the maximum of windows that touch but do not overlap; a remainder at the edge is dropped.
+    """Pools the maximum of adjacent windows that do not overlap; a remainder at the edge is dropped.
 
     Args:
       inputs: (batch, *space, channel), floating.

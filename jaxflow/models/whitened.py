@@ -5,6 +5,7 @@ import math
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxflow.interfaces import CONSTANTS
 from jaxflow.models import ops
@@ -53,7 +54,8 @@ class Whitening(nn.Module):
 
         outputs = ops.conv(inputs.astype(self.dtype), filters.astype(self.dtype))
         # In float32, so that the bias's gradient, a sum over millions of pixels, is one too.
-        return (outputs.astype(jnp.float32) + self.param("bias", uniform, filters.shape[-1:])).astype(self.dtype)
+        bias = lax.broadcast_to_rank(self.param("bias", uniform, filters.shape[-1:]), outputs.ndim)
+        return (outputs.astype(jnp.float32) + bias).astype(self.dtype)
 
 
 class AirbenchCNN(nn.Module):

@@ -69,15 +69,15 @@ class Classification:
         return self.loss(outputs, targets)
 
     def distribution(self, outputs: jax.Array) -> jax.Array:
-        """Turns (batch, classes) logits into probabilities."""
+        """Converts (batch, classes) logits to probabilities."""
         return jax.nn.softmax(outputs)
 
     def answer(self, distribution: jax.Array) -> jax.Array:
-        """Turns (batch, classes) probabilities into the most likely class indices, (batch,) int32."""
+        """Returns the most likely class indices, (batch,) int32, of (batch, classes) probabilities."""
         return distribution.argmax(axis=-1)
 
     def predictions(self, outputs: jax.Array) -> jax.Array:
-        """Turns (batch, classes) logits into what tables are made of: the probabilities."""
+        """Returns what tables show of (batch, classes) logits: the probabilities."""
         return self.distribution(outputs)
 
     def running_metrics(

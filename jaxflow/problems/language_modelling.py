@@ -74,15 +74,15 @@ class LanguageModelling:
         return -CrossEntropy()(outputs, jnp.maximum(targets.astype(jnp.int32), 0))
 
     def distribution(self, outputs: jax.Array) -> jax.Array:
-        """Turns (batch, time, tokens) logits into probabilities."""
+        """Converts (batch, time, tokens) logits to probabilities."""
         return jax.nn.softmax(outputs)
 
     def answer(self, distribution: jax.Array) -> jax.Array:
-        """Turns (batch, time, tokens) probabilities into the most likely tokens, (batch, time) int32."""
+        """Returns the most likely tokens, (batch, time) int32, of (batch, time, tokens) probabilities."""
         return distribution.argmax(axis=-1).astype(jnp.int32)
 
     def predictions(self, outputs: jax.Array) -> jax.Array:
-        """Turns (batch, time, tokens) logits into what tables are made of: the most likely tokens."""
+        """Returns what tables show of (batch, time, tokens) logits: the most likely tokens."""
         return self.answer(outputs)  # the maximum of logits is that of probabilities
 
     def running_metrics(

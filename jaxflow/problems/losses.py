@@ -73,7 +73,7 @@ class CrossEntropy:
         return losses
 
     def fit(self, targets: np.ndarray) -> "CrossEntropy":
-        """Turns balanced weights into numbers, in inverse proportion to how frequent each class is.
+        """Computes balanced weights, in inverse proportion to how frequent each class is.
 
         Args:
           targets: training labels of any shape; those below 0 are ignored.

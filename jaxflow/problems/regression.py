@@ -46,7 +46,7 @@ class Regression:
             raise UserError(f"problem.std is {self.std}; all of it must be more than 0")
 
     def fit(self, targets: np.ndarray) -> "Regression":
-        """Takes mean and standard deviation from the training split, where they are not given, and fits the loss.
+        """Fits mean and standard deviation to the training split, where they are not given, and the loss.
 
         Args:
           targets: (examples, outputs) training targets.
@@ -105,7 +105,7 @@ class Regression:
         return (outputs.astype(jnp.float32) - (targets.reshape(outputs.shape) - mean) / std) * std
 
     def distribution(self, outputs: jax.Array) -> jax.Array:
-        """Turns (batch, outputs) standardised values into those of the data's units, which stand for a distribution."""
+        """Converts (batch, outputs) standardised values to the data's units; they take the place of a distribution."""
         mean, std = self._scale()
         return outputs * std + mean
 
@@ -114,7 +114,7 @@ class Regression:
         return distribution
 
     def predictions(self, outputs: jax.Array) -> jax.Array:
-        """Turns (batch, outputs) standardised values into what tables are made of: the values in the data's units."""
+        """Returns what tables show of (batch, outputs) standardised values: the values in the data's units."""
         return self.distribution(outputs)
 
     def running_metrics(
@@ -136,6 +136,6 @@ class Regression:
         return tables.value_table(schema, predictions, targets)
 
     def _scale(self) -> tuple[jax.Array, jax.Array]:
-        """Mean and standard deviation, (1, outputs) float32; 0 and 1 where nothing was fitted."""
+        """Returns mean and standard deviation, (1, outputs) float32; 0 and 1 where nothing was fitted."""
         mean, std = (0.0,) if self.mean is None else self.mean, (1.0,) if self.std is None else self.std
         return jnp.array([mean], jnp.float32), jnp.array([std], jnp.float32)

@@ -71,15 +71,15 @@ class Segmentation:
         return -CrossEntropy()(outputs, jnp.maximum(targets, 0))
 
     def distribution(self, outputs: jax.Array) -> jax.Array:
-        """Turns (batch, *spatial, classes) logits into probabilities."""
+        """Converts (batch, *spatial, classes) logits to probabilities."""
         return jax.nn.softmax(outputs)
 
     def answer(self, distribution: jax.Array) -> jax.Array:
-        """Turns (batch, *spatial, classes) probabilities into masks: (batch, *spatial) integers as the targets' are."""
+        """Returns the masks of (batch, *spatial, classes) probabilities: (batch, *spatial) integers."""
         return distribution.argmax(-1).astype(np.min_scalar_type(-distribution.shape[-1]))
 
     def predictions(self, outputs: jax.Array) -> jax.Array:
-        """Turns (batch, *spatial, classes) logits into what tables are made of: masks."""
+        """Returns what tables show of (batch, *spatial, classes) logits: masks."""
         return self.answer(outputs)  # the maximum of logits is that of probabilities
 
     def running_metrics(

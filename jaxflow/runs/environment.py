@@ -1,4 +1,4 @@
-"""environment.json: what a run runs on."""
+"""environment.json: the versions, platform and devices of a run."""
 
 import importlib.metadata
 import os
@@ -10,7 +10,7 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "clu", "tensor
 
 
 def environment() -> dict[str, Any]:
-    """Describes what a run runs on: versions, platform, devices."""
+    """Describes the environment of a run: versions, platform, devices, command."""
     import jax
 
     versions = {}

@@ -21,7 +21,7 @@ from jaxflow.runs.results import read_results
 from jaxflow.runtime.distributed import on_main
 from jaxflow.serialization import FILE_MODULE, classes_of, from_json
 
-# What each verb leaves in the run folder. Starting again there removes all of it; anything else there is the user's.
+# What each verb writes into the run folder. --overwrite removes all of it; any other file belongs to the user.
 WRITTEN = {
     "explore": ("data.json", "report"),
     "train": (
@@ -39,12 +39,12 @@ WRITTEN = {
 
 
 def default_workdir(config: str | Path, written: Experiment, overridden: Experiment) -> Path:
-    """Names the run folder of an experiment: runs/<file>[-overrides].
+    """Returns the default run folder of an experiment: runs/<file>[-overrides].
 
     Args:
       config: the experiment's file.
       written: the experiment as the file has it.
-      overridden: the experiment as it is run; fields that are no part of its identity do not show in the name.
+      overridden: the experiment as it is run; fields that are no part of its identity do not appear in the name.
 
     Returns:
       The folder's path, at most 200 characters after runs/.
@@ -56,13 +56,13 @@ def default_workdir(config: str | Path, written: Experiment, overridden: Experim
 
 @contextmanager
 def open_run(workdir: Path, experiment: Experiment, source: Path | None, overwrite: bool) -> Iterator[Path]:
-    """Makes a run folder, or opens it to go on with the same experiment, and locks it; of several processes, one does.
+    """Creates a run folder, or opens it to resume the same experiment, and locks it; of several processes, one does.
 
     Args:
       workdir: the folder.
       experiment: what is run.
-      source: the experiment's file, copied into the folder with those that it imports from beside it; classes of its
-        own resolve there.
+      source: the experiment's file, copied into the folder with those that it imports from beside it; classes that
+        they define are found there again.
       overwrite: removes what jaxflow wrote there for an earlier run.
 
     Yields:
@@ -86,7 +86,7 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
         those imported from beside them is part of it.
 
     Raises:
-      UserError: it is a different one; the differing fields and files are named.
+      UserError: the run is of a different experiment; the message lists the differing fields and files.
     """
     if not (workdir / "experiment.json").exists():
         return
@@ -100,11 +100,12 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
 
 
 def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment:
-    """Rebuilds the experiment of a run folder; of its files those run that define classes, and what they import there.
+    """Rebuilds the experiment of a run folder, and executes those of its files that define classes of the experiment.
 
     Args:
       workdir: the run folder.
-      like: an experiment whose classes may be used too: a script's own are written by no file that could be executed.
+      like: an experiment whose classes may be used too: those defined in a script or notebook are in no file that could
+        be executed.
 
     Returns:
       The experiment.
@@ -119,7 +120,7 @@ def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment
         text = path.read_text()
         described = json.loads(text)
         with importable(workdir) as folder:
-            for stem in _own_modules(text):
+            for stem in _defining_modules(text):
                 folder.execute(workdir / f"{stem}.py")
             experiment = from_json(modernize(described), classes_of(like))
     except (ValueError, RecursionError) as error:
@@ -129,14 +130,14 @@ def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment
     return experiment
 
 
-def _own_modules(text: str) -> list[str]:
+def _defining_modules(text: str) -> list[str]:
     """Returns the stems of the files that define classes of an experiment, which is given as JSON."""
     return sorted(set(re.findall(rf'"{FILE_MODULE}([^":/]+):', text)))
 
 
 def _changed_files(workdir: Path, experiment: Experiment, source: Path) -> list[str]:
     """Returns a line for each file whose text differs from its copy in the run folder, where the text matters."""
-    defining = _own_modules(dumps(experiment))
+    defining = _defining_modules(dumps(experiment))
     files = [source] if source.stem in defining and (workdir / source.name).exists() else []
     files += files_beside(source) if defining else ()
     copies = [workdir / file.name for file in files]
@@ -152,7 +153,7 @@ def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrit
     description = dumps(experiment)
     texts = {file.name: file.read_text() for file in (source, *files_beside(source))} if source else {}
     try:
-        _refuse_strangers(workdir)
+        _require_run_folder(workdir)
         if not overwrite:
             check_same_run(workdir, experiment, source)
             read_results(workdir)
@@ -174,8 +175,8 @@ def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrit
         yield
 
 
-def _refuse_strangers(workdir: Path) -> None:
-    """Refuses paths that are no run folder, before anything is written."""
+def _require_run_folder(workdir: Path) -> None:
+    """Raises if a path is no run folder, before anything is written."""
     for path in (workdir, *workdir.parents):
         if path.exists():
             if not path.is_dir():
@@ -197,7 +198,7 @@ def _empty(workdir: Path) -> None:
 
 
 def _lock(file: IO[str], workdir: Path) -> None:
-    """Locks an open file for the life of the process, or says who holds it."""
+    """Locks an open file for the life of the process; raises with the name of the holder if it is locked."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

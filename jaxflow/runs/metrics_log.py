@@ -15,31 +15,31 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from jaxflow.file_io import write_atomically
 from jaxflow.runtime.distributed import is_main
 
-# Longest time that a line is kept from those who watch a run.
+# Longest time between two writes to disk: what a dashboard lags behind.
 FLUSH_SECONDS = 10.0
 
 
 class MetricWriter:
-    """Writes numbers under the names of CLU's writers, to JSON lines and TensorBoard; of several processes, one does.
+    """Writes scalars under the names of CLU's writers, to JSON lines and TensorBoard; of several processes, one does.
 
-    Everything is written by the caller's thread, so what goes wrong is raised where it happens. (The threads of
-    tensorboardX's SummaryWriter die of a full disk, and the writer then waits for them for ever.)
+    Everything is written by the caller's thread, so that errors are raised where they happen. (The threads of
+    tensorboardX's SummaryWriter end when the disk is full, and the writer then waits for them for ever.)
 
     Attributes:
       folder: the run folder; lines go to metrics.jsonl, events to tensorboard/.
     """
 
     def __init__(self, folder: Path, first_step: int = 0):
-        """Opens the files and drops what was logged after `first_step`, which is about to be done again."""
+        """Opens the files and removes what was logged after `first_step`: those steps are repeated."""
         self.folder = folder
         self._files: list[Any] = []
         if not is_main():
             return
-        kept = [json.dumps(line) + "\n" for line in read_metrics(folder) if line["step"] <= first_step]
-        write_atomically(folder / "metrics.jsonl", "".join(kept))
+        retained = [json.dumps(line) + "\n" for line in read_metrics(folder) if line["step"] <= first_step]
+        write_atomically(folder / "metrics.jsonl", "".join(retained))
         self._lines = (folder / "metrics.jsonl").open("a")
         (folder / "tensorboard").mkdir(exist_ok=True)
-        # Named by the second, and so that a restart within a second does not write over it.
+        # tensorboardX names the file by the second; the suffix keeps a restart within that second from overwriting it.
         self._events = EventsWriter(str(folder / "tensorboard" / "events"), f".{os.getpid()}.{first_step}")
         self._files, self._flushed = [self._lines, self._events], time.monotonic()
         # TensorBoard hides what an earlier process logged from this step on.
@@ -52,7 +52,7 @@ class MetricWriter:
         self.close()
 
     def write_scalars(self, step: int, scalars: Mapping[str, float], split: str = "train") -> None:
-        """Writes named numbers of a step, as one line and one event each."""
+        """Writes the scalars of a step by name: one line, and an event for each."""
         if not self._files:
             return
         self._lines.write(json.dumps({"step": step, "split": split, **scalars}) + "\n")
@@ -67,13 +67,13 @@ class MetricWriter:
             self._write_event(step, summary=summary.text(name, text))
 
     def flush(self) -> None:
-        """Hands everything written so far to the operating system."""
+        """Flushes everything written so far to the operating system."""
         for file in self._files:
             file.flush()
         self._flushed = time.monotonic()
 
     def close(self) -> None:
-        """Writes what is left and closes the files, each of them also where another cannot be written."""
+        """Flushes and closes the files, each of them even if another cannot be written."""
         with contextlib.ExitStack() as stack:
             for file in self._files:
                 stack.callback(file.close)
@@ -83,7 +83,7 @@ class MetricWriter:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Reads a run's metrics.jsonl: one dict for each line; a line that a kill cut in half is left out."""
+    """Reads a run's metrics.jsonl: one dict for each line; a line that was truncated by a kill is skipped."""
     path = folder / "metrics.jsonl"
     lines = []
     for text in path.read_text(errors="replace").splitlines() if path.exists() else []:
@@ -97,7 +97,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 def last_validation(folder: Path) -> dict[str, dict[str, float]]:
-    """Finds the metrics that a run logged last for its validation split: {"validation": metrics}, or nothing."""
+    """Returns the metrics that a run logged last for its validation split: {"validation": metrics}, or {}."""
     lines = [line for line in read_metrics(folder) if line["split"] == "validation"]
     if not lines:
         return {}

@@ -1,4 +1,4 @@
-"""results.json: what a run came to."""
+"""results.json: the outcome of a run."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from jaxflow.file_io import write_atomically
 
 
 class Results(TypedDict, total=False):
-    """The entries of results.json; each is there as soon as it is known.
+    """The entries of results.json; each is present as soon as it is known.
 
     Attributes:
       validation: metrics of the validation split when training ended, by name.
@@ -20,8 +20,8 @@ class Results(TypedDict, total=False):
       test_evaluations: how often the test split was evaluated.
       steps: training steps of the whole run.
       checkpoint_step: step of the last checkpoint.
-      skipped_steps: steps that were not taken since gradient or new state were not finite.
-      excluded_examples: examples that the source left out.
+      skipped_steps: steps that were skipped since gradients or new state were not finite.
+      excluded_examples: examples that the source excluded.
       state_bytes_per_device: bytes of the train state on one device.
       examples_per_second: training examples a second, without compilation, evaluation and checkpoints.
       seconds: time that this was measured over.
@@ -42,7 +42,7 @@ class Results(TypedDict, total=False):
 
 
 def read_results(workdir: Path) -> Results:
-    """Reads results.json; empty where there is none yet."""
+    """Reads results.json; {} if the run has none yet."""
     path = workdir / "results.json"
     try:
         results = json.loads(path.read_text()) if path.exists() else {}

@@ -1,7 +1,7 @@
 """One run on several processes: how they find each other, and how they agree on what only one of them may decide.
 
-Every process runs the same program over its own rows of each batch. Process 0 alone writes and speaks; where a decision
-hangs on a file, a clock or a mistake that only one process sees, the functions below make it everyone's.
+Every process runs the same program over its local rows of each batch. Process 0 alone writes files and messages; where
+a decision depends on a file, a clock or an error that only one process sees, the functions below share it with all.
 """
 
 import itertools
@@ -10,12 +10,13 @@ import pickle
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import jax
 
 from jaxflow.errors import UserError
+from jaxflow.runtime.cluster import detect_cluster, explicit_arguments
 
 T = TypeVar("T")
 
@@ -26,23 +27,23 @@ PEER_TIMEOUT_MS = 24 * 60 * 60 * 1000  # milliseconds
 START_TIMEOUT_S = 300  # seconds
 # How long a process that has failed waits for the others to fail of the same mistake.
 FAILURE_TIMEOUT_MS = 3000  # milliseconds
-_numbers = itertools.count()
+_exchanges = itertools.count()
 
 
 def join(coordinator: str | None = None, num_processes: str | None = None, process_id: str | None = None) -> None:
-    """Makes this process one of several, before it touches a device.
+    """Joins this process to the others of its run, before it touches a device.
 
     Args:
-      coordinator: HOST:PORT where process 0 listens; "auto" lets JAX find all three out from the cluster. None with the
-        others None joins only where the environment says that there are several processes (SLURM, Open MPI, TPU pods).
+      coordinator: HOST:PORT where process 0 listens; "auto" leaves all three to JAX's detection of the cluster. If all
+        are None, the process joins only where the environment tells of several (SLURM, Open MPI, TPU pods).
       num_processes: how many processes there are.
-      process_id: which of them this is, from 0.
+      process_id: the index of this one, from 0.
 
     Raises:
       UserError: the arguments do not fit together, or the others cannot be reached.
     """
-    arguments = _explicit(coordinator, num_processes, process_id)
-    if arguments is None and coordinator != "auto" and not _cluster(os.environ):
+    arguments = explicit_arguments(coordinator, num_processes, process_id)
+    if arguments is None and coordinator != "auto" and not detect_cluster(os.environ):
         return
     if arguments == {}:
         return
@@ -53,13 +54,13 @@ def join(coordinator: str | None = None, num_processes: str | None = None, proce
     except (RuntimeError, ValueError) as error:
         reason = next(iter(str(error).splitlines()), "")
         raise UserError(
-            f"cannot join the other processes ({coordinator or _cluster(os.environ)}): {reason}; say where they are: "
-            "--coordinator HOST:PORT --num-processes N --process-id I"
+            f"cannot join the other processes ({coordinator or detect_cluster(os.environ)}): {reason}; "
+            "say where they are: --coordinator HOST:PORT --num-processes N --process-id I"
         ) from error
 
 
 def abort(status: int) -> int:
-    """Ends this process if it has failed alone: at a normal end it would wait minutes for the others, and they for it.
+    """Exits at once if this process has failed alone: a normal exit would wait minutes for the others, and they for it.
 
     Args:
       status: its exit status.
@@ -79,14 +80,14 @@ def abort(status: int) -> int:
 
 
 def _wait_for(address: str) -> None:
-    """Waits until the coordinator listens: JAX would abort the process if it does not, and say little."""
+    """Waits until the coordinator listens: JAX would abort the process if it does not, with little explanation."""
     host, _, port = address.rpartition(":")
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
             return
-        except OSError as error:  # not there yet, or its name is not known yet
+        except OSError as error:  # not started yet, or its name is not known yet
             if time.monotonic() > deadline:
                 raise UserError(
                     f"cannot reach process 0 at {address} for {START_TIMEOUT_S} s: {error}; start it, or change "
@@ -95,67 +96,22 @@ def _wait_for(address: str) -> None:
             time.sleep(0.2)
 
 
-def _explicit(coordinator: str | None, num_processes: str | None, process_id: str | None) -> dict[str, Any] | None:
-    """Checks what flags say: JAX's arguments, {} for a single process, None where the flags leave it to JAX."""
-    given = {"--coordinator": coordinator, "--num-processes": num_processes, "--process-id": process_id}
-    if coordinator == "auto" and num_processes is None and process_id is None:
-        return None
-    if all(value is None for value in given.values()):
-        return None
-    missing = [name for name, value in given.items() if value is None]
-    if missing:
-        raise UserError(f"{' and '.join(missing)} missing; a process needs all of {', '.join(given)}")
-    host, _, port = coordinator.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-        raise UserError(f"--coordinator is {coordinator}; it must be HOST:PORT of process 0, for example node0:12345")
-    if not num_processes.isdecimal() or int(num_processes) < 1:
-        raise UserError(f"--num-processes is {num_processes}; it must be 1 or more")
-    if not process_id.isdecimal() or int(process_id) >= int(num_processes):
-        raise UserError(f"--process-id is {process_id}; it must be in 0..{int(num_processes) - 1}")
-    if int(num_processes) == 1:
-        return {}
-    return {
-        "coordinator_address": coordinator,
-        "num_processes": int(num_processes),
-        "process_id": int(process_id),
-        "cluster_detection_method": "deactivate",  # what is said is meant
-    }
-
-
-def _cluster(environment: Mapping[str, str]) -> str | None:
-    """Names the cluster whose documented variables say that this is one of several processes; None where none does."""
-
-    def number(name: str) -> int:
-        value = environment.get(name, "")
-        return int(value) if value.isdecimal() else 0
-
-    # Of the step, not of the job: an interactive shell has one process in a job of many.
-    if number("SLURM_STEP_NUM_TASKS") > 1 and "SLURM_PROCID" in environment:
-        return "SLURM"
-    if number("OMPI_COMM_WORLD_SIZE") > 1:
-        return "Open MPI"
-    hosts = environment.get("TPU_PROCESS_ADDRESSES") or environment.get("TPU_WORKER_HOSTNAMES") or ""
-    if "," in hosts or number("MEGASCALE_NUM_SLICES") > 1:
-        return "TPU pod"
-    return None
-
-
 def is_main() -> bool:
-    """Whether this is process 0, which writes and speaks for all; true where there is only one."""
+    """Returns whether this is process 0, which writes files and messages for all; true for a single process."""
     return not jax.distributed.is_initialized() or jax.process_index() == 0
 
 
 def on_main(act: Callable[[], T]) -> T:
-    """Lets process 0 act alone while the others wait.
+    """Runs `act` on process 0 alone while the others wait.
 
     Args:
-      act: what to do; gives a value that can be pickled.
+      act: what to run; its result can be pickled.
 
     Returns:
-      What it gave, on every process.
+      The result of `act`, on every process.
 
     Raises:
-      Exception: what it raised, on every process.
+      Exception: the exception of `act`, on every process.
     """
     if not jax.distributed.is_initialized():
         return act()
@@ -163,16 +119,16 @@ def on_main(act: Callable[[], T]) -> T:
 
 
 def run_on_all(act: Callable[[], T]) -> T:
-    """Lets every process act, and makes a mistake that one of them finds everyone's.
+    """Runs `act` on every process; if one raises, all raise.
 
     Args:
-      act: what to do. It must not wait for other processes: one that fails would leave them waiting.
+      act: what to run. It must not wait for other processes: one that fails would leave them waiting.
 
     Returns:
-      What it gave on this process.
+      The result of `act` on this process.
 
     Raises:
-      Exception: what it raised on the first process where it did.
+      Exception: this process's exception, or else that of the first process that has one.
     """
     if not jax.distributed.is_initialized():
         return act()
@@ -182,13 +138,13 @@ def run_on_all(act: Callable[[], T]) -> T:
 
 
 def main_process_first(act: Callable[[], T]) -> T:
-    """Lets process 0 act before the others do, so that what it downloads or caches is there for them.
+    """Runs `act` on process 0 before the others run it, so that they find what it downloads or caches.
 
     Args:
-      act: what to do, as for `run_on_all`.
+      act: what to run, as for `run_on_all`.
 
     Returns:
-      What it gave on this process.
+      The result of `act` on this process.
     """
     if not jax.distributed.is_initialized():
         return act()
@@ -197,7 +153,7 @@ def main_process_first(act: Callable[[], T]) -> T:
 
 
 def broadcast(value: T) -> T:
-    """Gives process 0's value on every process: for what hangs on a clock or on free memory."""
+    """Broadcasts process 0's value: for values that depend on time or free memory."""
     return on_main(lambda: value)
 
 
@@ -208,28 +164,28 @@ def _outcome(act: Callable[[], T]) -> tuple[T | None, Exception | None]:
         return None, error
 
 
-def _settle(own: tuple[Any, Exception | None]) -> list[Any]:
-    """Tells all processes what came of an act, and raises where one failed.
+def _settle(outcome: tuple[Any, Exception | None]) -> list[Any]:
+    """Exchanges the outcomes of all processes, and raises if one of them is an exception.
 
     Returns:
       The values of all processes, process 0's first.
     """
-    outcomes = _exchange(own)
-    # Its own first: it knows where it was raised.
-    for error in (own[1], *(error for _, error in outcomes)):
+    outcomes = _exchange(outcome)
+    # This process's first: its traceback shows where it was raised.
+    for error in (outcome[1], *(error for _, error in outcomes)):
         if error is not None:
             raise error
     return [value for value, _ in outcomes]
 
 
-def _exchange(own: tuple[Any, Exception | None]) -> list[tuple[Any, Exception | None]]:
-    """Sends a value to all processes and gives theirs; each process must ask equally often.
+def _exchange(outcome: tuple[Any, Exception | None]) -> list[tuple[Any, Exception | None]]:
+    """Sends an outcome to all processes and returns theirs; each process must call it equally often.
 
-    It goes through the coordinator, as Orbax's barriers do, and not over the devices: their collectives may fail where
-    a process comes late.
+    Outcomes go through the coordinator, as Orbax's barriers do, and not over the devices, whose collectives may fail if
+    a process is late.
     """
-    client, number = _coordinator(), next(_numbers)
-    client.key_value_set_bytes(f"jaxflow/{number}/{jax.process_index()}", _pickled(own))
+    client, number = _coordinator(), next(_exchanges)
+    client.key_value_set_bytes(f"jaxflow/{number}/{jax.process_index()}", _pickled(outcome))
     names = [f"jaxflow/{number}/{process}" for process in range(jax.process_count())]
     return [pickle.loads(client.blocking_key_value_get_bytes(name, PEER_TIMEOUT_MS)) for name in names]
 

@@ -1,4 +1,4 @@
-"""Several processes of one run on this machine: for trying out here what then runs on many machines."""
+"""Several processes of one run on this machine: for trying out here what later runs on many machines."""
 
 import collections
 import ctypes
@@ -15,18 +15,18 @@ from typing import IO
 
 from jaxflow.errors import RESUMABLE, UserError
 
-# Seconds that the others have to end by themselves, and to say what happened to them, when one has failed.
+# Seconds that the others have to end by themselves, and to report what happened to them, when one has failed.
 GRACE_TIMEOUT_S = 5.0
 # Exit statuses that are no failure: done, and stopped by a signal with all saved.
-WELL = (0, RESUMABLE)
+SUCCESS = (0, RESUMABLE)
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 def run_here(command: Sequence[str], count: str) -> int:
     """Runs a command as `count` processes that join each other, and waits for them.
 
-    The output of process 0 is shown. Of the others only what the first to fail says on standard error is, if process 0
-    has not said the same. Signals are passed on; a second one ends all. No process outlives this one.
+    The output of process 0 is shown. Of the others only what the first to fail writes to standard error is, if
+    process 0 has not written the same. Signals are passed on; a second one ends all. No process outlives this one.
 
     Args:
       command: what to run; it gets the flags by which it joins the others.
@@ -37,7 +37,7 @@ def run_here(command: Sequence[str], count: str) -> int:
       RESUMABLE where one was stopped, and 0.
 
     Raises:
-      UserError: that is no number of processes.
+      UserError: `count` is no number of processes.
     """
     if not count.isdecimal() or int(count) < 1:
         raise UserError(f"--local-processes is {count}; it must be 1 or more")
@@ -75,7 +75,7 @@ def _run(command: Sequence[str], count: int, port: int) -> int:
             child.wait()
         for number, handler in previous.items():
             signal.signal(number, handler)
-    failed = [process for process, status in ended.items() if status not in WELL]
+    failed = [process for process, status in ended.items() if status not in SUCCESS]
     if not failed:
         return max(ended.values())
     # A process that loses another aborts: it is blamed only if there is no other to blame.
@@ -91,7 +91,7 @@ def _run(command: Sequence[str], count: int, port: int) -> int:
 
 def _start(command: Sequence[str], port: int, count: int, process: int) -> subprocess.Popen:
     flags = [f"--coordinator=127.0.0.1:{port}", f"--num-processes={count}", f"--process-id={process}"]
-    # The coordinator listens to this machine alone; on a machine with GPUs each process has one.
+    # The coordinator listens on this machine alone; on a machine with GPUs each process has one.
     settings = {"JAX_COORDINATOR_BIND_ADDRESS": f"127.0.0.1:{port}", "JAX_LOCAL_DEVICE_IDS": str(process)}
     return subprocess.Popen(
         [*command, *flags],
@@ -100,14 +100,14 @@ def _start(command: Sequence[str], port: int, count: int, process: int) -> subpr
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        # A group of its own: what the terminal sends comes once, from here, and its own children end with it.
+        # A separate process group: what the terminal sends arrives once, from here, and its children end with it.
         process_group=0,
         preexec_fn=_die_with_parent(),
     )
 
 
 def _die_with_parent() -> Callable[[], None] | None:
-    """Makes what a child does first: it asks Linux to be killed when its parent dies, however that dies."""
+    """Returns what a child runs first: it asks Linux to be killed when its parent dies, however that dies."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     return None if prctl is None else lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -121,7 +121,7 @@ def _read(stream: IO[str], lines: collections.deque[str], shown: bool) -> None:
 
 
 def _wait(children: Sequence[subprocess.Popen]) -> dict[int, int]:
-    """Waits for all processes; where one fails the others are ended soon, for they would wait for it.
+    """Waits for all processes; where one fails the others are ended soon after, since they would wait for it.
 
     Returns:
       The status of each process that ended by itself, the first to end first.

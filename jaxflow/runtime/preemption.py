@@ -1,4 +1,4 @@
-"""Stopping: on a signal the loop finishes its step and saves; a step that never ends takes the process down."""
+"""Graceful preemption: on a signal the loop finishes its step and saves; a watchdog ends a process that hangs."""
 
 import contextlib
 import itertools
@@ -19,13 +19,13 @@ from jaxflow.errors import RESUMABLE
 
 # Seconds without a finished step that end a process of several.
 WATCHDOG_TIMEOUT_S = 1800.0
-# What a person who sends a signal is told.
-WORD = b"stopping: the step is finished and saved; a second signal stops at once\n"
+# Written to standard error when a signal arrives.
+NOTICE = b"stopping: the step is finished and saved; a second signal stops at once\n"
 
 
 @contextmanager
 def preemption_flag() -> Iterator[Callable[[int], bool]]:
-    """Turns SIGTERM and SIGINT into a flag that a loop polls after each step; a second signal ends the process.
+    """Sets a flag on SIGTERM or SIGINT, polled by a loop after each step; a second signal ends the process.
 
     Yields:
       (step) -> whether to stop now. All processes of a run get the same answer for the same step.
@@ -41,14 +41,15 @@ def preemption_flag() -> Iterator[Callable[[int], bool]]:
 
 
 def _agreed_flag() -> Callable[[int], bool]:
-    """Returns the flag of several processes: JAX's own handler of SIGTERM tells the coordinator, which names a step."""
-    # JAX names the next number that no process has asked for; steps may be taken many at once, questions are not.
+    """Returns the flag of several processes: JAX's handler of SIGTERM tells the coordinator, which chooses a step."""
+    # JAX answers at the next number that no process has asked for. Numbers of steps would not do: many steps may be
+    # one dispatch.
     asked, said = itertools.count(), itertools.count()
 
     def should_stop(step: int) -> bool:
         stop = multihost_utils.reached_preemption_sync_point(next(asked))
         if stop and next(said) == 0:
-            _tell(WORD)
+            _tell(NOTICE)
         return stop
 
     return should_stop
@@ -56,9 +57,9 @@ def _agreed_flag() -> Callable[[int], bool]:
 
 @contextmanager
 def _heard_at_once() -> Iterator[list[int]]:
-    """Collects SIGTERM and SIGINT, and answers at once.
+    """Collects SIGTERM and SIGINT, and reports each at once.
 
-    Python runs handlers between two of the main thread's instructions, and that thread may wait for a device for long.
+    Python runs handlers between two instructions of the main thread, which may wait for a device for a long time.
     So a thread reads the signals' numbers from a socket that the interpreter writes them to as they come.
 
     Yields:
@@ -76,7 +77,7 @@ def _heard_at_once() -> Iterator[list[int]]:
             if received:
                 os._exit(128 + number[0])
             received.append(number[0])
-            _tell(WORD)
+            _tell(NOTICE)
 
     listener = threading.Thread(target=listen, name="signals", daemon=True)
     with heard, told, _handlers(dict.fromkeys(numbers, lambda number, frame: None)):
@@ -102,21 +103,21 @@ def _handlers(handlers: Mapping[int, Callable[[int, FrameType | None], None]]) -
 
 
 def _tell(text: bytes) -> None:
-    """Writes to standard error; not by print, in the middle of which this may come."""
+    """Writes to standard error; not by `print`, which a signal may interrupt."""
     with contextlib.suppress(OSError):
         os.write(sys.stderr.fileno(), text)
 
 
 @contextmanager
 def watchdog(seconds: float | None) -> Iterator[Callable[[], None]]:
-    """Ends the process where nothing is heard of it for a while: a collective that waits for a lost peer never returns.
+    """Ends the process if no heartbeat comes for a while: a collective that waits for a lost peer never returns.
 
     Args:
-      seconds: the longest silence; None for no watchdog on one process, and WATCHDOG_TIMEOUT_S on several, which wait
-        for a lost one for ever.
+      seconds: the longest time between heartbeats; None for no watchdog on one process, and WATCHDOG_TIMEOUT_S on
+        several, which would wait for a lost one for ever.
 
     Yields:
-      What the loop calls as often as a step is known to be finished.
+      The heartbeat: the loop calls it whenever a step is known to be finished.
     """
     if seconds is None:
         if jax.process_count() == 1:

@@ -1,4 +1,4 @@
-"""Settings of the whole process, before JAX starts: the commands make them, a library must not."""
+"""Settings of the whole process, before JAX starts: commands change them, a library must not."""
 
 import ctypes
 import functools
@@ -20,22 +20,22 @@ CLOSED = "Event loop is closed"
 
 
 def relax_gc() -> None:
-    """Makes Python look for reference cycles hundreds of times less often, and not at all before the first step.
+    """Reduces how often Python searches for reference cycles, hundreds of times; before the first step it never does.
 
-    Importing JAX and tracing a step make hundreds of thousands of objects that stay; looking through them again and
-    again takes a tenth of the time to the first step.
+    Importing JAX and tracing a step create hundreds of thousands of objects that are never freed; searching them again
+    and again takes a tenth of the time to the first step.
     """
     gc.set_threshold(500_000, 50, 100)
 
 
 def tune_allocator() -> bool:
-    """Tells glibc's allocator to keep freed memory instead of returning it to the kernel.
+    """Configures glibc's allocator to retain freed memory instead of returning it to the kernel.
 
     XLA's CPU backend allocates and frees its temporaries in every step; by default the large ones are mapped and
-    unmapped each time, and every page of them is faulted in anew. Settings in the environment (MALLOC_*) win.
+    unmapped each time, and every page of them is faulted in anew. The environment (MALLOC_*) has precedence.
 
     Returns:
-      Whether it was done; False off glibc.
+      Whether it was done; False without glibc.
     """
     if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
         return False
@@ -45,10 +45,10 @@ def tune_allocator() -> bool:
 
 
 def enable_compilation_cache(folder: Path) -> None:
-    """Keeps compiled programs on disk, so that the same program is compiled once.
+    """Stores compiled programs on disk, so that the same program is compiled once.
 
     Args:
-      folder: where they are kept, apart for each kind of processor: machine code of one may not run on another.
+      folder: where to store them, one subfolder for each kind of processor: code of one may not run on another.
     """
     import jax
 
@@ -60,9 +60,9 @@ def enable_compilation_cache(folder: Path) -> None:
 def quiet_libraries() -> None:
     """Silences what other libraries print of failures that jaxflow reports itself.
 
-    TensorFlow Datasets and Orbax log through absl. Where a write or a read of Orbax fails, others that it leaves behind
-    end later, by errors and warnings of asyncio. Pillow warns of damaged EXIF, which is common in photographs from the
-    web and tells nothing of the pixels.
+    TensorFlow Datasets and Orbax log through absl. Where a write or a read of Orbax fails, others that are in flight
+    end later, with errors and warnings of asyncio. Pillow warns of damaged EXIF, which is common in photographs from
+    the web and means nothing for the pixels.
     """
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # "Task exception was never retrieved"

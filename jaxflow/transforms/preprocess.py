@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from jaxflow.errors import UserError
 from jaxflow.interfaces import Transform
@@ -125,7 +126,8 @@ class Standardize:
     def __call__(self, fitted: dict[str, list[float]], inputs: jax.Array) -> jax.Array:
         """Standardises (..., channel) inputs to float32."""
         mean, std = jnp.array(fitted["mean"], jnp.float32), jnp.array(fitted["std"], jnp.float32)
-        return (inputs.astype(jnp.float32) - mean) / jnp.maximum(std, self.epsilon)
+        mean, std = (lax.broadcast_to_rank(row, inputs.ndim) for row in (mean, jnp.maximum(std, self.epsilon)))
+        return (inputs.astype(jnp.float32) - mean) / std
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ import pytest
 
 import jaxflow
 from jaxflow.runtime import distributed
-from jaxflow.runtime.distributed import _cluster, _explicit, broadcast, is_main, main_process_first, on_main, run_on_all
+from jaxflow.runtime.cluster import detect_cluster, explicit_arguments
+from jaxflow.runtime.distributed import broadcast, is_main, main_process_first, on_main, run_on_all
 from jaxflow.training.checkpoints.manager import saved_steps
 from jaxflow.training.trained import read_trained
 from tests.conftest import ROOT, launch
@@ -241,14 +242,14 @@ def test_a_mistake_of_all_is_said_once(folder):
 )
 def test_flags_that_do_not_fit_together(flags, message):
     with pytest.raises(jaxflow.UserError, match=message):
-        _explicit(*flags)
+        explicit_arguments(*flags)
 
 
 def test_flags_become_arguments():
-    assert _explicit("auto", None, None) is None
-    assert _explicit(None, None, None) is None
-    assert _explicit("host:1", "1", "0") == {}
-    assert _explicit("[::1]:80", "4", "3") == {
+    assert explicit_arguments("auto", None, None) is None
+    assert explicit_arguments(None, None, None) is None
+    assert explicit_arguments("host:1", "1", "0") == {}
+    assert explicit_arguments("[::1]:80", "4", "3") == {
         "coordinator_address": "[::1]:80",
         "num_processes": 4,
         "process_id": 3,
@@ -277,7 +278,7 @@ def test_a_coordinator_that_is_not_there_is_named(monkeypatch):
     ],
 )
 def test_only_a_cluster_that_says_so_has_several_processes(environment, cluster):
-    assert _cluster(environment) == cluster
+    assert detect_cluster(environment) == cluster
 
 
 def test_one_process_agrees_with_itself():

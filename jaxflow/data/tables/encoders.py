@@ -122,7 +122,7 @@ class CategoryEncoder:
         return (self.name,)
 
     def indices(self, values: np.ndarray) -> np.ndarray:
-        """Looks up (rows,) strings, None where missing, among the categories: (rows,) int64, -1 for any other."""
+        """Returns the category indices of (rows,) strings, None where missing: (rows,) int64, -1 for any other."""
         known = map_unknown(values, self.categories, self.fill)
         index_of = {name: index for index, name in enumerate(self.categories)}
         return np.array([index_of.get(name, -1) for name in known], int)

@@ -27,22 +27,22 @@ class Tokenizer:
     """What tokenizers share: tokens that each stand for a piece of text."""
 
     def encode(self, text: str) -> np.ndarray:
-        """Turns text into (tokens,) int32; END is not among them."""
+        """Encodes text as (tokens,) int32, without END."""
         raise NotImplementedError
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Turns tokens into text: END becomes nothing; unknown characters, and bytes that are no UTF-8, U+FFFD."""
+        """Decodes tokens to text: END becomes nothing; unknown characters, and bytes that are no UTF-8, U+FFFD."""
         pieces = self.pieces
         return b"".join(pieces[token] for token in ids).decode(errors="replace")
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        """Names of all tokens: by their text, or where they are a part of a character by their bytes."""
+        """Names of all tokens: their text, or for a part of a character its bytes."""
         return ("<end>", *map(_name, self.pieces[1:]))
 
     @property
     def pieces(self) -> list[bytes]:
-        """What each token stands for, in UTF-8: END for nothing."""
+        """UTF-8 bytes of each token; none for END."""
         raise NotImplementedError
 
 
@@ -57,7 +57,7 @@ class CharacterTokenizer(Tokenizer):
     characters: str
 
     def encode(self, text: str) -> np.ndarray:
-        """Turns text into (tokens,) int32; END is not among them."""
+        """Encodes text as (tokens,) int32, without END."""
         known = np.frombuffer(self.characters.encode("utf-32-le"), "<u4")
         codes = np.frombuffer(text.encode("utf-32-le"), "<u4")
         positions = np.searchsorted(known, codes)
@@ -71,7 +71,7 @@ class CharacterTokenizer(Tokenizer):
 
     @property
     def pieces(self) -> list[bytes]:
-        """What each token stands for, in UTF-8: END for nothing."""
+        """UTF-8 bytes of each token; none for END."""
         return [b"", "\N{REPLACEMENT CHARACTER}".encode(), *(c.encode() for c in self.characters)]
 
 
@@ -80,7 +80,7 @@ class ByteTokenizer(Tokenizer):
     """A token for each byte of a text's UTF-8."""
 
     def encode(self, text: str) -> np.ndarray:
-        """Turns text into (tokens,) int32; END is not among them."""
+        """Encodes text as (tokens,) int32, without END."""
         return np.frombuffer(text.encode(), np.uint8).astype(np.int32) + 1
 
     @property
@@ -100,7 +100,7 @@ class BPETokenizer(Tokenizer):
     merges: str
 
     def encode(self, text: str) -> np.ndarray:
-        """Turns text into (tokens,) int32; END is not among them.
+        """Encodes text as (tokens,) int32, without END.
 
         Raises:
           UserError: the package tokenizers is not installed.
@@ -153,7 +153,7 @@ class BPE:
             raise UserError(f"tokens.size is {self.size}; BPE has 257 tokens before any pair is joined: give more")
 
     def fit(self, texts: Iterable[str]) -> BPETokenizer:
-        """Finds the pairs to join in the training texts.
+        """Learns the pairs to join from the training texts.
 
         Raises:
           UserError: the package tokenizers is not installed.

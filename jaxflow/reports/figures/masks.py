@@ -15,7 +15,7 @@ MAX_EXAMPLES, TRANSPARENCY = 6, 0.5
 
 
 def shaded(images: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Lays masks over images, in a colour for each class; ignored pixels are kept as they are.
+    """Overlays masks on images, in a colour for each class; ignored pixels keep the image.
 
     Args:
       images: (examples, height, width, channel) float, 0 to 1.

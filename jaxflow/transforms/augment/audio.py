@@ -103,5 +103,5 @@ def _covered(key: jax.Array, size: int, length: int, most: int, masks: int) -> j
     width_key, first_key = jax.random.split(key)
     widths = jax.random.randint(width_key, (size, masks, 1), 0, min(most, length) + 1)
     firsts = jax.random.randint(first_key, (size, masks, 1), 0, length - widths + 1)
-    positions = jnp.arange(length)
+    positions = jnp.arange(length)[None, None]
     return ((positions >= firsts) & (positions < firsts + widths)).any(1)

@@ -20,7 +20,7 @@ class ColorJitter:
     """Largest change of the distance of the channels from their mean; grey images have none."""
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Changes (batch, height, width, channel) inputs."""
+        """Jitters (batch, height, width, channel) inputs."""
         images = batch["inputs"]
         most = jnp.array([self.brightness, self.contrast, self.saturation])[:, None, None, None, None]
         factors = 1 + most * jax.random.uniform(key, (3, images.shape[0], 1, 1, 1), minval=-1.0, maxval=1.0)
@@ -45,7 +45,7 @@ class Cutout:
     """Value of the covered pixels, in the units after preprocessing."""
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Covers parts of (batch, height, width, channel) inputs."""
+        """Masks a square of (batch, height, width, channel) inputs."""
         images = batch["inputs"]
 
         def covered(key: jax.Array, length: int) -> jax.Array:

@@ -71,7 +71,7 @@ class Crop:
             else:
                 images = jnp.pad(images, widths, constant_values=outside)
             for axis, (length, offset) in enumerate(zip(positions, offsets), 1):
-                kept = offset + jnp.arange(length)  # (batch, length)
+                kept = offset + jnp.arange(length)[None]  # (batch, length)
                 shape = [size if a == 0 else length if a == axis else 1 for a in range(images.ndim)]
                 images = jnp.take_along_axis(images, kept.reshape(shape), axis=axis)
             return images

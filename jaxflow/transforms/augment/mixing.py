@@ -53,7 +53,7 @@ class CutMix:
 
         def covered(centre: jax.Array, length: int) -> jax.Array:
             middles = (jnp.arange(length) + 0.5) / length
-            return jnp.abs(middles - centre[:, None]) < side[:, None] / 2  # (batch, length)
+            return jnp.abs(middles[None] - centre[:, None]) < side[:, None] / 2  # (batch, length)
 
         rows, columns = (covered(centre, length) for centre, length in zip(centres, images.shape[1:3]))
         inside = rows[:, :, None] & columns[:, None, :]  # (batch, height, width)

@@ -40,7 +40,7 @@ class RandAugment:
             raise UserError(f"augment.magnitude is {self.magnitude}; it must be in [0, 1]")
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Changes (batch, height, width, channel) inputs."""
+        """Augments (batch, height, width, channel) inputs."""
         if batch["targets"].shape == batch["inputs"].shape[:-1]:
             raise UserError("RandAugment moves images and not their masks; use Flip, Crop, Affine and ColorJitter")
         images = batch["inputs"]
@@ -69,7 +69,7 @@ def _move(images: jax.Array, chosen: jax.Array, strength: jax.Array) -> jax.Arra
 
 
 def _change(images: jax.Array, chosen: jax.Array, strength: jax.Array) -> jax.Array:
-    """Changes the images for which a photometric operation was chosen; the others are returned bit for bit."""
+    """Applies the photometric operations that were chosen; the other images are returned bit for bit."""
     strength, size = strength[:, None, None, None], jnp.abs(strength)[:, None, None, None]
     grey = images.mean(-1, keepdims=True)
 
