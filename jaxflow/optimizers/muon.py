@@ -78,7 +78,7 @@ class Muon(Optimizer):
 def orthogonalize(
     kernel: jax.Array, steps: int = 5, dtype: Literal["float32", "bfloat16"] = "float32", epsilon: float = 1e-7
 ) -> jax.Array:
-    """Brings a matrix U S V^T near U V^T by Newton-Schulz iterations.
+    """Moves a matrix U S V^T near U V^T by Newton-Schulz iterations.
 
     Args:
       kernel: (..., features); all axes but the last are one.

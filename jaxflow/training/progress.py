@@ -70,7 +70,7 @@ class Stopwatch:
         self._since, self._begun = 0, time.perf_counter()
 
     def resume(self, step: int) -> None:
-        """Lets the clock run again after a pause at `step`."""
+        """Starts the clock again after a pause at `step`."""
         self._since, self._begun = step, time.perf_counter()
 
     def stop(self, step: int) -> float:
@@ -163,7 +163,7 @@ class RunLog:
         self._stack.close()
 
     def advance(self, state: TrainState, step: int) -> None:
-        """Notes a dispatch that ends at `step`. The first one compiles: the clock starts after it."""
+        """Counts a dispatch that ends at `step`. The first one compiles: the clock starts after it."""
         self._reporter.advance(step)
         if not self._running and self._watch.steps == 0:
             jax.block_until_ready(state)
@@ -190,7 +190,7 @@ class RunLog:
         return seconds
 
     def resume(self, step: int) -> None:
-        """Lets the clock run again where it was stopped."""
+        """Starts the clock again where it was stopped."""
         if not self._running:
             self._watch.resume(step)
             self._running = True
@@ -201,7 +201,7 @@ class RunLog:
         self._reporter.validation(loop.step, metrics, best=loop.best_step == loop.step)
 
     def flush(self) -> None:
-        """Hands everything that was logged so far to the operating system."""
+        """Writes out everything that was logged so far."""
         self._writer.flush()
 
     def speed(self) -> dict[str, float]:

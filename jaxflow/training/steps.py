@@ -122,7 +122,7 @@ def make_update_step(
 
 
 def _is_finite(tree: Any) -> jax.Array:
-    """Whether no number of a tree is NaN or infinite: times zero, it would be NaN.
+    """Returns whether no number of a tree is NaN or infinite: times zero, it would be NaN.
 
     Leaves of one shape (a kernel, its gradient, its moments) are added up before they are summed: one pass over memory.
     """

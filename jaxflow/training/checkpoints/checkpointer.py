@@ -25,7 +25,7 @@ class Checkpointer:
     """
 
     def __init__(self, folder: Path, read_only: bool) -> None:
-        """Remembers the folder; `read_only` changes nothing in it."""
+        """Prepares to read and write in a folder; nothing is started yet, and with `read_only` nothing is written."""
         self._folder, self._read_only = folder, read_only
         self._orbax: ocp.AsyncCheckpointer | None = None
 

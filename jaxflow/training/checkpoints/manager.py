@@ -58,7 +58,7 @@ class Checkpoints:
         return self.folder.with_name("damaged")
 
     def any_saved(self) -> bool:
-        """Whether there is, or was, any checkpoint."""
+        """Returns whether there is, or was, any checkpoint."""
         return on_main(lambda: bool(saved_steps(self.folder)) or self.quarantine.exists())
 
 

@@ -52,7 +52,7 @@ def multi_step(step: Callable[..., Any], layout: Layout, state: Any, loop: bool)
 
 
 def may_loop(step: Callable[..., Any], layout: Layout, *arguments: Any) -> bool:
-    """Whether several steps may be one dispatch: on CPU, lax's convolutions are five times slower in a loop.
+    """Returns whether several steps may be one dispatch: on CPU, lax's convolutions are five times slower in a loop.
 
     Args:
       step: as for `multi_step`.
@@ -66,7 +66,7 @@ def may_loop(step: Callable[..., Any], layout: Layout, *arguments: Any) -> bool:
 
 
 def _uses(jaxpr: Jaxpr, primitive: str) -> bool:
-    """Whether a program has an operation anywhere in it."""
+    """Returns whether a program has an operation anywhere in it."""
     here = any(equation.primitive.name == primitive for equation in jaxpr.eqns)
     return here or any(_uses(inner, primitive) for inner in subjaxprs(jaxpr))
 
@@ -85,7 +85,7 @@ class InFlight:
         self._steps, self._seconds_per_step, self._ended = 0, float("inf"), time.monotonic()
 
     def add(self, output: jax.Array, steps: int) -> None:
-        """Notes a dispatch, and waits for the oldest ones until what is in flight is no more than allowed.
+        """Adds a dispatch, and waits for the oldest ones until what is in flight is no more than allowed.
 
         Args:
           output: an array of the dispatch that no later one takes the memory of.

@@ -95,7 +95,7 @@ class Layout:
         return self.batch_sharding(max(even, key=lambda axis: leaf.shape[axis]))
 
     def replicate(self, tree: Any) -> Any:
-        """Puts arrays on every device; on several processes all must have the same."""
+        """Replicates arrays on every device; on several processes all must have the same."""
         if self.processes == 1:
             return jax.device_put(tree, self.replicated)
         # device_put would first send everything to all processes and compare it there.
