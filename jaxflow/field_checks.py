@@ -55,7 +55,12 @@ def check_fields(value: Any, parts: Mapping[Any, Part], name: str = "") -> None:
             _check(held, _annotation(type(value), field), parts, path, field.default)
         for number, part in enumerate(held) if isinstance(held, tuple) else ((None, held),):
             if dataclasses.is_dataclass(part) and not isinstance(part, type):
-                check_fields(part, parts, path if number is None else f"{path}.{number}")
+                here = path if number is None else f"{path}.{number}"
+                if type(part).__hash__ is None:  # as it is for a dataclass that is not frozen
+                    raise UserError(
+                        f"{here} is {_found(part)}, which is not frozen; write @dataclass(frozen=True) above it"
+                    )
+                check_fields(part, parts, here)
 
 
 def _check(held: Any, annotation: Any, parts: Mapping[Any, Part], path: str, default: Any) -> None:

@@ -39,7 +39,16 @@ class Halve:
         return inputs * self.factor
 
 
+@dataclasses.dataclass
+class Melted:
+    """An augmentation that is not frozen."""
+
+    def __call__(self, key, batch):
+        return batch
+
+
 PARTS = [
+    ("augment", (Melted(),), "augment.0 is a Melted, which is not frozen; write @dataclass(frozen=True) above it"),
     ("data", jaxflow.Digits, "data is the class Digits; write an object of it, Digits(...)"),
     ("data", "digits", f"data is 'digits'; it must be a data source, for example jaxflow.Digits(), {OWN}"),
     ("data", WithoutBase(), "data is a WithoutBase, which is no dataclass; write @dataclass(frozen=True) above it"),

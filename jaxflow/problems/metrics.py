@@ -19,6 +19,8 @@ from jaxflow.problems.running_metrics import ExpMean, Mean, MeanDice, MeanIoU, R
 __all__ = ["MAE", "RMSE", "Accuracy", "Dice", "IoU", "Perplexity", "TopK"]
 
 # Names that a line of metrics.jsonl has beside the metrics.
+# What a metric says of itself.
+ATTRIBUTES = ("name", "higher_is_better", "unit")
 LOGGED = {"step", "split", "epoch", "learning_rate", "examples_per_second", "step_loss", "skipped"}
 
 
@@ -216,6 +218,13 @@ def check_choices(problem: Any, loss: str, metric: str) -> None:
     """
     if not callable(problem.loss) or isinstance(problem.loss, type):
         raise UserError(f"problem.loss is {problem.loss!r}; it must be an object, for example jaxflow.losses.{loss}")
+    for chosen in problem.metrics if isinstance(problem.metrics, tuple) else ():
+        missing = [attribute for attribute in ATTRIBUTES if not hasattr(chosen, attribute)]
+        if callable(chosen) and not isinstance(chosen, type) and missing:
+            raise UserError(
+                f"metric {type(chosen).__name__} has no {' and no '.join(missing)}; add what is missing to its class "
+                "(docs/extend.md)"
+            )
     if not isinstance(problem.metrics, tuple) or not all(map(_is_metric, problem.metrics)):
         raise UserError(
             f"problem.metrics is {problem.metrics!r}; it must be a tuple, for example (jaxflow.metrics.{metric},)"
@@ -230,5 +239,4 @@ def check_choices(problem: Any, loss: str, metric: str) -> None:
 
 
 def _is_metric(value: Any) -> bool:
-    attributes = ("name", "higher_is_better", "unit")
-    return callable(value) and not isinstance(value, type) and all(hasattr(value, name) for name in attributes)
+    return callable(value) and not isinstance(value, type) and all(hasattr(value, name) for name in ATTRIBUTES)

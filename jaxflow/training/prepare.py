@@ -91,6 +91,7 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
     fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
     # The names of the examples stand for the data: wherever it lies, a run resumes with the data it was trained on.
     names = hashlib.sha256("\n".join(split.id(index) for index in range(len(split))).encode()).hexdigest()[:16]
+    experiment.problem.num_outputs(dataset.schema)  # raises before anything is fitted to targets of another kind
     problem = experiment.problem.fit(split.targets)
     meta = {
         "schema": to_json(dataset.schema),

@@ -80,6 +80,7 @@ def test_every_metric_has_a_direction_and_a_unit(problem, directions):
         (lambda: jaxflow.Classification(loss=jaxflow.losses.CrossEntropy), "loss is <class .*must be an object"),
         (lambda: jaxflow.Classification(metrics=jaxflow.metrics.Accuracy()), r"must be a tuple, for example \(jaxflow"),
         (lambda: jaxflow.Segmentation(metrics=(jaxflow.metrics.IoU,)), r"must be a tuple, for example \(jaxflow"),
+        (lambda: jaxflow.Classification(metrics=(jaxflow.losses.CrossEntropy(),)), "CrossEntropy has no name and no "),
         (
             lambda: jaxflow.Classification(metrics=(jaxflow.metrics.Accuracy(),) * 2),
             "has loss, accuracy, accuracy; each name may occur once",

@@ -112,3 +112,13 @@ def test_models_take_their_categories_from_the_data():
     )
     with pytest.raises(jaxflow.UserError, match=r"model.cardinalities is \(3,\), and the data has \(\); leave"):
         build_program(own, Schema(Feature("vector", (7,), "float32"), Target("class", ("a", "b"))), [], 50)
+
+
+def test_a_loss_is_not_fitted_to_targets_of_another_kind(experiment):
+    loss = jaxflow.losses.CrossEntropy(class_weights="balanced")
+    wrong = dataclasses.replace(experiment, data=jaxflow.ToyTable("diabetes"), preprocess=(), augment=(),
+                                problem=jaxflow.Classification(loss))  # fmt: skip
+    with pytest.raises(
+        jaxflow.UserError, match=r"predicts classes, and the data has numbers \(.*use problem=Regression"
+    ):
+        prepare_training(wrong, wrong.data.load())
