@@ -36,7 +36,7 @@ def compiled_once(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def prepared_as_a_command():
-    """What a damaged checkpoint leaves behind in Orbax's threads fails no later test, and tracing is not slowed down."""
+    """What a damaged checkpoint leaves behind in Orbax's threads fails no later test; tracing is not slowed down."""
     quiet_libraries()
     relax_gc()
 

@@ -52,10 +52,12 @@ def test_conv_and_its_gradients_are_laxs(rank, strides, padding):
         outputs = conv(*operands, strides, padding)
         return jnp.sin(outputs).sum(), outputs
 
-    for ours, reference in zip(*(
-        jax.jit(jax.grad(partial(objective, conv), (0, 1), has_aux=True))(*operands(rank))
-        for conv in (ops.conv, lax_conv)
-    )):  # the gradients, then the outputs
+    for ours, reference in zip(
+        *(
+            jax.jit(jax.grad(partial(objective, conv), (0, 1), has_aux=True))(*operands(rank))
+            for conv in (ops.conv, lax_conv)
+        )
+    ):  # the gradients, then the outputs
         close(ours, reference)
 
 
@@ -71,9 +73,9 @@ def test_max_pool_and_its_gradient_are_laxs_ties_included(shape, window):
         outputs = pool(inputs, window)
         return (outputs * slope).sum(), outputs
 
-    for ours, reference in zip(*(
-        jax.jit(jax.grad(partial(objective, pool), has_aux=True))(inputs) for pool in (ops.max_pool, lax_pool)
-    )):  # the gradients, then the outputs
+    for ours, reference in zip(
+        *(jax.jit(jax.grad(partial(objective, pool), has_aux=True))(inputs) for pool in (ops.max_pool, lax_pool))
+    ):  # the gradients, then the outputs
         np.testing.assert_array_equal(ours, reference)
 
 

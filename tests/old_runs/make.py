@@ -6,7 +6,6 @@ Each folder here holds the data, a run, new data, what that version predicted fo
 with. No version after it can write them again: this says how they were made.
 """
 
-import json
 import random
 import shutil
 import signal
@@ -94,7 +93,8 @@ def passenger(chance: random.Random, number: int) -> str:
 
 def review(chance: random.Random) -> str:
     label = chance.choice(["good", "bad"])
-    words = {"good": ["fine", "lovely", "great"], "bad": ["dire", "poor", "awful"]}[label] + ["a", "film", "the", "plot"]
+    own = {"good": ["fine", "lovely", "great"], "bad": ["dire", "poor", "awful"]}[label]
+    words = [*own, "a", "film", "the", "plot"]
     return f"{' '.join(chance.choices(words, k=chance.randrange(3, 9)))},{label}\n"
 
 
