@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 import jaxflow
+from jaxflow.commands import main
 from jaxflow.data.dataset import Dataset
-from jaxflow.runtime.startup import quiet_libraries
+from jaxflow.runtime.startup import quiet_libraries, relax_gc
 
 ROOT = Path(__file__).parents[1]
 PREPARED = ROOT.parent / "shared" / "data" / "tensorflow_datasets"
@@ -40,9 +41,10 @@ def ranks_are_explicit():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quiet_as_a_command():
-    """What a damaged checkpoint leaves behind in Orbax's threads fails no later test."""
+def prepared_as_a_command():
+    """What a damaged checkpoint leaves behind in Orbax's threads fails no later test; tracing is not slowed down."""
     quiet_libraries()
+    relax_gc()
 
 
 @pytest.fixture(autouse=True)
@@ -105,12 +107,12 @@ def joined(blocks) -> tuple[np.ndarray, list[str]]:
     return np.concatenate(inputs), [id_ for part in ids for id_ in part]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy() -> Dataset:
     return jaxflow.from_arrays({"train": toy_images(50, 0), "validation": toy_images(13, 1), "test": toy_images(11, 2)})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def experiment() -> jaxflow.Experiment:
     """A small experiment with everything that a run's numbers can depend on."""
     return jaxflow.Experiment(
@@ -126,6 +128,22 @@ def experiment() -> jaxflow.Experiment:
         ema_decay=0.9,
         log_every_steps=3,
     )
+
+
+@pytest.fixture
+def command(monkeypatch, capsys) -> Callable[..., subprocess.CompletedProcess]:
+    """Runs launch.py's command lines in this process, on one device: for what needs no process of its own."""
+    monkeypatch.setattr(sys, "argv", ["launch.py"])
+    monkeypatch.setattr(main, "_prepare_process", lambda arguments: None)  # the tests' process has its settings
+    monkeypatch.setattr(jax, "devices", lambda *a, real=jax.devices: real(*a)[:1])
+
+    def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+        monkeypatch.chdir(cwd)
+        capsys.readouterr()
+        status = main.main(arguments)
+        return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
+
+    return run
 
 
 def launch(*arguments: str, cwd: Path, **environment: str):

@@ -10,7 +10,7 @@ import pytest
 
 import jaxflow
 from jaxflow.flags import override
-from tests.conftest import Holding, launch
+from tests.conftest import Holding
 
 OWN = "or one of your own (docs/extend.md)"
 
@@ -144,7 +144,7 @@ def test_experiment_files_and_flags_are_checked(experiment, tmp_path):
             override(given, ["--augment", "flip"])
 
 
-def test_the_command_line_says_it_in_one_line(tmp_path):
+def test_the_command_line_says_it_in_one_line(command, tmp_path):
     text = (
         "from jaxflow import *\n"
         "def get_config():\n"
@@ -156,6 +156,6 @@ def test_the_command_line_says_it_in_one_line(tmp_path):
         (["wrong.py"], "error: wrong.py: optimizer is 'adam'; it must be a jaxflow.Optimizer"),
         (["right.py", "--augment", "flip"], "error: --augment holds objects"),
     ):
-        done = launch("--config", *arguments, cwd=tmp_path)
+        done = command("--config", *arguments, cwd=tmp_path)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
         assert done.stderr.startswith(message)

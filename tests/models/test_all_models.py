@@ -159,7 +159,7 @@ VARIABLES = {
 }
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=MODELS, scope="module")
 def named(request):
     model, inputs = MODELS[request.param]
     variables = jax.jit(model.init)(jax.random.key(0), inputs)
@@ -183,7 +183,7 @@ def test_features_are_what_the_head_takes(named):
     head = (
         params["head"] if name == "AirbenchCNN" else params[max(k for k in params if k.startswith(("Dense", "Conv_")))]
     )
-    outputs = model.apply(variables, inputs).reshape(2, -1, 9 if name == "CausalCNN" else 2).mean(axis=1)
+    outputs = jax.jit(model.apply)(variables, inputs).reshape(2, -1, 9 if name == "CausalCNN" else 2).mean(axis=1)
     if name == "AirbenchCNN":
         expected = features @ head / len(head)
     else:

@@ -50,17 +50,18 @@ def test_an_output_depends_on_its_position_and_those_before_as_far_as_stated(dil
 
 def test_dropout_is_for_training():
     model = jaxflow.CausalCNN(width=8, dilations=(1, 2), dropout=0.5, vocab_size=9, outputs=9)
-    variables = model.init(jax.random.key(0), TOKENS)
-    one, other = (model.apply(variables, TOKENS, train=True, rngs={"dropout": jax.random.key(i)}) for i in (1, 2))
+    variables = jax.jit(model.init)(jax.random.key(0), TOKENS)
+    training, apply = jax.jit(partial(model.apply, train=True)), jax.jit(model.apply)
+    one, other = (training(variables, TOKENS, rngs={"dropout": jax.random.key(i)}) for i in (1, 2))
     assert not np.allclose(one, other)
-    np.testing.assert_array_equal(model.apply(variables, TOKENS), model.apply(variables, TOKENS))
+    np.testing.assert_array_equal(apply(variables, TOKENS), apply(variables, TOKENS))
 
 
 def test_half_precision_computes_and_gives_float32():
     model = jaxflow.CausalCNN(width=8, dilations=(1, 2), dtype="bfloat16", vocab_size=9, outputs=9)
-    variables = model.init(jax.random.key(0), TOKENS)
-    full = jaxflow.CausalCNN(width=8, dilations=(1, 2), vocab_size=9, outputs=9).apply(variables, TOKENS)
-    half = model.apply(variables, TOKENS)
+    variables = jax.jit(model.init)(jax.random.key(0), TOKENS)
+    float32 = jaxflow.CausalCNN(width=8, dilations=(1, 2), vocab_size=9, outputs=9)
+    full, half = jax.jit(float32.apply)(variables, TOKENS), jax.jit(model.apply)(variables, TOKENS)
     assert half.dtype == jnp.float32
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
     np.testing.assert_allclose(half, full, atol=0.1)
@@ -72,11 +73,12 @@ def test_padding_changes_nothing_to_a_bag_of_tokens(hidden):
     model = jaxflow.BagOfTokens(width=8, hidden=hidden, vocab_size=9, outputs=4)
     tokens = jnp.maximum(TOKENS, 1)
     variables = jax.jit(model.init)(jax.random.key(0), tokens)
-    expected = model.apply(variables, tokens)
+    apply = jax.jit(model.apply)
+    expected = apply(variables, tokens)
     padded = jnp.pad(tokens, ((0, 0), (0, 13)))
-    np.testing.assert_allclose(model.apply(variables, padded), expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(model.apply(variables, tokens[:, ::-1]), expected, rtol=1e-5, atol=1e-6)
-    assert np.isfinite(model.apply(variables, jnp.zeros((2, 5), jnp.int8))).all()  # nothing but padding
+    np.testing.assert_allclose(apply(variables, padded), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(apply(variables, tokens[:, ::-1]), expected, rtol=1e-5, atol=1e-6)
+    assert np.isfinite(apply(variables, jnp.zeros((2, 5), jnp.int8))).all()  # nothing but padding
 
 
 def test_a_bag_of_tokens_is_the_mean_of_their_vectors():
@@ -109,7 +111,7 @@ def test_decoding_gives_what_the_model_gives_for_all_tokens(dilations, kernel):
     model = jaxflow.CausalCNN(width=8, dilations=dilations, kernel=kernel, vocab_size=9, outputs=9)
     variables = jax.jit(model.init)(jax.random.key(0), TOKENS)
     assert variables.keys() == {"params"}  # no cache: it would become a part of the train state
-    expected, rows = model.apply(variables, TOKENS), np.arange(3)
+    expected, rows = jax.jit(model.apply)(variables, TOKENS), np.arange(3)
     lengths = np.array([1, 5, 12])  # of prompts, padded to 12
     decode = jax.jit(partial(model.apply, method="decode", mutable=["cache"]))
     outputs, cache = decode(variables, TOKENS[:, :12], lengths)

@@ -289,7 +289,7 @@ def test_a_run_on_a_table_predicts_new_rows_as_it_evaluated_them(table, tmp_path
     output = jaxflow.predict(tmp_path / "run", table.path)
     predicted = dict(line.split(",")[:2] for line in output.read_text().splitlines()[1:])
     for line in (tmp_path / "run" / "predictions" / "test.csv").read_text().splitlines()[1:]:
-        id_, _, prediction, _ = line.split(",")
+        id_, _, prediction, *_ = line.split(",")
         assert predicted[id_] == prediction
     # The same columns in other units would be encoded anew, and meet a model that knows nothing of it.
     write(Path(table.path), [[line[0], line[1] and float(line[1]) * 1000, *line[2:]] for line in rows()])

@@ -22,16 +22,22 @@ from jaxflow.training.prepare import prepare_training, resume
 from jaxflow.training.trained import read_trained
 
 
-@pytest.fixture
-def trained(experiment, toy, tmp_path):
-    """A run with checkpoints at steps 3 and 6, and what their states should be."""
+@pytest.fixture(scope="module")
+def trained_once(experiment, toy, tmp_path_factory):
     short = dataclasses.replace(
         experiment, checkpoint_every_steps=3, epochs=0.9, validate_every_epochs=100, max_checkpoints=2
     )
-    folder = tmp_path / "run"
+    folder = tmp_path_factory.mktemp("once") / "run"
     jaxflow.train(short, folder, dataset=toy)
     assert saved_steps(folder / "checkpoints") == [3, 6]
     return short, folder, {step: checksums(read_trained(folder, str(step)).state) for step in (3, 6)}
+
+
+@pytest.fixture
+def trained(trained_once, tmp_path):
+    """A run with checkpoints at steps 3 and 6, and what their states should be."""
+    short, folder, expected = trained_once
+    return short, shutil.copytree(folder, tmp_path / "run"), expected
 
 
 def resumed(afresh, folder):

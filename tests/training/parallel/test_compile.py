@@ -1,5 +1,5 @@
 import dataclasses
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ def padded_batch(size=16, padding=3):
     return {"inputs": images.astype(np.float32) / 255, "targets": labels.astype(np.int32), "weights": weights}
 
 
+@cache
 def stepped(devices, strategy="pmap", norm="none", steps=1):
     """Trains with dropout, augmentation and a padded tail; a tile of 4 rows is the same on any number of devices."""
     layout = Layout(DEVICES[:devices], strategy)
@@ -48,6 +49,7 @@ def arrays(tree):
     return [np.asarray(leaf) for leaf in jax.tree.leaves(tree) if not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)]
 
 
+@cache
 def in_halves(devices, strategy, width=64, steps=1):
     """Trains as a run does, with a moving average; the first kernel and its average are large enough to be divided."""
     layout = Layout(DEVICES[:devices], strategy)
@@ -89,7 +91,7 @@ def test_every_strategy_takes_the_same_step(devices, strategy):
 
 @pytest.mark.parametrize("devices", [2, 4])
 def test_fsdp_leaves_each_device_its_share(devices):
-    whole, divided = in_halves(devices, "pmap", 2048)[0], in_halves(devices, "fsdp", 2048)[0]
+    whole, divided = in_halves(1, "pmap", 2048)[0], in_halves(devices, "fsdp", 2048)[0]
     assert bytes_per_device(divided) == pytest.approx(bytes_per_device(whole) / devices, rel=0.01)
     held = sum(
         leaf.addressable_shards[0].data.nbytes
@@ -129,7 +131,7 @@ def test_batch_statistics_are_those_of_one_device_too(devices):
 
 
 def test_pmap_is_shard_map_exactly():
-    for one, other in zip(arrays(stepped(4, "pmap", steps=3)), arrays(stepped(4, "shard_map", steps=3))):
+    for one, other in zip(arrays(stepped(4, "pmap", steps=2)), arrays(stepped(4, "shard_map", steps=2))):
         np.testing.assert_array_equal(one, other)
 
 

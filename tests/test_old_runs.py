@@ -1,0 +1,77 @@
+"""Runs of version 0.1 (tests/old_runs, written by make.py there) are evaluated, used and resumed by today's code."""
+
+import csv
+import json
+import shutil
+
+import jax
+import pytest
+
+import jaxflow
+from jaxflow.runs.folder import read_experiment
+from tests.conftest import ROOT
+
+OLD = ROOT / "tests" / "old_runs"
+NAMES = sorted(path.name for path in OLD.iterdir() if path.is_dir())
+
+
+@pytest.fixture
+def old(monkeypatch, tmp_path):
+    """Returns a copy of a run's folder, and makes it the current one, on the one device that the runs had."""
+    monkeypatch.setattr(jax, "devices", lambda *a, real=jax.devices: real(*a)[:1])
+
+    def copied(name):
+        folder = shutil.copytree(OLD / name, tmp_path / name)
+        monkeypatch.chdir(folder)
+        return folder
+
+    return copied
+
+
+def same(found, recorded):
+    """Metrics as they were recorded, as far as another processor rounds the same."""
+    assert found.keys() == recorded.keys()
+    for name, value in recorded.items():
+        assert found[name] == pytest.approx(value, rel=1e-5, abs=1e-6), name
+
+
+def read(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if (OLD / name / "run" / "results.json").exists()])
+def test_evaluation_gives_the_recorded_metrics(name, old):
+    folder = old(name)
+    recorded = json.loads((folder / "run" / "results.json").read_text())
+    results = jaxflow.evaluate(folder / "run")
+    assert results["test_evaluations"] == recorded["test_evaluations"] + 1
+    for part in ("validation", "test", "baseline"):
+        same(results[part], recorded[part])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_predictions_are_the_recorded_ones(name, old):
+    folder = old(name)
+    recorded = read(folder / "predicted.csv")
+    found = read(jaxflow.predict(folder / "run", next(folder.glob("new.*")), folder / "found.csv"))
+    assert [row["id"] for row in found] == [row["id"] for row in recorded]
+    for row, expected in zip(found, recorded):
+        assert row.keys() >= expected.keys()
+        for column, text in expected.items():
+            try:
+                assert float(row[column]) == pytest.approx(float(text), abs=2e-6)
+            except ValueError:
+                assert row[column] == text
+
+
+def test_a_stopped_run_goes_on_to_what_the_unbroken_one_gave(old):
+    folder = old("digits")
+    before = len((folder / "run" / "metrics.jsonl").read_text().splitlines())
+    assert not (folder / "run" / "results.json").exists()
+    recorded = json.loads((folder / "unbroken.json").read_text())
+    results = jaxflow.train(read_experiment(folder / "run"), folder / "run")
+    assert results["steps"] == recorded["steps"]
+    assert len((folder / "run" / "metrics.jsonl").read_text().splitlines()) > before
+    same(results["validation"], recorded["validation"])
+    same(jaxflow.evaluate(folder / "run")["test"], recorded["test"])
