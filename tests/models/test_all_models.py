@@ -187,7 +187,7 @@ def test_features_are_what_the_head_takes(named):
     if name == "AirbenchCNN":
         expected = features @ head / len(head)
     else:
-        expected = features @ head["kernel"].reshape(features.shape[1], -1) + head["bias"]
+        expected = features @ head["kernel"].reshape(features.shape[1], -1) + head["bias"][None]
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 
 

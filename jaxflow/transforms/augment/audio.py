@@ -29,7 +29,7 @@ class TimeShift:
         size, samples = waves.shape
         largest = jnp.round(self.max_fraction * samples).astype(jnp.int32)
         shifts = jax.random.randint(key, (size, 1), 0, 2 * largest + 1) - largest
-        sources = jnp.arange(samples) + shifts  # (batch, sample): the sample that is moved to each position
+        sources = jnp.arange(samples)[None] + shifts  # (batch, sample): the sample that is moved to each position
         shifted = jnp.take_along_axis(waves, sources.clip(0, samples - 1), axis=1)
         return batch | {"inputs": jnp.where((sources >= 0) & (sources < samples), shifted, 0)}
 

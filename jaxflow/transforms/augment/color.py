@@ -50,7 +50,7 @@ class Cutout:
 
         def covered(key: jax.Array, length: int) -> jax.Array:
             first = jax.random.randint(key, (images.shape[0], 1), 0, length) - self.size // 2
-            positions = jnp.arange(length)
+            positions = jnp.arange(length)[None]
             return (positions >= first) & (positions < first + self.size)  # (batch, length)
 
         rows, columns = (covered(k, length) for k, length in zip(jax.random.split(key), images.shape[1:3]))
