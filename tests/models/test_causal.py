@@ -87,7 +87,7 @@ def test_a_bag_of_tokens_is_the_mean_of_their_vectors():
     variables = model.init(jax.random.key(0), tokens)
     table, head = variables["params"]["Embedding_0"]["table"], variables["params"]["Dense_0"]
     means = np.stack([(2 * table[3] + table[8]) / 3, table[1]])
-    np.testing.assert_allclose(model.apply(variables, tokens), means @ head["kernel"] + head["bias"], atol=1e-6)
+    np.testing.assert_allclose(model.apply(variables, tokens), means @ head["kernel"] + head["bias"][None], atol=1e-6)
 
 
 @pytest.mark.parametrize("model", [jaxflow.CausalCNN(width=4), jaxflow.BagOfTokens(width=4)])

@@ -42,8 +42,8 @@ def test_an_mlp_is_its_matrix_products():
     x = jax.random.normal(jax.random.key(0), (3, 2, 2))
     variables = model.init(jax.random.key(1), x)
     first, second = variables["params"]["Dense_0"], variables["params"]["Dense_1"]
-    hidden = np.maximum(np.asarray(x).reshape(3, 4) @ first["kernel"] + first["bias"], 0)
-    np.testing.assert_allclose(model.apply(variables, x), hidden @ second["kernel"] + second["bias"], atol=1e-5)
+    hidden = np.maximum(np.asarray(x).reshape(3, 4) @ first["kernel"] + first["bias"][None], 0)
+    np.testing.assert_allclose(model.apply(variables, x), hidden @ second["kernel"] + second["bias"][None], atol=1e-5)
 
 
 def test_max_pool_drops_the_remainder():

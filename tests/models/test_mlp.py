@@ -14,7 +14,7 @@ def test_categories_are_embedded_and_joined():
     assert [table.shape for table in tables] == [(3, 2), (5, 3)]
     numbers = INPUTS[:, 2:].astype(int)
     joined = np.concatenate([INPUTS[:, :2], tables[0][numbers[:, 0]], tables[1][numbers[:, 1]]], axis=1)
-    expected = joined @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"]
+    expected = joined @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"][None]
     np.testing.assert_allclose(model.apply({"params": params}, INPUTS), expected, rtol=1e-5, atol=1e-6)
 
 

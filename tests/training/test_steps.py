@@ -92,7 +92,7 @@ def test_batch_statistics_move_in_training_and_rest_in_evaluation():
     state, batch = state_of(model, tx), batch_of(8)
     new, _ = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx))(state, batch)
     convolved = jaxflow.models.ops.conv(batch["inputs"], state.params["Conv_0"]["kernel"])
-    mean = np.asarray(convolved + np.asarray(state.params["Conv_0"]["bias"])).mean((0, 1, 2))
+    mean = np.asarray(convolved).mean((0, 1, 2)) + state.params["Conv_0"]["bias"]
     statistics = new.model_state["batch_stats"]["BatchNorm_0"]["BatchNorm_0"]
     np.testing.assert_allclose(statistics["mean"], 0.1 * mean, atol=1e-5)
 
