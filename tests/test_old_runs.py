@@ -12,7 +12,7 @@ from jaxflow.runs.folder import read_experiment
 from tests.conftest import ROOT
 
 OLD = ROOT / "tests" / "old_runs"
-NAMES = sorted(path.name for path in OLD.iterdir() if path.is_dir())
+NAMES = sorted(path.name for path in OLD.iterdir() if (path / "run").is_dir())
 
 
 @pytest.fixture
