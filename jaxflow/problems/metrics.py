@@ -18,9 +18,9 @@ from jaxflow.problems.running_metrics import ExpMean, Mean, MeanDice, MeanIoU, R
 
 __all__ = ["MAE", "RMSE", "Accuracy", "Dice", "IoU", "Perplexity", "TopK"]
 
-# Names that a line of metrics.jsonl has beside the metrics.
-# What a metric says of itself.
+# What a metric has beside `__call__`.
 ATTRIBUTES = ("name", "higher_is_better", "unit")
+# Names that a line of metrics.jsonl has beside the metrics.
 LOGGED = {"step", "split", "epoch", "learning_rate", "examples_per_second", "step_loss", "skipped"}
 
 
