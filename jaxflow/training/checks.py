@@ -11,6 +11,7 @@ import jax
 from jaxflow import hyperparameters
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
+from jaxflow.interfaces import Problem
 from jaxflow.schema import Feature, Schema
 from jaxflow.serialization import classes_of
 from jaxflow.transforms.preprocess import abstract_inputs
@@ -82,13 +83,13 @@ def check_cardinalities(experiment: Experiment, model: nn.Module, inputs: Featur
             )
 
 
-def check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schema, needed: int) -> None:
-    """Checks that a model takes the inputs of a schema, and that its outputs are what the problem needs.
+def check_shapes(model: nn.Module, problem: Problem, transform: Callable[..., Any], schema: Schema) -> None:
+    """Checks that a model takes the inputs of a schema, that its outputs are what the problem needs, and its losses.
 
     Raises:
       UserError: it does not, or they are not.
     """
-    inputs = abstract_inputs(schema.inputs, 1)
+    inputs, needed = abstract_inputs(schema.inputs, 1), problem.num_outputs(schema)
     key = jax.eval_shape(lambda: jax.random.key(0))
     try:
         outputs, _ = jax.eval_shape(lambda key, x: model.init_with_output(key, transform(x), train=False), key, inputs)
@@ -110,4 +111,11 @@ def check_shapes(model: nn.Module, transform: Callable[..., Any], schema: Schema
             f"model {type(model).__name__} gives outputs of shape {outputs.shape[1:]} for an example, but the data has "
             f"targets of shape {schema.target.dense_shape}; use a model that answers for each of these positions, or "
             f"none"
+        )
+    targets = jax.ShapeDtypeStruct((1, *schema.target.shape), schema.target.dtype)
+    losses = jax.eval_shape(problem.losses, outputs, targets)
+    if losses.shape != (1, *schema.target.dense_shape):
+        raise UserError(
+            f"problem {type(problem).__name__} gives losses of shape {losses.shape} for a batch of 1; a loss is not "
+            f"reduced: it gives {(1, *schema.target.dense_shape)}, a number for each target (docs/extend.md)"
         )

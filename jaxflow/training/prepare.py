@@ -161,7 +161,7 @@ def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any],
         schema,
         make_layout(experiment.strategy),
     )
-    check_shapes(model, structure.transform, schema, outputs)
+    check_shapes(model, experiment.problem, structure.transform, schema)
     static = find_static_numbers(parts, partial(trace_train_step, structure))
     placeholders, arguments = hyperparameters.split(parts, static)
     return Program(experiment, dataclasses.replace(structure, parts=placeholders), arguments, total_steps)

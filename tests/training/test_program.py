@@ -1,4 +1,5 @@
 import dataclasses
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -122,3 +123,21 @@ def test_a_loss_is_not_fitted_to_targets_of_another_kind(experiment):
         jaxflow.UserError, match=r"predicts classes, and the data has numbers \(.*use problem=Regression"
     ):
         prepare_training(wrong, wrong.data.load())
+
+
+@dataclasses.dataclass(frozen=True)
+class Reduced:
+    """A loss of one's own that takes the mean, as those of other libraries do."""
+
+    unit: ClassVar[str] = ""
+
+    def __call__(self, outputs, targets):
+        return jnp.square(outputs).mean()
+
+
+def test_a_loss_that_is_reduced_is_refused():
+    problem = jaxflow.Classification(loss=Reduced())
+    experiment = jaxflow.Experiment(jaxflow.Digits(), jaxflow.MLP(), problem, jaxflow.Adam())
+    schema = Schema(VECTOR, Target("class", ("a", "b")))
+    with pytest.raises(jaxflow.UserError, match=r"gives losses of shape \(\) for a batch of 1; a loss is not reduced"):
+        build_program(experiment, schema, [], 50)
