@@ -109,7 +109,8 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
     for flag in flags:
         _convert(arguments, flag)
     if set(EXPERIMENT) <= set(flags) and not (arguments.config or arguments.workdir or arguments.help):
-        print(help_text(verb, arguments))
+        if verb == "run":  # nothing was said at all: what there is to say
+            print(help_text(verb, arguments))
         raise UserError("say what to run: --config FILE, or --workdir DIR for a run that exists")
     arguments.verb, arguments.overrides = verb, rest
     return verb, arguments

@@ -102,7 +102,8 @@ def _write_results(
     results = read_results(workdir)
     before = results.get("test_evaluations", 0)
     if before:
-        logger.info(f"the test split was evaluated {before} times before; choose models by validation, not by the test")
+        times = "once" if before == 1 else f"{before} times"
+        logger.info(f"the test split was evaluated {times} before; choose models by validation, not by the test")
     new: Results = {
         "test": metrics,
         "baseline": baseline,
