@@ -41,7 +41,7 @@ def patched(cache):
     keep(cache)
     from jaxflow.training.program import Program
     real = Program.compile_train_steps
-    Program.compile_train_steps = lambda self, feed: first_step(real(self, feed))
+    Program.compile_train_steps = lambda self, *given: first_step(real(self, *given))
 
 keep, startup.enable_compilation_cache = startup.enable_compilation_cache, patched
 import launch

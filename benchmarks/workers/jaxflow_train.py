@@ -51,7 +51,7 @@ def pausing(train_steps):
 
 
 real = Program.compile_train_steps
-Program.compile_train_steps = lambda self, feed: pausing(real(self, feed))
+Program.compile_train_steps = lambda self, *given: pausing(real(self, *given))
 inputs, labels = images(int(EXAMPLES))
 if SIDE != 32:
     inputs = np.resize(inputs, (len(inputs), SIDE, SIDE, 3))

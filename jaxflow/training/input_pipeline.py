@@ -1,6 +1,5 @@
 """Input pipeline: device-resident or host-fed training batches."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from jaxflow.data.dataset import ArraySplit
 from jaxflow.runtime.distributed import broadcast
 from jaxflow.schema import Split
 from jaxflow.training.parallel.layout import Layout
+from jaxflow.training.parallel.memory import check_fits, free_bytes
 from jaxflow.training.workers import by_workers
 
 # Steps that may be dispatched at once where the host sends only indices.
@@ -69,11 +69,13 @@ def make_input_pipeline(
       The pipeline.
 
     Raises:
-      UserError: worker processes are asked for and Grain is not installed.
+      UserError: worker processes are asked for and Grain is not installed, or the split shall lie on the device and
+        does not fit.
     """
     local = layout.local_rows(batch_size)
     batches = Batches(split, batch_size, seed, local, sampling)
     if _on_device(split, layout, data_placement, num_workers):
+        check_fits(layout, split.nbytes, "the training split", "set data_placement='auto'")
         resident = layout.replicate(split.rows(np.arange(len(split))))
 
         def many(first: int, count: int) -> dict[str, np.ndarray]:
@@ -114,7 +116,10 @@ def _on_device(split: Split, layout: Layout, data_placement: str, num_workers: i
     if data_placement == "auto":
         # What lies on disk was put there to stay, and workers are asked for only where the host is to feed.
         in_memory = isinstance(split, ArraySplit) and not num_workers
-        return in_memory and broadcast(split.nbytes <= _room(layout.device))
+        free = free_bytes(layout.device) if in_memory else None
+        # A CPU's memory holds the split already, and is everybody's.
+        share = 8 if layout.device.platform == "cpu" else 2
+        return in_memory and broadcast(free is None or split.nbytes <= free // share)
     return data_placement == "device"
 
 
@@ -144,11 +149,3 @@ def _ahead(make: Callable[[int], Any], steps: int) -> tuple[Callable[[int, int],
         return batch
 
     return items, lambda: pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _room(device: jax.Device) -> int:  # pyright: ignore[reportInvalidTypeForm]
-    """Counts the bytes of a device that a resident split may take."""
-    stats = device.memory_stats() or {}
-    if "bytes_limit" in stats:
-        return (stats["bytes_limit"] - stats.get("bytes_in_use", 0)) // 2
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8

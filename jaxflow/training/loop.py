@@ -17,11 +17,12 @@ from jaxflow.runs.metrics_log import last_validation
 from jaxflow.runs.results import Results, update_results
 from jaxflow.runtime.distributed import broadcast, on_main
 from jaxflow.runtime.preemption import preemption_flag, watchdog
-from jaxflow.training.checkpoints.manager import open_checkpoints, save
+from jaxflow.training.checkpoints.manager import open_checkpoints, save, saved_steps
 from jaxflow.training.checkpoints.restore import restore
 from jaxflow.training.eval_loop import evaluate_split
 from jaxflow.training.events import next_events
 from jaxflow.training.parallel.dispatch import InFlight
+from jaxflow.training.parallel.memory import memory_error
 from jaxflow.training.prepare import TrainingSession, initialize_or_restore, prepare_training, summarize_run
 from jaxflow.training.progress import RunLog, fetch_metrics, raise_if_diverged
 from jaxflow.training.state import TrainState
@@ -51,13 +52,19 @@ def train(
       UserError: experiment, data or folder do not fit together; nothing that was trained is touched then.
       StoppedError: a signal came; the steps so far are saved.
     """
-    session = prepare_training(experiment, dataset or load_data(experiment))
-    with open_run(Path(workdir), experiment, source, overwrite) as folder, storage_error(folder):
-        results = _run_loop(session, folder)
-        return on_main(lambda: update_results(folder, results))
+    session, folder = prepare_training(experiment, dataset or load_data(experiment)), Path(workdir)
+    with memory_error(session.program.advice):
+        # Before there is a folder, where it has no state to go on with: a run that does not fit leaves nothing behind.
+        begins = overwrite or on_main(lambda: not saved_steps(folder / "checkpoints"))
+        compiled = (
+            session.program.compile_train_steps(session.pipeline) if begins and session.program.total_steps else None
+        )
+        with open_run(folder, experiment, source, overwrite), storage_error(folder):
+            results = _run_loop(session, folder, compiled)
+            return on_main(lambda: update_results(folder, results))
 
 
-def _run_loop(session: TrainingSession, folder: Path) -> dict[str, Any]:
+def _run_loop(session: TrainingSession, folder: Path, compiled: Callable[..., Any] | None) -> dict[str, Any]:
     experiment, program, pipeline = session.experiment, session.program, session.pipeline
     empty, total, stop = program.empty_metrics(), program.total_steps, False
     with (
@@ -67,7 +74,7 @@ def _run_loop(session: TrainingSession, folder: Path) -> dict[str, Any]:
         closing(pipeline),
     ):
         state, loop = initialize_or_restore(checkpoints, session)
-        train_steps = program.compile_train_steps(pipeline) if loop.step < total else None
+        train_steps = compiled or program.compile_train_steps(pipeline, state) if loop.step < total else None
         validate, rhythm, in_flight, totals = _validation(session), session.rhythm, InFlight(), empty
         with RunLog(folder, session, loop.step, names=empty) as log:
             while train_steps and loop.step < total and not stop:

@@ -22,16 +22,13 @@ from jaxflow.experiment import Experiment
 from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Schema, Split
 from jaxflow.serialization import to_json
-from jaxflow.training.checkpoints.manager import (
-    Checkpoints,
-    read_meta,
-    save,
-)
+from jaxflow.training.checkpoints.manager import Checkpoints, read_meta, save
 from jaxflow.training.checkpoints.restore import restore_newest
 from jaxflow.training.checks import check_cardinalities, check_fit, check_shapes, find_static_numbers
 from jaxflow.training.events import LoopState, Rhythm, read_loop_state
 from jaxflow.training.input_pipeline import InputPipeline, make_input_pipeline
 from jaxflow.training.parallel.layout import Layout, bytes_per_device, make_layout
+from jaxflow.training.parallel.memory import check_state_fits
 from jaxflow.training.program import Program, trace_train_step
 from jaxflow.training.state import TrainState
 from jaxflow.training.structure import Parts, Structure
@@ -164,7 +161,9 @@ def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any],
     check_shapes(model, experiment.problem, structure.transform, schema)
     static = find_static_numbers(parts, partial(trace_train_step, structure))
     placeholders, arguments = hyperparameters.split(parts, static)
-    return Program(experiment, dataclasses.replace(structure, parts=placeholders), arguments, total_steps)
+    program = Program(experiment, dataclasses.replace(structure, parts=placeholders), arguments, total_steps)
+    check_state_fits(program.layout, program.abstract_state())
+    return program
 
 
 def initialize_or_restore(checkpoints: Checkpoints, session: TrainingSession) -> tuple[TrainState, LoopState]:

@@ -19,9 +19,9 @@ from jaxflow.optimizers.base import make_optimizer
 from jaxflow.optimizers.schedules import learning_rate
 from jaxflow.schema import Schema, Split
 from jaxflow.training.input_pipeline import InputPipeline
-from jaxflow.training.parallel import dispatch
+from jaxflow.training.parallel import dispatch, memory
 from jaxflow.training.parallel.compile import map_gradients, parallelize
-from jaxflow.training.parallel.layout import Layout
+from jaxflow.training.parallel.layout import Layout, bytes_per_device
 from jaxflow.training.state import TrainState
 from jaxflow.training.steps import Metrics, make_eval_step, make_predict_step, make_train_step
 from jaxflow.training.structure import Structure, make_state
@@ -81,24 +81,39 @@ class Program:
 
     def abstract_state(self) -> TrainState:
         """Returns the state without computing it: shapes, dtypes and shardings."""
-        return self.structure.abstract_state()
+        return self.structure.abstract_state
 
-    def compile_train_steps(self, pipeline: InputPipeline) -> Callable[..., tuple[TrainState, Metrics, Metrics]]:
+    def compile_train_steps(
+        self, pipeline: InputPipeline, state: TrainState | None = None
+    ) -> Callable[..., tuple[TrainState, Metrics, Metrics]]:
         """Compiles several train steps.
 
         Args:
           pipeline: where the batches come from.
+          state: the state that they begin with, where it is in memory already.
 
         Returns:
           (state, totals, device_data, items, count) -> (state, totals, metrics of the last step); it takes `count`
           steps, one for each of the first items, (step, batch, ...), and adds their metrics to `totals`.
+
+        Raises:
+          UserError: a step needs more memory than there is.
         """
         step, arguments = _step_function(self.structure, pipeline.get_batch), self.layout.replicate(self.arguments)
-        item = jax.tree.map(lambda leaf: leaf[0], pipeline.step_inputs(0, 1))
-        example = (self.abstract_state(), self.empty_metrics(), arguments, pipeline.device_data, item)
-        loop = pipeline.max_steps > 1 and dispatch.may_loop(step, self.layout, *example)
+        items = pipeline.step_inputs(0, 1)
+        example = (state or self.abstract_state(), self.empty_metrics(), arguments, pipeline.device_data)
+        first = jax.tree.map(lambda leaf: leaf[0], items)
+        loop = pipeline.max_steps > 1 and dispatch.may_loop(step, self.layout, *example, first)
         compiled = _dispatch_function(self.structure, pipeline.get_batch, loop)
+        peak = memory.peak_bytes(compiled.lower(*example, items, 1).compile())
+        held = sum(map(bytes_per_device, (pipeline.device_data, state)))
+        memory.check_fits(self.layout, peak - held, "a train step", self.advice)
         return lambda state, totals, *rest: compiled(state, totals, arguments, *rest)
+
+    @property
+    def advice(self) -> str:
+        """What to do where memory does not suffice."""
+        return memory.advice_for(self.model, self.layout, self.structure.microbatch)
 
     def compile_eval_step(self) -> Callable[..., Any]:
         """Compiles (variables, batch) -> (metrics, rows), as `make_eval_step` has them."""
@@ -142,7 +157,7 @@ def _init_function(structure: Structure) -> Callable[..., TrainState]:
     options = {"xla_backend_optimization_level": 1} if structure.layout.devices[0].platform == "cpu" else None
     where = structure.layout.replicated
     if structure.layout.shards_state:
-        where = jax.tree.map(lambda leaf: leaf.sharding, structure.abstract_state())
+        where = jax.tree.map(lambda leaf: leaf.sharding, structure.abstract_state)
     return jax.jit(partial(make_state, structure), out_shardings=where, compiler_options=options)
 
 
@@ -185,7 +200,7 @@ def trace_train_step(structure: Structure, static: frozenset[str]) -> None:
     targets = jax.ShapeDtypeStruct((1, *target.shape), target.dtype)
     inputs = preprocess.abstract_inputs(structure.schema.inputs, 1)
     batch = {"inputs": inputs, "targets": targets, "index": number, "epoch": number}
-    state = structure.abstract_state()
+    state = structure.abstract_state
     jax.eval_shape(lambda *given: train_step(structure, given[0])(*given[1:]), arguments, state, batch)
 
 
@@ -208,7 +223,7 @@ def _step_function(structure: Structure, get_batch: Callable[..., Batch]) -> Cal
 
 @_once
 def _dispatch_function(structure: Structure, get_batch: Callable[..., Batch], loop: bool) -> Callable[..., Any]:
-    return dispatch.multi_step(_step_function(structure, get_batch), structure.layout, structure.abstract_state(), loop)
+    return dispatch.multi_step(_step_function(structure, get_batch), structure.layout, structure.abstract_state, loop)
 
 
 @_once

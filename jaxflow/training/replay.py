@@ -38,7 +38,7 @@ def replay(
     with open_checkpoints(folder, problem, read_only=True) as checkpoints, closing(pipeline):
         resumed = resume(checkpoints, session, before=step)
         state = session.init() if resumed is None else resumed[0]
-        train_steps, totals = program.compile_train_steps(pipeline), program.empty_metrics()
+        train_steps, totals = program.compile_train_steps(pipeline, state), program.empty_metrics()
         for number in track(range(int(state.step), step), f"replay up to step {step}"):
             state, totals, metrics = train_steps(
                 state, totals, pipeline.device_data, pipeline.step_inputs(number, 1), 1

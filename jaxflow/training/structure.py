@@ -1,5 +1,6 @@
 """What decides a compiled program: an experiment's parts, without the values of their hyperparameters."""
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -64,8 +65,9 @@ class Structure:
         """The fitted preprocessing, on the device."""
         return partial(preprocess.apply, self.preprocess, json.loads(self.fitted))
 
+    @functools.cached_property
     def abstract_state(self) -> TrainState:
-        """Returns the state without computing it: shapes, dtypes and shardings."""
+        """The state without its values: shapes, dtypes and shardings."""
         inputs, count = self.schema.inputs, hyperparameters.count_arguments(self.parts)
         arguments, seed = jax.ShapeDtypeStruct((count,), jnp.float32), jax.ShapeDtypeStruct((), jnp.uint32)
         example = preprocess.abstract_inputs(inputs, 1)

@@ -295,7 +295,7 @@ def test_auto_puts_on_the_device_what_is_in_memory_and_fits(experiment, toy, fee
     assert feeds(split, experiment, data_placement="auto").max_steps > 1
     assert feeds(Made(), experiment, data_placement="auto").max_steps == 1
     assert feeds(split, experiment, data_placement="auto", num_workers=1).max_steps == 1
-    monkeypatch.setattr("jaxflow.training.input_pipeline._room", lambda device: split.nbytes - 1)
+    monkeypatch.setattr("jaxflow.training.input_pipeline.free_bytes", lambda device: 8 * split.nbytes - 1)
     assert feeds(split, experiment, data_placement="auto").max_steps == 1
 
 

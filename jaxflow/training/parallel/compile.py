@@ -8,6 +8,7 @@ On several processes each hands over the rows of its local devices, and results 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -17,13 +18,31 @@ from jax.sharding import PartitionSpec
 from jaxflow.training.parallel.layout import AXIS, Layout
 
 
+@dataclass(frozen=True)
+class Compiled:
+    """A function compiled for the devices of a layout, at its first call.
+
+    Attributes:
+      run: the function.
+      lower: takes the same arguments, or shapes in the place of arrays, and returns what is ready to be compiled; what
+        is compiled of it is not compiled again by the call.
+    """
+
+    run: Callable[..., Any]
+    lower: Callable[..., jax.stages.Lowered]
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Runs the function."""
+        return self.run(*arguments)
+
+
 def parallelize(
     step: Callable[..., Any],
     layout: Layout,
     in_axes: Sequence[int | None] = (None, 0),
     out_axes: Sequence[int | None] = (None, None),
     donate: Sequence[int] = (),
-) -> Callable[..., Any]:
+) -> Compiled:
     """Compiles a step for the devices of a layout: whole batches in, whole results out.
 
     The defaults are those of a train step, (state, batch) -> (state, metrics). On several virtual CPU devices each
@@ -41,7 +60,8 @@ def parallelize(
       The compiled step. It takes this process's rows of batches and returns whole results.
     """
     if layout.axis_name is None:
-        return jax.jit(step, donate_argnums=tuple(donate))
+        compiled = jax.jit(step, donate_argnums=tuple(donate))
+        return Compiled(compiled, compiled.lower)
     if layout.strategy == "pmap":
         return _blocking(_pmapped(step, layout, in_axes, out_axes, donate), layout)
     compiled = jax.jit(_shard_mapped(step, layout, in_axes, tuple(out_axes)), donate_argnums=tuple(donate))
@@ -69,7 +89,7 @@ def map_gradients(gradient_step: Callable[..., Any], layout: Layout) -> Callable
 
 def parallelize_train_steps(
     step: Callable[..., Any], layout: Layout, state: Any, in_axes: Sequence[int | None]
-) -> Callable[..., Any]:
+) -> Compiled:
     """Compiles a function that takes one or more train steps.
 
     Args:
@@ -94,24 +114,27 @@ def parallelize_train_steps(
     return _blocking(_from_local_rows(compiled, layout, in_axes), layout)
 
 
-def _blocking(compiled: Callable[..., Any], layout: Layout) -> Callable[..., Any]:
+def _blocking(compiled: Compiled, layout: Layout) -> Compiled:
     if layout.devices[0].platform != "cpu":
         return compiled
     # Several virtual CPU devices share one thread pool: steps in flight can starve each other's all-reduce for ever.
-    return lambda *arguments: jax.block_until_ready(compiled(*arguments))
+    return Compiled(lambda *arguments: jax.block_until_ready(compiled(*arguments)), compiled.lower)
 
 
-def _from_local_rows(compiled: Callable[..., Any], layout: Layout, in_axes: Sequence[int | None]) -> Callable[..., Any]:
+def _from_local_rows(compiled: jax.stages.Wrapped, layout: Layout, in_axes: Sequence[int | None]) -> Compiled:
     """Builds arrays over all devices of what each process has of the batched arguments."""
     if layout.processes == 1:
-        return compiled
+        return Compiled(compiled, compiled.lower)
 
     def whole(argument: Any, axis: int | None) -> Any:
         return (
             argument if axis is None else jax.make_array_from_process_local_data(layout.batch_sharding(axis), argument)
         )
 
-    return lambda *arguments: compiled(*map(whole, arguments, in_axes))
+    return Compiled(
+        lambda *arguments: compiled(*map(whole, arguments, in_axes)),
+        lambda *arguments: compiled.lower(*map(whole, arguments, in_axes)),
+    )
 
 
 def _shard_mapped(step, layout, in_axes, out_axes):
@@ -166,4 +189,4 @@ def _pmapped(step, layout, in_axes, out_axes, donate):
         outputs = mapped(*over(divide, arguments, in_axes))
         return over(join, whole(outputs) if layout.processes > 1 else outputs, out_axes)
 
-    return run
+    return Compiled(run, lambda *arguments: mapped.lower(*over(divide, arguments, in_axes)))

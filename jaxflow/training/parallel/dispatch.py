@@ -8,14 +8,14 @@ from typing import Any
 import jax
 from jax.extend.core import Jaxpr, subjaxprs
 
-from jaxflow.training.parallel.compile import parallelize_train_steps
+from jaxflow.training.parallel.compile import Compiled, parallelize_train_steps
 from jaxflow.training.parallel.layout import Layout
 
 # Work, in seconds, that may wait for the devices: a signal is answered when it is done.
 MAX_SECONDS_IN_FLIGHT = 1.0
 
 
-def multi_step(step: Callable[..., Any], layout: Layout, state: Any, loop: bool) -> Callable[..., Any]:
+def multi_step(step: Callable[..., Any], layout: Layout, state: Any, loop: bool) -> Compiled:
     """Compiles several train steps for the devices of a layout.
 
     Args:
@@ -41,14 +41,19 @@ def multi_step(step: Callable[..., Any], layout: Layout, state: Any, loop: bool)
         return parallelize_train_steps(many, layout, state, (None, None, None, None, 1, None))
     compiled = parallelize_train_steps(step, layout, state, (None, None, None, None, 0))
 
+    def item_of(items: Any, number: int) -> Any:
+        return jax.tree.map(lambda leaf: leaf[number], items)
+
     def one_by_one(state: Any, totals: Any, arguments: Any, device_data: Any, items: Any, count: int) -> Any:
         last = totals
         for number in range(count):
-            item = jax.tree.map(lambda leaf, number=number: leaf[number], items)
-            state, totals, last = compiled(state, totals, arguments, device_data, item)
+            state, totals, last = compiled(state, totals, arguments, device_data, item_of(items, number))
         return state, totals, last
 
-    return one_by_one
+    def lower_one(state: Any, totals: Any, arguments: Any, device_data: Any, items: Any, count: int) -> Any:
+        return compiled.lower(state, totals, arguments, device_data, item_of(items, 0))
+
+    return Compiled(one_by_one, lower_one)
 
 
 def may_loop(step: Callable[..., Any], layout: Layout, *arguments: Any) -> bool:
