@@ -22,9 +22,11 @@ HYPERPARAMETER = {"hyperparameter": True}
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Complemented:
     """A traced number that knows 1 - itself to the last bit; otherwise it counts as the number.
+
+    Where Python itself asks for its value (in a branch, say), the answer is that of a traced number: an error.
 
     Attributes:
       value: scalar float32.
@@ -50,6 +52,36 @@ class Complemented:
         return self.value + other
 
     __radd__ = __add__
+
+    def __neg__(self) -> jax.Array:
+        return -self.value
+
+    def __truediv__(self, other: Any) -> jax.Array:
+        return self.value / other
+
+    def __rtruediv__(self, other: Any) -> jax.Array:
+        return other / self.value
+
+    def __eq__(self, other: object) -> Any:
+        return self.value == other
+
+    def __lt__(self, other: Any) -> jax.Array:
+        return self.value < other
+
+    def __le__(self, other: Any) -> jax.Array:
+        return self.value <= other
+
+    def __gt__(self, other: Any) -> jax.Array:
+        return self.value > other
+
+    def __ge__(self, other: Any) -> jax.Array:
+        return self.value >= other
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
 
     def __pow__(self, other: Any) -> jax.Array:
         return self.value ** jnp.asarray(other, self.value.dtype)  # as the power of a constant is computed

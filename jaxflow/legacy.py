@@ -1,5 +1,6 @@
 """Names that run folders of earlier versions hold, and what they are called now. For JSON alone, not for flags."""
 
+from collections.abc import Mapping
 from typing import Any
 
 # "module:Class" as versions before 0.2 wrote it, without the leading "jaxflow.": today's public name.
@@ -135,20 +136,31 @@ METRICS = {
 REGRESSION_LOSSES = {"squared": "SquaredError", "absolute": "AbsoluteError", "huber": "Huber"}
 
 
-def modernize(value: Any) -> Any:
-    """Returns JSON of a run folder as today's version would have written it.
+def modernize_meta(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a checkpoint carries as today's version would have written it; what transforms fitted stays.
 
     Args:
-      value: what json.loads returns for an experiment.json, or for what a checkpoint carries; what today's version
-        wrote comes back as it is.
+      meta: the entries by name; those of today's version come back as they are.
+    """
+    encoding = meta.get("encoding")
+    modern = {name: modernize(meta[name]) for name in ("schema", "problem", "encoding") if name in meta}
+    if isinstance(encoding, dict) and "class" not in encoding:
+        modern["encoding"] = _encoding(encoding)
+    return {**meta, **modern}
+
+
+def modernize(value: Any) -> Any:
+    """Returns objects in JSON as today's version would have written them.
+
+    Args:
+      value: what json.loads returns for an experiment, or for a part of one; what today's version wrote comes back as
+        it is.
     """
     if isinstance(value, list):
         return [modernize(part) for part in value]
     if not isinstance(value, dict):
         return value
     parts = {name: modernize(part) for name, part in value.items()}
-    if isinstance(parts.get("encoding"), dict) and "class" not in parts["encoding"]:
-        parts["encoding"] = _encoding(parts["encoding"])
     module, _, name = str(parts.get("class")).partition(":")
     old = f"{module.removeprefix('jaxflow.')}:{name}"
     if not module.startswith("jaxflow.") or old not in CLASSES:

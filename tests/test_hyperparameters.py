@@ -251,3 +251,22 @@ def test_numbers_that_python_itself_must_know_are_structure(toy):
     assert parts.model.ratio == 2.0
     assert isinstance(parts.model.factor, hyperparameters.Argument)
     assert isinstance(parts.optimizer.learning_rate, hyperparameters.Argument)
+
+
+@pytest.mark.parametrize(
+    "ask", [bool, float, lambda n: n == 0.5 or 1, lambda n: n < 1 or 2, lambda n: 1 if n >= 1 else 2]
+)
+def test_what_python_asks_of_a_traced_number_is_an_error(ask):
+    def traced(numbers):
+        return jnp.float32(ask(hyperparameters.Complemented(numbers[0], numbers[1])))
+
+    with pytest.raises(jax.errors.ConcretizationTypeError):
+        jax.eval_shape(traced, jnp.zeros(2))
+
+
+def test_arithmetic_with_a_complemented_number_is_that_of_the_number():
+    def computed(n):
+        return jnp.stack([-n + 1.0, n / 3, 3 / n, n * 2, 2 - n, n - 2, n**2, 1.0 * (n < 0.5), 1.0 * (n == 0.25)])
+
+    half = hyperparameters.Complemented(jnp.float32(0.25), jnp.float32(0.75))
+    np.testing.assert_array_equal(computed(half), computed(jnp.float32(0.25)))

@@ -5,7 +5,7 @@ import pytest
 
 import jaxflow
 from jaxflow.data.tables.columns import fit_target_encoder
-from jaxflow.legacy import modernize
+from jaxflow.legacy import modernize, modernize_meta
 from jaxflow.serialization import from_json
 
 NUMBERS = np.array([1.0, np.nan, 3.0, 2.0])
@@ -47,10 +47,10 @@ CATEGORIES = {"name": "x", "categories": ["", "a", "b"], "fill": "", "missing": 
 )  # fmt: skip
 def test_columns_of_tables(written, encoder):
     meta = {"encoding": {"columns": [written], "features": ["any"], "missing": ["", "NA"], "id": None}}
-    read = from_json(modernize(meta)["encoding"])
+    read = from_json(modernize_meta(meta)["encoding"])
     assert read == jaxflow.TableEncoding((encoder,), ("", "NA"), None)
     assert type(read.columns[0]) is type(encoder)
-    assert modernize(modernize(meta)) == modernize(meta)
+    assert modernize_meta(modernize_meta(meta)) == modernize_meta(meta)
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,19 @@ def test_columns_of_tables(written, encoder):
     ],
 )
 def test_tokenizers(written, encoding):
-    assert from_json(modernize({"encoding": written})["encoding"]) == encoding
+    assert from_json(modernize_meta({"encoding": written})["encoding"]) == encoding
 
 
 @pytest.mark.parametrize(("shape", "kind"), [([12, 3], "series"), ([12], "vector"), ([4, 4, 1, 1], "vector")])
 def test_windows_of_series_were_vectors(shape, kind):
     written = {"class": "jaxflow.data.dataset:Feature", "kind": "vector", "shape": shape, "dtype": "float32"}
     assert from_json(modernize(written)) == jaxflow.Feature(kind, tuple(shape), "float32")
+
+
+def test_what_a_transform_fitted_is_not_looked_into():
+    fitted = [
+        {"encoding": {"scale": 2.0}},
+        {"encoding": {"tokens": {"kind": "bytes"}}},
+        {"class": "jaxflow.data.tfds:Tfds"},
+    ]
+    assert modernize_meta({"fitted": fitted, "train_size": 3}) == {"fitted": fitted, "train_size": 3}

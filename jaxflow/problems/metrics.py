@@ -103,7 +103,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class TopK:
-    """Fraction of targets that are among the `k` most likely classes."""
+    """Fraction of targets that are among the `k` most likely classes; of equally likely ones, the first come first."""
 
     k: int = 5
     """How many classes are looked at."""
@@ -124,8 +124,11 @@ class TopK:
         """Returns the running metric of one batch."""
         targets = jnp.maximum(batch.targets, 0).astype(jnp.int32)
         true = jnp.take_along_axis(batch.outputs, targets[..., None], axis=-1)
-        higher = (batch.outputs > true).sum(axis=-1)
-        return Mean.of((higher < self.k).astype(jnp.float32), batch.weights)
+        classes = jnp.arange(batch.outputs.shape[-1], dtype=jnp.int32)
+        first = jax.lax.expand_dims(classes, range(targets.ndim)) < targets[..., None]  # (*targets, classes)
+        # Ties go by index, as they do in `argmax`; what is no number is before everything.
+        before = ~(batch.outputs < true) & ((batch.outputs != true) | first)
+        return Mean.of((before.sum(axis=-1) < self.k).astype(jnp.float32), batch.weights)
 
 
 @dataclass(frozen=True)

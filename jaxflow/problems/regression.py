@@ -57,11 +57,11 @@ class Regression:
         columns = np.asarray(targets, np.float64).reshape(len(targets), -1)  # (example, output)
         mean, std = columns.mean(0), columns.std(0)
         std = np.where(std > 1e-7 * np.abs(mean), std, 1.0)  # less is rounding
+        mean = mean if self.mean is None else np.array(self.mean)
+        std = std if self.std is None else np.array(self.std)
+        standardized = ((columns - mean) / std).astype(np.float32)
         return dataclasses.replace(
-            self,
-            loss=fit_loss(self.loss, targets),
-            mean=tuple(mean.tolist()) if self.mean is None else self.mean,
-            std=tuple(std.tolist()) if self.std is None else self.std,
+            self, loss=fit_loss(self.loss, standardized), mean=tuple(mean.tolist()), std=tuple(std.tolist())
         )
 
     def num_outputs(self, schema: Schema) -> int:

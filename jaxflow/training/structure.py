@@ -1,5 +1,6 @@
 """What decides a compiled program: an experiment's parts, without the values of their hyperparameters."""
 
+import dataclasses
 import functools
 import json
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from jaxflow import hyperparameters
 from jaxflow.interfaces import Augmentation, Problem, TestTimeAugmentation, Transform
 from jaxflow.optimizers.base import Optimizer, make_optimizer
 from jaxflow.schema import Schema
+from jaxflow.serialization import fields_of
 from jaxflow.training.parallel.layout import Layout
 from jaxflow.training.state import TrainState, init_state
 from jaxflow.transforms import preprocess
@@ -38,9 +40,12 @@ class Parts:
     total_steps: int = field(metadata=hyperparameters.HYPERPARAMETER)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Structure:
     """What decides a compiled program: runs of equal structure share it, whatever their hyperparameters.
+
+    To Python 2, 2.0 and True are equal, and to a dataclass whatever its fields with `compare=False` hold; they are
+    different programs, and here they differ.
 
     Attributes:
       parts: with placeholders for hyperparameters.
@@ -60,6 +65,17 @@ class Structure:
     schema: Schema
     layout: Layout
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Structure) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @functools.cached_property
+    def _key(self) -> Any:
+        """All that the structure holds, each value beside its type."""
+        return tuple(_with_types(getattr(self, field.name)) for field in dataclasses.fields(self))
+
     @property
     def transform(self) -> Callable[[Any], Any]:
         """The fitted preprocessing, on the device."""
@@ -75,6 +91,14 @@ class Structure:
         return jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.layout.sharding(leaf)), state
         )
+
+
+def _with_types(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_with_types, value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, Layout):  # a layout's devices are no plain values
+        return type(value), tuple((name, _with_types(part)) for name, part in fields_of(value))
+    return type(value), value
 
 
 def make_state(structure: Structure, arguments: jax.Array, seed: jax.Array, examples: Any) -> TrainState:

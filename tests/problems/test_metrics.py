@@ -38,6 +38,18 @@ def test_top_k_is_scikit_learns(k):
     assert measured[f"top_{k}"] == pytest.approx(top_k_accuracy_score(LABELS, LOGITS, k=k, labels=range(6)))
 
 
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_a_model_that_prefers_no_class_is_right_by_chance_alone(value):
+    problem = jaxflow.Classification(
+        metrics=(jaxflow.metrics.Accuracy(), jaxflow.metrics.TopK(1), jaxflow.metrics.TopK(2))
+    )
+    labels = jnp.array([0, 1, 2, 3, 4, 5], jnp.int32)
+    measured = scores(problem, jnp.full((6, 6), value), labels)
+    assert measured["accuracy"] == pytest.approx(1 / 6)
+    assert measured["top_1"] == pytest.approx(0.0 if np.isnan(value) else 1 / 6)
+    assert measured["top_2"] == pytest.approx(0.0 if np.isnan(value) else 2 / 6)
+
+
 def test_a_metric_of_ones_own_needs_no_edit():
     problem = jaxflow.Classification(metrics=(Confidence(),), selection_metric="confidence")
     shifted = np.exp(LOGITS - LOGITS.max(-1, keepdims=True))

@@ -92,6 +92,25 @@ def test_fit_takes_what_is_not_given():
     assert constant.std == (1.0,)
 
 
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """A loss that holds the spread of the targets that it was fitted to."""
+
+    spread: float = 0.0
+
+    def __call__(self, outputs, targets):
+        return jnp.abs(outputs - targets).mean(-1)
+
+    def fit(self, targets):
+        return dataclasses.replace(self, spread=float(targets.std(0).mean()))
+
+
+def test_a_loss_is_fitted_to_what_it_computes_on():
+    assert jaxflow.Regression(loss=Seen()).fit(TARGETS).loss.spread == pytest.approx(1.0, rel=1e-5)
+    given = jaxflow.Regression(loss=Seen(), std=(2.0, 2.0)).fit(TARGETS)
+    assert given.loss.spread == pytest.approx(TARGETS.std(0).mean() / 2, rel=1e-5)
+
+
 def test_the_baseline_is_the_best_constant_for_each_metric():
     train, test = np.array([[0.0], [1.0], [5.0]]), np.array([[2.0], [4.0]])
     assert jaxflow.Regression().baseline(train, test) == {"rmse": pytest.approx(2**0.5), "mae": 2.0}

@@ -3,6 +3,7 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from jax import lax
 
@@ -141,3 +142,31 @@ def test_a_loss_that_is_reduced_is_refused():
     schema = Schema(VECTOR, Target("class", ("a", "b")))
     with pytest.raises(jaxflow.UserError, match=r"gives losses of shape \(\) for a batch of 1; a loss is not reduced"):
         build_program(experiment, schema, [], 50)
+
+
+@dataclasses.dataclass(frozen=True)
+class Times:
+    """A transform of whole numbers, which 2 leaves what they are and 2.0 does not."""
+
+    factor: float
+    unseen: int = dataclasses.field(default=0, compare=False)
+
+    def fit(self, inputs):
+        return None
+
+    def __call__(self, fitted, inputs):
+        return (inputs * self.factor).astype(jnp.float32) + self.unseen
+
+
+def test_what_python_holds_for_equal_is_another_program(experiment, toy):
+    given = [(2,), (2.0,), (True,), (2, 5), (2,)]
+    sessions = [
+        prepare_training(dataclasses.replace(experiment, preprocess=(Times(*values),)), toy) for values in given
+    ]
+    structures = [session.program.structure for session in sessions]
+    assert len(set(structures)) == 4
+    assert structures[0] == structures[-1]
+    inputs, variables = toy.splits["train"].rows(np.arange(2))["inputs"], sessions[0].init().variables()
+    answers = [session.program.compile_predict_step()(variables, inputs) for session in sessions[:2]]
+    assert inputs.max() > 127  # where doubling whole numbers of eight bits begins again at 0
+    assert np.abs(answers[0] - answers[1]).max() > 1e-3

@@ -18,7 +18,7 @@ from typing import Any
 from jaxflow.errors import UserError
 from jaxflow.file_io import storage_error
 from jaxflow.interfaces import Problem
-from jaxflow.legacy import modernize
+from jaxflow.legacy import modernize_meta
 from jaxflow.problems.metrics import metrics_of
 from jaxflow.runtime.distributed import is_main, on_main
 from jaxflow.training.checkpoints.checkpointer import Checkpointer
@@ -150,7 +150,7 @@ def read_meta(checkpoints: Checkpoints, step: int) -> dict[str, Any]:
         raise DamagedError(
             f"checkpoint {checkpoints.folder / str(step)} is damaged: its meta does not match its digest"
         )
-    return modernize(meta)
+    return modernize_meta(meta)
 
 
 def read_item(checkpoints: Checkpoints, step: int, item: str, how: Any) -> Any:
