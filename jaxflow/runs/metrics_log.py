@@ -29,14 +29,21 @@ class MetricWriter:
       folder: the run folder; lines go to metrics.jsonl, events to tensorboard/.
     """
 
-    def __init__(self, folder: Path, first_step: int = 0):
-        """Opens the files and removes what was logged after `first_step`: those steps are repeated."""
+    def __init__(self, folder: Path, first_step: int = 0, validation_due: bool = False):
+        """Opens the files and removes what was logged after `first_step`: those steps are repeated.
+
+        Args:
+          folder: the run folder.
+          first_step: the last step that stays.
+          validation_due: whether its validation is repeated too.
+        """
         self.folder = folder
         self._files: list[Any] = []
         if not is_main():
             return
-        retained = [json.dumps(line) + "\n" for line in read_metrics(folder) if line["step"] <= first_step]
-        write_atomically(folder / "metrics.jsonl", "".join(retained))
+        last = {"train": first_step, "validation": first_step - validation_due}
+        retained = [line for line in read_metrics(folder) if line["step"] <= last.get(line["split"], first_step)]
+        write_atomically(folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in retained))
         self._lines = (folder / "metrics.jsonl").open("a")
         (folder / "tensorboard").mkdir(exist_ok=True)
         # tensorboardX names the file by the second; the suffix keeps a restart within that second from overwriting it.

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxflow.data.batching.padding import padded_batches
 from jaxflow.schema import Split
+from jaxflow.training.parallel.dispatch import InFlight
 from jaxflow.training.parallel.layout import Layout
 
 
@@ -19,6 +20,7 @@ def evaluate_split(
     layout: Layout | None = None,
     *,
     on_block: Callable[[dict[str, np.ndarray]], None] | None = None,
+    on_batch: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
     """Evaluates a split.
 
@@ -31,6 +33,8 @@ def evaluate_split(
         then reads its local rows alone.
       on_block: takes the rows of consecutive examples with their "targets", (block, ...) each, a batch at a time and in
         order, on every process alike. None leaves them on the device, which then does not wait for the host.
+      on_batch: called as often as there are batches, on every process alike, while no more than about a second's work
+        waits for the device; what it raises ends the evaluation.
 
     Returns:
       Metrics by name.
@@ -38,6 +42,7 @@ def evaluate_split(
     gather = layout.gather if layout else jax.device_get
     totals: dict[str, Any] = {}
     waiting: tuple[int, Any] | None = None
+    in_flight = InFlight()
 
     def block_of(first: int, rows: dict[str, jax.Array]) -> dict[str, np.ndarray]:
         targets = split.targets[first : first + batch_size]
@@ -46,6 +51,8 @@ def evaluate_split(
     for number, batch in enumerate(padded_batches(split, batch_size, layout and layout.local_rows(batch_size))):
         metrics, rows = eval_step(variables, batch)
         totals = {name: totals[name].merge(metric) if totals else metric for name, metric in metrics.items()}
+        in_flight.add(jax.tree.leaves(metrics)[0], 1)
+        on_batch()
         if on_block is not None:
             if waiting is not None:
                 on_block(block_of(*waiting))  # while the device computes the next batch

@@ -40,8 +40,9 @@ def next_events(step: int, rhythm: Rhythm) -> Events:
       rhythm: how often each is due.
 
     Returns:
-      The steps. Saving is due whenever validation is, and logging whenever saving is: a resumed run then logs the same
-      lines as an unbroken one.
+      The steps. Saving is due whenever validation is, and logging whenever saving is: a run that goes on from a
+      checkpoint that was due logs the same lines as an unbroken one. (A signal cuts the interval that it comes in: the
+      means of both parts are logged.)
     """
     validate = next_due(step, rhythm.validate, rhythm.total)
     save = min(validate, next_due(step, rhythm.save, rhythm.total))
@@ -65,31 +66,35 @@ class LoopState:
       step: steps taken.
       best: value of the selection metric at the best validation so far; None before the first.
       best_step: the step of that validation.
+      validation_due: whether the state at `step` is to be validated, since that is due and has not been done: a signal
+        came before.
       pace: steps that are dispatched at once. A matter of this machine and this moment: it is not saved.
     """
 
     step: int
     best: float | None = None
     best_step: int | None = None
+    validation_due: bool = False
     pace: int = 1
 
     def validated(self, value: float, higher_is_better: bool) -> "LoopState":
         """Returns the memory after a validation.
 
         Args:
-          value: of the selection metric; NaN is never the best.
+          value: of the selection metric; one that is not finite is never the best.
           higher_is_better: the metric's direction.
         """
         sign = -1 if higher_is_better else 1
-        better = value == value and (self.best is None or sign * value <= sign * self.best)
-        return replace(self, best=value, best_step=self.step) if better else self
+        better = math.isfinite(value) and (self.best is None or sign * value <= sign * self.best)
+        after = replace(self, validation_due=False)
+        return replace(after, best=value, best_step=self.step) if better else after
 
     def to_json(self) -> dict[str, Any]:
         """Returns what a checkpoint keeps."""
-        return {"best": self.best, "best_step": self.best_step}
+        return {"best": self.best, "best_step": self.best_step, "validation_due": self.validation_due}
 
 
 def read_loop_state(meta: Mapping[str, Any], step: int) -> LoopState:
     """Reads the memory that lies in a checkpoint's meta; one of a version that checkpoints none starts anew."""
     saved = meta.get("loop") or {}
-    return LoopState(step, saved.get("best"), saved.get("best_step"))
+    return LoopState(step, saved.get("best"), saved.get("best_step"), saved.get("validation_due", False))

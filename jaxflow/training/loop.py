@@ -17,10 +17,10 @@ from jaxflow.runs.metrics_log import last_validation
 from jaxflow.runs.results import Results, update_results
 from jaxflow.runtime.distributed import broadcast, on_main
 from jaxflow.runtime.preemption import preemption_flag, watchdog
-from jaxflow.training.checkpoints.manager import open_checkpoints, save, saved_steps
+from jaxflow.training.checkpoints.manager import Checkpoints, add_validation, open_checkpoints, save, saved_steps
 from jaxflow.training.checkpoints.restore import restore
 from jaxflow.training.eval_loop import evaluate_split
-from jaxflow.training.events import next_events
+from jaxflow.training.events import LoopState, next_events
 from jaxflow.training.parallel.dispatch import InFlight
 from jaxflow.training.parallel.memory import memory_error
 from jaxflow.training.prepare import TrainingSession, initialize_or_restore, prepare_training, summarize_run
@@ -75,14 +75,21 @@ def _run_loop(session: TrainingSession, folder: Path, compiled: Callable[..., An
     ):
         state, loop = initialize_or_restore(checkpoints, session)
         train_steps = compiled or program.compile_train_steps(pipeline, state) if loop.step < total else None
+        heartbeat()
         validate, rhythm, in_flight, totals = _validation(session), session.rhythm, InFlight(), empty
-        with RunLog(folder, session, loop.step, names=empty) as log:
+        with RunLog(folder, session, loop, names=empty) as log:
+            judge = _judge(validate, log, checkpoints, _interruption(should_stop, heartbeat))
+            if loop.validation_due:
+                loop, metrics, stop = judge(state, loop)
+                if metrics is not None:
+                    add_validation(checkpoints, loop.step, {"loop": loop.to_json()}, metrics)
             while train_steps and loop.step < total and not stop:
                 due = next_events(loop.step, rhythm)
                 count = min(loop.pace, due.log - loop.step)
                 items = pipeline.step_inputs(loop.step, count)
                 state, totals, last = train_steps(state, totals, pipeline.device_data, items, count)
                 in_flight.add(jax.tree.leaves(last)[0], count)
+                heartbeat()
                 loop = replace(loop, step=loop.step + count)
                 log.advance(state, loop.step)
                 stop = should_stop(loop.step)
@@ -91,29 +98,68 @@ def _run_loop(session: TrainingSession, folder: Path, compiled: Callable[..., An
                     loop, totals = replace(loop, pace=_pace(seconds, pipeline.max_steps, loop.pace)), empty
                     raise_if_diverged(state, folder, experiment.max_nonfinite_steps)
                     checkpoints.checkpointer.raise_errors()
-                    heartbeat()
-                metrics = validate(state) if loop.step == due.validate else None
-                if metrics is not None:
-                    loop = loop.validated(metrics[checkpoints.selection_metric], checkpoints.higher_is_better)
-                    log.validation(loop, metrics)
+                loop = replace(loop, validation_due=validate is not None and loop.step == due.validate)
+                loop, metrics, stop = judge(state, loop, stop)
                 if stop or loop.step == due.save:
                     log.flush()
                     save(checkpoints, state, session.meta | {"loop": loop.to_json()}, metrics)
+                    heartbeat()
                 log.resume(loop.step)
         checkpoints.checkpointer.wait()
+        heartbeat()
+        results = summarize_run(session, state)
+        del state  # there may be no room for two
         restore(checkpoints, loop.step, program.abstract_state())  # done means that what was saved can be read back
-    if stop and loop.step < total:
+    if stop and (loop.step < total or loop.validation_due):
         raise StoppedError(f"stopped at step {loop.step} of {total}, which is saved; launch again to go on")
-    return summarize_run(session, state) | last_validation(folder) | log.speed()
+    return results | last_validation(folder) | log.speed()
 
 
-def _validation(session: TrainingSession) -> Callable[[TrainState], dict[str, float] | None]:
-    """Returns what validates a state: its metrics on the validation split, None where there is none."""
+def _validation(session: TrainingSession) -> Callable[..., dict[str, float]] | None:
+    """Returns (state, on_batch) -> metrics of a state on the validation split; None where there is none."""
     program, split = session.program, session.dataset.splits.get("validation")
     if split is None:
-        return lambda state: None
+        return None
     eval_step, rows = program.compile_eval_step(), program.evaluation_batch_size(split)
-    return lambda state: evaluate_split(eval_step, state.variables(), split, rows, program.layout)
+    return lambda state, on_batch: evaluate_split(
+        eval_step, state.variables(), split, rows, program.layout, on_batch=on_batch
+    )
+
+
+def _judge(
+    validate: Callable[..., dict[str, float]] | None,
+    log: RunLog,
+    checkpoints: Checkpoints,
+    on_batch: Callable[[], None],
+) -> Callable[..., tuple[LoopState, dict[str, float] | None, bool]]:
+    """Returns what validates where that is due: (state, loop, stop) -> (loop, its metrics or None, whether to stop).
+
+    A run that is to stop validates when it goes on: what stops it leaves it little time, and its state is saved first.
+    """
+
+    def judge(state: TrainState, loop: LoopState, stop: bool = False) -> Any:
+        if stop or not loop.validation_due or validate is None:
+            return loop, None, stop
+        try:
+            metrics = validate(state, on_batch)
+        except StoppedError:
+            return loop, None, True
+        loop = loop.validated(metrics[checkpoints.selection_metric], checkpoints.higher_is_better)
+        log.validation(loop, metrics)
+        return loop, metrics, False
+
+    return judge
+
+
+def _interruption(should_stop: Callable[[int], bool], heartbeat: Callable[[], None]) -> Callable[[], None]:
+    """Returns what is called after each batch of a validation: it raises StoppedError when a signal has come."""
+
+    def interrupt() -> None:
+        heartbeat()
+        if should_stop(0):
+            raise StoppedError("stopped in a validation")
+
+    return interrupt
 
 
 def _pace(seconds: float, max_steps: int, before: int) -> int:

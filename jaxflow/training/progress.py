@@ -144,8 +144,9 @@ def _clock(seconds: float) -> str:
 class RunLog:
     """Writes metrics.jsonl and TensorBoard events, moves the bar, and measures the speed of training alone."""
 
-    def __init__(self, folder: Path, session: TrainingSession, first_step: int, names: Iterable[str]):
-        """Prepares the log of a run that starts at `first_step`; `names` are those of the problem's metrics."""
+    def __init__(self, folder: Path, session: TrainingSession, loop: LoopState, names: Iterable[str]):
+        """Prepares the log of a run that goes on from `loop`; `names` are those of the problem's metrics."""
+        first_step, self._validation_due = loop.step, loop.validation_due
         experiment, total = session.experiment, session.program.total_steps
         self._folder, self._session, self._first_step = folder, session, first_step
         self._reporter = ProgressReporter(total, session.steps_per_epoch, experiment.batch_size, first_step, names)
@@ -153,7 +154,7 @@ class RunLog:
 
     def __enter__(self) -> "RunLog":
         with ExitStack() as stack:
-            self._writer = stack.enter_context(MetricWriter(self._folder, self._first_step))
+            self._writer = stack.enter_context(MetricWriter(self._folder, self._first_step, self._validation_due))
             stack.enter_context(self._reporter)
             self._writer.write_texts(self._first_step, {"experiment": dumps(self._session.experiment)})
             self._stack = stack.pop_all()

@@ -1,4 +1,7 @@
+import contextlib
 import dataclasses
+import gc
+import itertools
 import json
 
 import jax
@@ -8,11 +11,12 @@ import pytest
 
 import jaxflow
 from jaxflow.data.batching.order import indices
-from jaxflow.errors import UserError
+from jaxflow.errors import StoppedError, UserError
 from jaxflow.runs.results import read_results
 from jaxflow.training import loop
 from jaxflow.training.events import next_due
 from jaxflow.training.prepare import prepare_training
+from jaxflow.training.program import Program
 from jaxflow.training.trained import read_trained
 
 
@@ -97,6 +101,65 @@ def test_a_replayed_step_gives_the_logged_loss(step, resumable, toy, tmp_path, m
     assert logged is not None
 
 
+@pytest.mark.parametrize("poll", [7, 8, 10, 17, 18, 21])
+def test_a_signal_in_a_validation_ends_it_and_the_run_goes_on_with_it(poll, experiment, toy, tmp_path, monkeypatch):
+    # 13 steps; the validations after steps 7 and 13 have four batches each.
+    monkeypatch.setattr(Program, "evaluation_batch_size", lambda *_: 4)
+    monkeypatch.setattr(loop, "_pace", lambda *_: 1)
+    rare = dataclasses.replace(experiment, log_every_steps=100)
+    expected = jaxflow.train(rare, tmp_path / "unbroken", dataset=toy)
+    polls = itertools.count(1)
+
+    @contextlib.contextmanager
+    def signalled():
+        yield lambda step: next(polls) >= poll
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "preemption_flag", signalled)
+        with pytest.raises(StoppedError, match=f"at step {7 if poll < 12 else 13} of 13"):
+            jaxflow.train(rare, tmp_path / "stopped", dataset=toy)
+    assert next(polls) == poll + 1  # nothing was waited for
+    results = jaxflow.train(rare, tmp_path / "stopped", dataset=toy)
+    assert results["validation"] == expected["validation"]
+    assert lines(tmp_path / "stopped") == lines(tmp_path / "unbroken")
+    for one, other in zip(*(leaves(read_trained(tmp_path / run).state) for run in ("stopped", "unbroken"))):
+        np.testing.assert_array_equal(one, other)
+    best = [read_trained(tmp_path / run, "best").step for run in ("stopped", "unbroken")]
+    assert best[0] == best[1]
+
+
+def test_a_watchdog_hears_of_steps_and_of_batches_that_are_validated(experiment, toy, tmp_path, monkeypatch):
+    heard = []
+
+    @contextlib.contextmanager
+    def watchdog(seconds):
+        yield lambda: heard.append(seconds)
+
+    monkeypatch.setattr(loop, "watchdog", watchdog)
+    monkeypatch.setattr(Program, "evaluation_batch_size", lambda *_: 4)
+    monkeypatch.setattr(loop, "_pace", lambda *_: 1)
+    rare = dataclasses.replace(experiment, log_every_steps=1000, watchdog_seconds=5)
+    jaxflow.train(rare, tmp_path, dataset=toy)
+    assert len(heard) >= 13 + 2 * 4
+
+
+def test_the_state_is_gone_before_it_is_read_back(experiment, toy, tmp_path, monkeypatch):
+    kept, real = [], loop.restore
+
+    def restore(*arguments):
+        gc.collect()
+        kept.append(sum(leaf.nbytes for leaf in jax.live_arrays() if leaf.ndim == 4))
+        return real(*arguments)
+
+    monkeypatch.setattr(loop, "restore", restore)
+    model = dataclasses.replace(experiment.model, widths=(16, 16))
+    wide = dataclasses.replace(experiment, model=model, data_placement="host", epochs=1)
+    gc.collect()
+    before = sum(leaf.nbytes for leaf in jax.live_arrays() if leaf.ndim == 4)
+    jaxflow.train(wide, tmp_path, dataset=toy)
+    assert kept == [before]
+
+
 def test_logged_means_are_those_of_the_interval(experiment, toy, tmp_path):
     every = dataclasses.replace(experiment, log_every_steps=1, validate_every_epochs=100)
     jaxflow.train(every, tmp_path / "every", dataset=toy)
@@ -134,7 +197,7 @@ def test_no_epochs_give_the_initial_model(experiment, toy, tmp_path):
 @pytest.mark.slow
 def test_latest_and_best_checkpoints_are_kept(experiment, toy, tmp_path, monkeypatch):
     losses = iter([0.5, 0.1, 0.9, float("nan"), 0.8, 0.7])
-    monkeypatch.setattr(loop, "evaluate_split", lambda *a: {"loss": next(losses), "accuracy": 0.0})
+    monkeypatch.setattr(loop, "evaluate_split", lambda *_, **__: {"loss": next(losses), "accuracy": 0.0})
     jaxflow.train(dataclasses.replace(experiment, epochs=6, max_checkpoints=2), tmp_path, dataset=toy)
     kept = sorted(int(path.name) for path in (tmp_path / "checkpoints").iterdir() if path.name.isdigit())
     assert kept == [13, 32, 38]  # the epoch of loss 0.1, and the last two

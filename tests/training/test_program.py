@@ -159,12 +159,12 @@ class Times:
 
 
 def test_what_python_holds_for_equal_is_another_program(experiment, toy):
-    given = [(2,), (2.0,), (True,), (2, 5), (2,)]
+    given = [(2,), (2.0,), (2, 5), (2,)]
     sessions = [
         prepare_training(dataclasses.replace(experiment, preprocess=(Times(*values),)), toy) for values in given
     ]
     structures = [session.program.structure for session in sessions]
-    assert len(set(structures)) == 4
+    assert len(set(structures)) == 3
     assert structures[0] == structures[-1]
     inputs, variables = toy.splits["train"].rows(np.arange(2))["inputs"], sessions[0].init().variables()
     answers = [session.program.compile_predict_step()(variables, inputs) for session in sessions[:2]]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxflow.errors import UserError
-from jaxflow.file_io import storage_error
+from jaxflow.file_io import storage_error, write_atomically
 from jaxflow.interfaces import Problem
 from jaxflow.legacy import modernize_meta
 from jaxflow.problems.metrics import metrics_of
@@ -134,6 +134,26 @@ def save(
         checkpoints.checkpointer.start().save((checkpoints.folder / str(step)).resolve(), args=items)
     if metrics is not None:
         checkpoints.scores[step] = metrics[checkpoints.selection_metric]
+
+
+def add_validation(checkpoints: Checkpoints, step: int, meta: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+    """Adds to a checkpoint, all at once, the metrics of a validation that came after it was written.
+
+    Args:
+      checkpoints: from `open_checkpoints`.
+      step: one of its steps.
+      meta: entries that take the place of those that were saved.
+      metrics: validation metrics.
+    """
+
+    def rewrite() -> None:
+        described = {**read_meta(checkpoints, step), **meta, "metrics": dict(metrics)}
+        text = json.dumps(described | {"digest": _text_digest(described)})
+        write_atomically(checkpoints.folder / str(step) / "meta" / "metadata", text)  # as Orbax's handler of JSON does
+
+    with storage_error(checkpoints.folder):
+        on_main(rewrite)
+    checkpoints.scores[step] = metrics[checkpoints.selection_metric]
 
 
 def read_meta(checkpoints: Checkpoints, step: int) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def test_another_dtype_is_refused(trained, toy, monkeypatch):
 @pytest.mark.slow
 def test_a_metric_that_is_not_finite_is_never_the_best(experiment, toy, tmp_path, monkeypatch):
     losses = iter([0.5, 0.9, math.nan, math.inf, 0.7, math.nan])
-    monkeypatch.setattr(loop, "evaluate_split", lambda *_: {"loss": next(losses)})
+    monkeypatch.setattr(loop, "evaluate_split", lambda *_, **__: {"loss": next(losses)})
     often = dataclasses.replace(experiment, validate_every_epochs=0.3, max_checkpoints=1, epochs=1.7)
     jaxflow.train(often, tmp_path, dataset=toy)
     with open_checkpoints(tmp_path / "checkpoints", often.problem, often.max_checkpoints, read_only=True) as kept:
