@@ -80,7 +80,7 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:
-    """StepGradients up one number of several runs.
+    """Sums up one number of several runs.
 
     Args:
       values: the runs' values.

@@ -181,8 +181,3 @@ def _replaced(value: Any, new: Any, prefix: str = "", mark: Any = None) -> Any:
 def _is_hyperparameter(value: Any, mark: Any) -> bool:
     number = isinstance(value, float) or (isinstance(value, int) and mark.get("hyperparameter", False))
     return number and not isinstance(value, bool) and value != 0
-
-
-def as_array(value: Any) -> jax.Array:
-    """Returns a number as an array, for functions that take nothing else."""
-    return jnp.asarray(value.value if isinstance(value, Complemented) else value)

@@ -26,7 +26,9 @@ def split_size(fraction: float, size: int, field: str) -> int:
     """
     count = round(fraction * size) if 0 <= fraction < 1 else size
     if count >= size or (fraction > 0 and count == 0):
-        raise UserError(f"{field} is {fraction:g}: of {size} examples one side would be empty; use a share in (0, 1)")
+        raise UserError(
+            f"{field} is {fraction:g}: of {size} examples one side would be empty; use a fraction in (0, 1)"
+        )
     return count
 
 
@@ -48,9 +50,7 @@ def split_by_hash(ids: Sequence[str], count: int, seed: int) -> tuple[np.ndarray
       UserError: nothing would remain.
     """
     if count >= len(ids):
-        raise UserError(
-            f"{count} of {len(ids)} examples would be held out and none left; make the shares of `data` smaller"
-        )
+        raise UserError(f"{count} of {len(ids)} examples would be held out and none left; make the fractions smaller")
     order = np.argsort(_hash_fractions(ids, seed), kind="stable")
     return np.sort(order[count:]), np.sort(order[:count])
 
@@ -97,11 +97,11 @@ class HoldOut:
     seed: int = 0
     """Seed of the split, apart from the run's seed, so that comparing seeds does not mix splits."""
     stratify: bool = False
-    """Whether every class gives its share to the nearest example, for small or rare classes. An example at the edge
+    """Whether every class gives its fraction to the nearest example, for small or rare classes. An example at the edge
     may then change sides when others are added. Not with groups."""
 
     def __post_init__(self) -> None:
-        _check_shares(self)
+        _check_fractions(self)
 
     def split(self, examples: SplitKeys) -> dict[str, np.ndarray]:
         """Splits examples.
@@ -110,7 +110,7 @@ class HoldOut:
           examples: what is known of them.
 
         Returns:
-          Ascending int64 indices of "train" and, where their share is not 0, "validation" and "test".
+          Ascending int64 indices of "train" and, where their fraction is not 0, "validation" and "test".
 
         Raises:
           UserError: a split would be empty.
@@ -135,7 +135,7 @@ class TimeSplit:
     """Fraction of the examples held out for the test; 0 for none."""
 
     def __post_init__(self) -> None:
-        _check_shares(self)
+        _check_fractions(self)
 
     def split(self, examples: SplitKeys) -> dict[str, np.ndarray]:
         """Splits examples by their times, as `HoldOut.split`; examples of one time are kept in one split."""
@@ -211,10 +211,10 @@ def _indices(test: np.ndarray, held_out: np.ndarray, split: HoldOut | TimeSplit 
     return indices
 
 
-def _check_shares(split: HoldOut | TimeSplit) -> None:
+def _check_fractions(split: HoldOut | TimeSplit) -> None:
     for name in ("validation", "test"):
         if not 0 <= getattr(split, name) < 1:
-            raise UserError(f"split.{name} is {getattr(split, name)}; it must be a share in [0, 1)")
+            raise UserError(f"split.{name} is {getattr(split, name)}; it must be a fraction in [0, 1)")
     if split.validation + split.test >= 1:
         raise UserError(f"split.validation and split.test are {split.validation + split.test:g}; nothing is left")
 

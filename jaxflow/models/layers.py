@@ -28,7 +28,7 @@ def activation(name: Activation) -> Callable[[jax.Array], jax.Array]:
 def dropout(inputs: jax.Array, rate: float | jax.Array, key: jax.Array) -> jax.Array:
     """Zeroes elements at random and scales the others, so that the expectation is kept.
 
-    Unlike flax.linen.Dropout it takes a traced rate, so runs with different rates can be one vmapped program.
+    Unlike flax.linen.Dropout it takes a traced rate: the rate is an argument of the compiled program.
 
     Args:
       inputs: any shape.
@@ -141,7 +141,7 @@ class Conv(nn.Module):
 class BatchNorm(nn.Module):
     """Batch normalisation over all axes but the last.
 
-    Statistics are those of one tile (a device's rows of the batch, or a microbatch); running averages are kept in
+    Statistics are those of one microbatch, or of a device's rows of the batch; running averages are kept in
     the collection "batch_stats" and used when not training.
 
     Source: S. Ioffe and C. Szegedy, Batch Normalization, ICML 2015.

@@ -143,5 +143,5 @@ def kernels(params: Any) -> Any:
 
 
 def _is_zero(value: Any) -> bool:
-    # A traced value is never known to be zero: a population of runs traces it.
+    # A number that is an argument of the program is never 0: what is off is left out of it.
     return isinstance(value, int | float) and value == 0

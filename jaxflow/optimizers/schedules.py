@@ -1,7 +1,7 @@
 """Learning-rate schedules as values.
 
-They are factors of `learning_rate`, in plain jnp, so that a traced learning rate works: many runs with different ones
-can be a single vmapped program.
+They are factors of `learning_rate`, in plain jnp: hyperparameters are arguments of the compiled program, so all of them
+may be traced.
 """
 
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ class Step(Constant):
     """A learning rate that is multiplied by `decay` at each of the boundaries."""
 
     boundaries: tuple[float, ...] = (0.5, 0.75)
-    """Where it falls, as shares of the steps past warm-up."""
+    """Where it falls, as fractions of the steps past warm-up."""
     decay: float = 0.1
     """Factor at each boundary."""
 

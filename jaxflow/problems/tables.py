@@ -55,15 +55,15 @@ def mask_table(schema: Schema, masks: np.ndarray, targets: np.ndarray | None = N
 
     Returns:
       Columns by name, (examples,) each: with targets the "accuracy" of each example's known pixels, and always the
-      fraction "share_<name>" of its pixels that has each class.
+      fraction "fraction_<name>" of its pixels that has each class.
     """
     flat = masks.reshape(len(masks), -1)  # (example, pixel)
-    shares = {f"share_{name}": (flat == i).mean(1).round(6) for i, name in enumerate(schema.target.names)}
+    fractions = {f"fraction_{name}": (flat == i).mean(1).round(6) for i, name in enumerate(schema.target.names)}
     if targets is None:
-        return shares
+        return fractions
     true = targets.reshape(len(targets), -1)  # (example, pixel)
     known = true >= 0
-    return {"accuracy": (((flat == true) & known).sum(1) / np.maximum(known.sum(1), 1)).round(6)} | shares
+    return {"accuracy": (((flat == true) & known).sum(1) / np.maximum(known.sum(1), 1)).round(6)} | fractions
 
 
 def token_table(schema: Schema, tokens: np.ndarray, targets: np.ndarray | None = None) -> Mapping[str, np.ndarray]:

@@ -20,16 +20,16 @@ class StepGradients:
     """Unnormalised gradients, batch statistics and metrics, summed over microbatches and devices.
 
     Attributes:
-      gradient: of the weighted sum of losses, like the parameters.
-      model_state: new values of the collections that change, each times its tile's weight.
+      gradient_sum: gradient of the weighted sum of losses, like the parameters.
+      model_state: new values of the collections that change, each times its microbatch's weight.
       metrics: of the examples.
-      weight: scalar float32, sum of the weights of the losses.
+      weight_sum: scalar float32, sum of the weights of the losses.
     """
 
-    gradient: Any
+    gradient_sum: Any
     model_state: Any
     metrics: Metrics
-    weight: jax.Array
+    weight_sum: jax.Array
 
 
 GradientStep = Callable[[TrainState, Batch], StepGradients]
@@ -45,11 +45,11 @@ def make_gradient_step(
     microbatch: int | None = None,
     axis_name: str | None = None,
 ) -> Callable[[TrainState, Batch], StepGradients]:
-    """Builds the first half of a train step: gradients and metrics of a batch, summed over tiles and devices.
+    """Builds the first half of a train step: gradients and metrics of a batch, summed over microbatches and devices.
 
     The loss is the weighted mean over the global batch: gradients of weighted sums are added up and divided once, so it
-    is right where weights differ. Each tile has its own random key and its own batch statistics, and new statistics
-    are the tiles' weighted mean, so the numbers do not depend on how tiles spread over devices.
+    is right where weights differ. Each microbatch has its own random key and its own batch statistics, and new
+    statistics are the microbatches' weighted mean, so the numbers do not depend on how they spread over devices.
 
     Args:
       model: Linen module called as model(inputs, train).
@@ -57,14 +57,14 @@ def make_gradient_step(
       augment_raw: random change of a batch as it comes.
       transform: preprocessing of the inputs.
       augment: random change of a transformed batch.
-      microbatch: rows of a tile; None for the device's whole share at once.
+      microbatch: rows whose gradients are computed at once; None for all rows of a device.
       axis_name: name of the device axis that the step is mapped over, None on one device.
 
     Returns:
       (state, batch) -> StepGradients, the same on all devices.
     """
 
-    def tile_gradients(state: TrainState, key: jax.Array, batch: Batch) -> StepGradients:
+    def microbatch_gradients(state: TrainState, key: jax.Array, batch: Batch) -> StepGradients:
         augment_key, dropout_key = jax.random.split(key)
         batch = augment_raw(augment_key, batch)
         batch = augment(augment_key, batch | {"inputs": transform(batch["inputs"])})
@@ -72,14 +72,14 @@ def make_gradient_step(
 
     def gradient_step(state: TrainState, batch: Batch) -> StepGradients:
         rows = batch["targets"].shape[0]
-        tiles = rows // (microbatch or rows)
-        first = lax.axis_index(axis_name) * tiles if axis_name else 0
+        count = rows // (microbatch or rows)
+        first = lax.axis_index(axis_name) * count if axis_name else 0
         key = jax.random.fold_in(state.key, state.step)
 
-        def one(tile: jax.Array, part: Batch) -> StepGradients:
-            return tile_gradients(state, jax.random.fold_in(key, first + tile), part)
+        def one(number: jax.Array, part: Batch) -> StepGradients:
+            return microbatch_gradients(state, jax.random.fold_in(key, first + number), part)
 
-        sums = one(jnp.int32(0), batch) if tiles == 1 else _sum_over_tiles(one, batch, tiles)
+        sums = one(jnp.int32(0), batch) if count == 1 else _sum_over_microbatches(one, batch, count)
         return lax.psum(sums, axis_name) if axis_name else sums
 
     return gradient_step
@@ -88,7 +88,7 @@ def make_gradient_step(
 def _differentiate(
     model: nn.Module, problem: Problem, state: TrainState, dropout_key: jax.Array, batch: Batch
 ) -> StepGradients:
-    """Returns gradients and metrics of one tile, whose inputs are as the model takes them."""
+    """Returns gradients and metrics of one microbatch, whose inputs are as the model takes them."""
     weights = loss_weights(batch)
 
     def weighted_loss(params: Any) -> tuple[jax.Array, Any]:
@@ -109,14 +109,14 @@ def _differentiate(
     return StepGradients(gradient, scaled, metrics, weight)
 
 
-def _sum_over_tiles(one: Callable[[jax.Array, Batch], StepGradients], batch: Batch, tiles: int) -> StepGradients:
-    """Adds up `one` over the tiles of a batch, one tile after the other."""
-    # (batch, ...) -> (tile, row, ...)
-    parts = jax.tree.map(lambda leaf: leaf.reshape(tiles, -1, *leaf.shape[1:]), batch)
+def _sum_over_microbatches(one: Callable[[jax.Array, Batch], StepGradients], batch: Batch, count: int) -> StepGradients:
+    """Adds up `one` over the microbatches of a batch, one after the other."""
+    # (batch, ...) -> (microbatch, row, ...)
+    parts = jax.tree.map(lambda leaf: leaf.reshape(count, -1, *leaf.shape[1:]), batch)
     first = jax.tree.map(lambda leaf: leaf[0], parts)
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(one, jnp.int32(0), first))
     sums, _ = lax.scan(
-        lambda total, tile: (jax.tree.map(jnp.add, total, one(*tile)), None), zeros, (jnp.arange(tiles), parts)
+        lambda total, given: (jax.tree.map(jnp.add, total, one(*given)), None), zeros, (jnp.arange(count), parts)
     )
     return sums
 

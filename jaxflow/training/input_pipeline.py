@@ -114,7 +114,7 @@ def take_whole(device_data: Any, item: dict[str, jax.Array]) -> dict[str, jax.Ar
 
 def _on_device(split: Split, layout: Layout, data_placement: str, num_workers: int) -> bool:
     if data_placement == "auto":
-        # What lies on disk was put there to stay, and workers are asked for only where the host is to feed.
+        # What lies on disk was put there to stay, and workers are asked for only where the host is to send batches.
         in_memory = isinstance(split, ArraySplit) and not num_workers
         free = free_bytes(layout.device) if in_memory else None
         # A CPU's memory holds the split already, and is everybody's.
@@ -133,7 +133,7 @@ def _ahead(make: Callable[[int], Any], steps: int) -> tuple[Callable[[int, int],
     Returns:
       (first step, count) -> the batch of the first step; and what ends the thread.
     """
-    pool = ThreadPoolExecutor(1, thread_name_prefix="feed")
+    pool = ThreadPoolExecutor(1, thread_name_prefix="input_pipeline")
     coming: dict[int, Future] = {}
     asked = False
 

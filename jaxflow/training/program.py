@@ -208,7 +208,7 @@ def trace_train_step(structure: Structure, static: frozenset[str]) -> None:
 def _step_function(structure: Structure, get_batch: Callable[..., Batch]) -> Callable[..., Any]:
     """Returns the jitted step (state, totals, arguments, device_data, item) -> (state, totals, metrics)."""
 
-    def counted_step(state: TrainState, totals: Metrics, arguments: jax.Array, device_data: Any, item: Any) -> Any:
+    def accumulating_step(state: TrainState, totals: Metrics, arguments: jax.Array, device_data: Any, item: Any) -> Any:
         after, metrics = train_step(structure, arguments)(state, get_batch(device_data, item))
         # Added up on the device: the host looks only when a line is due. A skipped step counts nowhere.
         counted = after.skipped == state.skipped
@@ -218,7 +218,7 @@ def _step_function(structure: Structure, get_batch: Callable[..., Batch]) -> Cal
         }
         return after, merged, metrics
 
-    return jax.jit(counted_step)
+    return jax.jit(accumulating_step)
 
 
 @_once

@@ -1,8 +1,8 @@
 """The steps: pure functions of a state and a batch, reusable without an experiment or a run folder.
 
-A batch is a dict, batch axis first: "inputs", "targets", and where some rows are padding "weights", 0 for these. A
-feed adds "index" and "epoch", which augmentations may look at. Where each position of an example has a target, targets
-below 0 are ignored.
+A batch is a dict, batch axis first: "inputs", "targets", and where some rows are padding "weights", 0 for these. The
+input pipeline adds "index" and "epoch", which augmentations may look at. Where each position of an example has a
+target, targets below 0 are ignored.
 """
 
 from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ def make_train_step(
       augment_raw: random change of a batch as it comes.
       transform: preprocessing of the inputs.
       augment: random change of a transformed batch.
-      microbatch: rows of a tile; None for the device's whole share at once.
+      microbatch: rows whose gradients are computed at once; None for all rows of a device.
       ema_decay: decay of the parameters' moving average; None where the state has none.
       axis_name: name of the device axis that the step is mapped over, None on one device.
       map_gradients: changes the first half, for example to map it alone over the devices; as it is by default.
@@ -92,12 +92,12 @@ def make_update_step(
     """
 
     def update_step(state: TrainState, gradients: StepGradients) -> TrainState:
-        gradient = jax.tree.map(lambda leaf: leaf / gradients.weight, gradients.gradient)
+        gradient = jax.tree.map(lambda leaf: leaf / gradients.weight_sum, gradients.gradient_sum)
         updates, opt_state = tx.update(gradient, state.opt_state, state.params)
         new: dict[str, Any] = {"params": optax.apply_updates(state.params, updates), "opt_state": opt_state}
         new["model_state"] = state.model_state | {
             name: jax.tree.map(
-                lambda new, old: (new / gradients.weight).astype(old.dtype), values, state.model_state[name]
+                lambda new, old: (new / gradients.weight_sum).astype(old.dtype), values, state.model_state[name]
             )
             for name, values in gradients.model_state.items()
         }

@@ -74,9 +74,9 @@ def test_predictions_are_masks_and_a_table_of_shares():
     assert masks.dtype == SCHEMA.target.dtype == "int8"
     np.testing.assert_array_equal(masks, OUTPUTS.argmax(-1))
     table = problem.prediction_table(SCHEMA, masks, TARGETS)
-    assert list(table) == ["accuracy", *(f"share_{name}" for name in NAMES)]
+    assert list(table) == ["accuracy", *(f"fraction_{name}" for name in NAMES)]
     np.testing.assert_allclose(np.float64(table["accuracy"][1]), (masks == TARGETS)[1][KNOWN[1]].mean(), atol=1e-6)
-    np.testing.assert_allclose(sum(np.float64(table[f"share_{name}"]) for name in NAMES), 1, atol=1e-5)
+    np.testing.assert_allclose(sum(np.float64(table[f"fraction_{name}"]) for name in NAMES), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_fitting_holds_a_piece_at_a_time(monkeypatch):
     monkeypatch.undo()
     whole = split.rows(np.arange(70))["inputs"]
     np.testing.assert_allclose(fitted[1]["mean"], (whole / 255).mean((0, 1, 2)), rtol=1e-5)
-    # StepGradients of integers are exact: however they are cut, the same bits.
+    # Sums of integers are exact: however they are cut, the same bits.
     assert jaxflow.Standardize().fit([whole]) == jaxflow.Standardize().fit(np.split(whole, [1, 50]))
 
 

@@ -75,7 +75,9 @@ class Table:
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_missing_fraction <= 1:
-            raise UserError(f"data.max_missing_fraction is {self.max_missing_fraction}; it must be a share in [0, 1]")
+            raise UserError(
+                f"data.max_missing_fraction is {self.max_missing_fraction}; it must be a fraction in [0, 1]"
+            )
         if self.duplicates not in ("keep", "drop"):
             raise UserError(f"data.duplicates is {self.duplicates!r}; it is 'keep' or 'drop'")
 

@@ -45,7 +45,7 @@ class Number:
     def __post_init__(self) -> None:
         _check_choices(self)
         if not 0 <= self.winsorize < 0.5:
-            raise UserError(f"winsorize is {self.winsorize}; it must be a share in [0, 0.5)")
+            raise UserError(f"winsorize is {self.winsorize}; it must be a fraction in [0, 0.5)")
 
     def fit(self, values: np.ndarray) -> NumberEncoder:
         """Fits an encoder to (rows,) float64 training values, NaN where missing."""

@@ -15,7 +15,8 @@ from jax.sharding import NamedSharding, PartitionSpec
 def checksums(tree: Any) -> dict[str, str]:
     """Computes a digest of every leaf of a tree.
 
-    A changed element changes its leaf's digest with certainty, any other damage but for one case in 2^64.
+    A changed element of up to four bytes changes its leaf's digest with certainty, any other damage but for one case in
+    2^64.
 
     Args:
       tree: arrays of any dtype, random keys among them.

@@ -114,7 +114,7 @@ class Layout:
 
         Args:
           batch_size: examples in a step, over all devices.
-          microbatch: examples in a tile, or None.
+          microbatch: rows whose gradients are computed at once, or None.
 
         Raises:
           UserError: it cannot.

@@ -212,7 +212,7 @@ def test_a_model_learns_masks_and_predicts_them(make, tmp_path):
     assert results["test"]["accuracy"] > 0.8 > 0.5 > results["baseline"]["accuracy"]
     assert (run / "report" / "masks.png").stat().st_size > 1000
     output = jaxflow.predict(run, root / "images")
-    assert output.read_text().splitlines()[0] == "id,share_0,share_1,share_2,share_3"
+    assert output.read_text().splitlines()[0] == "id,fraction_0,fraction_1,fraction_2,fraction_3"
     assert (output.with_suffix("") / "07.png").exists()
     masks = np.stack([np.array(Image.open(path)) for path in sorted(output.with_suffix("").glob("*.png"))])
     true = np.stack([np.array(Image.open(path)) for path in sorted((root / "masks").iterdir())])

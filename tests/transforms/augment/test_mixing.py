@@ -56,7 +56,7 @@ def test_the_loss_is_that_of_soft_labels(augmentation):
 
     loss, gradient = jax.value_and_grad(soft_loss)(state.params)
     assert float(sums.metrics["loss"].total) == pytest.approx(float(loss), rel=1e-5)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), sums.gradient, gradient)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), sums.gradient_sum, gradient)
 
 
 def test_joining_twice_or_joining_masks_is_refused():
