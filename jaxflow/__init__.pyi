@@ -46,6 +46,8 @@ from jaxflow.evaluation.evaluate import evaluate as evaluate
 from jaxflow.experiment import Experiment as Experiment
 from jaxflow.experiment import load as load
 from jaxflow.exploration.explore import explore as explore
+from jaxflow.hyperparameters import COMPLEMENT as COMPLEMENT
+from jaxflow.hyperparameters import HYPERPARAMETER as HYPERPARAMETER
 from jaxflow.interfaces import Augmentation as Augmentation
 from jaxflow.interfaces import DataSource as DataSource
 from jaxflow.interfaces import Problem as Problem

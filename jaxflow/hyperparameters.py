@@ -4,21 +4,24 @@ An experiment is split into its structure (classes, widths, names, what is switc
 one float32 vector. A program is compiled for the structure and takes the vector; inside the trace the numbers are put
 back into the objects that they came from, so that no code needs to know. A number that is off (0 or None) is structure:
 what it would do is left out of the program.
+
+The floats that jaxflow's own classes declare are arguments. A class of the user's own may ask Python what its numbers
+are, in a branch or for a width, so they are structure, unless its fields are marked.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Marks a float field of which code computes 1 - x. In float32 that would lose digits (1 - 0.999 all but four), so the
-# difference is computed on the host, in float64, and handed over beside the number.
-COMPLEMENT = {"complement": True}
-# Marks an integer field that is a hyperparameter too.
+# Marks a field that is a hyperparameter: an integer, or a float of a class that is not jaxflow's.
 HYPERPARAMETER = {"hyperparameter": True}
+# Marks a hyperparameter of which code computes 1 - x. In float32 that would lose digits (1 - 0.999 all but four), so
+# the difference is computed on the host, in float64, and handed over beside the number.
+COMPLEMENT = {"hyperparameter": True, "complement": True}
 
 
 @jax.tree_util.register_dataclass
@@ -101,12 +104,11 @@ class Argument:
     complement: bool = False
 
 
-def split(value: Any, static: frozenset[str] = frozenset()) -> tuple[Any, np.ndarray]:
+def split(value: Any) -> tuple[Any, np.ndarray]:
     """Splits a value into its structure and the numbers that a program of it takes.
 
     Args:
-      value: an experiment, or a part of one: dataclasses, tuples of them, numbers.
-      static: dotted names of numbers that are structure all the same.
+      value: an experiment, or a part of one: dataclasses, tuples of them.
 
     Returns:
       The structure, equal for values that differ in numbers alone, and the numbers, (arguments,) float32.
@@ -117,7 +119,7 @@ def split(value: Any, static: frozenset[str] = frozenset()) -> tuple[Any, np.nda
         numbers.extend((number, 1 - number) if complement else (number,))
         return Argument(complement)
 
-    structure = _replaced(value, lambda name, number, mark: number if name in static else take(number, mark))
+    structure = _replaced(value, lambda name, number, mark: take(number, mark))
     return structure, np.array(numbers, np.float64).astype(np.float32)
 
 
@@ -161,23 +163,32 @@ def count_arguments(structure: Any) -> int:
     return sum(1 + argument.complement for argument in arguments_of(structure))
 
 
-def _replaced(value: Any, new: Any, prefix: str = "", mark: Any = None) -> Any:
+def _replaced(value: Any, new: Callable[[str, Any, bool], Any], prefix: str = "") -> Any:
     """Rebuilds a value with `new(name, number, complement)` for each of its hyperparameters."""
-    if isinstance(value, Argument) or _is_hyperparameter(value, mark or {}):
-        return new(prefix, value, (mark or {}).get("complement", False))
     if isinstance(value, tuple) and any(dataclasses.is_dataclass(part) for part in value):
         return tuple(_replaced(part, new, f"{prefix}.{index}") for index, part in enumerate(value))
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return value
     changed = {}
     for field in dataclasses.fields(value):
-        before = getattr(value, field.name, None)
-        after = _replaced(before, new, f"{prefix}.{field.name}" if prefix else field.name, field.metadata)
+        before, name = getattr(value, field.name, None), f"{prefix}.{field.name}" if prefix else field.name
+        if isinstance(before, Argument) or _is_hyperparameter(type(value), field, before):
+            after = new(name, before, field.metadata.get("complement", False))
+        else:
+            after = _replaced(before, new, name)
         if after is not before:
             changed[field.name] = after
     return dataclasses.replace(value, **changed) if changed else value
 
 
-def _is_hyperparameter(value: Any, mark: Any) -> bool:
-    number = isinstance(value, float) or (isinstance(value, int) and mark.get("hyperparameter", False))
-    return number and not isinstance(value, bool) and value != 0
+def _is_hyperparameter(kind: type, field: dataclasses.Field, value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value == 0:
+        return False
+    marked = field.metadata.get("hyperparameter")
+    return isinstance(value, float) and _declared_by_jaxflow(kind, field) if marked is None else marked
+
+
+def _declared_by_jaxflow(kind: type, field: dataclasses.Field) -> bool:
+    """Returns whether a class of jaxflow's declares a field, though a class derived from it may do so again."""
+    bases = (base for base in kind.__mro__ if base.__module__.startswith("jaxflow."))
+    return any(field.name in vars(base).get("__annotations__", {}) for base in bases)

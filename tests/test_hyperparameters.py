@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import jaxflow
@@ -152,20 +153,19 @@ def test_a_run_of_other_numbers_compiles_no_step(tuned, toy, tmp_path, monkeypat
 
 
 # 1 - x of these is handed over beside them, so they agree to the bit with programs that hold them as constants.
-EXACT = ("model.dropout", "optimizer.learning_rate", "optimizer.weight_decay", "optimizer.b1", "optimizer.b2",
-         "optimizer.epsilon", "ema_decay", "total_steps", "optimizer.schedule.warmup_steps")  # fmt: skip
+EXACT = {"dropout", "learning_rate", "weight_decay", "b1", "b2", "epsilon", "ema_decay", "total_steps", "warmup_steps"}
 
 
-def trained(experiment, dataset, monkeypatch, static=lambda names: frozenset(), steps=20):
-    """Trains some steps; `static` chooses the numbers that are compiled as constants."""
-    real, names = hyperparameters.split, []
+def trained(experiment, dataset, monkeypatch, arguments=lambda name: True, steps=20):
+    """Trains some steps; `arguments` chooses, by field, the numbers that are not compiled as constants."""
+    real, names = hyperparameters._is_hyperparameter, set()
 
-    def split(value, _):
-        names.extend(hyperparameters.names_of(value))
-        return real(value, static(names))
+    def chosen(kind, field, value):
+        names.update({field.name} if real(kind, field, value) else ())
+        return real(kind, field, value) and arguments(field.name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(hyperparameters, "split", split)
+        patch.setattr(hyperparameters, "_is_hyperparameter", chosen)
         session = prepare_training(experiment, dataset)
     state, totals = session.init(), session.program.empty_metrics()
     run = session.program.compile_train_steps(session.pipeline)
@@ -178,9 +178,9 @@ def trained(experiment, dataset, monkeypatch, static=lambda names: frozenset(), 
 def test_numbers_as_arguments_are_numbers_as_constants(tuned, toy, monkeypatch):
     monkeypatch.setattr(jax, "devices", lambda *a, real=jax.devices: real(*a)[:1])
     tuned = dataclasses.replace(tuned, epochs=4)
-    constants, names = trained(tuned, toy, monkeypatch, static=frozenset)
-    assert set(EXACT) < set(names)
-    exact, _ = trained(tuned, toy, monkeypatch, static=lambda names: frozenset(names) - set(EXACT))
+    constants, names = trained(tuned, toy, monkeypatch, arguments=lambda name: False)
+    assert names > EXACT
+    exact, _ = trained(tuned, toy, monkeypatch, arguments=EXACT.__contains__)
     for one, other in zip(jax.tree.leaves(constants), jax.tree.leaves(exact)):
         np.testing.assert_array_equal(one, other)
     arguments, _ = trained(tuned, toy, monkeypatch)
@@ -230,27 +230,45 @@ def test_a_part_that_is_off_is_structure():
 
 
 class Scaled(nn.Module):
-    """A model of one's own: its width follows from a float, which Python itself must know."""
+    """A model of one's own: Python itself must know one of its floats, and asks another one what it is."""
 
     ratio: float = 2.0
-    factor: float = 0.5
+    shift: float = 0.5
+    factor: float = dataclasses.field(default=0.5, metadata=jaxflow.HYPERPARAMETER)
     outputs: int | None = None
 
     @nn.compact
     def __call__(self, inputs, train=False):
         x = inputs.reshape(len(inputs), -1)  # (batch, feature)
         x = nn.relu(nn.Dense(int(4 * self.ratio))(x))
-        return self.factor * nn.Dense(self.outputs)(x)
+        shift = self.shift if isinstance(self.shift, float) else 100.0
+        return self.factor * nn.Dense(self.outputs)(x) + shift
 
 
-def test_numbers_that_python_itself_must_know_are_structure(toy):
+@dataclasses.dataclass(frozen=True)
+class Patient(jaxflow.Adam):
+    """An optimizer of one's own, with a number of jaxflow's and a branch on one of its own."""
+
+    patience: float = 0.5
+
+    def direction(self):
+        return super().direction() if self.patience == 0.5 else optax.scale(100.0)
+
+
+def test_numbers_of_classes_of_ones_own_are_structure_unless_they_are_marked(toy):
     experiment = jaxflow.Experiment(
-        jaxflow.Digits(), Scaled(), jaxflow.Classification(), jaxflow.SGD(), preprocess=(jaxflow.Scale(),), batch_size=8
+        jaxflow.Digits(), Scaled(), jaxflow.Classification(), Patient(), preprocess=(jaxflow.Scale(),), batch_size=8
     )
-    parts = prepare_training(experiment, toy).program.structure.parts
-    assert parts.model.ratio == 2.0
-    assert isinstance(parts.model.factor, hyperparameters.Argument)
-    assert isinstance(parts.optimizer.learning_rate, hyperparameters.Argument)
+    session = prepare_training(experiment, toy)
+    parts = session.program.structure.parts
+    assert (parts.model.ratio, parts.model.shift, parts.optimizer.patience) == (2.0, 0.5, 0.5)
+    for number in (parts.model.factor, parts.optimizer.learning_rate, parts.optimizer.b1):
+        assert isinstance(number, hyperparameters.Argument)
+    inputs, variables = toy.splits["test"].rows(np.arange(3))["inputs"], session.init().variables()
+    outputs = session.program.model.apply(variables, jnp.asarray(session.program.transform(inputs)), train=False)
+    np.testing.assert_allclose(
+        session.program.compile_predict_step()(variables, inputs), jax.nn.softmax(outputs), rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize(

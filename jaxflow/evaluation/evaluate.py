@@ -54,7 +54,8 @@ def evaluate(
     if "test" not in dataset.splits:
         raise UserError(f"the data of {workdir} has no test split; it has {', '.join(dataset.splits)}")
     program, test = trained.program, dataset.splits["test"]
-    data = figure_data(program.schema, test)
+    data, rows = figure_data(program.schema, test), program.evaluation_batch_size(test)
+    program.check_evaluation_fits(rows)
     with ExitStack() as files:
         opened: list[Callable[[Block], None]] = []
         _write(workdir, lambda: opened.append(files.enter_context(_open_records(workdir, program, test))))
@@ -67,7 +68,7 @@ def evaluate(
             program.compile_eval_step(),
             trained.state.variables(),
             test,
-            program.evaluation_batch_size(test),
+            rows,
             program.layout,
             on_block=on_block,
         )

@@ -8,43 +8,11 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from jaxflow import hyperparameters
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.interfaces import Problem
 from jaxflow.schema import Feature, Schema
-from jaxflow.serialization import classes_of
 from jaxflow.transforms.preprocess import abstract_inputs
-
-
-def find_static_numbers(parts: Any, trace: Callable[[frozenset[str]], None]) -> frozenset[str]:
-    """Returns the numbers that Python itself must know, and that can be no arguments of a program: a width, a count.
-
-    Those of jaxflow's own classes all can. For a class of the user's own it is tried out.
-
-    Args:
-      parts: what has hyperparameters.
-      trace: traces the program with the numbers that it is given as constants; raises where one is missing.
-
-    Returns:
-      Their dotted names.
-    """
-    if all(kind.__module__.startswith("jaxflow.") for kind in classes_of(parts).values()):
-        return frozenset()
-    names = frozenset(hyperparameters.names_of(parts))
-    try:
-        trace(frozenset())
-        return frozenset()
-    except Exception:
-        return frozenset(name for name in names if not _traces(trace, names - {name}))
-
-
-def _traces(trace: Callable[[frozenset[str]], None], static: frozenset[str]) -> bool:
-    try:
-        trace(static)
-        return True
-    except Exception:
-        return False
 
 
 def check_fit(experiment: Experiment, schema: Schema) -> None:

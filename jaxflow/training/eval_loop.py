@@ -7,9 +7,10 @@ import jax
 import numpy as np
 
 from jaxflow.data.batching.padding import padded_batches
-from jaxflow.schema import Split
+from jaxflow.schema import Schema, Split
 from jaxflow.training.parallel.dispatch import InFlight
 from jaxflow.training.parallel.layout import Layout
+from jaxflow.transforms.preprocess import abstract_inputs
 
 
 def evaluate_split(
@@ -61,3 +62,13 @@ def evaluate_split(
         on_block(block_of(*waiting))
     values = jax.device_get({name: metric.compute() for name, metric in totals.items()})
     return {name: float(value) for name, value in values.items()}
+
+
+def abstract_batch(schema: Schema, rows: int) -> dict[str, Any]:
+    """Returns the shapes and dtypes of a batch as `evaluate_split` passes it on, of `rows` rows."""
+    target = schema.target
+    return {
+        "inputs": abstract_inputs(schema.inputs, rows),
+        "targets": jax.ShapeDtypeStruct((rows, *target.shape), target.dtype),
+        "weights": jax.ShapeDtypeStruct((rows,), np.float32),
+    }

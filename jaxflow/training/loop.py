@@ -121,9 +121,12 @@ def _validation(session: TrainingSession) -> Callable[..., dict[str, float]] | N
     if split is None:
         return None
     eval_step, rows = program.compile_eval_step(), program.evaluation_batch_size(split)
-    return lambda state, on_batch: evaluate_split(
-        eval_step, state.variables(), split, rows, program.layout, on_batch=on_batch
-    )
+
+    def validate(state: TrainState, on_batch: Callable[[], None]) -> dict[str, float]:
+        program.check_evaluation_fits(rows)
+        return evaluate_split(eval_step, state.variables(), split, rows, program.layout, on_batch=on_batch)
+
+    return validate
 
 
 def _judge(

@@ -7,7 +7,6 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,12 @@ from jaxflow.schema import Schema, Split
 from jaxflow.serialization import to_json
 from jaxflow.training.checkpoints.manager import Checkpoints, read_meta, save
 from jaxflow.training.checkpoints.restore import restore_newest
-from jaxflow.training.checks import check_cardinalities, check_fit, check_shapes, find_static_numbers
+from jaxflow.training.checks import check_cardinalities, check_fit, check_shapes
 from jaxflow.training.events import LoopState, Rhythm, read_loop_state
 from jaxflow.training.input_pipeline import InputPipeline, make_input_pipeline
 from jaxflow.training.parallel.layout import Layout, bytes_per_device, make_layout
 from jaxflow.training.parallel.memory import check_state_fits
-from jaxflow.training.program import Program, trace_train_step
+from jaxflow.training.program import Program
 from jaxflow.training.state import TrainState
 from jaxflow.training.structure import Parts, Structure
 from jaxflow.transforms import preprocess
@@ -159,8 +158,7 @@ def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any],
         make_layout(experiment.strategy),
     )
     check_shapes(model, experiment.problem, structure.transform, schema)
-    static = find_static_numbers(parts, partial(trace_train_step, structure))
-    placeholders, arguments = hyperparameters.split(parts, static)
+    placeholders, arguments = hyperparameters.split(parts)
     program = Program(experiment, dataclasses.replace(structure, parts=placeholders), arguments, total_steps)
     check_state_fits(program.layout, program.abstract_state())
     return program

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,16 +16,16 @@ from jaxflow import hyperparameters
 from jaxflow.experiment import Experiment
 from jaxflow.interfaces import Batch
 from jaxflow.optimizers.base import make_optimizer
-from jaxflow.optimizers.schedules import learning_rate
 from jaxflow.schema import Schema, Split
+from jaxflow.training.eval_loop import abstract_batch
 from jaxflow.training.input_pipeline import InputPipeline
 from jaxflow.training.parallel import dispatch, memory
 from jaxflow.training.parallel.compile import map_gradients, parallelize
 from jaxflow.training.parallel.layout import Layout, bytes_per_device
 from jaxflow.training.state import TrainState
 from jaxflow.training.steps import Metrics, make_eval_step, make_predict_step, make_train_step
-from jaxflow.training.structure import Structure, make_state
-from jaxflow.transforms import augment, preprocess
+from jaxflow.training.structure import Structure, make_state, scheduled_learning_rate
+from jaxflow.transforms import augment
 from jaxflow.transforms.tta import identity_views
 
 # Inputs and outputs of an evaluation's batch, in numbers: what an encoder keeps of them may be a hundred times as much.
@@ -115,6 +115,14 @@ class Program:
         """What to do where memory does not suffice."""
         return memory.advice_for(self.model, self.layout, self.structure.microbatch)
 
+    def check_evaluation_fits(self, rows: int) -> None:
+        """Raises UserError if there is no memory for evaluating batches of `rows` rows; it compiles what evaluates."""
+        variables, arguments = self.abstract_state().variables(), self.layout.replicate(self.arguments)
+        batch = abstract_batch(self.schema, rows // self.layout.processes)
+        peak = memory.peak_bytes(_eval_function(self.structure).lower(arguments, variables, batch).compile())
+        what = f"an evaluation of {rows} examples at once"
+        memory.check_fits(self.layout, peak - bytes_per_device(variables), what, "use a smaller model")
+
     def compile_eval_step(self) -> Callable[..., Any]:
         """Compiles (variables, batch) -> (metrics, rows), as `make_eval_step` has them."""
         return partial(_eval_function(self.structure), self.layout.replicate(self.arguments))
@@ -130,9 +138,10 @@ class Program:
     def evaluation_batch_size(self, split: Split) -> int:
         """Returns the rows of an evaluation's batches: without gradients to keep, 256 are no burden, but of volumes."""
         outputs = math.prod(self.schema.target.dense_shape) * self.experiment.problem.num_outputs(self.schema)
-        fitting = MAX_NUMBERS // (self.schema.inputs.size + outputs)
-        rows = min(max(self.experiment.batch_size, min(256, fitting)), len(split))
-        devices = len(self.layout.devices)
+        fitting, devices = MAX_NUMBERS // (self.schema.inputs.size + outputs), len(self.layout.devices)
+        # What training computes at once fits; whole batches may not where microbatches are asked for.
+        trained = (self.structure.microbatch or 0) * devices or self.experiment.batch_size
+        rows = min(max(trained, min(256, fitting)), len(split))
         return -(-rows // devices) * devices
 
     def empty_metrics(self) -> Metrics:
@@ -181,27 +190,6 @@ def train_step(structure: Structure, arguments: jax.Array) -> Callable[[TrainSta
         axis_name=structure.layout.axis_name,
         map_gradients=partial(map_gradients, layout=structure.layout),
     )
-
-
-def trace_train_step(structure: Structure, static: frozenset[str]) -> None:
-    """Traces a train step of one example on one device.
-
-    Args:
-      structure: with plain numbers.
-      static: dotted names of the numbers that are constants; the others are arguments.
-
-    Raises:
-      Exception: the step needs the value of an argument, or is wrong.
-    """
-    placeholders, arguments = hyperparameters.split(structure.parts, static)
-    alone = Layout(structure.layout.devices[:1])
-    structure = replace(structure, parts=placeholders, layout=alone, microbatch=None)
-    target, number = structure.schema.target, jax.ShapeDtypeStruct((1,), jnp.int32)
-    targets = jax.ShapeDtypeStruct((1, *target.shape), target.dtype)
-    inputs = preprocess.abstract_inputs(structure.schema.inputs, 1)
-    batch = {"inputs": inputs, "targets": targets, "index": number, "epoch": number}
-    state = structure.abstract_state
-    jax.eval_shape(lambda *given: train_step(structure, given[0])(*given[1:]), arguments, state, batch)
 
 
 @_once
@@ -256,8 +244,4 @@ def _predict_function(structure: Structure) -> Callable[..., Any]:
 
 @_once
 def _learning_rate_function(structure: Structure) -> Callable[..., jax.Array]:
-    def rate(arguments: jax.Array, step: jax.Array) -> jax.Array:
-        parts = hyperparameters.join(structure.parts, arguments)
-        return learning_rate(parts.optimizer, parts.total_steps, step)
-
-    return jax.jit(rate)
+    return jax.jit(partial(scheduled_learning_rate, structure))

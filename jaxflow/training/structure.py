@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxflow import hyperparameters
 from jaxflow.interfaces import Augmentation, Problem, TestTimeAugmentation, Transform
 from jaxflow.optimizers.base import Optimizer, make_optimizer
+from jaxflow.optimizers.schedules import learning_rate
 from jaxflow.schema import Schema
 from jaxflow.serialization import fields_of
 from jaxflow.training.parallel.layout import Layout
@@ -116,3 +117,9 @@ def make_state(structure: Structure, arguments: jax.Array, seed: jax.Array, exam
     parts = hyperparameters.join(structure.parts, arguments)
     tx, key = make_optimizer(parts.optimizer, parts.total_steps), jax.random.key(seed)
     return init_state(parts.model, tx, key, structure.transform(examples), parts.ema_decay is not None)
+
+
+def scheduled_learning_rate(structure: Structure, arguments: jax.Array, step: jax.Array) -> jax.Array:
+    """Returns the learning rate of a step, scalar float32; arguments are those of `make_state`, and the step from 0."""
+    parts = hyperparameters.join(structure.parts, arguments)
+    return learning_rate(parts.optimizer, parts.total_steps, step)

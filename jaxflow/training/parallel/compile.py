@@ -131,9 +131,20 @@ def _from_local_rows(compiled: jax.stages.Wrapped, layout: Layout, in_axes: Sequ
             argument if axis is None else jax.make_array_from_process_local_data(layout.batch_sharding(axis), argument)
         )
 
+    def whole_shapes(argument: Any, axis: int | None) -> Any:
+        if axis is None:
+            return argument
+        where = layout.batch_sharding(axis)
+
+        def whole_shape(leaf: Any) -> jax.ShapeDtypeStruct:
+            shape = (*leaf.shape[:axis], leaf.shape[axis] * layout.processes, *leaf.shape[axis + 1 :])
+            return jax.ShapeDtypeStruct(shape, leaf.dtype, sharding=where)
+
+        return jax.tree.map(whole_shape, argument)
+
     return Compiled(
         lambda *arguments: compiled(*map(whole, arguments, in_axes)),
-        lambda *arguments: compiled.lower(*map(whole, arguments, in_axes)),
+        lambda *arguments: compiled.lower(*map(whole_shapes, arguments, in_axes)),
     )
 
 
@@ -189,4 +200,7 @@ def _pmapped(step, layout, in_axes, out_axes, donate):
         outputs = mapped(*over(divide, arguments, in_axes))
         return over(join, whole(outputs) if layout.processes > 1 else outputs, out_axes)
 
-    return Compiled(run, lambda *arguments: mapped.lower(*over(divide, arguments, in_axes)))
+    def shape_of(leaf: Any, axis: int) -> jax.ShapeDtypeStruct:
+        return jax.eval_shape(lambda array: divide(array, axis), leaf)
+
+    return Compiled(run, lambda *arguments: mapped.lower(*over(shape_of, arguments, in_axes)))

@@ -12,6 +12,7 @@ import pytest
 
 import jaxflow
 from jaxflow.runtime import host_memory
+from jaxflow.training.eval_loop import evaluate_split
 from jaxflow.training.parallel import memory
 from jaxflow.training.parallel.layout import bytes_per_device
 from jaxflow.training.prepare import prepare_training
@@ -52,6 +53,21 @@ def test_the_check_compiles_nothing_twice(experiment, toy, tmp_path):
     items, totals = session.pipeline.step_inputs(0, 1), session.program.empty_metrics()
     _, called = compilations(lambda: train_steps(state, totals, session.pipeline.device_data, items, 1))
     assert (len(first), again, called) == (1, [], [])
+
+
+@pytest.mark.parametrize("devices", [1, 4])
+def test_an_evaluation_that_does_not_fit_is_refused(devices, experiment, toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(jax, "devices", lambda *a, real=jax.devices: real(*a)[:devices])
+    short = dataclasses.replace(experiment, epochs=0.1, model=dataclasses.replace(experiment.model, hidden=(9,)))
+    session = prepare_training(short, toy)
+    state, test = session.init(), toy.splits["test"]
+    _, first = compilations(lambda: session.program.check_evaluation_fits(12))
+    step, layout = session.program.compile_eval_step(), session.program.layout
+    _, again = compilations(lambda: evaluate_split(step, state.variables(), test, 12, layout))
+    assert [name for name in first if name in again] == []  # what was compiled for the check evaluates
+    monkeypatch.setattr(memory, "free_host_bytes", lambda: 100)
+    with pytest.raises(jaxflow.UserError, match=r"an evaluation of 12 examples at once needs .*B .* 100 bytes is free"):
+        session.program.check_evaluation_fits(12)
 
 
 def test_a_device_says_what_it_has_left():
