@@ -20,7 +20,7 @@ from jaxflow.schema import Schema, Split
 from jaxflow.training.eval_loop import abstract_batch
 from jaxflow.training.input_pipeline import InputPipeline
 from jaxflow.training.parallel import dispatch, memory
-from jaxflow.training.parallel.compile import map_gradients, parallelize
+from jaxflow.training.parallel.compile import Compiled, map_gradients, parallelize
 from jaxflow.training.parallel.layout import Layout, bytes_per_device
 from jaxflow.training.state import TrainState
 from jaxflow.training.steps import Metrics, make_eval_step, make_predict_step, make_train_step
@@ -105,7 +105,7 @@ class Program:
         first = jax.tree.map(lambda leaf: leaf[0], items)
         loop = pipeline.max_steps > 1 and dispatch.may_loop(step, self.layout, *example, first)
         compiled = _dispatch_function(self.structure, pipeline.get_batch, loop)
-        peak = memory.peak_bytes(compiled.lower(*example, items, 1).compile())
+        peak = memory.peak_bytes(compiled, *example, items, 1)
         held = sum(map(bytes_per_device, (pipeline.device_data, state)))
         memory.check_fits(self.layout, peak - held, "a train step", self.advice)
         return lambda state, totals, *rest: compiled(state, totals, arguments, *rest)
@@ -119,7 +119,7 @@ class Program:
         """Raises UserError if there is no memory for evaluating batches of `rows` rows; it compiles what evaluates."""
         variables, arguments = self.abstract_state().variables(), self.layout.replicate(self.arguments)
         batch = abstract_batch(self.schema, rows // self.layout.processes)
-        peak = memory.peak_bytes(_eval_function(self.structure).lower(arguments, variables, batch).compile())
+        peak = memory.peak_bytes(_eval_function(self.structure), arguments, variables, batch)
         what = f"an evaluation of {rows} examples at once"
         memory.check_fits(self.layout, peak - bytes_per_device(variables), what, "use a smaller model")
 
@@ -210,12 +210,12 @@ def _step_function(structure: Structure, get_batch: Callable[..., Batch]) -> Cal
 
 
 @_once
-def _dispatch_function(structure: Structure, get_batch: Callable[..., Batch], loop: bool) -> Callable[..., Any]:
+def _dispatch_function(structure: Structure, get_batch: Callable[..., Batch], loop: bool) -> Compiled:
     return dispatch.multi_step(_step_function(structure, get_batch), structure.layout, structure.abstract_state, loop)
 
 
 @_once
-def _eval_function(structure: Structure) -> Callable[..., Any]:
+def _eval_function(structure: Structure) -> Compiled:
     def evaluate(arguments: jax.Array, variables: Any, batch: Batch) -> Any:
         parts = hyperparameters.join(structure.parts, arguments)
         step = make_eval_step(

@@ -25,11 +25,11 @@ class Compiled:
     Attributes:
       run: the function.
       lower: takes the same arguments, or shapes in the place of arrays, and returns what is ready to be compiled; what
-        is compiled of it is not compiled again by the call.
+        is compiled of it is not compiled again by the call. None for pmap on several processes, which takes no shapes.
     """
 
     run: Callable[..., Any]
-    lower: Callable[..., jax.stages.Lowered]
+    lower: Callable[..., jax.stages.Lowered] | None
 
     def __call__(self, *arguments: Any) -> Any:
         """Runs the function."""
@@ -203,4 +203,6 @@ def _pmapped(step, layout, in_axes, out_axes, donate):
     def shape_of(leaf: Any, axis: int) -> jax.ShapeDtypeStruct:
         return jax.eval_shape(lambda array: divide(array, axis), leaf)
 
+    if layout.processes > 1:
+        return Compiled(run, None)
     return Compiled(run, lambda *arguments: mapped.lower(*over(shape_of, arguments, in_axes)))

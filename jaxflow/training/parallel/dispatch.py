@@ -50,10 +50,8 @@ def multi_step(step: Callable[..., Any], layout: Layout, state: Any, loop: bool)
             state, totals, last = compiled(state, totals, arguments, device_data, item_of(items, number))
         return state, totals, last
 
-    def lower_one(state: Any, totals: Any, arguments: Any, device_data: Any, items: Any, count: int) -> Any:
-        return compiled.lower(state, totals, arguments, device_data, item_of(items, 0))
-
-    return Compiled(one_by_one, lower_one)
+    lower = compiled.lower
+    return Compiled(one_by_one, lower and (lambda *given: lower(*given[:4], item_of(given[4], 0))))
 
 
 def may_loop(step: Callable[..., Any], layout: Layout, *arguments: Any) -> bool:

@@ -11,6 +11,7 @@ import jax
 
 from jaxflow.errors import UserError
 from jaxflow.runtime.host_memory import free_host_bytes
+from jaxflow.training.parallel.compile import Compiled
 from jaxflow.training.parallel.layout import Layout, bytes_per_device
 
 
@@ -22,10 +23,18 @@ def free_bytes(device: jax.Device) -> int | None:  # pyright: ignore[reportInval
     return stats["bytes_limit"] - stats.get("bytes_in_use", 0) if "bytes_limit" in stats else None
 
 
-def peak_bytes(compiled: jax.stages.Compiled) -> int:
-    """Returns the bytes that one device holds at the peak of a program: its arguments, its results, all between."""
-    analysis = compiled.memory_analysis()
-    if analysis is None:
+def peak_bytes(function: Compiled, *arguments: Any) -> int:
+    """Returns the bytes that one device holds at the peak of a function: its arguments, its results, all between.
+
+    Args:
+      function: what is compiled for it, and not again when it is called.
+      *arguments: its arguments, or their shapes.
+
+    Returns:
+      The bytes; 0 where nobody can tell.
+    """
+    analysis = function.lower and function.lower(*arguments).compile().memory_analysis()
+    if not analysis:
         return 0
     held = analysis.argument_size_in_bytes + analysis.output_size_in_bytes - analysis.alias_size_in_bytes
     return held + analysis.temp_size_in_bytes

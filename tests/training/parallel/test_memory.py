@@ -14,7 +14,8 @@ import jaxflow
 from jaxflow.runtime import host_memory
 from jaxflow.training.eval_loop import evaluate_split
 from jaxflow.training.parallel import memory
-from jaxflow.training.parallel.layout import bytes_per_device
+from jaxflow.training.parallel.compile import parallelize
+from jaxflow.training.parallel.layout import Layout, bytes_per_device
 from jaxflow.training.prepare import prepare_training
 from tests.conftest import ROOT
 from tests.test_hyperparameters import compilations
@@ -22,10 +23,11 @@ from tests.test_hyperparameters import compilations
 
 def test_the_peak_counts_arguments_results_and_what_is_between():
     megabyte = jax.ShapeDtypeStruct((512, 512), jnp.float32)
-    compiled = jax.jit(lambda x: (jnp.sin(x) @ x) @ x).lower(megabyte).compile()
-    assert 3 * 2**20 <= memory.peak_bytes(compiled) <= 4 * 2**20  # x, what is multiplied first, the result
-    donated = jax.jit(lambda x: x + 1, donate_argnums=0).lower(megabyte).compile()
-    assert memory.peak_bytes(donated) == 2**20
+    alone = Layout(tuple(jax.devices()[:1]))
+    products = parallelize(lambda x: (jnp.sin(x) @ x) @ x, alone)
+    assert 3 * 2**20 <= memory.peak_bytes(products, megabyte) <= 4 * 2**20  # x, what is multiplied first, the result
+    donated = parallelize(lambda x: x + 1, alone, donate=(0,))
+    assert memory.peak_bytes(donated, megabyte) == 2**20
 
 
 @pytest.mark.parametrize("devices", [1, 4])
