@@ -95,7 +95,7 @@ def _run_loop(session: TrainingSession, folder: Path) -> dict[str, Any]:
                 log.resume(loop.step)
         checkpoints.checkpointer.wait()
         restore(checkpoints, loop.step, program.abstract_state())  # done means that what was saved can be read back
-    if stop and loop.step < total:
+    if stop:
         raise StoppedError(f"stopped at step {loop.step} of {total}, which is saved; launch again to go on")
     return summarize_run(session, state) | last_validation(folder) | log.speed()
 
