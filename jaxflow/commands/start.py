@@ -17,8 +17,8 @@ def main(argv: Sequence[str] | None = None) -> int:
       The exit status.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    output = guard_streams(words)  # first: a pipe would take the number of a stream that is closed
     listen(words)
-    output = guard_streams(words)
     from jaxflow.commands.main import main as run
 
     return check_output(output, run(words), words)

@@ -26,7 +26,8 @@ class ForgedError(UserError):
     def __init__(self, what: str) -> None:
         super().__init__(
             f"{what}: someone else writes to the coordinator, or the processes have different secrets; close its port "
-            "to strangers, and give every process the same JAXFLOW_RUN_SECRET or --secret-file (docs/multihost.md)"
+            "to strangers, and give every process the same JAXFLOW_RUN_SECRET or --secret-file (docs/multihost.md, "
+            "Security)"
         )
 
 

@@ -13,7 +13,7 @@ _handlers: list[int] = []  # JAX's, once it was found
 
 
 def take_sigterm() -> None:
-    """Takes JAX's handler of SIGTERM out, where there is one, and restores Python's; call it in the main thread."""
+    """Replaces JAX's handler of SIGTERM, where there is one, by Python's; call it in the main thread."""
     before = signal.getsignal(signal.SIGTERM)  # Python's: it knows nothing of JAX's
     found = _set_handler(signal.SIGTERM, SIG_DFL)
     signal.signal(signal.SIGTERM, before)

@@ -5,6 +5,7 @@ may wait for a compiler, a disk or other processes for a long time. The training
 first (`preemption.py`).
 """
 
+import atexit
 import contextlib
 import os
 import signal
@@ -46,13 +47,14 @@ def describe(number: int, words: Sequence[str]) -> str:
 
 
 def listen(words: Sequence[str]) -> None:
-    """Lets signals end the command, for the rest of the process's life; call it in the main thread, early.
+    """Ends the command on a signal, for the rest of the process's life; call it in the main thread, early.
 
     Args:
       words: the command line, without the program's name.
     """
     _for_life.enter_context(heard_at_once(lambda number: end(number, words)))
     os.register_at_fork(after_in_child=_forget)
+    atexit.register(_ignore)  # the first to be registered runs last
 
 
 def end(number: int, words: Sequence[str]) -> None:
@@ -114,7 +116,13 @@ def tell(text: bytes, file: int = 2) -> None:
 
 
 def _leave_to_the_thread(number: int, frame: object) -> None:
-    """Does nothing: without a handler Python would not write the number to the pipe."""
+    """Returns at once: without a handler Python would not write the number to the pipe."""
+
+
+def _ignore() -> None:
+    """Ignores signals from here on: all is done, and what Python does last would leave them to the system."""
+    for number in NUMBERS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _forget() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.runtime import distributed
+from jaxflow.runtime import joining
 from jaxflow.runtime.cluster import detect_cluster, explicit_arguments
 from jaxflow.runtime.distributed import broadcast, is_main, main_process_first, on_main, run_on_all
 from jaxflow.training.checkpoints.manager import saved_steps
@@ -258,9 +258,9 @@ def test_flags_become_arguments():
 
 
 def test_a_coordinator_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setattr(distributed, "START_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(joining, "START_TIMEOUT_S", 0.3)
     with pytest.raises(jaxflow.UserError, match=r"cannot reach process 0 at 127\.0\.0\.1:9 for 0\.3 s: .*refused"):
-        distributed.join("127.0.0.1:9", "2", "1")
+        joining.join("127.0.0.1:9", "2", "1")
 
 
 @pytest.mark.parametrize(
