@@ -53,6 +53,8 @@ def join(
         return
     if arguments == {}:
         return
+    if (coordinator or "").startswith("unix:"):  # no proxy is asked, of which JAX would warn
+        logging.getLogger("jax._src.distributed").setLevel(logging.ERROR)
     try:
         with _told_if_slow():
             if arguments and arguments["process_id"] > 0:

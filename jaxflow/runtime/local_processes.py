@@ -123,8 +123,8 @@ def _flags(settings: Mapping[str, str], count: int, process: int) -> list[str]:
 def _start(command: Sequence[str], settings: Mapping[str, str], process: int) -> subprocess.Popen:
     return subprocess.Popen(
         command,
-        # On a machine with GPUs each process has one. No proxy is asked for a socket of this machine.
-        env={"JAX_LOCAL_DEVICE_IDS": str(process), "JAX_CHECK_PROXY_ENVS": "0"} | os.environ | settings,
+        # On a machine with GPUs each process has one.
+        env={"JAX_LOCAL_DEVICE_IDS": str(process)} | os.environ | settings,
         stdout=None if process == 0 else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

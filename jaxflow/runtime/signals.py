@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from jaxflow.errors import RESUMABLE
@@ -19,6 +20,8 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM)
 RESUMED = ("", "train", "evaluate")
 # What is done before the process ends: temporary files are removed.
 before_end: list[Callable[[], None]] = []
+# timeout(1) and batch systems send a signal to a process and to its group: the same again so soon is the same.
+REPEATED_S = 0.5  # seconds
 _heard: list[int] = []
 _for_life = contextlib.ExitStack()
 # Erases the line of a progress bar and shows the cursor, which the bar hides.
@@ -83,8 +86,10 @@ def heard_at_once(answer: Callable[[int], None]) -> Iterator[None]:
     os.set_blocking(told, False)
 
     def listen() -> None:
+        times = dict.fromkeys(NUMBERS, float("-inf"))
         while number := os.read(heard, 1)[0]:
-            if number in NUMBERS:
+            if number in NUMBERS and time.monotonic() - times[number] > REPEATED_S:
+                times[number] = time.monotonic()
                 _heard.append(number)
                 answer(number)
 
