@@ -2,7 +2,7 @@
 
 import sys
 
-from jaxflow.commands.main import main
+from jaxflow.commands.start import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,6 +14,10 @@ class UserError(Exception):
     """
 
 
+class DamagedError(UserError):
+    """A file that is not what was written: a checkpoint whose digests do not match."""
+
+
 class StoppedError(Exception):
     """A run that was asked to stop and has saved its state: launching it again resumes it.
 

@@ -11,6 +11,15 @@ from typing import Any, TextIO
 
 from jaxflow.errors import UserError
 
+# Temporary files of this process.
+_unfinished: set[Path] = set()
+
+
+def remove_unfinished() -> None:
+    """Removes the temporary files that are being written: for a process that ends at once."""
+    for path in list(_unfinished):
+        path.unlink(missing_ok=True)
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -22,11 +31,13 @@ def replacing(path: Path) -> Iterator[Path]:
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    _unfinished.add(fresh)
     try:
         yield fresh
         os.replace(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)
+        _unfinished.discard(fresh)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,12 @@ def assert_same_splits(one: Dataset, other: Dataset) -> None:
         assert [split.id(i) for i in range(len(split))] == [other.splits[name].id(i) for i in range(len(split))]
         assert split.nbytes == other.splits[name].nbytes
         assert len(split.rows(np.arange(0))["inputs"]) == 0
+
+
+def sent_to_a_worker(value: Any) -> tuple[Any, int]:
+    """Returns a value as a worker process gets it from this one, and how many bytes travel."""
+    data = bytes(ForkingPickler.dumps(value))
+    return ForkingPickler.loads(data), len(data)
 
 
 @pytest.fixture

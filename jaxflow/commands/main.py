@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -9,14 +10,15 @@ from typing import NoReturn
 
 from jaxflow.commands.arguments import EXPERIMENT, PROCESSES, Flag, select_experiment
 from jaxflow.commands.verbs import NO_VERB, check_flag, check_verb, import_verb, title, verbs
-from jaxflow.errors import RESUMABLE, StoppedError, UserError, program_name
+from jaxflow.errors import StoppedError, UserError, program_name
+from jaxflow.runtime.signals import before_end, describe, exit_status, last_signal, resumes
 
 COMMON = (
     Flag("quiet", "", "print nothing but errors"),
     Flag("no-cache", "", "compile anew instead of taking programs from ~/.cache/jaxflow ($JAXFLOW_CACHE_DIR)"),
 )
-STATUS = """exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal and saved (launch again to
-go on), 130 interrupted before or after training, 1 anything else"""
+STATUS = """exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal, and the same command goes on
+where it stopped, 130 (Ctrl-C) or 143 (SIGTERM) stopped where it would begin again, 1 anything else"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _restart_locally(arguments, argv)
     except UserError as error:
         return _report(error)
+    except KeyboardInterrupt:
+        return _report_signal(argv)
     _prepare_process(arguments)
     return execute(verb, arguments)
 
@@ -53,22 +57,24 @@ def execute(verb: str, arguments: argparse.Namespace) -> int:
       The exit status.
     """
     from jaxflow.console import show_messages
-    from jaxflow.runtime.distributed import abort, is_main, join
+    from jaxflow.file_io import remove_unfinished
+    from jaxflow.runtime.distributed import abort, is_main
 
+    before_end.append(remove_unfinished)
     try:
         if hasattr(arguments, "coordinator"):
-            join(arguments.coordinator, arguments.num_processes, arguments.process_id)
+            _join(arguments)
         with contextlib.nullcontext() if arguments.quiet or not is_main() else show_messages():
             import_verb(verb).run(arguments)
         return 0
     except UserError as error:
         status = _report(error)
     except StoppedError as stopped:
-        print(stopped, file=sys.stderr)
-        return RESUMABLE
-    except KeyboardInterrupt:
-        print("interrupted; launch again to go on from the last checkpoint", file=sys.stderr)
-        status = 130
+        anew = "" if resumes(arguments.words) else ", without --overwrite, which would begin anew"
+        print(f"{stopped}{anew}", file=sys.stderr)
+        return exit_status(last_signal(), arguments.words)
+    except KeyboardInterrupt:  # as a library, or in a notebook: a process of its own is ended by `listen`
+        status = _report_signal(arguments.words)
     except Exception:  # not left to Python: other processes would wait for this one
         traceback.print_exc()
         status = 1
@@ -82,7 +88,8 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
       argv: the words after the program's name.
 
     Returns:
-      The verb's name; its flags by name, with `help`, and `overrides`, the flags of the experiment's fields.
+      The verb's name; its flags by name, with `help`, `overrides`, the flags of the experiment's fields, and `words`,
+      the whole command line.
 
     Raises:
       UserError: there is no such verb or flag, or a flag's value does not fit.
@@ -112,7 +119,7 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
         if verb == "run":  # nothing was said at all: what there is to say
             print(help_text(verb, arguments))
         raise UserError("say what to run: --config FILE, or --workdir DIR for a run that exists")
-    arguments.verb, arguments.overrides = verb, rest
+    arguments.verb, arguments.overrides, arguments.words = verb, rest, list(argv)
     return verb, arguments
 
 
@@ -175,7 +182,17 @@ def _restart_locally(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
         raise UserError(f"--local-processes says all; leave out {others}")
     at = [word.partition("=")[0] for word in argv].index("--local-processes")
     rest = [*argv[:at], *argv[at + (1 if "=" in argv[at] else 2) :]]
-    return run_here([sys.executable, sys.argv[0], *rest], arguments.local_processes)
+    return run_here(rest, arguments.local_processes)
+
+
+def _join(arguments: argparse.Namespace) -> None:
+    """Joins this process to the others of its run; process 0 says where they keep it waiting."""
+    from jaxflow.console import show_messages
+    from jaxflow.runtime.joining import join
+
+    silent = arguments.quiet or arguments.process_id not in (None, "0")
+    with contextlib.nullcontext() if silent else show_messages():
+        join(arguments.coordinator, arguments.num_processes, arguments.process_id, arguments.secret_file)
 
 
 def _prepare_process(arguments: argparse.Namespace) -> None:
@@ -188,6 +205,12 @@ def _prepare_process(arguments: argparse.Namespace) -> None:
     tune_allocator()
     if not arguments.no_cache:
         enable_compilation_cache(cache_folder() / "programs")
+
+
+def _report_signal(argv: Sequence[str]) -> int:
+    """Prints what Ctrl-C did in one line and returns the exit status."""
+    print(describe(signal.SIGINT, argv), file=sys.stderr)
+    return exit_status(signal.SIGINT, argv)
 
 
 def _report(error: UserError) -> int:

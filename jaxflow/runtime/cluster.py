@@ -12,7 +12,7 @@ def explicit_arguments(
     """Converts the flags of a process to the arguments of `jax.distributed.initialize`.
 
     Args:
-      coordinator: HOST:PORT of process 0, or "auto".
+      coordinator: HOST:PORT of process 0, unix:PATH on one machine, or "auto".
       num_processes: how many processes there are.
       process_id: the index of this one.
 
@@ -31,7 +31,7 @@ def explicit_arguments(
     if missing:
         raise UserError(f"{' and '.join(missing)} missing; a process needs all of {', '.join(given)}")
     host, _, port = coordinator.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+    if host != "unix" and (not host or not port.isdecimal() or not 0 < int(port) < 2**16):
         raise UserError(f"--coordinator is {coordinator}; it must be HOST:PORT of process 0, for example node0:12345")
     if not num_processes.isdecimal() or int(num_processes) < 1:
         raise UserError(f"--num-processes is {num_processes}; it must be 1 or more")

@@ -4,77 +4,103 @@ import collections
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from types import FrameType
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 from jaxflow.errors import RESUMABLE, UserError
+from jaxflow.runtime.secret import VARIABLE, new_secret
+from jaxflow.runtime.signals import describe, exit_status, heard_at_once
 
 # Seconds that the others have to end by themselves, and to report what happened to them, when one has failed.
 GRACE_TIMEOUT_S = 5.0
 # Exit statuses that are no failure: done, and stopped by a signal with all saved.
 SUCCESS = (0, RESUMABLE)
 PR_SET_PDEATHSIG = 1  # of prctl(2)
+# Of a path there are 107 bytes in the address of a socket on Linux, and 103 on macOS.
+MAX_PATH_BYTES = 70
+
+Lines = collections.deque[str]
 
 
-def run_here(command: Sequence[str], count: str) -> int:
-    """Runs a command as `count` processes that join each other, and waits for them.
+def run_here(words: Sequence[str], count: str) -> int:
+    """Runs this program as `count` processes that join each other, and waits for them.
 
     The output of process 0 is shown. Of the others only what the first to fail writes to standard error is, if
     process 0 has not written the same. Signals are passed on; a second one ends all. No process outlives this one.
 
     Args:
-      command: what to run; it gets the flags by which it joins the others.
+      words: its command line; each process gets the flags by which it joins the others, too.
       count: how many processes.
 
     Returns:
-      The worst exit status: that of the first process that failed, 1 where it was ended by a signal; else
-      RESUMABLE where one was stopped, and 0.
+      The worst exit status: that of the first process that failed, 1 where it was ended by a signal; else that of
+      stopped ones, and 0.
 
     Raises:
       UserError: `count` is no number of processes.
     """
     if not count.isdecimal() or int(count) < 1:
         raise UserError(f"--local-processes is {count}; it must be 1 or more")
-    return _run(command, int(count), _free_port())
+    # In a folder of this user's own: others cannot connect to what is in it.
+    with tempfile.TemporaryDirectory(prefix="jaxflow-", dir=_temporary_folder()) as folder:
+        settings = {"JAX_COORDINATOR_BIND_ADDRESS": f"unix:{folder}/coordinator", VARIABLE: new_secret()}
+        return _run(words, [_flags(settings, int(count), process) for process in range(int(count))], settings)
 
 
-def _run(command: Sequence[str], count: int, port: int) -> int:
+def _run(words: Sequence[str], flags: Sequence[Sequence[str]], settings: Mapping[str, str]) -> int:
     children: list[subprocess.Popen] = []
-    said: list[collections.deque[str]] = [collections.deque(maxlen=1000) for _ in range(count)]
+    said: list[Lines] = [collections.deque(maxlen=1000) for _ in flags]
     signals: list[int] = []
 
-    def pass_on(number: int, frame: FrameType | None) -> None:
+    def pass_on(number: int) -> None:
         signals.append(number)
         for child in children:
             if len(signals) > 1:
                 _end(child)
             elif child.poll() is None:
-                child.send_signal(number)
+                child.send_signal(signal.SIGTERM)  # Ctrl-C too: a process that has just begun would print a traceback
 
-    previous = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        children.extend(_start(command, port, count, process) for process in range(count))
-        readers = [
-            threading.Thread(target=_read, args=(child.stderr, lines, process == 0), daemon=True)
-            for process, (child, lines) in enumerate(zip(children, said))
-        ]
-        for reader in readers:
-            reader.start()
-        ended = _wait(children)
-        for reader in readers:
-            reader.join(timeout=2.0)
+        for process, own in enumerate(flags):
+            children.append(_start([sys.executable, sys.argv[0], *words, *own], settings, process))
+        with heard_at_once(pass_on):
+            readers = [
+                threading.Thread(target=_read, args=(child.stderr, lines, process == 0), daemon=True)
+                for process, (child, lines) in enumerate(zip(children, said))
+            ]
+            for reader in readers:
+                reader.start()
+            ended = _wait(children)
+            for reader in readers:
+                reader.join(timeout=2.0)
     finally:
         for child in children:
             _end(child)
             child.wait()
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    return _stopped(words, signals, ended, said) if signals else _outcome(ended, said)
+
+
+def _stopped(words: Sequence[str], signals: Sequence[int], ended: Mapping[int, int], said: Sequence[Lines]) -> int:
+    """Returns the exit status of processes that a signal was passed on to."""
+    if len(signals) > 1:
+        return 128 + signals[-1]
+    status = exit_status(signals[0], words)
+    # Those that had not begun to listen died of the signal, and one that loses another aborts.
+    stopped = {RESUMABLE, 128 + signal.SIGTERM, -signal.SIGTERM, -signal.SIGABRT}
+    if not stopped & set(ended.values()) or set(ended.values()) - stopped - {0}:
+        return _outcome(ended, said)
+    if not any("stopped " in line for line in said[0]):
+        print(describe(signals[0], words), file=sys.stderr)
+    return status
+
+
+def _outcome(ended: Mapping[int, int], said: Sequence[Lines]) -> int:
+    """Returns the exit status of processes that ended by themselves, and shows what the first that failed said."""
     failed = [process for process, status in ended.items() if status not in SUCCESS]
     if not failed:
         return max(ended.values())
@@ -89,13 +115,16 @@ def _run(command: Sequence[str], count: int, port: int) -> int:
     return max(ended[first], 1)
 
 
-def _start(command: Sequence[str], port: int, count: int, process: int) -> subprocess.Popen:
-    flags = [f"--coordinator=127.0.0.1:{port}", f"--num-processes={count}", f"--process-id={process}"]
-    # The coordinator listens on this machine alone; on a machine with GPUs each process has one.
-    settings = {"JAX_COORDINATOR_BIND_ADDRESS": f"127.0.0.1:{port}", "JAX_LOCAL_DEVICE_IDS": str(process)}
+def _flags(settings: Mapping[str, str], count: int, process: int) -> list[str]:
+    coordinator = settings["JAX_COORDINATOR_BIND_ADDRESS"]
+    return [f"--coordinator={coordinator}", f"--num-processes={count}", f"--process-id={process}"]
+
+
+def _start(command: Sequence[str], settings: Mapping[str, str], process: int) -> subprocess.Popen:
     return subprocess.Popen(
-        [*command, *flags],
-        env=settings | os.environ,
+        command,
+        # On a machine with GPUs each process has one.
+        env={"JAX_LOCAL_DEVICE_IDS": str(process)} | os.environ | settings,
         stdout=None if process == 0 else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -106,13 +135,19 @@ def _start(command: Sequence[str], port: int, count: int, process: int) -> subpr
     )
 
 
+def _temporary_folder() -> str:
+    """Returns the folder for temporary files; where its path is too long for a socket in it, /tmp."""
+    folder = tempfile.gettempdir()
+    return folder if len(os.fsencode(folder)) <= MAX_PATH_BYTES else "/tmp"
+
+
 def _die_with_parent() -> Callable[[], None] | None:
     """Returns what a child runs first: it asks Linux to be killed when its parent dies, however that dies."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     return None if prctl is None else lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _read(stream: IO[str], lines: collections.deque[str], shown: bool) -> None:
+def _read(stream: IO[str], lines: Lines, shown: bool) -> None:
     for line in stream:
         lines.append(line)
         if shown:
@@ -121,7 +156,7 @@ def _read(stream: IO[str], lines: collections.deque[str], shown: bool) -> None:
 
 
 def _wait(children: Sequence[subprocess.Popen]) -> dict[int, int]:
-    """Waits for all processes; where one fails the others are ended soon after, since they would wait for it.
+    """Waits for all processes; where one fails or stops the others are ended soon after, since they would wait for it.
 
     Returns:
       The status of each process that ended by itself, the first to end first.
@@ -145,9 +180,3 @@ def _end(child: subprocess.Popen) -> None:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -1,21 +1,19 @@
 """Graceful preemption: on a signal the loop finishes its step and saves; a watchdog ends a process that hangs."""
 
-import contextlib
 import itertools
 import os
-import signal
-import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import jax
 from jax.experimental import multihost_utils
 
 from jaxflow.errors import RESUMABLE
+from jaxflow.runtime.preemption_service import notify, take_sigterm
+from jaxflow.runtime.signals import heard_at_once, tell
 
 # Seconds without a finished step that end a process of several.
 WATCHDOG_TIMEOUT_S = 1800.0
@@ -27,85 +25,47 @@ NOTICE = b"stopping: the step is finished and saved; a second signal stops at on
 def preemption_flag() -> Iterator[Callable[[int], bool]]:
     """Sets a flag on SIGTERM or SIGINT, polled by a loop after each step; a second signal ends the process.
 
+    Signals are heeded from the first poll on: before it there is nothing to save, and they end the process as they do
+    elsewhere. So does at the end one that came too late for any poll.
+
     Yields:
       (step) -> whether to stop now. All processes of a run get the same answer for the same step.
     """
-    if jax.process_count() > 1:
-        with _handlers({signal.SIGINT: lambda number, frame: os.kill(os.getpid(), signal.SIGTERM)}):
-            yield _agreed_flag()
-    elif threading.current_thread() is threading.main_thread():
-        with _heard_at_once() as received:
-            yield lambda step: bool(received)
-    else:
+    if threading.current_thread() is not threading.main_thread():
         yield lambda step: False  # only the main thread may handle signals
+        return
+    received: list[int] = []
+    polled = _agreed_flag() if jax.process_count() > 1 else lambda: bool(received)
+    answers = [False]
+
+    def note(number: int) -> None:
+        if received:
+            os._exit(128 + number)
+        received.append(number)
+        tell(NOTICE)
+        if jax.process_count() > 1:
+            notify()
+
+    with ExitStack() as opened:
+
+        def should_stop(step: int) -> bool:
+            if len(answers) == 1:
+                take_sigterm()
+                opened.enter_context(heard_at_once(note))
+            answers.append(polled())
+            return answers[-1]
+
+        yield should_stop
+    if received and not any(answers):
+        os.kill(os.getpid(), received[0])
 
 
-def _agreed_flag() -> Callable[[int], bool]:
-    """Returns the flag of several processes: JAX's handler of SIGTERM tells the coordinator, which chooses a step."""
+def _agreed_flag() -> Callable[[], bool]:
+    """Returns the flag of several processes: JAX's preemption service tells all of them, and chooses a step."""
     # JAX answers at the next number that no process has asked for. Numbers of steps would not do: many steps may be
     # one dispatch.
-    asked, said = itertools.count(), itertools.count()
-
-    def should_stop(step: int) -> bool:
-        stop = multihost_utils.reached_preemption_sync_point(next(asked))
-        if stop and next(said) == 0:
-            _tell(NOTICE)
-        return stop
-
-    return should_stop
-
-
-@contextmanager
-def _heard_at_once() -> Iterator[list[int]]:
-    """Collects SIGTERM and SIGINT, and reports each at once.
-
-    Python runs handlers between two instructions of the main thread, which may wait for a device for a long time.
-    So a thread reads the signals' numbers from a socket that the interpreter writes them to as they come.
-
-    Yields:
-      The numbers received so far; a second one ends the process.
-    """
-    received: list[int] = []
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    heard, told = socket.socketpair()
-    told.setblocking(False)
-
-    def listen() -> None:
-        while number := heard.recv(1):
-            if number[0] not in numbers:
-                continue
-            if received:
-                os._exit(128 + number[0])
-            received.append(number[0])
-            _tell(NOTICE)
-
-    listener = threading.Thread(target=listen, name="signals", daemon=True)
-    with heard, told, _handlers(dict.fromkeys(numbers, lambda number, frame: None)):
-        before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
-        listener.start()
-        try:
-            yield received
-        finally:
-            signal.set_wakeup_fd(before)
-            told.shutdown(socket.SHUT_RDWR)
-            listener.join()
-
-
-@contextmanager
-def _handlers(handlers: Mapping[int, Callable[[int, FrameType | None], None]]) -> Iterator[None]:
-    """Sets signal handlers, and restores the earlier ones at the end."""
-    previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _tell(text: bytes) -> None:
-    """Writes to standard error; not by `print`, which a signal may interrupt."""
-    with contextlib.suppress(OSError):
-        os.write(sys.stderr.fileno(), text)
+    asked = itertools.count()
+    return lambda: multihost_utils.reached_preemption_sync_point(next(asked))
 
 
 @contextmanager

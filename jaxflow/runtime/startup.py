@@ -58,12 +58,17 @@ def enable_compilation_cache(folder: Path) -> None:
 
 
 def quiet_libraries() -> None:
-    """Silences what other libraries print of failures that jaxflow reports itself.
+    """Silences what other libraries print of failures that jaxflow reports itself, or that nobody need know of.
 
     TensorFlow Datasets and Orbax log through absl. Where a write or a read of Orbax fails, others that are in flight
     end later, with errors and warnings of asyncio. Pillow warns of damaged EXIF, which is common in photographs from
-    the web and means nothing for the pixels.
+    the web and means nothing for the pixels. Of a metric that is not finite, which the log and the loop report,
+    tensorboardX warns each time. What JAX cannot read from its cache it compiles. XLA warns of each SIGTERM; its errors
+    are shown. Call it before JAX is imported.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.getLogger("tensorboardX").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry", UserWarning)
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # "Task exception was never retrieved"
     warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)

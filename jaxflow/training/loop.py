@@ -110,7 +110,7 @@ def _run_loop(session: TrainingSession, folder: Path, compiled: Callable[..., An
         results = summarize_run(session, state)
         del state  # there may be no room for two
         restore(checkpoints, loop.step, program.abstract_state())  # done means that what was saved can be read back
-    if stop and (loop.step < total or loop.validation_due):
+    if stop:
         raise StoppedError(f"stopped at step {loop.step} of {total}, which is saved; launch again to go on")
     return results | last_validation(folder) | log.speed()
 

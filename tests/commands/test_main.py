@@ -69,7 +69,7 @@ def test_a_dash_in_a_verb_is_an_underscore_in_its_file(monkeypatch, tmp_path):
     [
         (UserError("two\nlines"), 2, "error: two lines\n"),
         (StoppedError("stopped at step 3"), RESUMABLE, "stopped at step 3\n"),
-        (KeyboardInterrupt(), 130, "interrupted; launch again to go on from the last checkpoint\n"),
+        (KeyboardInterrupt(), RESUMABLE, "stopped by Ctrl-C; launch again to go on\n"),
     ],
 )
 def test_what_a_verb_raises_is_an_exit_status(error, status, said, monkeypatch, capsys):
@@ -121,14 +121,14 @@ def test_verbs_of_the_run_folder_are_verbs():
 def console_command(cwd: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Runs the console command as its installed script does, from any folder."""
     script = cwd / "jaxflow"
-    script.write_text("import sys\nfrom jaxflow.commands.main import main\nsys.exit(main())\n")
+    script.write_text("import sys\nfrom jaxflow.commands.start import main\nsys.exit(main())\n")
     return subprocess.run(
         [sys.executable, str(script), *arguments], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
     )
 
 
 def test_the_console_command_is_installed_and_speaks_of_itself(tmp_path):
-    assert 'jaxflow = "jaxflow.commands.main:main"' in (ROOT / "pyproject.toml").read_text()
+    assert 'jaxflow = "jaxflow.commands.start:main"' in (ROOT / "pyproject.toml").read_text()
     done = console_command(tmp_path, "--help")
     assert done.stdout.startswith("usage: jaxflow [VERB]")
     wrong = console_command(tmp_path, "--config", DIGITS, "--zzz=1")

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.runtime import distributed
+from jaxflow.runtime import joining
 from jaxflow.runtime.cluster import detect_cluster, explicit_arguments
 from jaxflow.runtime.distributed import broadcast, is_main, main_process_first, on_main, run_on_all
 from jaxflow.training.checkpoints.manager import saved_steps
@@ -194,6 +195,72 @@ def test_a_full_disk_ends_the_run_and_it_goes_on_from_the_last_checkpoint(folder
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_before_training_is_one_line(number, folder):
+    command = [sys.executable, str(ROOT / "launch.py"), "--config", "toy.py", "--workdir", f"early-{number.name}"]
+    process = subprocess.Popen(
+        [*command, "--local-processes=2"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    while len(alive(f"early-{number.name}")) < 3:
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 75, errors
+    assert re.fullmatch("stopped by (SIGTERM|Ctrl-C); launch again to go on\n", errors)
+    assert alive(f"early-{number.name}") == []
+    assert not (folder / f"early-{number.name}").exists()
+
+
+# Gloo connects devices at the first collective, and waits for 30 seconds.
+LATE = """
+import sys, time
+from jaxflow.training.program import Program
+
+compile_train_steps = Program.compile_train_steps
+
+def late(self, pipeline):
+    time.sleep(40 * ("--process-id=1" in sys.argv))
+    return compile_train_steps(self, pipeline)
+
+Program.compile_train_steps = late
+"""
+
+
+@pytest.mark.slow
+def test_a_process_may_be_late_for_the_first_step(folder):
+    (folder / "late.py").write_text(EXPERIMENT + LATE)
+    begun = time.monotonic()
+    done = launch(
+        "--config", "late.py", "--workdir", "late", "--local-processes=2", cwd=folder, **caches(folder),
+        XLA_FLAGS=TWO_DEVICES,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert time.monotonic() - begun > 40
+    assert "Gloo" not in done.stdout
+    assert_same_run(folder / "one", folder / "late", 1e-6)
+
+
+@pytest.mark.slow
+def test_processes_that_start_late_are_waited_for_and_it_is_said(folder):
+    address = f"unix:{folder}/c"  # short: an address has room for 107 bytes
+    command = [sys.executable, str(ROOT / "launch.py"), "train", "--config", "toy.py", "--workdir", "waited"]
+    command += [f"--coordinator={address}", "--num-processes=2", "--batch_size=32"]
+    settings = {"JAX_COORDINATOR_BIND_ADDRESS": address, "JAXFLOW_RUN_SECRET": "s" * 16}
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"} | caches(folder) | settings
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = []
+    for process in (0, 1):
+        processes.append(subprocess.Popen([*command, f"--process-id={process}"], cwd=folder, env=environment, **pipes))
+        time.sleep(13 * (1 - process))
+    outputs = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    assert outputs[0][0].startswith("waiting for the other processes of this run to start\n")
+    assert (outputs[0][1], outputs[1]) == ("", ("", ""))
+
+
+@pytest.mark.slow
 def test_nothing_outlives_the_parent(folder):
     run = folder / "orphans"
     with training(folder, run) as parent:
@@ -258,9 +325,9 @@ def test_flags_become_arguments():
 
 
 def test_a_coordinator_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setattr(distributed, "START_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(joining, "START_TIMEOUT_S", 0.3)
     with pytest.raises(jaxflow.UserError, match=r"cannot reach process 0 at 127\.0\.0\.1:9 for 0\.3 s: .*refused"):
-        distributed.join("127.0.0.1:9", "2", "1")
+        joining.join("127.0.0.1:9", "2", "1")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jaxflow.errors import UserError
+from jaxflow.errors import DamagedError, UserError
 from jaxflow.file_io import storage_error, write_atomically
 from jaxflow.interfaces import Problem
 from jaxflow.legacy import modernize_meta
@@ -24,10 +24,6 @@ from jaxflow.runtime.distributed import is_main, on_main
 from jaxflow.training.checkpoints.checkpointer import Checkpointer
 from jaxflow.training.checkpoints.checksums import checksums, leaf_specs
 from jaxflow.training.state import TrainState
-
-
-class DamagedError(UserError):
-    """A checkpoint that is not what was written."""
 
 
 @dataclass(frozen=True)

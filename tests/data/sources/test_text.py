@@ -1,7 +1,6 @@
 """Texts cut into windows: every token is predicted once, none leaks, and where they lie changes nothing."""
 
 import json
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from jaxflow.data.texts import read
 from jaxflow.data.texts.tokenizers import END, UNKNOWN
 from jaxflow.data.texts.windows import WindowSplit
 from jaxflow.schema import IGNORE
-from tests.conftest import ROOT, assert_same_splits
+from tests.conftest import ROOT, assert_same_splits, sent_to_a_worker
 
 SHAKESPEARE = ROOT.parent / "shared" / "data" / "tinyshakespeare.txt"
 LETTERS = "".join(np.random.RandomState(0).choice(list("abcd efgh\n"), 1000))
@@ -63,7 +62,7 @@ def test_windows_in_memory_and_on_disk_are_the_same(source, documents, stride, m
     assert here.input_encoding == there.input_encoding
     for split in there.splits.values():
         assert isinstance(split.tokens, np.memmap)
-        travelled = pickle.loads(pickle.dumps(split))  # as to a worker process
+        travelled = sent_to_a_worker(split)[0]  # as to a worker process
         assert isinstance(travelled.tokens, np.memmap)
         np.testing.assert_array_equal(travelled.tokens, split.tokens)
         everything = split.rows(np.arange(len(split)))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import pickle
 import resource
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from jaxflow.data.tables import raw_table, read
 from jaxflow.data.tables.encode import encode_table
 from jaxflow.training.checkpoints.checksums import checksums
 from jaxflow.training.trained import read_trained
-from tests.conftest import assert_same_splits, joined
+from tests.conftest import assert_same_splits, joined, sent_to_a_worker
 
 COUNT = 150
 
@@ -93,7 +92,7 @@ def test_what_stays_on_disk_is_what_would_be_in_memory(source):
         large = split.inputs if isinstance(split, MappedSplit) else split.values
         assert isinstance(large, np.memmap)
         assert all(type(leaf) is np.ndarray for leaf in split.rows(np.arange(3)).values())
-    assert_same_splits(pickle.loads(pickle.dumps(there)), here)  # as to a worker process
+    assert_same_splits(sent_to_a_worker(there)[0], here)  # as to a worker process
 
 
 def test_a_second_start_reads_the_cache_and_a_changed_file_is_read_anew(source, monkeypatch):
@@ -119,7 +118,7 @@ def test_a_split_that_travels_takes_its_targets_and_numbers_along_and_nothing_el
         (tmp_path / f"{count}.csv").write_text("\n".join(["x,y,name", *lines]))
         source = Table(str(tmp_path / f"{count}.csv"), "y", task="number", id="name", in_memory=False)
         split = source.load().splits["train"]
-        assert len(pickle.dumps(split)) < 1500 + (4 + 8) * len(split)
+        assert sent_to_a_worker(split)[1] < 1500 + (4 + 8) * len(split)
         assert split.id(2) == f"a rather long name of row {int(split.targets.size and split.numbers[2])}"
 
 

@@ -1,7 +1,6 @@
 """A small prepared dataset in TFDS's own layout, whole and damaged: streamed, named, left out."""
 
 import io
-import pickle
 import tarfile
 
 import numpy as np
@@ -13,7 +12,7 @@ from jaxflow.data.sources.tfds import TFDS
 from jaxflow.data.tfds import cifar10
 from jaxflow.data.tfds.records import TfdsSplit
 from jaxflow.errors import UserError
-from tests.conftest import assert_same_splits
+from tests.conftest import assert_same_splits, sent_to_a_worker
 
 NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 TRAIN = "cifar10-train.array_record-00000-of-00001"
@@ -82,7 +81,7 @@ def test_images_that_stay_on_disk_are_those_in_memory(prepare):
     assert (len(streamed.splits["train"]), len(streamed.splits["validation"])) == (24, 6)
     assert streamed.schema == in_memory.schema
     assert not any(isinstance(v, np.ndarray) and v.ndim == 4 for v in vars(streamed.splits["train"]).values())
-    equal(pickle.loads(pickle.dumps(streamed)), in_memory)
+    equal(sent_to_a_worker(streamed)[0], in_memory)
 
 
 def test_the_second_start_decodes_nothing(prepare, monkeypatch):
