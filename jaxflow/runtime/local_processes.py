@@ -148,11 +148,12 @@ def _die_with_parent() -> Callable[[], None] | None:
 
 
 def _read(stream: IO[str], lines: Lines, shown: bool) -> None:
-    for line in stream:
-        lines.append(line)
-        if shown:
-            sys.stderr.write(line)
-            sys.stderr.flush()
+    with stream:
+        for line in stream:
+            lines.append(line)
+            if shown:
+                sys.stderr.write(line)
+                sys.stderr.flush()
 
 
 def _wait(children: Sequence[subprocess.Popen]) -> dict[int, int]:
