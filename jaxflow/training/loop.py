@@ -12,19 +12,19 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.errors import StoppedError
 from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import storage_error
-from jaxflow.runs.folder import open_run
-from jaxflow.runs.metrics_log import last_validation
+from jaxflow.runs.opening import open_run
 from jaxflow.runs.results import Results, update_results
 from jaxflow.runtime.distributed import broadcast, on_main
 from jaxflow.runtime.preemption import preemption_flag, watchdog
-from jaxflow.training.checkpoints.manager import open_checkpoints, save
+from jaxflow.training.checkpoints.manager import open_checkpoints, read_meta, save
 from jaxflow.training.checkpoints.restore import restore
 from jaxflow.training.eval_loop import evaluate_split
 from jaxflow.training.events import next_events
 from jaxflow.training.parallel.dispatch import InFlight
-from jaxflow.training.prepare import TrainingSession, initialize_or_restore, prepare_training, summarize_run
+from jaxflow.training.prepare import TrainingSession, initialize_or_restore, prepare_training
 from jaxflow.training.progress import RunLog, fetch_metrics, raise_if_diverged
 from jaxflow.training.state import TrainState
+from jaxflow.training.trained import summarize_run
 
 
 def train(
@@ -51,8 +51,10 @@ def train(
       UserError: experiment, data or folder do not fit together; nothing that was trained is touched then.
       StoppedError: a signal came; the steps so far are saved.
     """
-    session = prepare_training(experiment, dataset or load_data(experiment))
-    with open_run(Path(workdir), experiment, source, overwrite) as folder, storage_error(folder):
+    workdir = Path(workdir)
+    with storage_error(workdir):
+        session = prepare_training(experiment, dataset or load_data(experiment))
+    with open_run(workdir, experiment, source, overwrite) as folder, storage_error(folder):
         results = _run_loop(session, folder)
         return on_main(lambda: update_results(folder, results))
 
@@ -95,9 +97,10 @@ def _run_loop(session: TrainingSession, folder: Path) -> dict[str, Any]:
                 log.resume(loop.step)
         checkpoints.checkpointer.wait()
         restore(checkpoints, loop.step, program.abstract_state())  # done means that what was saved can be read back
+        validated = on_main(lambda: read_meta(checkpoints, loop.step).get("metrics"))  # whatever was logged last
     if stop and loop.step < total:
         raise StoppedError(f"stopped at step {loop.step} of {total}, which is saved; launch again to go on")
-    return summarize_run(session, state) | last_validation(folder) | log.speed()
+    return summarize_run(program, state, session.dataset, validated) | log.speed()
 
 
 def _validation(session: TrainingSession) -> Callable[[TrainState], dict[str, float] | None]:

@@ -5,9 +5,11 @@ holds `meta`: what is needed to use it without the data, each leaf's shape, dtyp
 Orbax is imported when the first checkpoint is written or read, not before: it takes a third of a second.
 """
 
+import errno
 import hashlib
 import json
 import math
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,14 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from jaxflow.errors import UserError
-from jaxflow.file_io import storage_error
+from jaxflow.file_io import error_number, storage_error
 from jaxflow.interfaces import Problem
 from jaxflow.legacy import modernize
 from jaxflow.problems.metrics import metrics_of
 from jaxflow.runtime.distributed import is_main, on_main
-from jaxflow.training.checkpoints.checkpointer import Checkpointer
+from jaxflow.training.checkpoints.checkpointer import Checkpointer, saved_steps
 from jaxflow.training.checkpoints.checksums import checksums, leaf_specs
 from jaxflow.training.state import TrainState
+
+# Errors of reading that say nothing of the checkpoint: it is not moved aside for them.
+NOT_DAMAGE = frozenset(
+    (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ENOSPC)
+)
 
 
 class DamagedError(UserError):
@@ -94,11 +101,6 @@ def open_checkpoints(
         opened.checkpointer.abandon()
         raise
     opened.checkpointer.close()
-
-
-def saved_steps(folder: Path) -> list[int]:
-    """Lists the steps that a folder has checkpoints of."""
-    return sorted(int(path.name) for path in folder.glob("*") if path.name.isdecimal())
 
 
 def save(
@@ -176,9 +178,12 @@ def read_item(checkpoints: Checkpoints, step: int, item: str, how: Any) -> Any:
         # By the handler: the checkpointer itself would wait for all processes, also where only one of them reads.
         handler = checkpoints.checkpointer.start().handler
         return handler.restore(epath.Path(path.resolve()), args=ocp.args.Composite(**{item: how}))[item]
-    except PermissionError as error:
-        raise UserError(f"checkpoint {path} cannot be read: permission denied") from error
+    except MemoryError:
+        raise
     except Exception as error:
+        number = error_number(error)
+        if number in NOT_DAMAGE:
+            raise UserError(f"checkpoint {path} cannot be read: {os.strerror(number).lower()}") from error
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise DamagedError(f"checkpoint {path} is damaged ({reason[:160]})") from error
 
