@@ -9,7 +9,8 @@ import pytest
 import jaxflow
 from jaxflow.experiment import load
 from jaxflow.experiment_files import ExperimentFolder, files_beside
-from jaxflow.runs.folder import open_run, read_experiment
+from jaxflow.runs.folder import read_experiment
+from jaxflow.runs.opening import open_run
 from jaxflow.serialization import FILE_MODULE
 from tests.conftest import ROOT, launch
 

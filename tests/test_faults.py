@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from jaxflow.training.checkpoints.checkpointer import saved_steps
 from jaxflow.training.checkpoints.checksums import checksums
-from jaxflow.training.checkpoints.manager import saved_steps
 from jaxflow.training.trained import read_trained
 from tests.conftest import ROOT, launch
 

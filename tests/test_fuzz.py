@@ -7,14 +7,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import jaxflow
-from jaxflow.errors import UserError
+from jaxflow.errors import DamagedError, UserError
 from jaxflow.experiment import Experiment, dumps
 from jaxflow.flags import override
 from jaxflow.runs.folder import read_experiment
 from jaxflow.runs.metrics_log import read_metrics
 from jaxflow.runs.results import read_results
 from jaxflow.serialization import flatten, from_json, to_json
-from jaxflow.training.checkpoints.manager import DamagedError, open_checkpoints, read_meta
+from jaxflow.training.checkpoints.manager import open_checkpoints
+from jaxflow.training.checkpoints.reading import read_meta
 from tests.conftest import ROOT
 
 QUICK = settings(

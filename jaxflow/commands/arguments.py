@@ -64,6 +64,9 @@ def select_experiment(arguments: argparse.Namespace) -> "tuple[Experiment, Path,
     from jaxflow.experiment import load
     from jaxflow.runs.folder import default_workdir, read_experiment
 
+    for name in ("config", "workdir", "output"):
+        if getattr(arguments, name, None) == "":
+            raise UserError(f"--{name} is empty: a variable that is not set? Name a path, or leave the flag out")
     source = Path(arguments.config) if arguments.config else None
     written = load(source) if source else read_experiment(Path(arguments.workdir))
     experiment = written

@@ -12,6 +12,7 @@ from jaxflow.data.texts.tokenizers import END
 from jaxflow.deployment.from_run import read_language_model
 from jaxflow.deployment.sampling import sample_tokens
 from jaxflow.errors import UserError
+from jaxflow.file_io import storage_error
 
 if TYPE_CHECKING:
     from jaxflow.experiment import Experiment
@@ -51,7 +52,8 @@ def generate(
         raise UserError(f"--temperature is {temperature}; it must be 0 or more")
     if not 0 <= seed < 2**32:
         raise UserError(f"--seed is {seed}; it must be in 0..2**32-1")
-    model = read_language_model(Path(workdir), checkpoint, experiment)
+    with storage_error(Path(workdir)):
+        model = read_language_model(Path(workdir), checkpoint, experiment)
     begun = [model.tokenizer.encode(prompt)[-model.window :] for prompt in prompts]
     begun = [ids if len(ids) else np.array([END], np.int32) for ids in begun]
     window = np.stack([np.pad(ids, (0, model.window - len(ids)), constant_values=END) for ids in begun])

@@ -11,7 +11,7 @@ from PIL import Image
 
 from jaxflow.deployment.predictor import Predictor
 from jaxflow.errors import UserError
-from jaxflow.file_io import write_table
+from jaxflow.file_io import temporary, write_table
 
 # The ids of some examples, and their predictions.
 Block = tuple[Sequence[str], np.ndarray]
@@ -33,7 +33,8 @@ def masks_written(folder: Path, blocks: Iterable[Block]) -> Iterator[Iterator[Bl
     Yields:
       The same blocks, for who else needs them.
     """
-    fresh, ids = folder.with_name(f".{folder.name}.{os.getpid()}"), []
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh, ids = temporary(folder), []
 
     def write() -> Iterator[Block]:
         for names, masks in blocks:

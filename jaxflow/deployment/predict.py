@@ -7,6 +7,7 @@ from jaxflow.console import track
 from jaxflow.deployment.outputs import masks_written, write_predictions, write_submission
 from jaxflow.deployment.predictor import Predictor
 from jaxflow.errors import UserError
+from jaxflow.file_io import storage_error
 
 if TYPE_CHECKING:
     from jaxflow.experiment import Experiment
@@ -43,7 +44,8 @@ def predict(
     from jaxflow.deployment.from_run import read_predictor  # here alone Flax is needed: other predictors have no run
 
     workdir, source = Path(workdir), Path(source)
-    predictor = read_predictor(workdir, checkpoint, experiment)
+    with storage_error(workdir):
+        predictor = read_predictor(workdir, checkpoint, experiment)
     output = Path(output) if output else workdir / "predictions" / "new" / f"{source.stem}.csv"
     predict_with(predictor, source, output, submission)
     return output
@@ -66,7 +68,7 @@ def predict_with(predictor: Predictor, source: Path, output: Path, submission: s
     if submission is not None and submission not in names:
         raise UserError(f"--submission {submission} is no class of this model; it has {', '.join(names) or 'none'}")
     blocks = track(predictor.predict_source(source), "predict")
-    try:
+    with storage_error(output, "choose another --output"):
         if submission is not None:
             write_submission(output, ((ids, rows[:, names.index(submission)]) for ids, rows in blocks))
         elif schema.target.dense_shape and schema.inputs.kind in ("image", "volume"):
@@ -74,5 +76,3 @@ def predict_with(predictor: Predictor, source: Path, output: Path, submission: s
                 write_predictions(output, predictor, passed)
         else:
             write_predictions(output, predictor, blocks)
-    except OSError as error:
-        raise UserError(f"cannot write {output}: {error.strerror}; choose another --output") from error

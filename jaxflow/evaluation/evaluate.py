@@ -1,25 +1,26 @@
 """The test split, once: metrics, predictions, figures."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
 from jaxflow.evaluation.records import Block, write_records
 from jaxflow.evaluation.report import FigureData, figure_data, report_figures
 from jaxflow.experiment import Experiment, load_data
+from jaxflow.file_io import storage_error
 from jaxflow.problems.metrics import metrics_of
 from jaxflow.reports.page import write_page
 from jaxflow.runs.metrics_log import read_metrics
-from jaxflow.runs.results import Results, read_results, update_results
+from jaxflow.runs.results import Results, read_results, write_results
 from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Split
 from jaxflow.training.eval_loop import evaluate_split
 from jaxflow.training.program import Program
-from jaxflow.training.trained import Trained, check_same_data, read_trained
+from jaxflow.training.trained import Trained, check_same_data, read_trained, summarize_run
 
 T = TypeVar("T")
 logger = logging.getLogger("jaxflow")
@@ -48,8 +49,12 @@ def evaluate(
       UserError: there is no trained run, or its data has no test split.
     """
     workdir = Path(workdir)
-    trained = read_trained(workdir, checkpoint, experiment)
-    dataset = dataset or load_data(trained.experiment)
+    with storage_error(workdir):
+        trained = read_trained(workdir, checkpoint, experiment)
+        return _evaluate(workdir, trained, dataset or load_data(trained.experiment))
+
+
+def _evaluate(workdir: Path, trained: Trained, dataset: Dataset) -> Results:
     check_same_data(workdir, trained, dataset)
     if "test" not in dataset.splits:
         raise UserError(f"the data of {workdir} has no test split; it has {', '.join(dataset.splits)}")
@@ -73,17 +78,15 @@ def evaluate(
             on_block=on_block,
         )
         _write(workdir, files.close)
-    return _write(workdir, lambda: _write_results(workdir, trained, dataset.splits, metrics, data))
+    return _write(workdir, lambda: _write_results(workdir, trained, dataset, metrics, data))
 
 
 def _write(workdir: Path, act: Callable[[], T]) -> T:
     """Writes into the run folder from process 0; an error of the disk is raised as a UserError on every process."""
 
     def guarded() -> T:
-        try:
+        with storage_error(workdir):
             return act()
-        except OSError as error:
-            raise UserError(f"cannot write to {workdir}: {error.strerror or error}") from error
 
     return on_main(guarded)
 
@@ -95,12 +98,15 @@ def _open_records(workdir: Path, program: Program, test: Split) -> AbstractConte
 
 
 def _write_results(
-    workdir: Path, trained: Trained, splits: Mapping[str, Split], metrics: dict[str, float], data: FigureData
+    workdir: Path, trained: Trained, dataset: Dataset, metrics: dict[str, float], data: FigureData
 ) -> Results:
     """Writes the report and the results of an evaluation, and returns all of the run's results."""
-    test, problem = splits["test"], trained.program.experiment.problem
-    baseline = problem.baseline(splits["train"].targets, test.targets)
-    results = read_results(workdir)
+    test, problem = dataset.splits["test"], trained.program.experiment.problem
+    baseline = problem.baseline(dataset.splits["train"].targets, test.targets)
+    results: Results = read_results(workdir)
+    if trained.step == trained.program.total_steps:  # what is verified is known better than what was noted
+        finished = summarize_run(trained.program, trained.state, dataset, trained.meta.get("metrics"))
+        results = cast(Results, results | finished)
     before = results.get("test_evaluations", 0)
     if before:
         times = "once" if before == 1 else f"{before} times"
@@ -112,7 +118,7 @@ def _write_results(
         "test_evaluations": before + 1,
     }
     _write_report(workdir, trained, results | new, test, data)
-    return update_results(workdir, new)  # last: results that are written have their files beside them
+    return write_results(workdir, results | new)  # last: results that are written have their files beside them
 
 
 def _write_report(workdir: Path, trained: Trained, results: Results, test: Split, data: FigureData) -> None:
@@ -122,5 +128,5 @@ def _write_report(workdir: Path, trained: Trained, results: Results, test: Split
     figures = report_figures(lines, units, data, trained.program.schema, test, folder)
     rows = {"validation": results.get("validation"), "test": results.get("test"), "baseline": results.get("baseline")}
     rows = {name: metrics for name, metrics in rows.items() if metrics is not None}
-    experiment = (workdir / "experiment.json").read_text()
+    experiment = (workdir / "experiment.json").read_text(encoding="utf-8")
     write_page(folder / "index.html", f"{workdir.name}, step {trained.step}", rows, figures, experiment)

@@ -8,7 +8,6 @@ larger as there are classes.
 
 import csv
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jaxflow.file_io import replacing
+from jaxflow.file_io import replacing, rows_of, temporary
 from jaxflow.schema import Schema, Target
 
 Block = Mapping[str, np.ndarray]
@@ -55,7 +54,7 @@ def write_records(
             columns = {"id": here, **table(schema, block["predictions"], block["targets"])}
             if not done:
                 write_row(columns)
-            for row in zip(*columns.values()):
+            for row in rows_of(columns):
                 write_row(row)
             write_arrays(here, block)
             done += len(here)
@@ -65,7 +64,7 @@ def write_records(
 
 @contextmanager
 def _csv_writer(path: Path) -> Iterator[Callable[[Any], Any]]:
-    with replacing(path) as fresh, fresh.open("w", newline="") as file:
+    with replacing(path) as fresh, fresh.open("w", newline="", encoding="utf-8") as file:
         yield csv.writer(file, lineterminator="\n").writerow
 
 
@@ -102,8 +101,7 @@ def _columns(target: Target, block: Block) -> dict[str, np.ndarray]:
 @contextmanager
 def _dense_writer(stem: Path, target: Target, ids: list[str]) -> Iterator[Callable[[list[str], Block], None]]:
     """Yields (ids, block) -> None, which appends to the arrays of STEM.npz: all that blocks have, and "id"."""
-    folder = stem.with_name(f".{stem.name}.{os.getpid()}")
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = temporary(stem)
     arrays: dict[str, np.memmap] = {}
     done = 0
 

@@ -15,7 +15,7 @@ from jaxflow.experiment import Experiment, load_data
 from jaxflow.exploration.augmentations import augmented
 from jaxflow.exploration.figures import data_figures
 from jaxflow.exploration.page import write_data_page
-from jaxflow.file_io import write_atomically
+from jaxflow.file_io import check_name, storage_error, write_atomically
 
 logger = logging.getLogger("jaxflow")
 
@@ -35,22 +35,22 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
       UserError: the data cannot be read, its examples have several inputs, or the folder cannot be written.
     """
     workdir = Path(workdir)
-    dataset = dataset or load_data(experiment)
+    with storage_error(workdir):
+        dataset = dataset or load_data(experiment)
     if dataset.schema.inputs.kind == "several":
         raise UserError("explore describes one input of each example, and the data has several; explore each by itself")
     samples = {name: take_sample(split) for name, split in dataset.splits.items()}
     numbers = describe(dataset, samples)
     findings = find_issues(dataset, samples)
     described = numbers | {"findings": [dataclasses.asdict(finding) for finding in findings]}
-    try:
+    check_name(workdir)
+    with storage_error(workdir, "choose another --workdir"):
         report = workdir / "report"
         report.mkdir(parents=True, exist_ok=True)
         rows = augmented(experiment, dataset, samples["train"]) if experiment.augment else []
         figures = data_figures(dataset, samples, rows, report)
         write_data_page(report / "data.html", f"{workdir.name}: data", numbers, findings, figures)
         write_atomically(workdir / "data.json", json.dumps(described, indent=2) + "\n")
-    except OSError as error:
-        raise UserError(f"cannot write to {workdir}: {error.strerror}; choose another --workdir") from error
     for finding in findings:
         logger.info(f"{finding.severity}: {finding.message}: {finding.advice}")
     return described

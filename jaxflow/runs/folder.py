@@ -1,41 +1,17 @@
 """The run folder: what was run, on what, by which code, with which result."""
 
-import fcntl
+import hashlib
 import json
-import os
-import platform
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, differences, dumps
 from jaxflow.experiment_files import files_beside, importable
-from jaxflow.file_io import write_atomically
+from jaxflow.file_io import check_name, storage_error
 from jaxflow.legacy import modernize
-from jaxflow.runs.environment import environment
-from jaxflow.runs.results import read_results
-from jaxflow.runtime.distributed import on_main
 from jaxflow.serialization import FILE_MODULE, classes_of, from_json
-
-# What each verb writes into the run folder. --overwrite removes all of it; any other file belongs to the user.
-WRITTEN = {
-    "explore": ("data.json", "report"),
-    "train": (
-        "experiment.json",
-        "environment.json",
-        "metrics.jsonl",
-        "tensorboard",
-        "results.json",
-        "checkpoints",
-        "damaged",
-    ),
-    "evaluate": ("results.json", "predictions", "report"),
-    "predict": ("predictions",),
-}
 
 
 def default_workdir(config: str | Path, written: Experiment, overridden: Experiment) -> Path:
@@ -52,28 +28,6 @@ def default_workdir(config: str | Path, written: Experiment, overridden: Experim
     changes = [change.replace(": ", "=", 1).rpartition(" -> ") for change in differences(written, overridden)]
     name = "-".join([Path(config).stem, *(f"{left.partition('=')[0]}={new}" for left, _, new in changes)])
     return Path("runs") / re.sub(r"[^\w.=,+-]+", "_", name)[:200]
-
-
-@contextmanager
-def open_run(workdir: Path, experiment: Experiment, source: Path | None, overwrite: bool) -> Iterator[Path]:
-    """Creates a run folder, or opens it to resume the same experiment, and locks it; of several processes, one does.
-
-    Args:
-      workdir: the folder.
-      experiment: what is run.
-      source: the experiment's file, copied into the folder with those that it imports from beside it; classes that
-        they define are found there again.
-      overwrite: removes what jaxflow wrote there for an earlier run.
-
-    Yields:
-      The folder, locked against other writers.
-
-    Raises:
-      UserError: the folder holds a different experiment, is no run folder, cannot be written or is in use.
-    """
-    with ExitStack() as opened:
-        on_main(lambda: opened.enter_context(_opened(workdir, experiment, source, overwrite)))
-        yield workdir
 
 
 def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = None) -> None:
@@ -113,14 +67,16 @@ def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment
     Raises:
       UserError: the folder is no run folder, or its experiment.json is damaged.
     """
+    check_name(workdir)
     path = workdir / "experiment.json"
     if not path.is_file():
         raise UserError(f"{workdir} is not a run folder: it has no experiment.json; name one with --workdir, or train")
     try:
-        text = path.read_text()
-        described = json.loads(text)
+        with storage_error(path):
+            text = path.read_text(encoding="utf-8")
+        described = _unsealed(json.loads(text), path)
         with importable(workdir) as folder:
-            for stem in _defining_modules(text):
+            for stem in defining_modules(text):
                 folder.execute(workdir / f"{stem}.py")
             experiment = from_json(modernize(described), classes_of(like))
     except (ValueError, RecursionError) as error:
@@ -130,82 +86,44 @@ def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment
     return experiment
 
 
-def _defining_modules(text: str) -> list[str]:
+def sealed(description: str) -> str:
+    """Returns the text of experiment.json: with a digest, since what is changed may still describe an experiment.
+
+    Args:
+      description: an experiment, as `dumps` returns it.
+    """
+    described = json.loads(description)
+    return json.dumps(described | {"digest": _digest(described)}, indent=2) + "\n"
+
+
+def _unsealed(described: Any, path: Path) -> Any:
+    """Checks what was read from experiment.json by its digest, which those of earlier versions lack, and drops that."""
+    digest = described.pop("digest", None) if isinstance(described, dict) else None
+    if digest is not None and digest != _digest(described):
+        raise UserError(
+            f"{path} is not what jaxflow wrote: it is damaged or was edited; restore it from a backup, or train in "
+            "another --workdir"
+        )
+    return described
+
+
+def _digest(described: Any) -> str:
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def defining_modules(text: str) -> list[str]:
     """Returns the stems of the files that define classes of an experiment, which is given as JSON."""
     return sorted(set(re.findall(rf'"{FILE_MODULE}([^":/]+):', text)))
 
 
 def _changed_files(workdir: Path, experiment: Experiment, source: Path) -> list[str]:
     """Returns a line for each file whose text differs from its copy in the run folder, where the text matters."""
-    defining = _defining_modules(dumps(experiment))
+    defining = defining_modules(dumps(experiment))
     files = [source] if source.stem in defining and (workdir / source.name).exists() else []
     files += files_beside(source) if defining else ()
     copies = [workdir / file.name for file in files]
     return [
         f"{file.name}: its text, which defines classes of the experiment"
         for file, copy in zip(files, copies)
-        if not copy.exists() or copy.read_text() != file.read_text()
+        if not copy.exists() or copy.read_bytes() != file.read_bytes()
     ]
-
-
-@contextmanager
-def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrite: bool) -> Iterator[None]:
-    description = dumps(experiment)
-    texts = {file.name: file.read_text() for file in (source, *files_beside(source))} if source else {}
-    try:
-        _require_run_folder(workdir)
-        if not overwrite:
-            check_same_run(workdir, experiment, source)
-            read_results(workdir)
-        workdir.mkdir(parents=True, exist_ok=True)
-        lock = (workdir / ".lock").open("a+")
-    except OSError as error:
-        raise UserError(f"cannot make a run in {workdir}: {error.strerror}; choose another --workdir") from error
-    with lock:
-        _lock(lock, workdir)
-        try:
-            if overwrite:
-                _empty(workdir)
-            for name, text in texts.items():
-                write_atomically(workdir / name, text)
-            write_atomically(workdir / "experiment.json", description)
-            write_atomically(workdir / "environment.json", json.dumps(environment(), indent=2) + "\n")
-        except OSError as error:
-            raise UserError(f"cannot write to {workdir}: {error.strerror}; choose another --workdir") from error
-        yield
-
-
-def _require_run_folder(workdir: Path) -> None:
-    """Raises if a path is no run folder, before anything is written."""
-    for path in (workdir, *workdir.parents):
-        if path.exists():
-            if not path.is_dir():
-                raise UserError(f"{path} is a file; --workdir names a folder")
-            if not os.access(path, os.W_OK | os.X_OK):
-                raise UserError(f"cannot write to {path}: permission denied; choose another --workdir")
-            break
-    known = {".lock", *WRITTEN["explore"]}
-    if workdir.is_dir() and not (workdir / "experiment.json").exists() and set(os.listdir(workdir)) - known:
-        raise UserError(f"{workdir} is not empty and no run folder; choose another --workdir")
-
-
-def _empty(workdir: Path) -> None:
-    for path in map(workdir.joinpath, set().union(*WRITTEN.values())):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _lock(file: IO[str], workdir: Path) -> None:
-    """Locks an open file for the life of the process; raises with the name of the holder if it is locked."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        holder = file.read().strip() or "another process"
-        raise UserError(f"{workdir} is in use by {holder}; choose another --workdir, or wait for it") from None
-    file.seek(0)
-    file.truncate()
-    file.write(f"process {os.getpid()} on {platform.node()}")
-    file.flush()

@@ -44,7 +44,7 @@ class MetricWriter:
         last = {"train": first_step, "validation": first_step - validation_due}
         retained = [line for line in read_metrics(folder) if line["step"] <= last.get(line["split"], first_step)]
         write_atomically(folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in retained))
-        self._lines = (folder / "metrics.jsonl").open("a")
+        self._lines = (folder / "metrics.jsonl").open("a", encoding="utf-8")
         (folder / "tensorboard").mkdir(exist_ok=True)
         # tensorboardX names the file by the second; the suffix keeps a restart within that second from overwriting it.
         self._events = EventsWriter(str(folder / "tensorboard" / "events"), f".{os.getpid()}.{first_step}")
@@ -93,7 +93,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Reads a run's metrics.jsonl: one dict for each line; a line that was truncated by a kill is skipped."""
     path = folder / "metrics.jsonl"
     lines = []
-    for text in path.read_text(errors="replace").splitlines() if path.exists() else []:
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
         try:
             line = json.loads(text)
         except (ValueError, RecursionError):
@@ -101,11 +101,3 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         if isinstance(line, dict) and isinstance(line.get("step"), int) and "split" in line:
             lines.append(line)
     return lines
-
-
-def last_validation(folder: Path) -> dict[str, dict[str, float]]:
-    """Returns the metrics that a run logged last for its validation split: {"validation": metrics}, or {}."""
-    lines = [line for line in read_metrics(folder) if line["split"] == "validation"]
-    if not lines:
-        return {}
-    return {"validation": {name: value for name, value in lines[-1].items() if name not in ("step", "split")}}

@@ -1,16 +1,22 @@
 """results.json: the outcome of a run."""
 
+import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
-from jaxflow.errors import UserError, program_name
+from jaxflow.errors import program_name
 from jaxflow.file_io import write_atomically
+
+logger = logging.getLogger("jaxflow")
 
 
 class Results(TypedDict, total=False):
     """The entries of results.json; each is present as soon as it is known.
+
+    In the file there is one more, "digest", by which damage is noticed.
 
     Attributes:
       validation: metrics of the validation split when training ended, by name.
@@ -42,15 +48,22 @@ class Results(TypedDict, total=False):
 
 
 def read_results(workdir: Path) -> Results:
-    """Reads results.json; {} if the run has none yet."""
+    """Reads results.json; {} if the run has none yet, or if it is damaged, which is logged.
+
+    Nothing depends on it: what it holds follows from the checkpoints, and training and evaluation write it again.
+    """
     path = workdir / "results.json"
     try:
-        results = json.loads(path.read_text()) if path.exists() else {}
-    except ValueError:
-        results = None
-    if not isinstance(results, dict):
-        raise UserError(f"{path} is damaged; remove it, and {program_name()} train and evaluate write it again")
-    return cast(Results, results)
+        results = json.loads(path.read_text(encoding="utf-8"))
+        digest = results.pop("digest", None)  # a file of an earlier version has none
+        if digest is None or digest == _digest(results):
+            return cast(Results, results)
+    except FileNotFoundError:
+        return {}
+    except (ValueError, RecursionError, AttributeError, TypeError):
+        pass
+    logger.warning(f"{path} is damaged and not used; {program_name()} train and evaluate write it again")
+    return {}
 
 
 def update_results(workdir: Path, results: Mapping[str, Any]) -> Results:
@@ -59,6 +72,15 @@ def update_results(workdir: Path, results: Mapping[str, Any]) -> Results:
     Returns:
       All results.
     """
-    merged = read_results(workdir) | results
-    write_atomically(workdir / "results.json", json.dumps(merged, indent=2) + "\n")
-    return merged
+    return write_results(workdir, read_results(workdir) | results)
+
+
+def write_results(workdir: Path, results: Mapping[str, Any]) -> Results:
+    """Writes results.json, and returns what it holds."""
+    text = json.dumps({**results, "digest": _digest(results)}, indent=2)
+    write_atomically(workdir / "results.json", text + "\n")
+    return cast(Results, results)
+
+
+def _digest(results: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(results, sort_keys=True).encode()).hexdigest()[:16]

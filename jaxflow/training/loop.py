@@ -12,20 +12,22 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.errors import StoppedError
 from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import storage_error
-from jaxflow.runs.folder import open_run
-from jaxflow.runs.metrics_log import last_validation
+from jaxflow.runs.opening import open_run
 from jaxflow.runs.results import Results, update_results
 from jaxflow.runtime.distributed import broadcast, on_main
 from jaxflow.runtime.preemption import preemption_flag, watchdog
-from jaxflow.training.checkpoints.manager import Checkpoints, add_validation, open_checkpoints, save, saved_steps
+from jaxflow.training.checkpoints.checkpointer import saved_steps
+from jaxflow.training.checkpoints.manager import add_validation, open_checkpoints, save
+from jaxflow.training.checkpoints.reading import Checkpoints, read_meta
 from jaxflow.training.checkpoints.restore import restore
 from jaxflow.training.eval_loop import evaluate_split
 from jaxflow.training.events import LoopState, next_events
 from jaxflow.training.parallel.dispatch import InFlight
 from jaxflow.training.parallel.memory import memory_error
-from jaxflow.training.prepare import TrainingSession, initialize_or_restore, prepare_training, summarize_run
+from jaxflow.training.prepare import TrainingSession, initialize_or_restore, prepare_training
 from jaxflow.training.progress import RunLog, fetch_metrics, raise_if_diverged
 from jaxflow.training.state import TrainState
+from jaxflow.training.trained import summarize_run
 
 
 def train(
@@ -52,7 +54,9 @@ def train(
       UserError: experiment, data or folder do not fit together; nothing that was trained is touched then.
       StoppedError: a signal came; the steps so far are saved.
     """
-    session, folder = prepare_training(experiment, dataset or load_data(experiment)), Path(workdir)
+    folder = Path(workdir)
+    with storage_error(folder):
+        session = prepare_training(experiment, dataset or load_data(experiment))
     with memory_error(session.program.advice):
         # Before there is a folder, where it has no state to go on with: a run that does not fit leaves nothing behind.
         begins = overwrite or on_main(lambda: not saved_steps(folder / "checkpoints"))
@@ -107,12 +111,13 @@ def _run_loop(session: TrainingSession, folder: Path, compiled: Callable[..., An
                 log.resume(loop.step)
         checkpoints.checkpointer.wait()
         heartbeat()
-        results = summarize_run(session, state)
+        validated = on_main(lambda: read_meta(checkpoints, loop.step).get("metrics"))  # whatever was logged last
+        results = summarize_run(program, state, session.dataset, validated)
         del state  # there may be no room for two
         restore(checkpoints, loop.step, program.abstract_state())  # done means that what was saved can be read back
     if stop:
         raise StoppedError(f"stopped at step {loop.step} of {total}, which is saved; launch again to go on")
-    return results | last_validation(folder) | log.speed()
+    return results | log.speed()
 
 
 def _validation(session: TrainingSession) -> Callable[..., dict[str, float]] | None:

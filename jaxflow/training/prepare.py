@@ -1,13 +1,11 @@
 """Experiment and dataset become a training session: fitted, checked, ready to compile."""
 
 import dataclasses
-import hashlib
 import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +14,15 @@ from clu import parameter_overview
 from jaxflow import hyperparameters
 from jaxflow.data.batching.order import num_steps, permutation
 from jaxflow.data.dataset import Dataset
+from jaxflow.data.fingerprint import fingerprint
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Schema, Split
 from jaxflow.serialization import to_json
-from jaxflow.training.checkpoints.manager import Checkpoints, read_meta, save
+from jaxflow.training.checkpoints.data_check import check_unchanged, digest_of_names
+from jaxflow.training.checkpoints.manager import save
+from jaxflow.training.checkpoints.reading import Checkpoints, read_meta
 from jaxflow.training.checkpoints.restore import restore_newest
 from jaxflow.training.checks import check_cardinalities, check_fit, check_shapes
 from jaxflow.training.events import LoopState, Rhythm, read_loop_state
@@ -85,8 +86,6 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
             f"batch_size {experiment.batch_size} is larger than the training split of {len(split)} examples"
         )
     fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
-    # The names of the examples stand for the data: wherever it lies, a run resumes with the data it was trained on.
-    names = hashlib.sha256("\n".join(split.id(index) for index in range(len(split))).encode()).hexdigest()[:16]
     experiment.problem.num_outputs(dataset.schema)  # raises before anything is fitted to targets of another kind
     problem = experiment.problem.fit(split.targets)
     meta = {
@@ -94,7 +93,9 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
         "fitted": fitted,
         "problem": to_json(problem),
         "train_size": len(split),
-        "train_ids": names,
+        # Wherever it lies, a run resumes with the data it was trained on.
+        "train_ids": digest_of_names(split),
+        "contents": fingerprint(split),
     }
     meta |= {} if dataset.input_encoding is None else {"encoding": to_json(dataset.input_encoding)}
     try:
@@ -193,17 +194,6 @@ def initialize_or_restore(checkpoints: Checkpoints, session: TrainingSession) ->
     return state, loop
 
 
-def summarize_run(session: TrainingSession, state: TrainState) -> dict[str, int]:
-    """Returns what results.json holds of a finished run, beside its metrics and its speed."""
-    return {
-        "steps": session.program.total_steps,
-        "checkpoint_step": int(state.step),
-        "skipped_steps": int(state.skipped),
-        "excluded_examples": sum(session.dataset.excluded.values()),
-        "state_bytes_per_device": bytes_per_device(state),
-    }
-
-
 def resume(
     checkpoints: Checkpoints, session: TrainingSession, before: float = math.inf
 ) -> tuple[TrainState, LoopState] | None:
@@ -227,21 +217,5 @@ def resume(
         return None
     step, now = int(state.step), json.loads(json.dumps(session.meta))
     saved = on_main(lambda: read_meta(checkpoints, step))
-    _check_unchanged(checkpoints.folder.parent, saved, now)
+    check_unchanged(checkpoints.folder.parent, saved, now)
     return state, read_loop_state(saved, step)
-
-
-def _check_unchanged(workdir: Path, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raises if the data is not what a run was trained on, by what its checkpoint carries and the data holds now."""
-    differ = [name for name in now if saved.get(name) != now[name]]
-    changed = [f"{name}: {_short(saved.get(name))} -> {_short(now[name])}" for name in differ]
-    if changed:
-        raise UserError(
-            f"the data changed since {workdir} was trained ({'; '.join(changed)}); choose another --workdir, or "
-            "--overwrite to start again there"
-        )
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -6,6 +6,7 @@ from pathlib import Path
 from jaxflow.console import track
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, load_data
+from jaxflow.file_io import storage_error
 from jaxflow.runs.metrics_log import read_metrics
 from jaxflow.training.checkpoints.manager import open_checkpoints
 from jaxflow.training.prepare import prepare_training, resume
@@ -29,7 +30,11 @@ def replay(
       UserError: the run has no such step.
     """
     workdir = Path(workdir)
-    experiment = experiment_of(workdir, experiment)
+    with storage_error(workdir):
+        return _replay(workdir, step, experiment_of(workdir, experiment))
+
+
+def _replay(workdir: Path, step: int, experiment: Experiment) -> tuple[dict[str, float], float | None]:
     session = prepare_training(experiment, load_data(experiment))
     program, pipeline = session.program, session.pipeline
     if not 1 <= step <= program.total_steps:

@@ -3,27 +3,29 @@
 import dataclasses
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jaxflow.data.dataset import Dataset
+from jaxflow.data.fingerprint import fingerprint
 from jaxflow.data.tables.encode import TableEncoding
 from jaxflow.data.texts.encode import TextEncoding
-from jaxflow.errors import UserError, program_name
+from jaxflow.errors import DamagedError, UserError, program_name
 from jaxflow.experiment import Experiment
+from jaxflow.file_io import check_name
 from jaxflow.runs.folder import check_same_run, read_experiment
 from jaxflow.runtime.distributed import on_main, run_on_all
 from jaxflow.serialization import classes_of, from_json, to_json
-from jaxflow.training.checkpoints.manager import (
-    Checkpoints,
-    DamagedError,
-    open_checkpoints,
-    read_meta,
-    resolve_step,
-    saved_steps,
-)
+from jaxflow.training.checkpoints.checkpointer import saved_steps
+from jaxflow.training.checkpoints.data_check import check_unchanged, digest_of_names
+from jaxflow.training.checkpoints.manager import open_checkpoints
+from jaxflow.training.checkpoints.reading import Checkpoints, read_meta
 from jaxflow.training.checkpoints.restore import restore
-from jaxflow.training.prepare import _check_unchanged, build_program
+from jaxflow.training.checkpoints.retention import resolve_step
+from jaxflow.training.parallel.layout import bytes_per_device
+from jaxflow.training.prepare import build_program
 from jaxflow.training.program import Program
 from jaxflow.training.state import TrainState
 
@@ -37,6 +39,7 @@ class Trained:
     Attributes:
       step: which checkpoint it is.
       input_encoding: as `Dataset.input_encoding` of the data it was trained on.
+      meta: what the checkpoint carries, verified; "metrics" are those of its validation, None where it had none.
     """
 
     experiment: Experiment
@@ -44,6 +47,7 @@ class Trained:
     state: TrainState
     step: int
     input_encoding: TableEncoding | TextEncoding | None
+    meta: dict[str, Any]
 
 
 def experiment_of(workdir: Path, experiment: Experiment | None = None) -> Experiment:
@@ -59,6 +63,7 @@ def experiment_of(workdir: Path, experiment: Experiment | None = None) -> Experi
     Raises:
       UserError: there is no such run, or it is another experiment's.
     """
+    check_name(workdir)
     if not workdir.is_dir():
         raise UserError(f"no run folder at {workdir}; name one with --workdir, or train first")
     own = read_experiment(workdir, experiment)
@@ -76,11 +81,15 @@ def check_same_data(workdir: Path, trained: Trained, dataset: Dataset) -> None:
       dataset: its data as it is now; examples may have come or gone.
 
     Raises:
-      UserError: its schema, or what its source fitted to the training split, is another.
+      UserError: its schema, what its source fitted to the training split, or what training examples of the same names
+        hold is another.
     """
+    train = dataset.splits["train"]
     saved = {"schema": to_json(trained.program.schema), "encoding": to_json(trained.input_encoding)}
     now = {"schema": to_json(dataset.schema), "encoding": to_json(dataset.input_encoding)}
-    _check_unchanged(workdir, saved, json.loads(json.dumps(now)))
+    if trained.meta["train_ids"] == digest_of_names(train):
+        saved, now = saved | {"contents": trained.meta.get("contents")}, now | {"contents": fingerprint(train)}
+    check_unchanged(workdir, saved, json.loads(json.dumps(now)))
 
 
 def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment | None = None) -> Trained:
@@ -128,4 +137,26 @@ def _read_checkpoint(checkpoints: Checkpoints, step: int, experiment: Experiment
     fitted = dataclasses.replace(experiment, problem=from_json(meta["problem"], classes_of(experiment)))
     program = build_program(fitted, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
     state = restore(checkpoints, step, program.abstract_state())
-    return Trained(experiment, program, state, step, from_json(meta.get("encoding"), classes_of(experiment)))
+    encoding = from_json(meta.get("encoding"), classes_of(experiment))
+    return Trained(experiment, program, state, step, encoding, meta)
+
+
+def summarize_run(
+    program: Program, state: TrainState, dataset: Dataset, validated: Mapping[str, float] | None
+) -> dict[str, Any]:
+    """Returns what results.json holds of a finished run, beside its speed and its test.
+
+    Args:
+      program: the run's program.
+      state: its last state.
+      dataset: its data.
+      validated: validation metrics of that state, as its checkpoint has them; None where there is no validation split.
+    """
+    summary = {
+        "steps": program.total_steps,
+        "checkpoint_step": int(state.step),
+        "skipped_steps": int(state.skipped),
+        "excluded_examples": sum(dataset.excluded.values()),
+        "state_bytes_per_device": bytes_per_device(state),
+    }
+    return summary | ({"validation": dict(validated)} if validated else {})

@@ -12,7 +12,7 @@ from jaxflow.commands import main, predict, train
 from jaxflow.commands.arguments import select_experiment
 from jaxflow.commands.verbs import import_verb, verbs
 from jaxflow.errors import RESUMABLE, StoppedError, UserError, program_name
-from jaxflow.runs.folder import WRITTEN
+from jaxflow.runs.opening import WRITTEN
 from tests.conftest import ROOT
 
 DIGITS = str(ROOT / "experiments" / "digits_cnn.py")

@@ -19,7 +19,7 @@ import jaxflow
 from jaxflow.runtime import joining
 from jaxflow.runtime.cluster import detect_cluster, explicit_arguments
 from jaxflow.runtime.distributed import broadcast, is_main, main_process_first, on_main, run_on_all
-from jaxflow.training.checkpoints.manager import saved_steps
+from jaxflow.training.checkpoints.checkpointer import saved_steps
 from jaxflow.training.trained import read_trained
 from tests.conftest import ROOT, launch
 from tests.test_faults import fill, small_disk

@@ -69,7 +69,11 @@ def test_tuples_become_lists_and_numbers_those_of_python():
     assert [type(item) for item in (*sent["a"], *sent["b"])] == [int, float, int, bool, float]
 
 
-@pytest.mark.parametrize("value", [Path("a"), {1: 2}, {"a": {1, 2}}, [np.zeros(3)], b"bytes", object()], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "value",
+    [Path("a"), {1: 2}, {"a": {1, 2}}, [np.zeros(3)], b"bytes", object()],
+    ids=lambda value: type(value).__name__,
+)
 def test_what_json_has_no_word_for_cannot_be_sent(value):
     with pytest.raises(TypeError, match="processes exchange what JSON can hold, and this is"):
         plain(value)

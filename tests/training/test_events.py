@@ -4,7 +4,8 @@ import math
 
 import jaxflow
 from jaxflow.runs.metrics_log import read_metrics
-from jaxflow.training.checkpoints.manager import open_checkpoints, read_meta
+from jaxflow.training.checkpoints.manager import open_checkpoints
+from jaxflow.training.checkpoints.reading import read_meta
 from jaxflow.training.events import LoopState, Rhythm, next_events, read_loop_state
 
 

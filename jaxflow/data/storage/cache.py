@@ -6,12 +6,13 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from jaxflow.file_io import temporary
 
 logger = logging.getLogger("jaxflow")
 
@@ -58,7 +59,7 @@ def cached_arrays(
     if cached is not None:
         return cached
     if os.path.lexists(folder):
-        logger.info(f"{folder} is damaged and is made again")
+        logger.info(f"{folder} does not match its checksums and is made again")
     arrays = dict(make())
     with contextlib.suppress(OSError):  # a full disk or a read-only home costs time at the next start, nothing else
         _write(folder, arrays)
@@ -67,12 +68,15 @@ def cached_arrays(
 
 
 def _digest(array: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data).hexdigest()
+    """Computes a digest of an array's bytes, dtype and shape: a damaged header may turn bytes into other numbers."""
+    digest = hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data)
+    digest.update(repr((array.dtype.str, array.shape)).encode())
+    return digest.hexdigest()
 
 
 def _read(folder: Path, mapped: bool) -> dict[str, np.ndarray] | None:
     try:
-        checksums = json.loads((folder / "checksums.json").read_text())
+        checksums = json.loads((folder / "checksums.json").read_text(encoding="utf-8"))
         mode = "r" if mapped else None
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False) for name in checksums}
         intact = all(_digest(arrays[name]) == digest for name, digest in checksums.items())
@@ -84,11 +88,13 @@ def _read(folder: Path, mapped: bool) -> dict[str, np.ndarray] | None:
 def _write(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Written under another name and renamed: another process sees a whole entry or none.
-    fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".making-"))
+    fresh = temporary(folder)
     try:
+        fresh.mkdir(mode=0o700)
         for name, array in arrays.items():
             np.save(fresh / f"{name}.npy", array, allow_pickle=False)
-        (fresh / "checksums.json").write_text(json.dumps({name: _digest(array) for name, array in arrays.items()}))
+        digests = {name: _digest(array) for name, array in arrays.items()}
+        (fresh / "checksums.json").write_text(json.dumps(digests), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         if folder.is_file():
             folder.unlink()

@@ -1,6 +1,7 @@
 """Orbax's checkpointer and its lifetime: the first read or write starts it, the end of the run closes it."""
 
 import contextlib
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
 
 # Seconds that a process that has failed waits for the others to end a write with it.
 CLOSE_TIMEOUT_S = 5.0
+
+
+def saved_steps(folder: Path) -> list[int]:
+    """Lists the steps that a folder has checkpoints of.
+
+    Raises:
+      UserError: the folder cannot be read, so that nobody knows.
+    """
+    # Not by glob(), which finds nothing in a folder that it may not read.
+    with storage_error(folder, "make the folder readable"):
+        try:
+            names = os.listdir(folder)
+        except FileNotFoundError:
+            return []
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 class Checkpointer:

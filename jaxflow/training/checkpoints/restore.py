@@ -7,10 +7,11 @@ from typing import Any
 
 import jax
 
-from jaxflow.errors import UserError
+from jaxflow.errors import DamagedError, UserError
 from jaxflow.runtime.distributed import on_main, run_on_all
+from jaxflow.training.checkpoints.checkpointer import saved_steps
 from jaxflow.training.checkpoints.checksums import checksums, leaf_specs
-from jaxflow.training.checkpoints.manager import Checkpoints, DamagedError, read_item, read_meta, saved_steps
+from jaxflow.training.checkpoints.reading import Checkpoints, read_item, read_meta
 from jaxflow.training.state import TrainState
 
 logger = logging.getLogger("jaxflow")

@@ -53,7 +53,7 @@ def test_a_damaged_entry_is_said_and_made_again(content, said):
     assert not said()
     for _ in range(2):
         np.testing.assert_array_equal(cached_arrays("key", lambda: make(calls))["names"], ["x", "é"])
-    assert said() == f"{folder} is damaged and is made again"
+    assert said() == f"{folder} does not match its checksums and is made again"
     assert len(calls) == 2
 
 

@@ -16,8 +16,11 @@ from jaxflow.data.dataset import ArraySplit
 from jaxflow.errors import UserError
 from jaxflow.training import loop
 from jaxflow.training import trained as trained_runs
+from jaxflow.training.checkpoints.checkpointer import saved_steps
 from jaxflow.training.checkpoints.checksums import checksums
-from jaxflow.training.checkpoints.manager import open_checkpoints, read_meta, resolve_step, saved_steps
+from jaxflow.training.checkpoints.manager import open_checkpoints
+from jaxflow.training.checkpoints.reading import read_meta
+from jaxflow.training.checkpoints.retention import resolve_step
 from jaxflow.training.prepare import prepare_training, resume
 from jaxflow.training.trained import read_trained
 
