@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxflow.data.profiling.issue import Issue
+from jaxflow.file_io import write_atomically
 from jaxflow.reports.page import embed, frame
 
 COLOURS = {"leak": "#c0392b", "problem": "#c77700", "note": "#2c6fbb"}
@@ -50,7 +51,7 @@ def write_data_page(
         body += f"<h2>Features of the training split</h2>{_table(numbers['features'])}"
     if "texts" in numbers:
         body += f"<h2>Texts of the training split</h2>{_texts(numbers['texts'])}"
-    path.write_text(frame(title, body))
+    write_atomically(path, frame(title, body))
 
 
 def _texts(texts: Sequence[Mapping[str, str]]) -> str:

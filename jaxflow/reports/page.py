@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxflow.console import format_number
+from jaxflow.file_io import write_atomically
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -36,7 +37,7 @@ def write_page(
     head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
     images = "".join(embed(caption, file) for caption, file in figures)
     experiment = f"<h2>Experiment</h2><pre>{html.escape(str(details))}</pre>"
-    path.write_text(frame(title, f"<table><tr><th></th>{head}</tr>{cells}</table>{images}{experiment}"))
+    write_atomically(path, frame(title, f"<table><tr><th></th>{head}</tr>{cells}</table>{images}{experiment}"))
 
 
 def frame(title: str, body: str) -> str:
