@@ -190,6 +190,8 @@ MISTAKES = {
         "--local-processes is two; it must be 1 or more",
     ),
     "both": (["--config", DIGITS, "--local-processes=2", "--process-id=1"], "leave out --coordinator"),
+    "both, too": (["--config", DIGITS, "--local-processes=2", "--secret-file=no"], "leave out --coordinator"),
+    "no secret": (["train", "--config", DIGITS, "--secret-file=no"], "--secret-file no cannot be read: No such file"),
     "process": (["--config", DIGITS, "--process-id=1"], "--coordinator and --num-processes missing"),
     "alone": (
         ["predict", "--config", DIGITS, "--local-processes=2"],

@@ -44,7 +44,7 @@ PROCESSES = (
     Flag("coordinator", "HOST:PORT", "one of several processes (docs/multihost.md): process 0 listens there"),
     Flag("num-processes", "N", "how many processes there are"),
     Flag("process-id", "I", "which of them this is, from 0"),
-    Flag("secret-file", "FILE", "what only they know ($JAXFLOW_RUN_SECRET): without it strangers may tamper"),
+    Flag("secret-file", "FILE", "the secret that all of them share; without it $JAXFLOW_RUN_SECRET"),
     Flag("local-processes", "N", "start N processes on this machine, for trying out"),
 )
 

@@ -177,7 +177,7 @@ def _restart_locally(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
     """Starts this command again as several processes."""
     from jaxflow.runtime.local_processes import run_here
 
-    if arguments.coordinator or arguments.num_processes or arguments.process_id:
+    if arguments.coordinator or arguments.num_processes or arguments.process_id or arguments.secret_file:
         others = ", ".join(f"--{flag.name}" for flag in PROCESSES if flag.name != "local-processes")
         raise UserError(f"--local-processes says all; leave out {others}")
     at = [word.partition("=")[0] for word in argv].index("--local-processes")

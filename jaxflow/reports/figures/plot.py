@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from jaxflow.file_io import replacing
+
 
 def show_image(axes: Any, image: np.ndarray) -> None:
     """Shows a (height, width, channel) image without axes; one channel is grey."""
@@ -20,7 +22,6 @@ def show_image(axes: Any, image: np.ndarray) -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Writes a figure as PNG, and its folder where it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), replacing(path) as fresh:
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box stands for it
-        figure.savefig(path, dpi=120)
+        figure.savefig(fresh, dpi=120, format="png")
