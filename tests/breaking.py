@@ -5,6 +5,7 @@ tests.breaking`): a child costs what a run costs, and no imports.
 """
 
 import builtins
+import importlib
 import io
 import json
 import os
@@ -19,6 +20,24 @@ from typing import Any
 
 CHANGING = ("fsync", "replace", "rename", "mkdir", "unlink", "remove", "rmdir", "ftruncate", "link", "symlink")
 READING = ("listdir", "scandir", "stat")
+# Imported once, before the first fork; nothing of it starts threads or JAX's backend.
+PRELOADED = (
+    "clu.parameter_overview",
+    "matplotlib.backends.backend_agg",
+    "orbax.checkpoint",
+    "pyarrow.parquet",
+    "sklearn.linear_model",
+    "sklearn.model_selection",
+    "jaxflow.commands.train",
+    "jaxflow.data.sources.image_folder",
+    "jaxflow.deployment.predict",
+    "jaxflow.deployment.from_run",
+    "jaxflow.evaluation.evaluate",
+    "jaxflow.exploration.explore",
+    "jaxflow.models.mlp",
+    "jaxflow.training.loop",
+    "jaxflow.training.replay",
+)
 
 
 def break_at(number: int | None, folders: tuple[str, ...], refuse: int | None) -> Callable[[], int]:
@@ -124,20 +143,9 @@ def run(command: dict[str, Any]) -> None:
 
 def serve() -> None:
     """Reads commands from standard input, one JSON line each, and answers each with its wait status."""
-    import jax
-    import matplotlib.figure
-    import orbax.checkpoint
-    import pyarrow.parquet
-    import sklearn.datasets
-
-    import jaxflow.commands.evaluate
-    import jaxflow.deployment.predict
-    import jaxflow.evaluation.evaluate
-    import jaxflow.exploration.explore
-    import jaxflow.training.loop
-    import jaxflow.training.replay
-
-    del jax, matplotlib, orbax, pyarrow, sklearn
+    for name in PRELOADED:
+        importlib.import_module(name)
+    importlib.import_module("PIL.Image").init()
     for line in sys.stdin:
         child = os.fork()
         if not child:

@@ -79,11 +79,13 @@ class Server:
         """Runs a command in a folder, broken at a point; returns its status, what it said, and how many it passed."""
         out, err = self.base / "out", self.base / "err"
         command = {
-            "cwd": str(folder), "argv": [*words.split(), "--no-cache"], "folders": [str(folder / "run"), str(folder / "cache")],
+            "cwd": str(folder), "argv": [*words.split(), "--no-cache"],
+            "folders": [str(folder / "run"), str(folder / "cache")],
             "environment": {"JAXFLOW_CACHE_DIR": str(folder / "cache")}, "stdout": str(out), "stderr": str(err),
             "number": number, "refuse": refuse,
         }  # fmt: skip
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         self.process.stdin.write(json.dumps(command) + "\n")
         self.process.stdin.flush()
         status = json.loads(self.process.stdout.readline())
@@ -174,18 +176,21 @@ def points(case: str, count: int) -> list[int]:
 @pytest.mark.parametrize("case", CASES)
 def test_a_command_that_was_killed_anywhere_goes_on_to_the_same_end(case, server, prepared, unbroken):
     (done, words), (expected, count, _) = CASES[case], unbroken(case)
-    other, killed = {}, 0
-    for number in points(case, count):
-        folder = copy(prepared(done), server.base)
+    other, killed, folder = {}, 0, copy(prepared(done), server.base)
+    chosen = points(case, count)
+    for number in chosen:
         status, errors, _ = server.run(folder, words, number)
         killed += status == -9
+        if not ALL and number != chosen[-1]:
+            continue  # the next is killed too, in what this one has left
         again, said, _ = server.run(folder, words)
         end = state(folder) if again == 0 else {}
         if again or end != expected:
             differ = [name for name in expected if end.get(name) != expected[name]]
             other[number] = (errors.strip(), again, said.strip()[-300:], differ)
+        folder = copy(prepared(done), server.base)
     print(f"{case}: {killed} kills of {count} points, other ends: {other}")
-    assert killed >= 0.9 * len(points(case, count)) - 1  # the order of threads moves the last points
+    assert killed >= len(chosen) // 2  # what resumes passes fewer points, and threads pass them in any order
     assert not other
 
 
