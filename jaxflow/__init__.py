@@ -16,7 +16,7 @@ logging.getLogger("jaxflow").addHandler(logging.NullHandler())
 # Families that grow lie one dot down: jaxflow.losses.Huber. The public names of each are its module's __all__.
 FAMILIES = {"losses": "jaxflow.problems.losses", "metrics": "jaxflow.problems.metrics"}
 
-_STUB = Path(__file__).with_suffix(".pyi").read_text()
+_STUB = Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")
 _PUBLIC = {name: module for module, name in re.findall(r"^from (\S+) import (\w+) as \w+$", _STUB, re.MULTILINE)}
 
 __all__ = sorted(_PUBLIC)

@@ -69,7 +69,9 @@ def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment
     """
     check_name(workdir)
     path = workdir / "experiment.json"
-    if not path.is_file():
+    with storage_error(path):
+        there = path.is_file()
+    if not there:
         raise UserError(f"{workdir} is not a run folder: it has no experiment.json; name one with --workdir, or train")
     try:
         with storage_error(path):

@@ -94,7 +94,7 @@ def _ignore_closed_loops() -> None:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.machine()
     kinds = sorted({line for line in lines if line.startswith(("flags", "Features", "model name"))})

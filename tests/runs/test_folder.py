@@ -1,12 +1,17 @@
+import contextlib
 import dataclasses
+import errno
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import jaxflow
 from jaxflow.file_io import write_atomically
+from jaxflow.runs import opening
 from jaxflow.runs.folder import default_workdir, read_experiment
 from jaxflow.runs.opening import open_run
 from jaxflow.runs.results import read_results, update_results
@@ -158,3 +163,89 @@ def test_folders_that_cannot_be_made(name, experiment, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(jaxflow.UserError), open_run(tmp_path / name, experiment, None, overwrite=False):
         pass
+
+
+OURS = [".lock", "data.json", ".experiment.json.7", ".own.py.0123abcd-1-1-0", "own.py"]
+
+
+@pytest.mark.parametrize("names", [OURS, [".lock", "metrics.jsonl", "tensorboard"]])
+def test_what_a_killed_start_leaves_is_no_stranger(names, experiment, tmp_path):
+    source = tmp_path / "own.py"
+    source.write_text("# an experiment\n")
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in names:
+        (run / name).write_text("# an experiment\n")
+    with open_run(run, experiment, source, overwrite=False):
+        assert read_experiment(run) == experiment
+
+
+def test_checkpoints_without_an_experiment_are_never_gone_on_from(experiment, tmp_path):
+    (tmp_path / "checkpoints" / "3").mkdir(parents=True)
+    (tmp_path / ".lock").touch()
+    with (
+        pytest.raises(jaxflow.UserError, match=r"has lost its experiment\.json; restore it.*or --overwrite"),
+        open_run(tmp_path, experiment, None, overwrite=False),
+    ):
+        pass
+    with open_run(tmp_path, experiment, None, overwrite=True):
+        assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_start_that_was_cut_short_is_made_again_but_not_from_its_copies(tmp_path):
+    source = tmp_path / "own.py"
+    source.write_text(OWN.format(factor=0.5, more=""))
+    first = jaxflow.load(source)
+    with open_run(tmp_path / "run", first, source, overwrite=False):
+        pass
+    (tmp_path / "run" / "environment.json").unlink()
+    with (
+        pytest.raises(jaxflow.UserError, match=r"was cut short.*train --config FILE"),
+        open_run(tmp_path / "run", first, None, overwrite=False),
+    ):
+        pass
+    source.write_text(OWN.format(factor=0.25, more=""))
+    with open_run(tmp_path / "run", jaxflow.load(source), source, overwrite=False):
+        assert read_experiment(tmp_path / "run").preprocess[1].factor == 0.25
+
+
+def test_a_changed_number_in_experiment_json_is_noticed(experiment, tmp_path):
+    with open_run(tmp_path / "run", experiment, None, overwrite=False):
+        pass
+    path = tmp_path / "run" / "experiment.json"
+    path.write_text(path.read_text().replace('"learning_rate": 0.01', '"learning_rate": 0.02'))
+    with pytest.raises(jaxflow.UserError, match="damaged or was edited"):
+        read_experiment(tmp_path / "run")
+
+
+def test_a_run_made_between_check_and_lock_is_seen(experiment, tmp_path, monkeypatch):
+    real, other = opening._locked, dataclasses.replace(experiment, seed=7)
+
+    @contextlib.contextmanager
+    def late(workdir):
+        monkeypatch.setattr(opening, "_locked", real)
+        with open_run(workdir, other, None, overwrite=False):
+            pass
+        with real(workdir):
+            yield
+
+    monkeypatch.setattr(opening, "_locked", late)
+    with pytest.raises(jaxflow.UserError, match="seed: 7 -> 0"), open_run(tmp_path / "r", experiment, None, False):
+        pass
+    assert read_experiment(tmp_path / "r") == other
+
+
+def test_a_file_system_without_locks_is_used_and_it_is_said(experiment, tmp_path, monkeypatch, said):
+    def refuse(*arguments):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(opening.fcntl, "flock", refuse)
+    with open_run(tmp_path / "run", experiment, None, overwrite=False):
+        assert said().count("has no locks (No locks available)") == 1
+
+
+def test_a_name_that_is_not_utf_8_is_one_line(experiment, tmp_path):
+    name = os.fsdecode(os.fsencode(tmp_path / "run") + b"\xff")
+    with pytest.raises(jaxflow.UserError, match="is not UTF-8"), open_run(Path(name), experiment, None, False):
+        pass
+    assert not list(tmp_path.iterdir())

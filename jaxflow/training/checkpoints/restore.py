@@ -81,7 +81,7 @@ def restore_newest(checkpoints: Checkpoints, template: TrainState, before: float
         if step >= before:
             continue
         try:
-            return restore(checkpoints, step, template)
+            return _restore_twice(checkpoints, step, template)
         except DamagedError as error:
             damaged.append(str(step))
             if checkpoints.read_only:
@@ -95,6 +95,14 @@ def restore_newest(checkpoints: Checkpoints, template: TrainState, before: float
             "restore one from a backup, or --overwrite to start again from step 0"
         )
     return None
+
+
+def _restore_twice(checkpoints: Checkpoints, step: int, template: TrainState) -> TrainState:
+    """Reads a state; if it seems damaged, once more: errors of a disk or a network pass, and look the same to Orbax."""
+    try:
+        return restore(checkpoints, step, template)
+    except DamagedError:
+        return restore(checkpoints, step, template)
 
 
 def _quarantine(checkpoints: Checkpoints, step: int) -> None:
