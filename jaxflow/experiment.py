@@ -2,9 +2,10 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import flax.linen as nn
 
@@ -161,7 +162,12 @@ def load(path: str | Path) -> Experiment:
 
 def differences(old: Experiment, new: Experiment) -> list[str]:
     """Returns the fields of a run's identity in which two experiments differ, as "field: old -> new"."""
-    before, after = dict(flatten(old, identity_only=True)), dict(flatten(new, identity_only=True))
+    return differing_leaves(dict(flatten(old, identity_only=True)), new)
+
+
+def differing_leaves(before: Mapping[str, Any], experiment: Experiment) -> list[str]:
+    """Returns where an experiment differs from the leaves of another one, (dotted name -> value), as `differences`."""
+    after = dict(flatten(experiment, identity_only=True))
     return [
         f"{name}: {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
         for name in [*before, *(set(after) - set(before))]

@@ -1,31 +1,36 @@
 """The run folder: what was run, on what, by which code, with which result."""
 
 import fcntl
+import itertools
 import json
 import os
 import platform
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from jaxflow.errors import UserError
-from jaxflow.experiment import Experiment, differences, dumps
+from jaxflow.experiment import Experiment, differences, differing_leaves, dumps
 from jaxflow.experiment_files import files_beside, importable
 from jaxflow.file_io import write_atomically
 from jaxflow.legacy import modernize
 from jaxflow.runs.environment import environment
 from jaxflow.runs.results import read_results
+from jaxflow.runs.trust import MARK, MAX_BYTES, files_to_execute, write_mark
 from jaxflow.runtime.distributed import on_main
-from jaxflow.serialization import FILE_MODULE, classes_of, from_json
+from jaxflow.serialization import FILE_MODULE, class_name, classes_of, file_classes, flatten_json, from_json, to_json
 
+# How deep parts of an experiment lie in one another, at most.
+MAX_DEPTH = 100
 # What each verb writes into the run folder. --overwrite removes all of it; any other file belongs to the user.
 WRITTEN = {
     "explore": ("data.json", "report"),
     "train": (
         "experiment.json",
+        MARK,
         "environment.json",
         "metrics.jsonl",
         "tensorboard",
@@ -77,7 +82,7 @@ def open_run(workdir: Path, experiment: Experiment, source: Path | None, overwri
 
 
 def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = None) -> None:
-    """Checks that a folder is free or holds a run of the same experiment.
+    """Checks that a folder is free or holds a run of the same experiment; none of its files is executed.
 
     Args:
       workdir: the folder.
@@ -90,7 +95,8 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
     """
     if not (workdir / "experiment.json").exists():
         return
-    changed = differences(read_experiment(workdir, experiment), experiment)
+    recorded = dict(flatten_json(_read_json(workdir), classes_of(experiment)))
+    changed = differing_leaves(recorded, experiment)
     changed += _changed_files(workdir, experiment, source) if source else []
     if changed:
         raise UserError(
@@ -99,45 +105,66 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
         )
 
 
-def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment:
+def read_experiment(workdir: Path, trust: bool = False) -> Experiment:
     """Rebuilds the experiment of a run folder, and executes those of its files that define classes of the experiment.
 
     Args:
       workdir: the run folder.
-      like: an experiment whose classes may be used too: those defined in a script or notebook are in no file that could
-        be executed.
+      trust: executes files that this user did not train here, too, as `files_to_execute` says.
 
     Returns:
       The experiment.
 
     Raises:
-      UserError: the folder is no run folder, or its experiment.json is damaged.
+      UserError: the folder is no run folder, its experiment.json is damaged, or its files are not trusted.
     """
+    described = _read_json(workdir)
+    classes = file_classes(described)
+    with importable(workdir, files_to_execute(workdir, classes, trust) if classes else {}) as folder:
+        for stem in _defining_modules(classes):
+            folder.execute(workdir / f"{stem}.py")
+        experiment = from_json(described)
+    assert isinstance(experiment, Experiment)
+    return experiment
+
+
+def _read_json(workdir: Path) -> dict[str, Any]:
+    """Reads a run folder's experiment.json, in today's names."""
     path = workdir / "experiment.json"
     if not path.is_file():
         raise UserError(f"{workdir} is not a run folder: it has no experiment.json; name one with --workdir, or train")
     try:
-        text = path.read_text()
-        described = json.loads(text)
-        with importable(workdir) as folder:
-            for stem in _defining_modules(text):
-                folder.execute(workdir / f"{stem}.py")
-            experiment = from_json(modernize(described), classes_of(like))
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
+        described = json.loads(path.read_text())
+        if _depth(described) > MAX_DEPTH:
+            raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON: {error}") from error
-    if not isinstance(experiment, Experiment):
+        raise UserError(f"{path} is not JSON of an experiment: {error}") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}; give it the permissions to be read") from error
+    described = modernize(described)
+    if not isinstance(described, dict) or described.get("class") != class_name(Experiment):
         raise UserError(f"{path} does not hold an experiment; restore it from a backup, or train in another --workdir")
-    return experiment
+    return described
 
 
-def _defining_modules(text: str) -> list[str]:
-    """Returns the stems of the files that define classes of an experiment, which is given as JSON."""
-    return sorted(set(re.findall(rf'"{FILE_MODULE}([^":/]+):', text)))
+def _depth(value: Any) -> int:
+    level, depth = [value], 0
+    while level:
+        parts = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list)]
+        level, depth = list(itertools.chain.from_iterable(parts)), depth + 1
+    return depth
+
+
+def _defining_modules(classes: Sequence[str]) -> list[str]:
+    """Returns the stems of the files that define classes, which are given by their names in JSON."""
+    return sorted({name.partition(":")[0].removeprefix(FILE_MODULE) for name in classes})
 
 
 def _changed_files(workdir: Path, experiment: Experiment, source: Path) -> list[str]:
     """Returns a line for each file whose text differs from its copy in the run folder, where the text matters."""
-    defining = _defining_modules(dumps(experiment))
+    defining = _defining_modules(file_classes(to_json(experiment)))
     files = [source] if source.stem in defining and (workdir / source.name).exists() else []
     files += files_beside(source) if defining else ()
     copies = [workdir / file.name for file in files]
@@ -169,6 +196,9 @@ def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrit
             for name, text in texts.items():
                 write_atomically(workdir / name, text)
             write_atomically(workdir / "experiment.json", description)
+            if source:
+                copies = {name: (workdir / name).read_bytes() for name in texts}
+                write_mark(workdir, file_classes(to_json(experiment)), copies)
             write_atomically(workdir / "environment.json", json.dumps(environment(), indent=2) + "\n")
         except OSError as error:
             raise UserError(f"cannot write to {workdir}: {error.strerror}; choose another --workdir") from error
