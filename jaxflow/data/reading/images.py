@@ -10,7 +10,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from jaxflow.data.reading.limits import check_bytes
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, reason
 from jaxflow.schema import Feature
 
 T = TypeVar("T")
@@ -209,4 +209,4 @@ def _centre(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, floa
 def _why(path: Path, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "it is empty" if path.stat().st_size == 0 else "it holds no image of a known format"
-    return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
+    return reason(error)

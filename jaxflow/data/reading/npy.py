@@ -8,14 +8,12 @@ from typing import IO
 import numpy as np
 
 from jaxflow.data.reading.limits import check_ratio
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed, reason
 
 MAGIC = np.lib.format.MAGIC_PREFIX
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 # How an .npz is compressed by NumPy; of other methods nothing bounds what they become.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# Names in a message, at most.
-MAX_NAMES = 10
 
 
 def read_array(path: Path, name: str = "") -> np.ndarray:
@@ -43,9 +41,7 @@ def read_array(path: Path, name: str = "") -> np.ndarray:
     except UserError:
         raise
     except Exception as error:  # zipfile, zlib, ast and tokenize have each their own, and memory may be short
-        raise UserError(
-            f"{path} cannot be read as a NumPy array: {getattr(error, 'strerror', None) or error or type(error).__name__}"
-        ) from error
+        raise UserError(f"{path} cannot be read as a NumPy array: {reason(error)}") from error
 
 
 def _read_member(path: Path, name: str) -> np.ndarray:
@@ -54,8 +50,7 @@ def _read_member(path: Path, name: str) -> np.ndarray:
         names = [member.removesuffix(".npy") for member in archive.namelist()]
         if len(names) != 1 and name not in names:
             one = f"name the one that is meant {name!r}" if name else "it takes one"
-            several = ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")
-            raise UserError(f"{path} holds the arrays {several or 'none'}; {one}")
+            raise UserError(f"{path} holds the arrays {listed(names) or 'none'}; {one}")
         member = archive.infolist()[names.index(name if name in names else names[0])]
         if member.compress_type not in METHODS:
             raise ValueError(f"it is compressed by method {member.compress_type}, and NumPy writes deflate")

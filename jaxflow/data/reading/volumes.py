@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxflow.data.reading.limits import check_bytes, check_ratio
 from jaxflow.data.reading.npy import read_array
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, reason
 from jaxflow.schema import IGNORE, Feature
 
 SUFFIXES = (".nii", ".nii.gz", ".npy", ".npz")
@@ -106,9 +106,7 @@ def _read_nifti(path: Path) -> np.ndarray:
             )
         return np.asarray(nibabel.as_closest_canonical(scan).dataobj)
     except Exception as error:  # of several libraries below: headers, gzip, shapes, memory
-        raise UserError(
-            f"{path} cannot be read as NIfTI: {' '.join(str(error).split()) or type(error).__name__}"
-        ) from error
+        raise UserError(f"{path} cannot be read as NIfTI: {reason(error)}") from error
 
 
 def _fit(voxels: np.ndarray, size: tuple[int, ...], outside: float) -> np.ndarray:
