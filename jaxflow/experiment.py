@@ -10,7 +10,7 @@ from typing import Any, Literal
 import flax.linen as nn
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, reason
 from jaxflow.experiment_files import call
 from jaxflow.field_checks import Part, check_fields
 from jaxflow.hyperparameters import COMPLEMENT
@@ -181,5 +181,20 @@ def dumps(experiment: Experiment) -> str:
 
 
 def load_data(experiment: Experiment) -> Dataset:
-    """Loads an experiment's data, on process 0 first: what it downloads and decodes is then cached for the others."""
-    return main_process_first(experiment.data.load)
+    """Loads an experiment's data, on process 0 first: what it downloads and decodes is then cached for the others.
+
+    Raises:
+      UserError: what the source raises; or the data do not fit into memory.
+    """
+
+    def load() -> Dataset:
+        try:
+            return experiment.data.load()
+        except MemoryError as error:
+            kind = type(experiment.data).__name__
+            raise UserError(
+                f"the data of {kind} do not fit into memory ({reason(error)}); leave them on disk where the source can: "
+                "--data.in_memory=False, or use fewer or smaller examples"
+            ) from error
+
+    return main_process_first(load)

@@ -4,12 +4,15 @@ import csv
 import errno
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 from jaxflow.errors import UserError
+
+# How a cell begins that a spreadsheet computes.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @contextmanager
@@ -70,17 +73,53 @@ def storage_error(path: Path) -> Iterator[None]:
         raise
 
 
-def write_table(path: Path, blocks: Iterable[Mapping[str, Sequence[Any]]]) -> None:
+def write_table(path: Path, blocks: Iterable[Mapping[str, Sequence[Any]]], quoted: bool = True) -> None:
     """Writes a CSV file atomically.
 
     Args:
       path: the file.
       blocks: consecutive rows, one block or more: columns of equal length by name, the same names in each.
+      quoted: whether text that a spreadsheet would compute is quoted, as `csv_rows` does.
     """
     blocks = iter(blocks)
     first = next(blocks)  # where this fails, not even a folder is created
     with open_atomically(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(first)
+        write_row = csv_rows(file, quoted)
+        write_row(first)
         for columns in itertools.chain([first], blocks):
-            writer.writerows(zip(*columns.values()))
+            for row in zip(*columns.values()):
+                write_row(row)
+
+
+def csv_rows(file: TextIO, quoted: bool = True) -> Callable[[Iterable[Any]], None]:
+    """Returns what writes a row of CSV.
+
+    Args:
+      file: where it is written.
+      quoted: whether an apostrophe is written before text that begins as formulas do, unless it is a number: names come
+        from data, and spreadsheets compute a cell that begins with =, +, -, @, a tab or a carriage return.
+    """
+    # With this end a carriage return within a cell is put in quotes; the end itself is written as a line feed.
+    writer = csv.writer(_LineFeeds(file), lineterminator="\r\n")
+    return lambda row: writer.writerow(map(_quote_formula, row) if quoted else row)
+
+
+class _LineFeeds:
+    """A file to which csv writes a row at a time."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def write(self, row: str) -> None:
+        """Writes a row."""
+        self.file.write(row.removesuffix("\r\n") + "\n")
+
+
+def _quote_formula(cell: Any) -> Any:
+    if not (isinstance(cell, str) and cell.startswith(FORMULA)):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell

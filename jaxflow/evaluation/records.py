@@ -6,7 +6,6 @@ the predictions' confidence and the targets' log-likelihood as arrays, since who
 larger as there are classes.
 """
 
-import csv
 import json
 import os
 import shutil
@@ -20,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jaxflow.file_io import replacing
+from jaxflow.file_io import csv_rows, replacing
 from jaxflow.schema import Schema, Target
 
 Block = Mapping[str, np.ndarray]
@@ -66,7 +65,7 @@ def write_records(
 @contextmanager
 def _csv_writer(path: Path) -> Iterator[Callable[[Any], Any]]:
     with replacing(path) as fresh, fresh.open("w", newline="") as file:
-        yield csv.writer(file, lineterminator="\n").writerow
+        yield csv_rows(file)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed
 from jaxflow.file_io import write_atomically
 from jaxflow.serialization import FILE_MODULE
 
@@ -29,8 +29,6 @@ MARK = "trust.json"
 KEY_BYTES = 32
 # Bytes of a file that is executed, or of a mark, at most.
 MAX_BYTES = 1 << 24
-# Names in a message, at most.
-MAX_NAMES = 10
 
 
 def write_mark(workdir: Path, classes: Sequence[str], texts: Mapping[str, bytes]) -> None:
@@ -84,10 +82,9 @@ def files_to_execute(workdir: Path, classes: Sequence[str], trust: bool = False)
         with contextlib.suppress(OSError):  # a folder that cannot be written is trusted for this time
             write_mark(workdir, classes, present)
     elif os.environ.get("JAXFLOW_TRUST") != "1":
-        files = f"{', '.join([*present][:MAX_NAMES])}{', ...' if len(present) > MAX_NAMES else ''}"
         raise UserError(
-            f"{workdir} {reason}; its classes are its own, so reading it executes its {files}: look at the code, then "
-            "add --trust (in jobs and scripts JAXFLOW_TRUST=1), or give your own file with --config"
+            f"{workdir} {reason}; its classes are its own, so reading it executes its {listed(present)}: look at the "
+            "code, then add --trust (in jobs and scripts JAXFLOW_TRUST=1), or give your own file with --config"
         )
     return present
 

@@ -62,12 +62,13 @@ def quiet_libraries() -> None:
 
     TensorFlow Datasets and Orbax log through absl. Where a write or a read of Orbax fails, others that are in flight
     end later, with errors and warnings of asyncio. Pillow warns of damaged EXIF, which is common in photographs from
-    the web and means nothing for the pixels.
+    the web and means nothing for the pixels, and of images that are large, which are read up to a limit.
     """
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # "Task exception was never retrieved"
     warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
+    warnings.filterwarnings("ignore", r"Image size \(\d+ pixels\) exceeds limit", RuntimeWarning)
     _ignore_closed_loops()
 
 

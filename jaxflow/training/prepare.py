@@ -15,6 +15,7 @@ import numpy as np
 from clu import parameter_overview
 
 from jaxflow import hyperparameters
+from jaxflow.console import OF_LINES
 from jaxflow.data.batching.order import num_steps, permutation
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
@@ -22,11 +23,7 @@ from jaxflow.experiment import Experiment
 from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Schema, Split
 from jaxflow.serialization import to_json
-from jaxflow.training.checkpoints.manager import (
-    Checkpoints,
-    read_meta,
-    save,
-)
+from jaxflow.training.checkpoints.manager import Checkpoints, read_meta, save
 from jaxflow.training.checkpoints.restore import restore_newest
 from jaxflow.training.checks import check_cardinalities, check_fit, check_shapes, find_static_numbers
 from jaxflow.training.events import LoopState, Rhythm, read_loop_state
@@ -183,7 +180,7 @@ def initialize_or_restore(checkpoints: Checkpoints, session: TrainingSession) ->
     total, resumed = session.program.total_steps, resume(checkpoints, session)
     state, loop = resumed or (session.init(), LoopState(0))
     if resumed is None:
-        logger.info(parameter_overview.get_parameter_overview(state.params, include_stats=False))
+        logger.info(parameter_overview.get_parameter_overview(state.params, include_stats=False), extra=OF_LINES)
         if total == 0:
             save(checkpoints, state, session.meta)
     else:

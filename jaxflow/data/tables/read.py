@@ -11,7 +11,7 @@ import numpy as np
 from jaxflow.data.reading.limits import check_bytes, max_bytes, read_lines
 from jaxflow.data.storage.mapped import new_file
 from jaxflow.data.tables.raw_table import BLOCK_ROWS, RawTable
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, reason
 
 if TYPE_CHECKING:  # imported where a table is read
     import pyarrow
@@ -57,9 +57,9 @@ def read_table(path: Path, missing: Sequence[str], in_memory: bool = True) -> Ra
     except UserError:
         raise
     except Exception as error:  # Arrow's and csv's, of the disk, of dates and numbers that Python lacks, of memory
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        hint = "; save it as UTF-8" if "utf" in reason.lower() else ""
-        raise UserError(f"{path} cannot be read as a table: {reason}{hint}") from error
+        why = reason(error)[:200]
+        hint = "; save it as UTF-8" if "utf" in why.lower() else ""
+        raise UserError(f"{path} cannot be read as a table: {why}{hint}") from error
     if table.num_rows == 0:
         raise UserError(f"{path} has no rows; it needs a line of column names and examples below it")
     return RawTable(table)

@@ -15,12 +15,10 @@ from jaxflow.console import track
 from jaxflow.data.reading.formats import Kind, find_files, none_found
 from jaxflow.data.reading.limits import MAX_LINE, read_lines
 from jaxflow.data.splitting import make_unique
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed
 
 TEXTS = Kind("texts", (".txt",))
 TABLES = (".csv", ".tsv", ".jsonl")
-# Names in a message, at most.
-MAX_NAMES = 10
 # Characters that are read at once: a text may be larger than memory.
 CHUNK_SIZE = 1 << 20
 # A cell of a table may hold a book; Python's own limit is 128 KiB.
@@ -176,7 +174,7 @@ def _csv_rows(path: Path, file: IO[str], columns: Sequence[str]) -> Iterator[tup
             if header.count(name) != 1:
                 raise UserError(
                     f"{path}, line 1: there are {header.count(name)} columns named {name!r}; it has "
-                    f"{', '.join(header[:MAX_NAMES]) or 'none'}"
+                    f"{listed(header) or 'none'}"
                 )
         positions = [header.index(name) for name in columns]
         for row in lines:
@@ -203,9 +201,7 @@ def _json_rows(path: Path, file: IO[str], columns: Sequence[str]) -> Iterator[tu
             raise UserError(f"{path}, line {number}: it holds {line.strip()[:40]!r}; each line is an object of JSON")
         for name in columns:
             if name not in row:
-                raise UserError(
-                    f"{path}, line {number}: there is no {name!r}; it has {', '.join([*row][:MAX_NAMES]) or 'nothing'}"
-                )
+                raise UserError(f"{path}, line {number}: there is no {name!r}; it has {listed(row) or 'nothing'}")
             if isinstance(row[name], dict | list):
                 raise UserError(f"{path}, line {number}: {name!r} holds no text but a {type(row[name]).__name__}")
         cells = tuple("" if row[name] is None else str(row[name]) for name in columns)
