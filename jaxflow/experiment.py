@@ -193,7 +193,7 @@ def load_data(experiment: Experiment) -> Dataset:
         except MemoryError as error:
             kind = type(experiment.data).__name__
             raise UserError(
-                f"the data of {kind} do not fit into memory ({reason(error)}); leave them on disk where the source can: "
+                f"the data of {kind} do not fit into memory ({reason(error)}); leave them on disk if the source can: "
                 "--data.in_memory=False, or use fewer or smaller examples"
             ) from error
 

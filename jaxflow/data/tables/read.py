@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # imported where a table is read
 BLOCK_BYTES = 1 << 26
 # Characters of a line of column names, and columns, at most: each column takes 5 KB while a file is read.
 MAX_HEADER, MAX_COLUMNS = 1 << 24, 100_000
-# A cell of the column that is looked at, in bytes.
-CELL_BYTES = 8
+# What is kept of each row wherever the table lies, its name above all, and of a cell of the column that is looked at.
+ROW_BYTES, CELL_BYTES = 100, 8
 
 
 def read_table(path: Path, missing: Sequence[str], in_memory: bool = True) -> RawTable:
@@ -45,8 +45,9 @@ def read_table(path: Path, missing: Sequence[str], in_memory: bool = True) -> Ra
     check_table(path)
     try:
         schema, batches = _parquet(path) if path.suffix.lower() == ".parquet" else _text(path, missing)
+        batches = _limited(batches, in_memory)
         if in_memory:
-            table = pyarrow.Table.from_batches(_limited(batches), schema)
+            table = pyarrow.Table.from_batches(batches, schema)
         else:
             with new_file() as file:
                 with ipc.new_file(pyarrow.PythonFile(file, "w"), schema) as writer:
@@ -79,11 +80,11 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
         raise UserError(f"{path} has two columns named {duplicate!r}; rename one")
 
 
-def _limited(batches: "Iterable[pyarrow.RecordBatch]") -> "Iterator[pyarrow.RecordBatch]":
+def _limited(batches: "Iterable[pyarrow.RecordBatch]", in_memory: bool) -> "Iterator[pyarrow.RecordBatch]":
     """Yields batches as long as one file may take what all of them take."""
     total = 0
     for batch in batches:
-        total += batch.nbytes
+        total += ROW_BYTES * batch.num_rows + (batch.nbytes if in_memory else 0)
         if total > max_bytes():
             raise ValueError(
                 f"it takes more than the {max_bytes():,} bytes of memory that a file may take (JAXFLOW_MAX_FILE_BYTES);"
@@ -102,7 +103,7 @@ def _parquet(path: Path) -> "tuple[pyarrow.Schema, Iterator[pyarrow.RecordBatch]
     _check_names(path, fields.names)
     groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
     cells = [group.column(number).num_values for group in groups for number in range(metadata.num_columns)]
-    check_bytes(CELL_BYTES * max([metadata.num_rows, *cells]))
+    check_bytes(max([ROW_BYTES * metadata.num_rows, *(CELL_BYTES * count for count in cells)]))
     # A few bytes may stand for a text in a million rows: it is repeated only when it is known how long it is.
     coded = [field.name for field in fields if _is_text(field.type)]
     file = parquet.ParquetFile(path, read_dictionary=coded)

@@ -147,6 +147,6 @@ def test_a_download_shows_how_far_it_is(archive, tmp_path, monkeypatch):
 
     monkeypatch.setattr(download, "bar", spy)
     monkeypatch.setattr(download, "CHUNK", 4096)
-    download.download(cifar10.URL, tmp_path / "file", cifar10.SHA256)
+    download.download(cifar10.URL, tmp_path / "file", cifar10.SHA256, cifar10.MAX_BYTES)
     assert len(shown) > 3
     assert shown == sorted(shown)
