@@ -51,7 +51,7 @@ class _Words(TextColumn):
 
     def render(self, task: Task) -> Text:
         """Returns the words for a terminal."""
-        return Text(printable(super().render(task).plain))
+        return Text(printable(self.text_format.format(task=task)))
 
 
 def printable(text: str) -> str:

@@ -21,7 +21,13 @@ import pyarrow.parquet as pq
 import soundfile
 
 HUGE = 10**13
-NAME = "a\x1b[2J\x1b]0;owned\x07<script>alert(1)</script>"
+# Names that a folder may have, and a class, a column or a cell then has.
+NAMES = (
+    "\x1b[2J\x1b]0;owned\x07<script>alert(1)<script>",
+    "=HYPERLINK(0)\rsecond row",
+    "$\\frac{x$ <img src=x onerror=alert(1)>",
+    "a\nerror: all is well\u202e",
+)
 
 
 def planted(folder: Path) -> Path:
@@ -91,8 +97,20 @@ def _tiff(width: int, height: int) -> bytes:
 
 def _wav(channels: int, frames_claimed: int, frames: int = 100) -> bytes:
     size, claimed = frames * channels * 2, frames_claimed * channels * 2
-    head = struct.pack("<4sI4s4sIHHIIHH", b"RIFF", 0xFFFFFFFF & (36 + claimed), b"WAVE", b"fmt ", 16, 1, channels, 16000,
-                       16000 * channels * 2 & 0xFFFFFFFF, channels * 2 & 0xFFFF, 16)
+    head = struct.pack(
+        "<4sI4s4sIHHIIHH",
+        b"RIFF",
+        0xFFFFFFFF & (36 + claimed),
+        b"WAVE",
+        b"fmt ",
+        16,
+        1,
+        channels,
+        16000,
+        16000 * channels * 2 & 0xFFFFFFFF,
+        channels * 2 & 0xFFFF,
+        16,
+    )
     return head + struct.pack("<4sI", b"data", claimed & 0xFFFFFFFF) + bytes(size)
 
 
@@ -127,17 +145,23 @@ SINGLE: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "npy with rows of nothing": ("volume", lambda f: _volume(f, "c.npy", _npy((HUGE, 4, 4), "<U0"))),
     "npy with a negative shape": ("volume", lambda f: _volume(f, "d.npy", _npy((-4, 4, -4)))),
     "npy with nested brackets": ("volume", lambda f: _volume(f, "e.npy", _npy("(" * 5000, "<f4"))),
-    "npy whose dtype is enormous": ("volume", lambda f: _volume(f, "g.npy", _npy((1,), [("x", "<f4", (2**31, 2**20))]))),
+    "npy whose dtype is enormous": (
+        "volume",
+        lambda f: _volume(f, "g.npy", _npy((1,), [("x", "<f4", (2**31, 2**20))])),
+    ),
     "npy of pickled objects": ("volume", lambda f: _pickled(f, "h.npy")),
     "npz of pickled objects": ("volume", lambda f: _pickled(f, "i.npz")),
     "pickle named npy": ("volume", _bare_pickle),
     "npz that claims 10^13 rows": ("volume", lambda f: _zip(f, "j.npz", {"x.npy": _npy((HUGE, 4, 4))})),
     "npz whose member lies": ("volume", lambda f: _zip(f, "k.npz", {"x.npy": _npy((2**28, 4))}, lie=0xFFFFFFF0)),
-    "npz of zeros": ("volume", lambda f: _zip(f, "l.npz", {"x.npy": _npy((2**25, 1, 1), "<f8", bytes(2**28))})),
+    "npz of zeros": ("volume", lambda f: _zip(f, "l.npz", {"x.npy": _npy((2**25, 1, 1), "<f4", bytes(2**27))})),
     "npz with a way out": ("volume", lambda f: _zip(f, "m.npz", {"../../out.npy": b"x", "/tmp/out.npy": b"y"})),
     "nifti of 30000^3": ("volume", lambda f: _volume(f, "n.nii", _nifti((30000,) * 3))),
     "nifti.gz of 30000^3": ("volume", lambda f: _volume(f, "o.nii.gz", gzip.compress(_nifti((30000,) * 3)))),
-    "nifti.gz of zeros": ("volume", lambda f: _volume(f, "p.nii.gz", gzip.compress(_nifti((512, 512, 200), bytes(2**28))))),
+    "nifti.gz of zeros": (
+        "volume",
+        lambda f: _volume(f, "p.nii.gz", gzip.compress(_nifti((512, 512, 256), bytes(2**26)))),
+    ),
     "nifti that begins beyond": ("volume", lambda f: _volume(f, "q.nii", _nifti((4, 4, 4), vox_offset=1e30))),
     "nifti of negative size": ("volume", lambda f: _volume(f, "r.nii", _nifti((-5, 4, 4)))),
     "png of 10^10 pixels": ("image", lambda f: _volume(f, "a.png", _png(100_000, 100_000))),
@@ -147,7 +171,10 @@ SINGLE: dict[str, tuple[str, Callable[[Path], Path]]] = {
     ),
     "tiff of 4 GB strips": ("image", lambda f: _volume(f, "c.tif", _tiff(65_000, 65_000))),
     "gif of 65535^2": ("image", lambda f: _volume(f, "d.gif", b"GIF89a" + b"\xff" * 4 + b"\0\0\0,")),
-    "postscript named jpg": ("image", lambda f: _volume(f, "e.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n")),
+    "postscript named jpg": (
+        "image",
+        lambda f: _volume(f, "e.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n"),
+    ),
     "wav that claims 37 hours": ("audio", lambda f: _volume(f, "a.wav", _wav(1, 2**31))),
     "wav of 65535 channels": ("audio", lambda f: _volume(f, "b.wav", _wav(65535, 2**20, 1))),
     "flac that claims 49 days": ("audio", _flac),
@@ -178,9 +205,9 @@ def _repeated_text(folder: Path) -> Path:
 
 
 def _claimed_rows(folder: Path) -> Path:
-    """A Parquet file whose metadata say that it has 2^40 rows."""
+    """A row of two bytes, 2^25 times: 220 KB on disk."""
     path = folder / "rows.parquet"
-    pq.write_table(pa.table({"x": np.zeros(2**27, np.int8), "y": np.zeros(2**27, np.int8)}), path)
+    pq.write_table(pa.table({"x": np.zeros(2**25, np.int8), "y": np.zeros(2**25, np.int8)}), path)
     return path
 
 
@@ -189,7 +216,7 @@ WHOLE: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "csv of one line of 2 GB": ("table", lambda f: _long_line(f, "line.csv", "x,y")),
     "csv with a cell of 2 GB": ("table", lambda f: _long_line(f, "cell.csv", 'x,y\n1,"')),
     "csv of 200,000 columns": ("table", lambda f: _text(f, "wide.csv", "," * 200_000 + "\n")),
-    "csv with NUL and escapes": ("table", lambda f: _text(f, "nul.csv", f"{NAME},y\n\0,1\nx\x1b[31m,2\n")),
+    "csv with NUL and escapes": ("table", lambda f: _text(f, "nul.csv", f"{NAMES[0]},y\n\0,1\nx\x1b[31m,2\n")),
     "csv of numbers beyond all": ("table", lambda f: _text(f, "big.csv", "x,y\n" + f"{'9' * 10**6},1e999999999\n" * 3)),
     "parquet of a text a million times": ("table", _repeated_text),
     "parquet of many rows": ("table", _claimed_rows),
@@ -204,5 +231,7 @@ def tfds(folder: Path) -> Path:
     prepared = folder / "cifar10" / "3.0.2"
     prepared.mkdir(parents=True)
     (prepared / "dataset_info.json").write_text('{"name": "cifar10", "fileFormat": "array_record", "splits": []}')
-    (prepared / "features.json").write_text(json.dumps({"pythonClassName": "evil_features.Feature", "featuresDict": {}}))
+    (prepared / "features.json").write_text(
+        json.dumps({"pythonClassName": "evil_features.Feature", "featuresDict": {}})
+    )
     return folder

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 
 def show_image(axes: Any, image: np.ndarray) -> None:
@@ -19,8 +21,10 @@ def show_image(axes: Any, image: np.ndarray) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure as PNG, and its folder where it is missing."""
+    """Writes a figure as PNG, and its folder where it is missing; dollars in its words are no mathematics."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
+    for words in figure.findobj(Text):  # names of classes and columns come from anywhere
+        words.set_parse_math(False)
+    with warnings.catch_warnings(), rc_context({"text.parse_math": False}):
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box stands for it
         figure.savefig(path, dpi=120)
