@@ -19,7 +19,7 @@ from jaxflow.file_io import write_atomically
 from jaxflow.legacy import modernize
 from jaxflow.runs.environment import environment
 from jaxflow.runs.results import read_results
-from jaxflow.runs.trust import MARK, MAX_BYTES, files_to_execute, write_mark
+from jaxflow.runs.trust import MARK, MAX_BYTES, check_links, files_to_execute, write_mark
 from jaxflow.runtime.distributed import on_main
 from jaxflow.serialization import FILE_MODULE, class_name, classes_of, file_classes, flatten_json, from_json, to_json
 
@@ -133,6 +133,7 @@ def _read_json(workdir: Path) -> dict[str, Any]:
     path = workdir / "experiment.json"
     if not path.is_file():
         raise UserError(f"{workdir} is not a run folder: it has no experiment.json; name one with --workdir, or train")
+    check_links(workdir)
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ValueError(f"it has more than {MAX_BYTES:,} bytes")

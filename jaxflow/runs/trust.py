@@ -26,6 +26,8 @@ logger = logging.getLogger("jaxflow")
 
 # In the run folder.
 MARK = "trust.json"
+# What may be a link to another disk: nothing there has a name that the data choose.
+MOVABLE = ("checkpoints", "tensorboard", "damaged")
 KEY_BYTES = 32
 # Bytes of a file that is executed, or of a mark, at most.
 MAX_BYTES = 1 << 24
@@ -89,6 +91,20 @@ def files_to_execute(workdir: Path, classes: Sequence[str], trust: bool = False)
     return present
 
 
+def check_links(workdir: Path) -> None:
+    """Checks that what is written into a run folder is written there; checkpoints and TensorBoard may lie elsewhere.
+
+    Raises:
+      UserError: a file or a folder is a link that leads out, as a folder that came from elsewhere may hold.
+    """
+    inside = workdir.resolve()
+    for folder in (workdir, workdir / "predictions", workdir / "report"):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            movable = folder == workdir and path.name in MOVABLE
+            if path.is_symlink() and not movable and not path.resolve().is_relative_to(inside):
+                raise UserError(f"{path} is a link that leads out of the run folder; remove it, or copy the file")
+
+
 def _objection(
     mark: dict[str, Any] | None, classes: Sequence[str], needed: Sequence[str], present: Mapping[str, bytes]
 ) -> str | None:
@@ -105,8 +121,7 @@ def _objection(
 
 def _python_files(workdir: Path) -> dict[str, bytes]:
     """Reads the Python files of a folder; no links, which could change what they show, and nothing but plain files."""
-    names = [entry.name for entry in os.scandir(workdir) if entry.is_file(follow_symlinks=False)]
-    files = [workdir / name for name in sorted(names) if name.endswith(".py")]
+    files = sorted(path for path in workdir.glob("*.py") if path.is_file() and not path.is_symlink())
     return {file.name: file.read_bytes() for file in files if file.stat().st_size <= MAX_BYTES}
 
 

@@ -126,6 +126,32 @@ def test_an_experiment_file_under_another_name_is_the_same_experiment(run, file,
     check_same_run(run, jaxflow.load(renamed), renamed)
 
 
+@pytest.mark.parametrize("name", ["results.json", "predictions", "predictions/test.csv", "report/index.html", "own.py"])
+def test_nothing_is_written_through_a_link_that_leads_out(name, run, file, tmp_path):
+    target = tmp_path / "precious"
+    target.write_text("{}")
+    link = run / name
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+    experiment = jaxflow.load(file)
+    for act in (
+        lambda: read_experiment(run),
+        lambda: jaxflow.train(experiment, run, source=file),
+        lambda: jaxflow.evaluate(run, experiment=experiment),
+    ):
+        with pytest.raises(jaxflow.UserError, match="is a link that leads out of the run folder"):
+            act()
+    assert target.read_text() == "{}"
+
+
+def test_checkpoints_may_lie_on_another_disk(run, tmp_path):
+    (tmp_path / "large").mkdir()
+    (run / "checkpoints").symlink_to(tmp_path / "large")
+    (run / "latest.json").symlink_to("experiment.json")
+    read_experiment(run)
+
+
 def test_files_that_changed_since_are_named(run, trace):
     whole = (run / "helper.py").read_text()
     (run / "helper.py").write_text(whole + "# more\n")
@@ -134,7 +160,8 @@ def test_files_that_changed_since_are_named(run, trace):
     (run / "helper.py").unlink()
     with pytest.raises(jaxflow.UserError, match=r"its helper\.py has changed since"):
         read_experiment(run)
-    (run / "helper.py").symlink_to(run.parent / "mine" / "helper.py")  # a link may show something else any time
+    (run / "helper.py").symlink_to(run / "copy.txt")  # a link may show something else any time
+    (run / "copy.txt").write_text(whole)
     with pytest.raises(jaxflow.UserError, match=r"its helper\.py has changed since"):
         read_experiment(run)
     assert not trace.exists()
