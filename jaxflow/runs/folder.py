@@ -133,8 +133,8 @@ def _read_json(workdir: Path) -> dict[str, Any]:
     path = workdir / "experiment.json"
     if not path.is_file():
         raise UserError(f"{workdir} is not a run folder: it has no experiment.json; name one with --workdir, or train")
-    check_links(workdir)
     try:
+        check_links(workdir)
         if path.stat().st_size > MAX_BYTES:
             raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
         described = json.loads(path.read_text())
@@ -182,6 +182,7 @@ def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrit
     texts = {file.name: file.read_text() for file in (source, *files_beside(source))} if source else {}
     try:
         _require_run_folder(workdir)
+        check_links(workdir)
         if not overwrite:
             check_same_run(workdir, experiment, source)
             read_results(workdir)

@@ -122,7 +122,11 @@ def _objection(
 def _python_files(workdir: Path) -> dict[str, bytes]:
     """Reads the Python files of a folder; no links, which could change what they show, and nothing but plain files."""
     files = sorted(path for path in workdir.glob("*.py") if path.is_file() and not path.is_symlink())
-    return {file.name: file.read_bytes() for file in files if file.stat().st_size <= MAX_BYTES}
+    texts = {}
+    for file in files:
+        with contextlib.suppress(OSError):  # what cannot be read is not executed
+            texts |= {file.name: file.read_bytes()} if file.stat().st_size <= MAX_BYTES else {}
+    return texts
 
 
 def _read_mark(workdir: Path) -> dict[str, Any] | None:

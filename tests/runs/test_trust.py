@@ -138,6 +138,7 @@ def test_nothing_is_written_through_a_link_that_leads_out(name, run, file, tmp_p
     for act in (
         lambda: read_experiment(run),
         lambda: jaxflow.train(experiment, run, source=file),
+        lambda: jaxflow.train(experiment, run, source=file, overwrite=True),
         lambda: jaxflow.evaluate(run, experiment=experiment),
     ):
         with pytest.raises(jaxflow.UserError, match="is a link that leads out of the run folder"):
