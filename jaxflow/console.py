@@ -5,25 +5,71 @@ on the console while they run.
 """
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 T = TypeVar("T")
+
+# What a terminal takes for commands or for the order of letters, and halves of characters, which it cannot show: C0 but
+# tab and line feed, delete and C1, separators of lines, marks of direction, surrogates.
+UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+OF_LINES = {"of_lines": True}
+# Characters of an error, at most: names come from files.
+MAX_ERROR = 4000
 
 logger = logging.getLogger("jaxflow")
 console = Console(highlight=False, markup=False, emoji=False)
 
 
 class _ConsoleHandler(logging.Handler):
-    """Prints each message as one line, never wrapped, so that plain output can be searched line by line."""
+    """Prints each message as one line, never wrapped, so that plain output can be searched line by line.
+
+    A message that is meant to have several is logged with `extra=OF_LINES`.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "warning: " if record.levelno >= logging.WARNING else ""
-        console.print(prefix + record.getMessage(), soft_wrap=True)
+        text = printable(prefix + record.getMessage())
+        if not getattr(record, "of_lines", False):  # else a name with a line feed would write a line of its own
+            text = text.replace("\n", "\\n")
+        console.print(text, soft_wrap=True)
+
+
+class _Words(TextColumn):
+    """A column of a progress bar whose words may come from anywhere."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, markup=False)
+
+    def render(self, task: Task) -> Text:
+        """Returns the words for a terminal."""
+        return Text(printable(self.text_format.format(task=task)))
+
+
+def printable(text: str) -> str:
+    """Returns text that may go to a terminal: names of files, classes and columns come from anywhere.
+
+    Args:
+      text: any text, of several lines too.
+
+    Returns:
+      The text, control characters but tabs and line feeds written as Python does (backslash, x, 1b).
+    """
+    return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text.replace("\r\n", "\n"))
+
+
+def error_text(error: Exception) -> str:
+    """Returns an error as one line for a terminal."""
+    text = printable(" ".join(str(error).split()))
+    return text if len(text) <= MAX_ERROR else f"{text[:MAX_ERROR]}..."
 
 
 @contextmanager
@@ -53,10 +99,10 @@ def bar(*columns: str) -> Progress:
     """
     shown = any(isinstance(handler, _ConsoleHandler) for handler in logger.handlers)
     return Progress(
-        TextColumn("{task.description}"),
+        _Words("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        *(TextColumn(column) for column in columns),
+        *(_Words(column) for column in columns),
         TimeRemainingColumn(compact=True),
         console=console,
         auto_refresh=False,

@@ -1,6 +1,8 @@
 """Exceptions for users, and the program's name in their messages."""
 
+import itertools
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 # Exit status of a process that can be started again: EX_TEMPFAIL of sysexits.h, which schedulers know.
@@ -28,3 +30,14 @@ class StoppedError(Exception):
 def program_name() -> str:
     """Returns how the running program is called: "python launch.py" or "jaxflow"."""
     return "python launch.py" if Path(sys.argv[0]).name == "launch.py" else "jaxflow"
+
+
+def listed(names: Iterable[str], most: int = 20) -> str:
+    """Returns names for a message, the first of them where there are many."""
+    first = list(itertools.islice(names, most + 1))
+    return ", ".join(first[:most]) + (", ..." if len(first) > most else "")
+
+
+def reason(error: Exception) -> str:
+    """Returns what an exception of another library says, in one line."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__

@@ -2,14 +2,15 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import flax.linen as nn
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, reason
 from jaxflow.experiment_files import call
 from jaxflow.field_checks import Part, check_fields
 from jaxflow.hyperparameters import COMPLEMENT
@@ -161,7 +162,12 @@ def load(path: str | Path) -> Experiment:
 
 def differences(old: Experiment, new: Experiment) -> list[str]:
     """Returns the fields of a run's identity in which two experiments differ, as "field: old -> new"."""
-    before, after = dict(flatten(old, identity_only=True)), dict(flatten(new, identity_only=True))
+    return differing_leaves(dict(flatten(old, identity_only=True)), new)
+
+
+def differing_leaves(before: Mapping[str, Any], experiment: Experiment) -> list[str]:
+    """Returns where an experiment differs from the leaves of another one, (dotted name -> value), as `differences`."""
+    after = dict(flatten(experiment, identity_only=True))
     return [
         f"{name}: {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
         for name in [*before, *(set(after) - set(before))]
@@ -175,5 +181,20 @@ def dumps(experiment: Experiment) -> str:
 
 
 def load_data(experiment: Experiment) -> Dataset:
-    """Loads an experiment's data, on process 0 first: what it downloads and decodes is then cached for the others."""
-    return main_process_first(experiment.data.load)
+    """Loads an experiment's data, on process 0 first: what it downloads and decodes is then cached for the others.
+
+    Raises:
+      UserError: what the source raises; or the data do not fit into memory.
+    """
+
+    def load() -> Dataset:
+        try:
+            return experiment.data.load()
+        except MemoryError as error:
+            kind = type(experiment.data).__name__
+            raise UserError(
+                f"the data of {kind} do not fit into memory ({reason(error)}); leave them on disk if the source can: "
+                "--data.in_memory=False, or use fewer or smaller examples"
+            ) from error
+
+    return main_process_first(load)

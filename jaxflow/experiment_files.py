@@ -4,7 +4,8 @@ An experiment file runs as the module `jaxflow_experiment_<stem>`; under this na
 classes are found again. While it runs, and while its get_config() does, `import NAME` also finds NAME.py in its folder,
 as the module `jaxflow_experiment_NAME`, so that the classes in it are found again too. It is looked for after all else,
 so a numpy.py there shadows nothing. The files that were imported so are copied into the run folder, where the same
-happens: the copy of the experiment file runs, and imports the copies beside it.
+happens: the copy of the experiment file runs, and imports the copies beside it. Of a run folder only bytes that were
+checked are executed (`runs/trust.py`), and no other file of it is found.
 
 Each load starts anew: a module that another experiment imported under the same name from its own folder is not used.
 Packages (folders) beside the file are not found, and neither are imports that first happen during training.
@@ -13,7 +14,7 @@ Packages (folders) beside the file are not found, and neither are imports that f
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -31,9 +32,15 @@ _imported: dict[Path, tuple[Path, ...]] = {}
 class _Loader(SourceFileLoader):
     """Runs a file once for an `ExperimentFolder`, always from its source: no __pycache__ in a folder of the user's."""
 
-    def __init__(self, name: str, path: str, modules: dict[str, ModuleType]) -> None:
+    def __init__(
+        self, name: str, path: str, modules: dict[str, ModuleType], sources: Mapping[str, bytes] | None
+    ) -> None:
         super().__init__(name, path)
-        self.modules = modules
+        self.modules, self.sources = modules, sources
+
+    def get_data(self, path: str) -> bytes:
+        """Returns the text of the file; where texts were checked before, the one that was."""
+        return super().get_data(path) if self.sources is None else self.sources[Path(path).name]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Returns the module of a file that has run, or still runs and is imported in a circle."""
@@ -63,17 +70,19 @@ class ExperimentFolder(MetaPathFinder):
 
     Attributes:
       folder: the folder.
+      sources: the texts of its files by name, where no others may run; None takes them from disk.
       modules: by path, the module of each file that has run.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, sources: Mapping[str, bytes] | None = None) -> None:
+        self.folder, self.sources = folder, sources
         self.modules: dict[str, ModuleType] = {}
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Returns how to import a module of the folder, or None if the name means something else or nothing."""
         file = self.folder / f"{fullname}.py"
-        if path is not None or "." in fullname or not file.is_file():
+        exists = file.is_file() if self.sources is None else file.name in self.sources
+        if path is not None or "." in fullname or not exists:
             return None
         others = (finder.find_spec(fullname, None) for finder in sys.meta_path if finder is not self)
         found = next((spec for spec in others if spec is not None), None)
@@ -100,18 +109,19 @@ class ExperimentFolder(MetaPathFinder):
 
     def _spec(self, file: Path) -> ModuleSpec:
         name = FILE_MODULE + file.stem
-        loader = _Loader(name, str(file), self.modules)
+        loader = _Loader(name, str(file), self.modules, self.sources)
         spec = importlib.util.spec_from_file_location(name, file, loader=loader)
         assert spec is not None
         return spec
 
 
 @contextmanager
-def importable(folder: Path) -> Iterator[ExperimentFolder]:
+def importable(folder: Path, sources: Mapping[str, bytes] | None = None) -> Iterator[ExperimentFolder]:
     """Opens a folder for imports: its modules can be imported within the context.
 
     Args:
       folder: where the experiment file lies.
+      sources: the texts of its files by name, where no others may run; None takes them from disk.
 
     Yields:
       The folder, which runs files and knows which have run.
@@ -120,7 +130,7 @@ def importable(folder: Path) -> Iterator[ExperimentFolder]:
     outer = [finder for finder in sys.meta_path if isinstance(finder, ExperimentFolder)]
     for finder in outer:
         sys.meta_path.remove(finder)
-    entered = ExperimentFolder(folder)
+    entered = ExperimentFolder(folder, sources)
     sys.meta_path.insert(0, entered)
     try:
         yield entered

@@ -1,7 +1,6 @@
-"""Files: atomic writes, what dead processes left of them, CSV tables, and errors of the disk in one line."""
+"""Files: atomic writes, what dead processes left of them, and errors of the disk in one line."""
 
 import contextlib
-import csv
 import errno
 import functools
 import hashlib
@@ -11,10 +10,10 @@ import platform
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from jaxflow.errors import UserError
 
@@ -165,38 +164,6 @@ def check_name(path: Path) -> None:
         raise UserError(
             f"the name {os.fsencode(path)!r} is not UTF-8 in this locale; choose another, or set LC_ALL=C.UTF-8"
         ) from None
-
-
-def write_table(path: Path, blocks: Iterable[Mapping[str, Sequence[Any]]]) -> None:
-    """Writes a CSV file atomically.
-
-    Args:
-      path: the file.
-      blocks: consecutive rows, one block or more: columns of equal length by name, the same names in each.
-
-    Raises:
-      UserError: columns are not of equal length.
-    """
-    blocks = iter(blocks)
-    first = next(blocks)  # where this fails, not even a folder is created
-    with open_atomically(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(first)
-        for columns in itertools.chain([first], blocks):
-            writer.writerows(rows_of(columns))
-
-
-def rows_of(columns: Mapping[str, Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
-    """Returns the rows of a table's columns, by name.
-
-    Raises:
-      UserError: the columns are not of equal length, so that rows would be cut or shifted.
-    """
-    lengths = {name: len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise UserError(f"the columns of a table of predictions differ in length ({told}); return a value per example")
-    return zip(*columns.values())
 
 
 @functools.cache  # once for each folder in a process: report/ alone gets a dozen files

@@ -79,6 +79,15 @@ def classes_of(value: Any) -> dict[str, type]:
     return found
 
 
+def file_classes(value: Any) -> list[str]:
+    """Lists the classes that JSON names and that files of experiments define, each once, in ascending order."""
+    if isinstance(value, dict):
+        name = value.get("class")
+        found = {name} if isinstance(name, str) and name.startswith(FILE_MODULE) else set()
+        return sorted(found.union(*map(file_classes, value.values())))
+    return sorted(set().union(*map(file_classes, value))) if isinstance(value, list) else []
+
+
 def class_name(kind: type) -> str:
     """Returns the name under which a class is written: where it is public as jaxflow has it, else MODULE:NAME."""
     if kind.__name__ in jaxflow.__all__ and getattr(jaxflow, kind.__name__) is kind:
@@ -113,13 +122,61 @@ def flatten(value: Any, identity_only: bool = False, prefix: str = "") -> Iterat
         yield prefix, value
 
 
+def flatten_json(value: Any, known: Mapping[str, type], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Lists the leaves that `flatten` lists of the value that JSON describes, as far as they are its identity.
+
+    Nothing is built and no file is executed: of a class that is not known all fields count.
+
+    Args:
+      value: what json.loads returns for what `to_json` wrote.
+      known: classes by name, as `classes_of` returns them, beside jaxflow's own.
+      prefix: dotted name of `value` itself.
+
+    Yields:
+      (name, value) pairs.
+    """
+    if isinstance(value, dict):
+        name, parts = str(value.get("class")), {key: part for key, part in value.items() if key != "class"}
+        if prefix:
+            yield prefix, name.rpartition(":")[2].rpartition(".")[2]
+        kind, joined = _find(name, known), f"{prefix}." if prefix else ""
+        for field in _told_by(kind) if kind else ():
+            part = parts.pop(field.name, dataclasses.MISSING)
+            if not field.metadata.get("identity", True):
+                continue
+            if part is not dataclasses.MISSING:
+                yield from flatten_json(part, known, joined + field.name)
+            elif field.default is not dataclasses.MISSING:  # the field is newer than the JSON
+                yield from flatten(field.default, True, joined + field.name)
+        for key, part in parts.items():
+            yield from flatten_json(part, known, joined + key)
+    elif isinstance(value, list) and any(isinstance(part, dict) for part in value):
+        for index, part in enumerate(value):
+            yield from flatten_json(part, known, f"{prefix}.{index}")
+    else:
+        yield prefix, from_json(value)
+
+
 def fields_of(value: Any, identity_only: bool = False) -> Iterator[tuple[str, Any]]:
     """Lists a dataclass's fields; of a Linen module, which is told by these, not `parent` and `name`."""
+    for field in _told_by(value):
+        if field.metadata.get("identity", True) or not identity_only:
+            yield field.name, getattr(value, field.name)
+
+
+def _told_by(value: Any) -> list[dataclasses.Field]:
     fields = dataclasses.fields(value)
     hidden = {"parent", "name"} if any(field.name == "parent" for field in fields) else ()
-    for field in fields:
-        if field.name not in hidden and (field.metadata.get("identity", True) or not identity_only):
-            yield field.name, getattr(value, field.name)
+    return [field for field in fields if field.name not in hidden]
+
+
+def _find(name: str, known: Mapping[str, type]) -> type | None:
+    """Returns the class of a name, which may lie in another file by now; None if there is none."""
+    path = name.partition(":")[2]
+    try:
+        return known.get(name) or _resolve(name)
+    except (UserError, AttributeError, TypeError):
+        return next((kind for other, kind in known.items() if other.partition(":")[2] == path), None)
 
 
 def _resolve(name: str) -> type:
@@ -132,6 +189,8 @@ def _resolve(name: str) -> type:
         kind = sys.modules[module]
         for part in path.split("."):
             kind = getattr(kind, part)
+        if getattr(kind, "__module__", None) != module:
+            raise TypeError("its file does not define it")  # a file imports more than its own classes
     else:
         raise UserError(
             f"cannot rebuild {name}: only classes of jaxflow and of the experiment's own files are; put the class into "

@@ -52,6 +52,8 @@ def prepared_as_a_command():
 def private_folders(tmp_path, monkeypatch):
     """Nothing a test does reaches the user's caches, and nothing in the environment reaches a test."""
     monkeypatch.setenv("JAXFLOW_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("JAXFLOW_TRUST", raising=False)
     monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
 
 

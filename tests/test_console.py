@@ -60,3 +60,26 @@ def test_bars_are_drawn_only_where_messages_are_shown(monkeypatch):
     with console.show_messages():
         assert not console.bar().disable
     assert list(console.track(iter("abc"), "count")) == ["a", "b", "c"]
+
+
+def test_control_characters_are_quoted_and_text_is_not(capsys, monkeypatch):
+    logger = logging.getLogger("jaxflow")
+    with console.show_messages():
+        logger.info("\x1b[2Ja\rb\x9bc\u202ed\ud800\x00 é ␣ 漢字 🙂\ttab\nerror: a line of its own")
+        logger.info("one\r\ntwo", extra=console.OF_LINES)
+        monkeypatch.setattr(console.console, "_force_terminal", True)
+        with console.bar("{task.fields[more]}") as progress:
+            progress.add_task("[/] \x1b]0;x\x07", total=1, more="[red]\x1b[1m")
+            drawn = "".join(segment.text for segment in console.console.render(progress.get_renderable()))
+    lines = capsys.readouterr().out.split("\n")
+    quoted = r"\x1b[2Ja\rb\x9bc\u202ed\ud800\x00 é ␣ 漢字 🙂"
+    assert lines[0].startswith(quoted)
+    assert lines[0].endswith(r"tab\nerror: a line of its own")
+    assert lines[1:3] == ["one", "two"]
+    assert r"[/] \x1b]0;x\x07" in drawn
+    assert r"[red]\x1b[1m" in drawn
+
+
+def test_an_error_is_one_line_of_bounded_length():
+    assert console.error_text(ValueError("a\n  b\x1b[0m")) == r"a b\x1b[0m"
+    assert len(console.error_text(ValueError("x" * 10**6))) < 5000

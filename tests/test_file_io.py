@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
+from jaxflow.csv_tables import write_table
 from jaxflow.errors import UserError
-from jaxflow.file_io import clear_leftovers, is_temporary, replacing, storage_error, temporary, write_table
+from jaxflow.file_io import clear_leftovers, is_temporary, replacing, storage_error, temporary
 
 
 def test_only_temporaries_of_dead_processes_are_removed(tmp_path):

@@ -37,6 +37,11 @@ EXPERIMENT = (
     Flag(
         "workdir", "DIR", "run folder; without it runs/<experiment>[-overrides]. After training it is all a verb needs"
     ),
+    Flag(
+        "trust",
+        "",
+        "execute the Python files of --workdir though they were not trained here, and remember them ($JAXFLOW_TRUST=1)",
+    ),
 )
 OVERWRITE = Flag("overwrite", "", "start again in a folder that holds a run")
 CHECKPOINT = Flag("checkpoint", "WHICH", "last, best (by validation) or a step", default="last")
@@ -68,7 +73,7 @@ def select_experiment(arguments: argparse.Namespace) -> "tuple[Experiment, Path,
         if getattr(arguments, name, None) == "":
             raise UserError(f"--{name} is empty: a variable that is not set? Name a path, or leave the flag out")
     source = Path(arguments.config) if arguments.config else None
-    written = load(source) if source else read_experiment(Path(arguments.workdir))
+    written = load(source) if source else read_experiment(Path(arguments.workdir), arguments.trust)
     experiment = written
     if arguments.overrides:
         from jaxflow.flags import override

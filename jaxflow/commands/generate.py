@@ -18,6 +18,7 @@ logger = logging.getLogger("jaxflow")
 
 def run(arguments: argparse.Namespace) -> None:
     """Continues a prompt and shows the whole text."""
+    from jaxflow.console import OF_LINES
     from jaxflow.deployment.generate import generate
 
     experiment, workdir, _ = select_experiment(arguments)
@@ -26,4 +27,4 @@ def run(arguments: argparse.Namespace) -> None:
     given = {flag.name: getattr(arguments, flag.name) for flag in SETTINGS}
     given = {name: value for name, value in given.items() if value is not None}
     texts = generate(workdir, [arguments.prompt], checkpoint=arguments.checkpoint, experiment=experiment, **given)
-    logger.info(arguments.prompt + texts[0])
+    logger.info(arguments.prompt + texts[0], extra=OF_LINES)

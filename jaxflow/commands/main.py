@@ -38,11 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         if getattr(arguments, "local_processes", None) is not None:
             return _restart_locally(arguments, argv)
+        _prepare_process(arguments)
     except UserError as error:
         return _report(error)
     except KeyboardInterrupt:
         return _report_signal(argv)
-    _prepare_process(arguments)
     return execute(verb, arguments)
 
 
@@ -148,10 +148,11 @@ def help_text(verb: str, arguments: argparse.Namespace) -> str:
     lines += [f"  {flag:<24} {text}" for flag, text in shown.items()]
     lines += ["", STATUS]
     if takes_experiment and (arguments.config or arguments.workdir):
+        from jaxflow.console import printable
         from jaxflow.flags import describe
 
         experiment, _, source = select_experiment(arguments)
-        lines += ["", describe(experiment, f"{program_name()}{name} --config {source or 'FILE'}")]
+        lines += ["", printable(describe(experiment, f"{program_name()}{name} --config {source or 'FILE'}"))]
     return "\n".join(lines)
 
 
@@ -215,5 +216,7 @@ def _report_signal(argv: Sequence[str]) -> int:
 
 def _report(error: UserError) -> int:
     """Prints the user's mistake in one line and returns its exit status."""
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    from jaxflow.console import error_text
+
+    print(f"error: {error_text(error)}", file=sys.stderr)
     return 2

@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
+from jaxflow.csv_tables import write_table
 from jaxflow.deployment.predictor import Predictor
 from jaxflow.errors import UserError
-from jaxflow.file_io import temporary, write_table
+from jaxflow.file_io import temporary
 
 # The ids of some examples, and their predictions.
 Block = tuple[Sequence[str], np.ndarray]
@@ -63,6 +64,8 @@ def masks_written(folder: Path, blocks: Iterable[Block]) -> Iterator[Iterator[Bl
 def write_submission(path: Path, probabilities: Iterable[Block]) -> None:
     """Writes the CSV file that Kaggle asks for: id, which is the input's name without suffix, ascending, and label.
 
+    A machine compares the ids: they are written as they are.
+
     Args:
       path: the file.
       probabilities: the examples' ids, and the (examples,) probabilities of the class that is asked for.
@@ -78,4 +81,4 @@ def write_submission(path: Path, probabilities: Iterable[Block]) -> None:
         raise UserError(f"{count} inputs have only {len(label_of)} names; a submission's ids are file names: rename")
     numbers = all(name.isdecimal() for name in label_of)
     names = sorted(label_of, key=int if numbers else None)
-    write_table(path, [{"id": names, "label": [label_of[name] for name in names]}])
+    write_table(path, [{"id": names, "label": [label_of[name] for name in names]}], quoted=False)

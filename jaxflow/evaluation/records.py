@@ -6,7 +6,6 @@ the predictions' confidence and the targets' log-likelihood as arrays, since who
 larger as there are classes.
 """
 
-import csv
 import json
 import shutil
 import zipfile
@@ -19,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jaxflow.file_io import replacing, rows_of, temporary
+from jaxflow.csv_tables import row_writer, rows_of
+from jaxflow.file_io import replacing, temporary
 from jaxflow.schema import Schema, Target
 
 Block = Mapping[str, np.ndarray]
@@ -65,7 +65,7 @@ def write_records(
 @contextmanager
 def _csv_writer(path: Path) -> Iterator[Callable[[Any], Any]]:
     with replacing(path) as fresh, fresh.open("w", newline="", encoding="utf-8") as file:
-        yield csv.writer(file, lineterminator="\n").writerow
+        yield row_writer(file)
 
 
 @contextmanager

@@ -1,12 +1,28 @@
 """environment.json: the versions, platform and devices of a run."""
 
 import importlib.metadata
+import math
 import os
 import platform
+import re
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "clu", "tensorflow-datasets", "numpy", "jaxflow")
+HIDDEN = "..."
+# The last part of a flag's name: --data.api_key, --password; but not --tokens, nor --secret-file, a path.
+_SECRET = r"(?:token|secret|password|passwd|pwd|key|apikey|credentials?|auth|signature|sig)"
+SECRET_NAME = re.compile(rf"(?:^|[-._]){_SECRET}$", re.IGNORECASE)
+# user:password before an @, as in URLs.
+PASSWORD = re.compile(r"[^\s/@:=]*:[^\s/@]+@")
+PARAMETER = re.compile(rf"([?&;](?:[^=&;]*[-._])?{_SECRET}=)[^&;]*", re.IGNORECASE)
+# Tokens of AWS, GitHub, GitLab, Hugging Face, OpenAI, Slack and Google, and of JSON Web Tokens.
+KNOWN = re.compile(
+    r"(?:AKIA|ASIA)[A-Z0-9]{16}|(?:gh[pousr]_|github_pat_|glpat-|hf_|sk-|xox[abprs]-|AIza|eyJ)[\w.-]{16,}"
+)
+LONG_WORD = re.compile(r"[A-Za-z0-9+_~-]{32,}={0,2}")
 
 
 def environment() -> dict[str, Any]:
@@ -26,5 +42,39 @@ def environment() -> dict[str, Any]:
         "devices": [f"{device.platform}:{device.device_kind}" for device in jax.devices()],
         "processes": jax.process_count(),
         "cpus": os.cpu_count(),
-        "command": sys.argv,
+        "command": without_secrets(sys.argv),
     }
+
+
+def without_secrets(words: Sequence[str]) -> list[str]:
+    """Returns a command line in which what looks like a password, a token or a key is replaced by "...".
+
+    That is the value of a flag whose name says so, in URLs the password and such parameters, and long words that look
+    random or begin as tokens of well-known services do.
+    """
+    shown, hide = [], False
+    for word in words:
+        name, assigned, value = word.partition("=")
+        named = word.startswith("-") and bool(SECRET_NAME.search(name))
+        if hide and not word.startswith("-"):
+            shown.append(HIDDEN)
+        elif named and assigned and value:
+            shown.append(f"{name}={HIDDEN}")
+        else:
+            shown.append(_without_secrets(word))
+        hide = named and not assigned
+    return shown
+
+
+def _without_secrets(word: str) -> str:
+    word = PASSWORD.sub(HIDDEN + "@", word)
+    word = PARAMETER.sub(rf"\g<1>{HIDDEN}", word)
+    word = KNOWN.sub(HIDDEN, word)
+    return LONG_WORD.sub(lambda found: HIDDEN if _looks_random(found[0]) else found[0], word)
+
+
+def _looks_random(word: str) -> bool:
+    """Returns whether letters and digits are mixed as in keys: 3.3 bits a character and more."""
+    counts = Counter(word)
+    entropy = -sum(count / len(word) * math.log2(count / len(word)) for count in counts.values())
+    return entropy > 3.3 and any(c.isdigit() for c in word) and any(c.isalpha() for c in word)

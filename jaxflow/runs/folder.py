@@ -1,17 +1,23 @@
 """The run folder: what was run, on what, by which code, with which result."""
 
 import hashlib
+import itertools
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxflow.errors import UserError
-from jaxflow.experiment import Experiment, differences, dumps
+from jaxflow.experiment import Experiment, differences, differing_leaves
 from jaxflow.experiment_files import files_beside, importable
 from jaxflow.file_io import check_name, storage_error
 from jaxflow.legacy import modernize
-from jaxflow.serialization import FILE_MODULE, classes_of, from_json
+from jaxflow.runs.trust import MAX_BYTES, check_links, files_to_execute
+from jaxflow.serialization import FILE_MODULE, class_name, classes_of, file_classes, flatten_json, from_json, to_json
+
+# How deep parts of an experiment lie in one another, at most.
+MAX_DEPTH = 100
 
 
 def default_workdir(config: str | Path, written: Experiment, overridden: Experiment) -> Path:
@@ -31,7 +37,7 @@ def default_workdir(config: str | Path, written: Experiment, overridden: Experim
 
 
 def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = None) -> None:
-    """Checks that a folder is free or holds a run of the same experiment.
+    """Checks that a folder is free or holds a run of the same experiment; none of its files is executed.
 
     Args:
       workdir: the folder.
@@ -44,7 +50,8 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
     """
     if not (workdir / "experiment.json").exists():
         return
-    changed = differences(read_experiment(workdir, experiment), experiment)
+    recorded = dict(flatten_json(_read_json(workdir), classes_of(experiment)))
+    changed = differing_leaves(recorded, experiment)
     changed += _changed_files(workdir, experiment, source) if source else []
     if changed:
         raise UserError(
@@ -53,20 +60,31 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
         )
 
 
-def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment:
+def read_experiment(workdir: Path, trust: bool = False) -> Experiment:
     """Rebuilds the experiment of a run folder, and executes those of its files that define classes of the experiment.
 
     Args:
       workdir: the run folder.
-      like: an experiment whose classes may be used too: those defined in a script or notebook are in no file that could
-        be executed.
+      trust: executes files that this user did not train here, too, as `files_to_execute` says.
 
     Returns:
       The experiment.
 
     Raises:
-      UserError: the folder is no run folder, or its experiment.json is damaged.
+      UserError: the folder is no run folder, its experiment.json is damaged, or its files are not trusted.
     """
+    described = _read_json(workdir)
+    classes = file_classes(described)
+    with importable(workdir, files_to_execute(workdir, classes, trust) if classes else {}) as folder:
+        for stem in defining_modules(classes):
+            folder.execute(workdir / f"{stem}.py")
+        experiment = from_json(described)
+    assert isinstance(experiment, Experiment)
+    return experiment
+
+
+def _read_json(workdir: Path) -> dict[str, Any]:
+    """Reads a run folder's experiment.json, in today's names."""
     check_name(workdir)
     path = workdir / "experiment.json"
     with storage_error(path):
@@ -74,18 +92,20 @@ def read_experiment(workdir: Path, like: Experiment | None = None) -> Experiment
     if not there:
         raise UserError(f"{workdir} is not a run folder: it has no experiment.json; name one with --workdir, or train")
     try:
+        check_links(workdir)
         with storage_error(path):
-            text = path.read_text(encoding="utf-8")
-        described = _unsealed(json.loads(text), path)
-        with importable(workdir) as folder:
-            for stem in defining_modules(text):
-                folder.execute(workdir / f"{stem}.py")
-            experiment = from_json(modernize(described), classes_of(like))
+            if path.stat().st_size > MAX_BYTES:
+                raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
+            described = json.loads(path.read_text(encoding="utf-8"))
+        if _depth(described) > MAX_DEPTH:
+            raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
+        described = _unsealed(described, path)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON: {error}") from error
-    if not isinstance(experiment, Experiment):
+        raise UserError(f"{path} is not JSON of an experiment: {error}") from error
+    described = modernize(described)
+    if not isinstance(described, dict) or described.get("class") != class_name(Experiment):
         raise UserError(f"{path} does not hold an experiment; restore it from a backup, or train in another --workdir")
-    return experiment
+    return described
 
 
 def sealed(description: str) -> str:
@@ -113,14 +133,22 @@ def _digest(described: Any) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def defining_modules(text: str) -> list[str]:
-    """Returns the stems of the files that define classes of an experiment, which is given as JSON."""
-    return sorted(set(re.findall(rf'"{FILE_MODULE}([^":/]+):', text)))
+def _depth(value: Any) -> int:
+    level, depth = [value], 0
+    while level:
+        parts = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list)]
+        level, depth = list(itertools.chain.from_iterable(parts)), depth + 1
+    return depth
+
+
+def defining_modules(classes: Sequence[str]) -> list[str]:
+    """Returns the stems of the files that define classes, which are given by their names in JSON."""
+    return sorted({name.partition(":")[0].removeprefix(FILE_MODULE) for name in classes})
 
 
 def _changed_files(workdir: Path, experiment: Experiment, source: Path) -> list[str]:
     """Returns a line for each file whose text differs from its copy in the run folder, where the text matters."""
-    defining = defining_modules(dumps(experiment))
+    defining = defining_modules(file_classes(to_json(experiment)))
     files = [source] if source.stem in defining and (workdir / source.name).exists() else []
     files += files_beside(source) if defining else ()
     copies = [workdir / file.name for file in files]

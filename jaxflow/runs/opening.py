@@ -28,14 +28,17 @@ from jaxflow.file_io import (
     write_atomically,
 )
 from jaxflow.runs.environment import environment
-from jaxflow.runs.folder import check_same_run, defining_modules, sealed
+from jaxflow.runs.folder import check_same_run, sealed
+from jaxflow.runs.trust import MARK, check_links, write_mark
 from jaxflow.runtime.distributed import on_main
+from jaxflow.serialization import file_classes, to_json
 
 # What each verb writes into the run folder. --overwrite removes all of it; any other file belongs to the user.
 WRITTEN = {
     "explore": ("data.json", "report"),
     "train": (
         "experiment.json",
+        MARK,
         "environment.json",
         "metrics.jsonl",
         "tensorboard",
@@ -56,6 +59,7 @@ REMOVED = (
     "tensorboard",
     "damaged",
     "checkpoints",
+    MARK,
     "environment.json",
 )
 # What shows that a run has begun.
@@ -99,6 +103,7 @@ def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrit
             locked.enter_context(_locked(workdir))
             # Under the lock: another process may have made a run there a moment ago.
             _require_run_folder(workdir, copies)
+            check_links(workdir)
             if not overwrite:
                 _check_contents(workdir, experiment, source)
             for folder in (workdir, *(workdir / name for name in ("report", "predictions", "predictions/new"))):
@@ -108,6 +113,8 @@ def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrit
             write_atomically(workdir / "experiment.json", description)
             for name, content in copies.items():
                 write_atomically(workdir / name, content)
+            if source:
+                write_mark(workdir, file_classes(to_json(experiment)), copies)
             write_atomically(workdir / "environment.json", json.dumps(environment(), indent=2) + "\n")
         yield
 
@@ -144,7 +151,7 @@ def _check_contents(workdir: Path, experiment: Experiment, source: Path | None) 
         return
     if begun:
         check_same_run(workdir, experiment, source)
-    elif source is None and defining_modules(dumps(experiment)):
+    elif source is None and file_classes(to_json(experiment)):
         raise UserError(
             f"the start of {workdir} was cut short, and its copies of the experiment's files may be others'; "
             f"{program_name()} train --config FILE --workdir {workdir} makes them again"

@@ -62,9 +62,9 @@ def quiet_libraries() -> None:
 
     TensorFlow Datasets and Orbax log through absl. Where a write or a read of Orbax fails, others that are in flight
     end later, with errors and warnings of asyncio. Pillow warns of damaged EXIF, which is common in photographs from
-    the web and means nothing for the pixels. Of a metric that is not finite, which the log and the loop report,
-    tensorboardX warns each time. What JAX cannot read from its cache it compiles. XLA warns of each SIGTERM; its errors
-    are shown. Call it before JAX is imported.
+    the web and means nothing for the pixels, and of images that are large, which are read up to a limit. Of a metric
+    that is not finite, which the log and the loop report, tensorboardX warns each time. What JAX cannot read from its
+    cache it compiles. XLA warns of each SIGTERM; its errors are shown. Call it before JAX is imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorboardX").setLevel(logging.ERROR)
@@ -73,6 +73,7 @@ def quiet_libraries() -> None:
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # "Task exception was never retrieved"
     warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
+    warnings.filterwarnings("ignore", r"Image size \(\d+ pixels\) exceeds limit", RuntimeWarning)
     _ignore_closed_loops()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from clu import parameter_overview
 
 from jaxflow import hyperparameters
+from jaxflow.console import OF_LINES
 from jaxflow.data.batching.order import num_steps, permutation
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.fingerprint import fingerprint
@@ -181,7 +182,7 @@ def initialize_or_restore(checkpoints: Checkpoints, session: TrainingSession) ->
     total, resumed = session.program.total_steps, resume(checkpoints, session)
     state, loop = resumed or (session.init(), LoopState(0))
     if resumed is None:
-        logger.info(parameter_overview.get_parameter_overview(state.params, include_stats=False))
+        logger.info(parameter_overview.get_parameter_overview(state.params, include_stats=False), extra=OF_LINES)
         if total == 0:
             save(checkpoints, state, session.meta)
     else:

@@ -66,10 +66,10 @@ def experiment_of(workdir: Path, experiment: Experiment | None = None) -> Experi
     check_name(workdir)
     if not workdir.is_dir():
         raise UserError(f"no run folder at {workdir}; name one with --workdir, or train first")
-    own = read_experiment(workdir, experiment)
-    if experiment is not None:
-        check_same_run(workdir, experiment)
-    return experiment or own
+    if experiment is None or not (workdir / "experiment.json").exists():
+        return read_experiment(workdir)
+    check_same_run(workdir, experiment)
+    return experiment
 
 
 def check_same_data(workdir: Path, trained: Trained, dataset: Dataset) -> None:

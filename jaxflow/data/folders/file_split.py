@@ -87,7 +87,7 @@ def read_all(
     size = sum(count * math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in like.values())
     try:
         arrays = {name: np.empty((count, *shape), dtype) for name, (shape, dtype) in like.items()}
-    except MemoryError as error:
+    except (MemoryError, ValueError) as error:  # ValueError: more than there are addresses
         raise UserError(
             f"{count} files take {size:,} bytes when they are read, more than there is memory; leave them in files: "
             "--data.in_memory=False"

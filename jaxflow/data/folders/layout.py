@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from jaxflow.data.reading.formats import Kind, find_files, none_found
+from jaxflow.data.reading.limits import read_lines
 from jaxflow.errors import UserError
 
 logger = logging.getLogger("jaxflow")
@@ -129,7 +130,7 @@ def _from_table(folder: Path, kind: Kind, labels: str) -> list[LabelledFile]:
     table = folder / labels
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(file, strict=True)
+            lines = csv.reader(read_lines(file, table), strict=True)
             header = next(lines, [])
             for column in ("path", "label"):
                 if header.count(column) != 1:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxflow.data.reading.limits import check_bytes
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
@@ -64,9 +65,10 @@ def read_audio(path: Path, feature: Feature) -> np.ndarray:
                 raise ValueError(f"it has {rate} samples a second; it takes {RATES[0]:,} to {RATES[1]:,}")
             _check_end(path, file)
             needed = _needed(samples, feature.sample_rate, rate)
+            check_bytes(min(needed, file.frames) * file.channels * np.dtype(np.float32).itemsize)
             waves = file.read(needed, "float32", always_2d=True)  # (sample, channel)
             _check_samples(waves, min(needed, file.frames))
-    except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
+    except Exception as error:  # libsndfile's, of the header, of memory
         raise UserError(f"{path} cannot be read as audio: {_why(path, error)}") from error
     wave = _resampled(waves.mean(1), feature.sample_rate, rate)[:samples]
     return np.pad(np.clip(wave, -1, 1), (0, samples - len(wave)))

@@ -35,4 +35,4 @@ def report_corrupt(bad: Sequence[str], max_corrupt: int, plural: str) -> None:
 def error_line(error: Exception) -> str:
     """Describes in one line what was raised."""
     text = " ".join(str(error).split())
-    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}".removesuffix(": ")

@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from jaxflow.data.reading import audio, images, volumes
+from jaxflow.data.reading.corrupt import error_line
 from jaxflow.data.reading.threads import in_threads
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
@@ -130,6 +131,9 @@ def _read_all(read: Callable[[T], np.ndarray], items: Sequence[T]) -> Iterator[n
             return read(item)
         except UserError as error:
             return error
+        except (MemoryError, OverflowError) as error:
+            path = item[-1] if isinstance(item, tuple) else item
+            return UserError(f"{path} cannot be read: {error_line(error)}")
 
     for first in range(0, len(items), CHUNK_SIZE):
         yield from in_threads(attempt, items[first : first + CHUNK_SIZE])

@@ -9,11 +9,14 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from jaxflow.errors import UserError
+from jaxflow.data.reading.limits import check_bytes
+from jaxflow.errors import UserError, reason
 from jaxflow.schema import Feature
 
 T = TypeVar("T")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+# Whatever the suffix says; other formats of Pillow's run other programs (EPS) or are hardly ever read.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 # Pillow's mode for so many channels.
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # What turns an image upright, by its EXIF orientation.
@@ -36,7 +39,8 @@ def read_image(path: Path, feature: Feature) -> np.ndarray:
     """Reads an image file: upright as EXIF says, of the first frame, on white where it is transparent.
 
     Args:
-      path: the file, of any format, mode and size that Pillow reads; grey of 16 bits is scaled to 8.
+      path: the file, of one of FORMATS, of any mode and up to 179 million pixels (Pillow's limit); grey of 16 bits is
+        scaled to 8.
       feature: (height, width, channel), the shape of the result, with 1 (grey), 3 (RGB) or 4 (RGBA) channels, and how
         the image is resized.
 
@@ -48,7 +52,7 @@ def read_image(path: Path, feature: Feature) -> np.ndarray:
         feature's, which does not resize.
     """
     # Read at once: Pillow would ask for a few bytes at a time.
-    return _fit(_attempt(path, lambda: _open(io.BytesIO(path.read_bytes()), feature)), feature, str(path))
+    return _fit(_attempt(path, lambda: _open(io.BytesIO(_content(path)), feature)), feature, str(path))
 
 
 def decode_image(content: bytes, feature: Feature) -> np.ndarray:
@@ -119,14 +123,17 @@ def _attempt(path: Path, read: Callable[[], T]) -> T:
     """Reads something of an image file; raises a UserError of one line if that fails."""
     try:
         return read()
-    except MemoryError:
-        raise
-    except Exception as error:  # each of Pillow's plugins raises what it likes
+    except Exception as error:  # each of Pillow's plugins raises what it likes, and memory may be short
         raise UserError(f"{path} cannot be read as an image: {_why(path, error)}") from error
 
 
+def _content(path: Path) -> bytes:
+    check_bytes(path.stat().st_size)
+    return path.read_bytes()
+
+
 def _open(file: BinaryIO, feature: Feature) -> Image.Image:
-    with Image.open(file) as opened:
+    with Image.open(file, formats=FORMATS) as opened:
         orientation = _orientation(opened)
         if feature.resize != "none":
             height, width, _ = feature.shape
@@ -137,12 +144,12 @@ def _open(file: BinaryIO, feature: Feature) -> Image.Image:
 
 
 def _open_mask(path: Path) -> Image.Image:
-    with Image.open(path) as opened:
+    with Image.open(path, formats=FORMATS) as opened:
         return _upright(opened.copy(), _orientation(opened))
 
 
 def _upright_size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as opened:
+    with Image.open(path, formats=FORMATS) as opened:
         return opened.size[:: -1 if _orientation(opened) >= 5 else 1]
 
 
@@ -202,4 +209,4 @@ def _centre(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, floa
 def _why(path: Path, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "it is empty" if path.stat().st_size == 0 else "it holds no image of a known format"
-    return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
+    return reason(error)

@@ -1,14 +1,20 @@
 """Reads volume files as arrays of one shape, the same way in training, evaluation and prediction."""
 
+import gzip
+import math
 from pathlib import Path
 
 import numpy as np
 
+from jaxflow.data.reading.limits import check_bytes, check_ratio
 from jaxflow.data.reading.npy import read_array
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, reason
 from jaxflow.schema import IGNORE, Feature
 
 SUFFIXES = (".nii", ".nii.gz", ".npy", ".npz")
+ORDERS = ("little", "big")
+# A voxel while it is read, in bytes: NIfTI is scaled in float64.
+VOXEL_BYTES = 8
 
 
 def read_volume(path: Path, feature: Feature) -> np.ndarray:
@@ -64,18 +70,43 @@ def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
 
 
 def _read(path: Path) -> np.ndarray:
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
-        return read_array(path)
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        return _read_nifti(path)
+    voxels = read_array(path)
+    try:
+        check_bytes(voxels.size * VOXEL_BYTES)
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read as a volume: {error}") from error
+    return voxels
+
+
+def _read_nifti(path: Path) -> np.ndarray:
     try:
         import nibabel
     except ImportError as error:
         raise UserError(f"reading {path.name} needs nibabel: pip install -e '.[volumes]'") from error
+    kinds = {348: nibabel.Nifti1Image, 540: nibabel.Nifti2Image}  # by the size of the header
+    size, zipped = path.stat().st_size, path.name.lower().endswith(".gz")
     try:
-        return np.asarray(nibabel.as_closest_canonical(nibabel.load(path)).dataobj)
-    except MemoryError:
-        raise
-    except Exception as error:  # of several libraries below: headers, gzip, shapes
-        raise UserError(f"{path} cannot be read as NIfTI: {' '.join(str(error).split())}") from error
+        with gzip.open(path) if zipped else path.open("rb") as file:
+            start = file.read(max(kinds))
+            kind = next((kinds[n] for n in (int.from_bytes(start[:4], o) for o in ORDERS) if n in kinds), None)
+            if kind is None:
+                raise ValueError("it holds no NIfTI" if start else "it is empty")
+            header = kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
+            shape, end = header.get_data_shape(), int(header.get_data_offset())
+            end += math.prod(map(int, shape)) * header.get_data_dtype().itemsize
+            if min(shape, default=1) < 0 or (not zipped and end > size):
+                raise ValueError(f"its header claims {shape}, {end:,} bytes, and it holds {size:,}")
+            if zipped:
+                check_ratio(end, size)
+            check_bytes(math.prod(map(int, shape)) * VOXEL_BYTES)
+            scan = (
+                kind.from_filename(path) if not zipped else kind.from_bytes(start + file.read(max(end - len(start), 0)))
+            )
+        return np.asarray(nibabel.as_closest_canonical(scan).dataobj)
+    except Exception as error:  # of several libraries below: headers, gzip, shapes, memory
+        raise UserError(f"{path} cannot be read as NIfTI: {reason(error)}") from error
 
 
 def _fit(voxels: np.ndarray, size: tuple[int, ...], outside: float) -> np.ndarray:

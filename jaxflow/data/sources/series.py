@@ -16,7 +16,7 @@ from jaxflow.data.storage.mapped import new_array, require_mapped
 from jaxflow.data.storage.series_split import SeriesSplit
 from jaxflow.data.tables.cells import parse_column
 from jaxflow.data.tables.read import check_table, read_table
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed
 from jaxflow.schema import Feature, Schema, Split, Target
 
 logger = logging.getLogger("jaxflow")
@@ -106,7 +106,7 @@ class Series:
         raw = read_table(path, ("",), self.in_memory)
         missing = [name for name in (self.time, *self.columns) if name not in raw]
         if missing:
-            raise UserError(f"{path} has no column {missing[0]!r}; it has {', '.join(raw)}")
+            raise UserError(f"{path} has no column {missing[0]!r}; it has {listed(raw)}")
         times, values = [], new_array((raw.rows, len(self.columns)), "float32", self.in_memory)
         for block in raw.blocks():
             rows = slice(block.first, block.first + block.rows)

@@ -19,7 +19,7 @@ from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
 from jaxflow.data.tables.raw_table import RawTable, ids_from_cells, ids_from_column
 from jaxflow.data.tables.read import check_table, read_table
 from jaxflow.data.tables.target import read_targets
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed
 from jaxflow.schema import Feature, Schema
 
 logger = logging.getLogger("jaxflow")
@@ -138,7 +138,7 @@ class Table:
         for key, names in named.items():
             for name in names:
                 if name not in raw:
-                    raise UserError(f"data.{key} names {name!r}, but {self.path} has the columns {', '.join(raw)}")
+                    raise UserError(f"data.{key} names {name!r}, but {self.path} has the columns {listed(raw)}")
         if self.target in named["columns"]:
             raise UserError(f"data.columns names {self.target}, the target; it cannot be an input too")
         if not self._inputs(raw):

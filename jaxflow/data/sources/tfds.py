@@ -3,6 +3,7 @@
 import difflib
 import importlib.util
 import itertools
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.tfds.index import index_records
 from jaxflow.data.tfds.records import Records, TfdsSplit
 from jaxflow.data.tfds.sequential import SequentialRecords
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, reason
 from jaxflow.schema import Feature, Schema, Target
 
 if TYPE_CHECKING:  # a second to import: only when asked for
@@ -28,6 +29,8 @@ if TYPE_CHECKING:  # a second to import: only when asked for
 
 # Changes with the way in which the cache holds decoded images.
 CACHE_VERSION = 3
+# How features.json says which class a feature is of; TFDS imports it.
+CLASS_NAMES = ("pythonClassName", "python_class_name", "type")
 
 
 @dataclass(frozen=True)
@@ -178,12 +181,27 @@ def _open(prepared: Path) -> "DatasetBuilder":
     import tensorflow_datasets as tfds
 
     try:
+        _check_features(prepared / "features.json")
         builder = tfds.builder_from_directory(str(prepared))
     except Exception as error:
-        raise UserError(f"{prepared} cannot be read as a TFDS dataset: {error}") from error
+        raise UserError(f"{prepared} cannot be read as a TFDS dataset: {reason(error)}") from error
     if "train" not in builder.info.splits:
         raise UserError(f"{prepared} has no train split; it has {list(builder.info.splits)}")
     return builder
+
+
+def _check_features(path: Path) -> None:
+    """Raises ValueError if a dataset names classes of other packages, which TFDS would import."""
+    names, level = [], [json.loads(path.read_text())] if path.is_file() else []
+    while level:
+        part = level.pop()
+        level += part.values() if isinstance(part, dict) else part if isinstance(part, list) else []
+        names += [part.get(key) for key in CLASS_NAMES] if isinstance(part, dict) else []
+    for name in names:
+        if isinstance(name, str) and "." in name and not name.startswith("tensorflow_datasets."):
+            raise ValueError(
+                f"{path.name} names {name}, which is no feature of TensorFlow Datasets and is not imported"
+            )
 
 
 def _supervised(builder: "DatasetBuilder") -> tuple[str, str]:

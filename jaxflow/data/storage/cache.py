@@ -1,10 +1,12 @@
 """Arrays that took long to compute, kept on disk with checksums."""
 
 import contextlib
+import grp
 import hashlib
 import json
 import logging
 import os
+import pwd
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,15 +14,52 @@ from typing import Any
 
 import numpy as np
 
+from jaxflow.errors import UserError
 from jaxflow.file_io import temporary
 
 logger = logging.getLogger("jaxflow")
 
 
 def cache_folder() -> Path:
-    """Returns the folder for all that can be computed again: $JAXFLOW_CACHE_DIR, else ~/.cache/jaxflow."""
+    """Returns the folder for all that can be computed again: $JAXFLOW_CACHE_DIR, else ~/.cache/jaxflow.
+
+    It is made, for this user alone, where it is missing and can be.
+
+    Raises:
+      UserError: others may write there, and compiled programs from there are executed.
+    """
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxflow"
-    return Path(os.environ.get("JAXFLOW_CACHE_DIR") or default)
+    folder = Path(os.environ.get("JAXFLOW_CACHE_DIR") or default)
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for part in (folder, folder / "programs", folder / "arrays"):
+        _require_private(part)
+    return folder
+
+
+def _require_private(folder: Path) -> None:
+    """Raises UserError if a folder of the cache is another user's, or others may write there."""
+    try:
+        about = folder.stat()
+    except OSError:  # there is none: what is made there is this user's
+        return
+    fix = "set JAXFLOW_CACHE_DIR to a folder of your own (what a team shares is the data, not the cache)"
+    if about.st_uid not in (os.geteuid(), 0):
+        raise UserError(f"the cache {folder} is another user's (uid {about.st_uid}), and programs in it are run; {fix}")
+    if about.st_mode & 0o002 or (about.st_mode & 0o020 and not _is_private_group(about.st_gid)):
+        raise UserError(
+            f"the cache {folder} may be written by others (mode {about.st_mode & 0o7777:04o}), and programs in it are "
+            f"run; chmod go-w {folder} if nobody else used it, or {fix}"
+        )
+
+
+def _is_private_group(gid: int) -> bool:
+    """Returns whether a group is that of this user alone, as many systems make one for each user."""
+    try:
+        user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(gid)
+    except KeyError:
+        return False
+    return user.pw_gid == gid and group.gr_name == user.pw_name and set(group.gr_mem) <= {user.pw_name}
 
 
 def cache_key(path: Path, how: Any, names: Sequence[str] = (".",)) -> str:

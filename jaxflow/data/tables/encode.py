@@ -13,7 +13,7 @@ from jaxflow.data.tables.columns import Category, Date, Spec, fit_target_encoder
 from jaxflow.data.tables.encoders import CategoryEncoder, DateEncoder, Encoder, IndexEncoder
 from jaxflow.data.tables.raw_table import RawTable, ids_from_column
 from jaxflow.data.tables.read import BLOCK_BYTES, read_table
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed
 from jaxflow.schema import Target
 
 logger = logging.getLogger("jaxflow")
@@ -104,7 +104,7 @@ def encode_table(encoding: TableEncoding, path: Path) -> Iterator[tuple[np.ndarr
     raw = read_table(path, encoding.missing_values, in_memory=path.is_file() and path.stat().st_size <= BLOCK_BYTES)
     absent = [encoder.name for encoder in encoding.columns if encoder.name not in raw]
     if absent:
-        raise UserError(f"{path} has no column {', '.join(absent)}; the model takes what it was trained on")
+        raise UserError(f"{path} has no column {listed(absent)}; the model takes what it was trained on")
     ids = ids_from_column(encoding.id, raw) if encoding.id in raw else [str(row) for row in range(raw.rows)]
     unknown = {encoder.name: 0 for encoder in encoding.columns if isinstance(encoder, CategoryEncoder)}
     for block in raw.blocks():

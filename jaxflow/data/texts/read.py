@@ -13,15 +13,16 @@ import numpy as np
 
 from jaxflow.console import track
 from jaxflow.data.reading.formats import Kind, find_files, none_found
+from jaxflow.data.reading.limits import MAX_LINE, read_lines
 from jaxflow.data.splitting import make_unique
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed
 
 TEXTS = Kind("texts", (".txt",))
 TABLES = (".csv", ".tsv", ".jsonl")
 # Characters that are read at once: a text may be larger than memory.
 CHUNK_SIZE = 1 << 20
 # A cell of a table may hold a book; Python's own limit is 128 KiB.
-csv.field_size_limit(1 << 30)
+csv.field_size_limit(MAX_LINE)
 
 
 @dataclass(frozen=True)
@@ -165,14 +166,15 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[s
 
 
 def _csv_rows(path: Path, file: IO[str], columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    lines = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    lines = csv.reader(read_lines(file, path), delimiter=delimiter, strict=True)
     try:
         header = next(lines, [])
         for name in columns:
             if header.count(name) != 1:
                 raise UserError(
                     f"{path}, line 1: there are {header.count(name)} columns named {name!r}; it has "
-                    f"{', '.join(header) or 'none'}"
+                    f"{listed(header) or 'none'}"
                 )
         positions = [header.index(name) for name in columns]
         for row in lines:
@@ -188,7 +190,7 @@ def _csv_rows(path: Path, file: IO[str], columns: Sequence[str]) -> Iterator[tup
 
 
 def _json_rows(path: Path, file: IO[str], columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(read_lines(file, path), 1):
         if not line.strip():
             continue
         try:
@@ -199,7 +201,7 @@ def _json_rows(path: Path, file: IO[str], columns: Sequence[str]) -> Iterator[tu
             raise UserError(f"{path}, line {number}: it holds {line.strip()[:40]!r}; each line is an object of JSON")
         for name in columns:
             if name not in row:
-                raise UserError(f"{path}, line {number}: there is no {name!r}; it has {', '.join(row) or 'nothing'}")
+                raise UserError(f"{path}, line {number}: there is no {name!r}; it has {listed(row) or 'nothing'}")
             if isinstance(row[name], dict | list):
                 raise UserError(f"{path}, line {number}: {name!r} holds no text but a {type(row[name]).__name__}")
         cells = tuple("" if row[name] is None else str(row[name]) for name in columns)
@@ -212,7 +214,7 @@ def _json_rows(path: Path, file: IO[str], columns: Sequence[str]) -> Iterator[tu
 
 def _not_utf8(path: Path) -> UserError:
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(read_lines(file, path), 1):
             try:
                 line.decode()
             except UnicodeDecodeError as error:

@@ -13,6 +13,7 @@ from jaxflow.data.tfds.download import download
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+MAX_BYTES = 200_000_000  # the archive has 170 MB
 RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the red, green and blue planes
 
 
@@ -66,7 +67,7 @@ def prepare(root: Path, url: str = URL, sha256: str = SHA256) -> None:
       ConnectionError: the archive could not be fetched; what came so far is kept and used by the next try.
       UserError: the archive is not the expected one.
     """
-    archive = download(url, root / "downloads" / "cifar-10-binary.tar.gz", sha256)
+    archive = download(url, root / "downloads" / "cifar-10-binary.tar.gz", sha256, MAX_BYTES)
     builder = Cifar10(data_dir=str(root), file_format="array_record", archive=archive)
     # TFDS writes into a folder of another name and renames it when all is there.
     builder.download_and_prepare(download_dir=str(root / "downloads"))

@@ -8,6 +8,7 @@ from jaxflow.console import track
 from jaxflow.data.reading.corrupt import check_corrupt
 from jaxflow.data.tfds.records import BadExample, Records
 from jaxflow.data.tfds.sequential import SequentialRecords
+from jaxflow.errors import UserError
 
 
 def index_records(
@@ -32,7 +33,14 @@ def index_records(
     for part in parts:
         part.check_files()
         size, before = len(part), len(bad)
-        inputs = np.empty((size if images else 0, *part.feature.shape), np.uint8)
+        shape = (size if images else 0, *part.feature.shape)
+        try:
+            inputs = np.empty(shape, np.uint8)
+        except (MemoryError, ValueError) as error:  # ValueError: more than there are addresses
+            raise UserError(
+                f"{part.prepared} has {size:,} images of {part.feature.shape} in {part.split}, more than there is "
+                "memory; leave them on disk: --data.in_memory=False, or make them smaller: data.size"
+            ) from error
         numbers, targets, ids = np.empty(size, np.int64), np.empty(size, np.int32), []
         everything = track(part.read_all(), f"decode {part.prepared.parent.name}/{part.split}", size)
         for number, example in enumerate(everything):

@@ -73,6 +73,8 @@ class Records:
                     reader = ArrayRecordReader(str(file.filename))
                 found = reader.num_records()
                 reader.close()  # raises what went wrong before
+                if found > Path(file.filename).stat().st_size:
+                    raise ValueError(f"it claims {found:,} examples, more than it has bytes")
             except Exception as error:
                 raise UserError(f"{file.filename} cannot be read: {error_line(error)}; {again}") from error
             if found != file.examples_in_shard:
@@ -89,8 +91,6 @@ class Records:
         """
         try:
             found = self._source.__getitems__([int(number) for number in numbers])  # from all files in parallel
-        except MemoryError:
-            raise
         except Exception:  # one at least is bad: each by itself, to see which
             yield from (self._decoded(number, None) for number in numbers)
         else:
@@ -107,9 +107,7 @@ class Records:
             example = self._source[int(number)] if example is None else example
             name = example_id(example, name)
             return decode_image(example[self.image], self.feature), int(example[self.label]), name
-        except MemoryError:
-            raise
-        except Exception as error:  # array_record, protobuf and Pillow have each their own
+        except Exception as error:  # array_record, protobuf and Pillow have each their own, and memory may be short
             file, record = self._locate(number)
             return BadExample(
                 f"{file}, record {record}: example {number} of {self.split} ({name}) cannot be read: "

@@ -83,8 +83,6 @@ class SequentialRecords:
         name = example_id(example, f"{self.split}_{number}")
         try:
             return decode_image(example[self.image], self.feature), int(example[self.label]), name
-        except MemoryError:
-            raise
         except Exception as error:  # Pillow's
             where = f"{self.prepared}, example {number} of {self.split} ({name})"
             return BadExample(f"{where} cannot be read: {error_line(error)}")

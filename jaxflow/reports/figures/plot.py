@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from jaxflow.file_io import replacing
 
@@ -21,7 +23,9 @@ def show_image(axes: Any, image: np.ndarray) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure as PNG, and its folder where it is missing."""
-    with warnings.catch_warnings(), replacing(path) as fresh:
+    """Writes a figure as PNG, and its folder where it is missing; dollars in its words are no mathematics."""
+    for words in figure.findobj(Text):  # names of classes and columns come from anywhere
+        words.set_parse_math(False)
+    with warnings.catch_warnings(), rc_context({"text.parse_math": False}), replacing(path) as fresh:
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box stands for it
         figure.savefig(fresh, dpi=120, format="png")

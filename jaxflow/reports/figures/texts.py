@@ -88,7 +88,7 @@ def text_lengths(samples: Mapping[str, Sample], path: Path) -> None:
 
 def _label(name: str) -> str:
     """Writes a token so that it can be seen."""
-    return repr(name)[1:-1].replace("$", r"\$").replace(" ", "␣")
+    return repr(name)[1:-1].replace(" ", "␣")
 
 
 def accuracy_by_position(correct: np.ndarray, known: np.ndarray, path: Path) -> None:

@@ -2,8 +2,10 @@
 
 import io
 import os
+import struct
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -198,19 +200,29 @@ def test_of_an_animation_the_first_frame(tmp_path):
     assert read_image(tmp_path / "a.gif", feature(4, 4, 1)).max() == 10
 
 
+def png_chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
 def jpeg(**settings):
     file = io.BytesIO()
     Image.fromarray(noise(40, 40)).save(file, "JPEG", **settings)
     return file.getvalue()
 
 
-BOMB = b"P6 20000 20000 255\n"
+# A PNG file's signature, and a header that claims 20,000 x 20,000 pixels.
+BOMB = (
+    b"\x89PNG\r\n\x1a\n"
+    + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0))
+    + png_chunk(b"IDAT", b"")
+)
 WRONG = {
     "empty": (b"", "it is empty"),
     "text": (b"this is no picture", "it holds no image of a known format"),
     "cut off": (jpeg()[:-200], "truncated"),
     "only its beginning": (jpeg()[:20], "no image of a known format"),
     "bomb": (BOMB, "decompression bomb"),
+    "a program for Ghostscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no image of a known format"),
 }
 
 

@@ -1,9 +1,14 @@
+import grp
+import os
+import pwd
 import shutil
 
 import numpy as np
 import pytest
 
+from jaxflow.data.storage import cache
 from jaxflow.data.storage.cache import cache_folder, cached_arrays
+from jaxflow.errors import UserError
 
 
 def make(calls):
@@ -61,3 +66,45 @@ def test_empty_arrays_are_kept_too():
     for _ in range(2):
         arrays = cached_arrays("empty", lambda: {"bad": np.array([], np.str_), "rows": np.empty((0, 2), np.uint8)})
         assert (arrays["bad"].tolist(), arrays["rows"].shape) == ([], (0, 2))
+
+
+@pytest.mark.parametrize("below", ["", "programs", "arrays"])
+@pytest.mark.parametrize(("mode", "said"), [(0o777, "0777"), (0o1777, "1777"), (0o770, "0770"), (0o702, "0702")])
+def test_a_cache_that_others_may_write_is_refused(below, mode, said, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_is_private_group", lambda gid: False)
+    (tmp_path / "cache" / below).mkdir(parents=True)
+    (tmp_path / "cache" / below).chmod(mode)
+    with pytest.raises(UserError, match=rf"may be written by others \(mode {said}\).*chmod go-w .*JAXFLOW_CACHE_DIR"):
+        cached_arrays("key", lambda: make([]))
+
+
+def test_a_cache_of_another_user_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "cache").mkdir()
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    owner = (tmp_path / "cache").stat().st_uid
+    if owner == 0:  # root's is taken by everyone
+        cache_folder()
+        os.chown(tmp_path / "cache", 4712, -1)
+        owner = 4712
+    with pytest.raises(UserError, match=rf"is another user's \(uid {owner}\).*JAXFLOW_CACHE_DIR"):
+        cache_folder()
+
+
+def test_a_new_cache_is_this_users_alone_and_a_private_group_is_nobody_else(tmp_path, monkeypatch):
+    assert cache_folder().stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr(cache, "_is_private_group", lambda gid: True)
+    (tmp_path / "cache").chmod(0o775)
+    cache_folder()
+
+
+def test_a_group_is_private_when_it_is_named_like_the_user_and_has_no_other(monkeypatch):
+    me = pwd.getpwuid(os.geteuid())
+    alone = grp.struct_group((me.pw_name, "x", me.pw_gid, []))
+    for group, private in (
+        (alone, True),
+        (grp.struct_group((me.pw_name, "x", me.pw_gid, [me.pw_name, "bob"])), False),
+        (grp.struct_group(("staff", "x", me.pw_gid, [])), False),
+    ):
+        monkeypatch.setattr(grp, "getgrgid", lambda gid, group=group: group)
+        assert cache._is_private_group(me.pw_gid) is private
+        assert not cache._is_private_group(me.pw_gid + 1)

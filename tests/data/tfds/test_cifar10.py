@@ -18,15 +18,21 @@ NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse"
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves files with Range, and breaks the first answer off half-way when told to."""
+    """Serves files with Range, and breaks the first answer off half-way, or sends elsewhere, when told to."""
 
     break_off = False
+    redirect = ""
     ranges: list = []  # noqa: RUF012
 
     def log_message(self, *arguments):
         pass
 
     def do_GET(self):
+        if Handler.redirect:
+            self.send_response(302)
+            self.send_header("Location", Handler.redirect)
+            self.end_headers()
+            return
         with open(self.translate_path(self.path), "rb") as file:
             content = file.read()
         wanted = self.headers.get("Range")
@@ -147,6 +153,27 @@ def test_a_download_shows_how_far_it_is(archive, tmp_path, monkeypatch):
 
     monkeypatch.setattr(download, "bar", spy)
     monkeypatch.setattr(download, "CHUNK", 4096)
-    download.download(cifar10.URL, tmp_path / "file", cifar10.SHA256)
+    download.download(cifar10.URL, tmp_path / "file", cifar10.SHA256, cifar10.MAX_BYTES)
     assert len(shown) > 3
     assert shown == sorted(shown)
+
+
+def test_a_download_that_is_too_large_is_refused_and_removed(archive, tmp_path, monkeypatch):
+    size = archive.stat().st_size
+    with pytest.raises(UserError, match=f"sends {size:,} bytes or more, where {size - 1:,} were expected"):
+        download.download(cifar10.URL, tmp_path / "new" / "file", cifar10.SHA256, size - 1)
+    monkeypatch.setattr(download, "CHUNK", 100)
+    monkeypatch.setattr(Handler, "send_header", lambda self, *header: None)  # it says no length beforehand
+    with pytest.raises(UserError, match="sends 300 bytes or more, where 250 were expected"):
+        download.download(cifar10.URL, tmp_path / "new" / "file", cifar10.SHA256, 250)
+    assert not list((tmp_path / "new").iterdir())
+
+
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://127.0.0.1/a", "data:text/plain,a"])
+def test_only_http_is_downloaded_and_followed(address, archive, tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="is no address of http or https"):
+        download.download(address, tmp_path / "file", "0" * 64, 1000)
+    monkeypatch.setattr(Handler, "redirect", address)
+    with pytest.raises(ConnectionError, match=r"is not followed|is not allowed"):
+        download.download(cifar10.URL, tmp_path / "file", "0" * 64, 1000)
+    assert not (tmp_path / "file").exists()

@@ -1,0 +1,88 @@
+"""How much memory one file may take: what it claims is compared with that before anything is allocated."""
+
+import functools
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from jaxflow.errors import UserError
+
+# What deflate, of gzip and zip, makes of a byte at most: larger claims are no truth.
+MAX_RATIO = 1032
+# Characters of a line of text that are read at most: more than a book.
+MAX_LINE = 1 << 27
+
+
+def max_bytes() -> int:
+    """Returns what one file may take in memory: $JAXFLOW_MAX_FILE_BYTES, else half of what this process may have.
+
+    Raises:
+      UserError: the variable holds no number.
+    """
+    text = os.environ.get("JAXFLOW_MAX_FILE_BYTES")
+    if not text:
+        return _memory() // 2
+    if not text.isdecimal() or int(text) == 0:
+        raise UserError(f"JAXFLOW_MAX_FILE_BYTES is {text!r}; it is a number of bytes, or unset")
+    return int(text)
+
+
+def check_bytes(needed: int) -> None:
+    """Checks what a file is said to take in memory.
+
+    Raises:
+      ValueError: that is more than one file may take.
+    """
+    if needed > max_bytes():
+        raise ValueError(
+            f"it would take {needed:,} bytes of memory, and a file may take {max_bytes():,} (JAXFLOW_MAX_FILE_BYTES)"
+        )
+
+
+def check_ratio(claimed: int, compressed: int) -> None:
+    """Checks what compressed bytes are said to become.
+
+    Raises:
+      ValueError: that is more than they can become, or than one file may take in memory.
+    """
+    if claimed > MAX_RATIO * compressed:
+        raise ValueError(f"it claims {claimed:,} bytes, and the {compressed:,} that it has cannot hold them")
+    check_bytes(claimed)
+
+
+def read_lines(file: IO[str], path: Path, most: int = MAX_LINE) -> Iterator[str]:
+    """Reads lines of text, with their ends.
+
+    Args:
+      file: open for reading.
+      path: its path, for errors.
+      most: characters of a line.
+
+    Yields:
+      The lines.
+
+    Raises:
+      UserError: a line is longer.
+    """
+    number = 1
+    while line := file.readline(most + 1):
+        if len(line) > most:
+            raise UserError(f"{path}, line {number}: it is longer than {most:,} characters; divide it")
+        yield line
+        number += 1
+
+
+@functools.cache
+def _memory() -> int:
+    """Returns the bytes of memory that this process may have: of the machine, its address space and its cgroup."""
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    limits += [limit for limit in resource.getrlimit(resource.RLIMIT_AS)[:1] if limit != resource.RLIM_INFINITY]
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            text = Path(path).read_text().strip()
+        except OSError:
+            continue
+        limits += [int(text)] if text.isdecimal() else []
+    return min(limits)
