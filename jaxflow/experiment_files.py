@@ -14,7 +14,7 @@ Packages (folders) beside the file are not found, and neither are imports that f
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -182,6 +182,12 @@ def call(path: Path, function: str) -> Any:
 def files_beside(path: Path) -> tuple[Path, ...]:
     """Returns the files beside an experiment file that it imported when it was last loaded in this process."""
     return _imported.get(path.resolve(), ())
+
+
+def files_defining(classes: Sequence[str]) -> list[Path]:
+    """Returns the files that define classes, which are given by their names in JSON, as they were loaded last."""
+    modules = sorted({name.partition(":")[0] for name in classes} & set(sys.modules))
+    return [Path(file) for name in modules if (file := getattr(sys.modules[name], "__file__", None))]
 
 
 def blame(path: Path, function: Callable[[], Any]) -> Any:

@@ -112,7 +112,7 @@ def flatten(value: Any, identity_only: bool = False, prefix: str = "") -> Iterat
     """
     if dataclasses.is_dataclass(value):
         if prefix:
-            yield prefix, type(value).__name__
+            yield prefix, _shown(class_name(type(value)))
         for name, part in fields_of(value, identity_only):
             yield from flatten(part, identity_only, f"{prefix}.{name}" if prefix else name)
     elif isinstance(value, tuple) and any(dataclasses.is_dataclass(part) for part in value):
@@ -120,6 +120,12 @@ def flatten(value: Any, identity_only: bool = False, prefix: str = "") -> Iterat
             yield from flatten(part, identity_only, f"{prefix}.{index}")
     else:
         yield prefix, value
+
+
+def _shown(name: str) -> str:
+    """Returns how a class is named to people: jaxflow's own without their module, others so that they differ."""
+    module, _, short = name.partition(":")
+    return short if module == "jaxflow" or module.startswith("jaxflow.") else name
 
 
 def flatten_json(value: Any, known: Mapping[str, type], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -138,7 +144,7 @@ def flatten_json(value: Any, known: Mapping[str, type], prefix: str = "") -> Ite
     if isinstance(value, dict):
         name, parts = str(value.get("class")), {key: part for key, part in value.items() if key != "class"}
         if prefix:
-            yield prefix, name.rpartition(":")[2].rpartition(".")[2]
+            yield prefix, _shown(name)
         kind, joined = _find(name, known), f"{prefix}." if prefix else ""
         for field in _told_by(kind) if kind else ():
             part = parts.pop(field.name, dataclasses.MISSING)

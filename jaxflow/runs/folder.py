@@ -10,7 +10,7 @@ from typing import Any
 
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, differences, differing_leaves
-from jaxflow.experiment_files import files_beside, importable
+from jaxflow.experiment_files import files_beside, files_defining, importable
 from jaxflow.file_io import check_name, storage_error
 from jaxflow.legacy import modernize
 from jaxflow.runs.trust import MAX_BYTES, check_links, files_to_execute
@@ -52,7 +52,7 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
         return
     recorded = dict(flatten_json(_read_json(workdir), classes_of(experiment)))
     changed = differing_leaves(recorded, experiment)
-    changed += _changed_files(workdir, experiment, source) if source else []
+    changed += _changed_files(workdir, experiment, source)
     if changed:
         raise UserError(
             f"{workdir} holds a different experiment ({'; '.join(changed)}); "
@@ -146,11 +146,12 @@ def defining_modules(classes: Sequence[str]) -> list[str]:
     return sorted({name.partition(":")[0].removeprefix(FILE_MODULE) for name in classes})
 
 
-def _changed_files(workdir: Path, experiment: Experiment, source: Path) -> list[str]:
+def _changed_files(workdir: Path, experiment: Experiment, source: Path | None) -> list[str]:
     """Returns a line for each file whose text differs from its copy in the run folder, where the text matters."""
-    defining = defining_modules(file_classes(to_json(experiment)))
-    files = [source] if source.stem in defining and (workdir / source.name).exists() else []
-    files += files_beside(source) if defining else ()
+    classes = file_classes(to_json(experiment))
+    defining = files_defining(classes) if source is None else [source]
+    files = [file for file in defining if file.stem in defining_modules(classes) and (workdir / file.name).exists()]
+    files += [file for main in defining for file in files_beside(main)] if classes else []
     copies = [workdir / file.name for file in files]
     return [
         f"{file.name}: its text, which defines classes of the experiment"
