@@ -1,10 +1,9 @@
 """The experiment: everything that decides a run, as one frozen value that a Python file builds."""
 
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import flax.linen as nn
 
@@ -23,6 +22,7 @@ from jaxflow.interfaces import (
     Transform,
 )
 from jaxflow.optimizers.base import Optimizer
+from jaxflow.ranges import Count, Positive, Range, Seed
 from jaxflow.runtime.distributed import main_process_first
 from jaxflow.serialization import flatten, to_json
 
@@ -61,20 +61,20 @@ class Experiment:
     tta: TestTimeAugmentation | None = None
     """Test-time augmentation, for example FlipShift(): what is evaluated and predicted is the mean over views of an
     input; None for the input alone."""
-    batch_size: int = 32
+    batch_size: Count = 32
     """Examples in a training step, over all devices."""
-    epochs: float = 10
+    epochs: Annotated[float, Range(0, 1e9)] = 10
     """Passes over the training split; may be a fraction, and 0 trains nothing."""
     sampling: Literal["shuffle", "balanced"] = "shuffle"
     """Which examples are drawn: each once in an epoch; or, where some classes are rare, those of every class equally
     often, each of a class's examples once before any twice. An epoch has as many steps either way."""
-    seed: int = 0
+    seed: Seed = 0
     """Decides initial parameters, order of examples, dropout and augmentation."""
-    microbatch: int | None = None
+    microbatch: Count | None = None
     """Examples whose gradients are computed at once; a step adds up batch_size / microbatch of them. None: all of a
     device's. Also the unit of dropout and augmentation keys and of batch normalisation's statistics, so that a run
     with it set gives the same numbers on any number of devices."""
-    ema_decay: float | None = field(default=None, metadata=COMPLEMENT)
+    ema_decay: Annotated[float, Range(0, 1, without=(0, 1))] | None = field(default=None, metadata=COMPLEMENT)
     """Decay of an exponential moving average of the parameters, which is then what is evaluated; None for none."""
     strategy: Literal["pmap", "shard_map", "fsdp"] = field(default="pmap", metadata=NOT_IDENTITY)
     """How a step spreads over several devices; on one device it is plain jit. pmap and shard_map keep the whole state
@@ -82,56 +82,33 @@ class Experiment:
     data_placement: Literal["auto", "device", "host"] = field(default="auto", metadata=NOT_IDENTITY)
     """Where training batches are gathered: on the device, which then holds the whole split, or on the host. auto takes
     the device where the split is in memory and fits, and no workers are asked for."""
-    num_workers: int = field(default=0, metadata=NOT_IDENTITY)
+    num_workers: Annotated[int, Range(0, 4096)] = field(default=0, metadata=NOT_IDENTITY)
     """Processes that read and decode batches ahead for the host, by Grain; with 0 a thread makes the next one. The
     batches are the same."""
-    log_every_steps: int = field(default=100, metadata=NOT_IDENTITY)
+    log_every_steps: Count = field(default=100, metadata=NOT_IDENTITY)
     """Training steps between two lines of metrics."""
-    validate_every_epochs: float = field(default=1, metadata=NOT_IDENTITY)
+    validate_every_epochs: Positive = field(default=1, metadata=NOT_IDENTITY)
     """Epochs between two passes over the validation split; each is followed by a checkpoint."""
-    checkpoint_every_steps: int | None = field(default=None, metadata=NOT_IDENTITY)
+    checkpoint_every_steps: Count | None = field(default=None, metadata=NOT_IDENTITY)
     """Training steps between two further checkpoints; None for none but those after validation."""
-    max_checkpoints: int = field(default=2, metadata=NOT_IDENTITY)
+    max_checkpoints: Count = field(default=2, metadata=NOT_IDENTITY)
     """Number of latest checkpoints that are kept, beside the best."""
-    max_nonfinite_steps: int = field(default=10, metadata=NOT_IDENTITY)
+    max_nonfinite_steps: Count = field(default=10, metadata=NOT_IDENTITY)
     """Steps in a row that may be skipped since gradient or new state are not finite; then the run stops."""
-    watchdog_seconds: float | None = field(default=None, metadata=NOT_IDENTITY)
+    watchdog_seconds: Positive | None = field(default=None, metadata=NOT_IDENTITY)
     """Longest time without a finished step before the process ends itself, resumable; None for no such limit, or on
     several processes half an hour."""
 
     def __post_init__(self) -> None:
         check_fields(self, PARTS)
-        for name in (
-            "batch_size",
-            "log_every_steps",
-            "max_checkpoints",
-            "microbatch",
-            "checkpoint_every_steps",
-            "max_nonfinite_steps",
-        ):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"{name} is {value}; it must be 1 or more")
-        if not 0 <= self.epochs < math.inf:
-            raise UserError(f"epochs is {self.epochs}; it must be 0 or more")
-        if self.num_workers < 0:
-            raise UserError(f"num_workers is {self.num_workers}; it must be 0 or more")
         if self.num_workers and self.data_placement == "device":
             raise UserError(
                 f"num_workers is {self.num_workers}, but data_placement 'device' needs none; use data_placement "
                 f"'host', "
                 "or num_workers 0"
             )
-        if not self.validate_every_epochs > 0:
-            raise UserError(f"validate_every_epochs is {self.validate_every_epochs}; it must be more than 0")
-        if self.watchdog_seconds is not None and not self.watchdog_seconds > 0:
-            raise UserError(f"watchdog_seconds is {self.watchdog_seconds}; it must be more than 0")
-        if not 0 <= self.seed < 2**32:
-            raise UserError(f"seed is {self.seed}; it must be in 0..2**32-1")
         if self.microbatch and self.batch_size % self.microbatch:
             raise UserError(f"microbatch {self.microbatch} does not divide batch_size {self.batch_size}")
-        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
-            raise UserError(f"ema_decay is {self.ema_decay}; it must be between 0 and 1")
 
 
 def load(path: str | Path) -> Experiment:
