@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import flax.linen as nn
 
+from jaxflow.data.checks import check_contract
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
 from jaxflow.experiment_files import call
@@ -24,7 +25,8 @@ from jaxflow.interfaces import (
 from jaxflow.optimizers.base import Optimizer
 from jaxflow.ranges import Count, Positive, Range, Seed
 from jaxflow.runtime.distributed import main_process_first
-from jaxflow.serialization import flatten, to_json
+from jaxflow.serialization import classes_of, flatten, from_json, to_json
+from jaxflow.user_code import failed
 
 # Marks fields that may change when a run is resumed: they decide where and how it runs, not what comes out.
 NOT_IDENTITY = {"identity": False}
@@ -133,7 +135,23 @@ def load(path: str | Path) -> Experiment:
         raise UserError(
             f"get_config() in {path} returned {type(experiment).__name__}; it must return a jaxflow.Experiment"
         )
+    _check_survives(experiment, path)
     return experiment
+
+
+def _check_survives(experiment: Experiment, path: Path) -> None:
+    """Raises if what is written of an experiment could not be read back as the same."""
+    text = json.loads(json.dumps(to_json(experiment)))
+    for name, kind in classes_of(experiment).items():
+        if "<locals>" in name:
+            raise UserError(
+                f"{path}: class {kind.__name__} is defined in a function, where no resumed run finds it; "
+                "move it to the top of the file"
+            )
+    written, again = dict(flatten(experiment)), dict(flatten(from_json(text)))
+    changed = [name for name in written if name not in again or written[name] != again[name]]
+    if changed:
+        raise UserError(f"{path}: {changed[0]} is {written[changed[0]]!r}, which is not equal when it is read back")
 
 
 def differences(old: Experiment, new: Experiment) -> list[str]:
@@ -152,5 +170,16 @@ def dumps(experiment: Experiment) -> str:
 
 
 def load_data(experiment: Experiment) -> Dataset:
-    """Loads an experiment's data, on process 0 first: what it downloads and decodes is then cached for the others."""
-    return main_process_first(experiment.data.load)
+    """Loads an experiment's data, on process 0 first: what it downloads and decodes is then cached for the others.
+
+    Raises:
+      UserError: the data is missing or broken, or a class of the user's own does not return what it must.
+    """
+    own = {name for name, kind in classes_of(experiment.data).items() if not kind.__module__.startswith("jaxflow.")}
+    try:
+        dataset = main_process_first(experiment.data.load)
+        return check_contract(dataset, type(experiment.data).__name__) if own else dataset
+    except (Exception, SystemExit) as error:
+        if isinstance(error, UserError) or not own:
+            raise
+        raise failed(f"data {type(experiment.data).__name__}", error) from error

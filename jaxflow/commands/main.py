@@ -13,6 +13,7 @@ from jaxflow.errors import RESUMABLE, StoppedError, UserError, program_name
 
 COMMON = (
     Flag("quiet", "", "print nothing but errors"),
+    Flag("debug", "", "show the traceback beneath an error in your own code"),
     Flag("no-cache", "", "compile anew instead of taking programs from ~/.cache/jaxflow ($JAXFLOW_CACHE_DIR)"),
 )
 STATUS = """exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal and saved (launch again to
@@ -54,6 +55,7 @@ def execute(verb: str, arguments: argparse.Namespace) -> int:
     """
     from jaxflow.console import show_messages
     from jaxflow.runtime.distributed import abort, is_main, join
+    from jaxflow.user_code import blamed
 
     try:
         if hasattr(arguments, "coordinator"):
@@ -62,16 +64,18 @@ def execute(verb: str, arguments: argparse.Namespace) -> int:
             import_verb(verb).run(arguments)
         return 0
     except UserError as error:
-        status = _report(error)
+        status = _report(error, arguments.debug)
     except StoppedError as stopped:
         print(stopped, file=sys.stderr)
         return RESUMABLE
     except KeyboardInterrupt:
         print("interrupted; launch again to go on from the last checkpoint", file=sys.stderr)
         status = 130
-    except Exception:  # not left to Python: other processes would wait for this one
-        traceback.print_exc()
-        status = 1
+    except (Exception, SystemExit) as error:  # not left to Python: other processes would wait for this one
+        mistake = blamed(error)
+        if mistake is None:
+            traceback.print_exc()
+        status = 1 if mistake is None else _report(mistake, arguments.debug, error)
     return abort(status)
 
 
@@ -190,7 +194,9 @@ def _prepare_process(arguments: argparse.Namespace) -> None:
         enable_compilation_cache(cache_folder() / "programs")
 
 
-def _report(error: UserError) -> int:
-    """Prints the user's mistake in one line and returns its exit status."""
+def _report(error: UserError, debug: bool = False, cause: BaseException | None = None) -> int:
+    """Prints the user's mistake in one line, with --debug the traceback of what caused it, and returns the status."""
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    if debug and (cause := cause or error.__cause__):
+        traceback.print_exception(cause)
     return 2

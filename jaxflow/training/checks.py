@@ -1,12 +1,14 @@
 """Checks that model, problem and data fit together, before anything is computed."""
 
+import dataclasses
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from jaxflow import hyperparameters
 from jaxflow.errors import UserError
@@ -15,6 +17,10 @@ from jaxflow.interfaces import Problem
 from jaxflow.schema import Feature, Schema
 from jaxflow.serialization import classes_of
 from jaxflow.transforms.preprocess import abstract_inputs
+from jaxflow.user_code import failed
+
+# Examples in a batch that shapes are checked with: not one, so that a batch axis is not taken for another.
+ROWS = 3
 
 
 def find_static_numbers(parts: Any, trace: Callable[[frozenset[str]], None]) -> frozenset[str]:
@@ -83,39 +89,93 @@ def check_cardinalities(experiment: Experiment, model: nn.Module, inputs: Featur
             )
 
 
+def check_problem(problem: Problem, schema: Schema, targets: np.ndarray) -> Problem:
+    """Returns a problem fitted to the training targets.
+
+    Raises:
+      UserError: it does not fit the data, or its `num_outputs` or `fit` return something else than they must.
+    """
+    name, outputs = type(problem).__name__, problem.num_outputs(schema)  # raises for targets of another kind
+    if not isinstance(outputs, int) or outputs < 1:
+        raise UserError(f"num_outputs of problem {name} returns {outputs!r:.60}; it must return an int, 1 or more")
+    fitted = problem.fit(targets)
+    if not (isinstance(fitted, Problem) and dataclasses.is_dataclass(fitted)):
+        raise UserError(f"fit of problem {name} returns {fitted!r:.60}; it must return the fitted problem")
+    return fitted
+
+
 def check_shapes(model: nn.Module, problem: Problem, transform: Callable[..., Any], schema: Schema) -> None:
     """Checks that a model takes the inputs of a schema, that its outputs are what the problem needs, and its losses.
 
     Raises:
       UserError: it does not, or they are not.
     """
-    inputs, needed = abstract_inputs(schema.inputs, 1), problem.num_outputs(schema)
+    inputs, needed, name = abstract_inputs(schema.inputs, ROWS), problem.num_outputs(schema), type(model).__name__
     key = jax.eval_shape(lambda: jax.random.key(0))
     try:
-        outputs, _ = jax.eval_shape(lambda key, x: model.init_with_output(key, transform(x), train=False), key, inputs)
-    except UserError:
-        raise
-    except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
+        outputs, variables = jax.eval_shape(
+            lambda key, x: model.init_with_output(key, transform(x), train=False), key, inputs
+        )
+    except (Exception, SystemExit) as error:
         shape = jax.tree.map(lambda leaf: leaf.shape[1:], inputs)
+        raise failed(f"model {name} on inputs of shape {shape}", error) from error
+    if not _is_floats(outputs) or outputs.ndim < 2 or outputs.shape[0] != ROWS:
         raise UserError(
-            f"model {type(model).__name__} fails on inputs of shape {shape}: {type(error).__name__}: "
-            f"{next(iter(str(error).splitlines()), '')} ({Path(where.filename).name}:{where.lineno})"
-        ) from error
+            f"model {name} returns {_described(outputs)} for a batch of {ROWS}; it must return its raw outputs, an "
+            f"array of floats, ({ROWS}, ..., outputs)"
+        )
+    if not jax.tree.leaves(variables.get("params")):
+        raise UserError(f"model {name} has no parameters: there is nothing to train; give it a layer that has")
     if outputs.shape[-1] != needed:
         raise UserError(
             f"the model gives {outputs.shape[-1]} outputs, but the problem needs {needed}; leave outputs=None"
         )
     if outputs.shape[1:-1] != schema.target.dense_shape:
         raise UserError(
-            f"model {type(model).__name__} gives outputs of shape {outputs.shape[1:]} for an example, but the data has "
+            f"model {name} gives outputs of shape {outputs.shape[1:]} for an example, but the data has "
             f"targets of shape {schema.target.dense_shape}; use a model that answers for each of these positions, or "
             f"none"
         )
-    targets = jax.ShapeDtypeStruct((1, *schema.target.shape), schema.target.dtype)
-    losses = jax.eval_shape(problem.losses, outputs, targets)
-    if losses.shape != (1, *schema.target.dense_shape):
+    targets = jax.ShapeDtypeStruct((ROWS, *schema.target.shape), schema.target.dtype)
+    try:
+        losses = jax.eval_shape(problem.losses, outputs, targets)
+    except (Exception, SystemExit) as error:
+        raise failed(f"the loss of problem {type(problem).__name__}", error) from error
+    if not _is_floats(losses) or losses.shape != (ROWS, *schema.target.dense_shape):
         raise UserError(
-            f"problem {type(problem).__name__} gives losses of shape {losses.shape} for a batch of 1; a loss is not "
-            f"reduced: it gives {(1, *schema.target.dense_shape)}, a number for each target (docs/extend.md)"
+            f"problem {type(problem).__name__} gives losses of shape {_described(losses)} for a batch of {ROWS}; a "
+            f"loss is not reduced: it gives {(ROWS, *schema.target.dense_shape)}, a number for each target "
+            "(docs/extend.md)"
         )
+
+
+def check_steps(parts: Any, *traces: Callable[[], Any]) -> None:
+    """Checks that the steps of a run can be traced, before anything is written.
+
+    Args:
+      parts: what the steps are made of.
+      *traces: each traces a step.
+
+    Raises:
+      UserError: one fails; the part that fails is named, or the line of the user's own code.
+    """
+    for trace in traces:
+        try:
+            trace()
+        except (Exception, SystemExit) as error:
+            frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+            kinds = [type(frame.f_locals.get("self")) for frame in frames]
+            known = set(classes_of(parts).values())
+            name = next((kind.__name__ for kind in reversed(kinds) if kind in known), "a step of this experiment")
+            raise failed(f"{name} on this data", error) from error
+
+
+def _is_floats(value: Any) -> bool:
+    return isinstance(value, jax.ShapeDtypeStruct) and jnp.issubdtype(value.dtype, jnp.floating)
+
+
+def _described(value: Any) -> str:
+    """Returns what a function returned, in an error: the shape of an array, else its type."""
+    if isinstance(value, jax.ShapeDtypeStruct):
+        return f"{value.shape}" if _is_floats(value) else f"{value.shape} {value.dtype}"
+    return "None" if value is None else f"a {type(value).__name__}"

@@ -28,7 +28,14 @@ from jaxflow.training.checkpoints.manager import (
     save,
 )
 from jaxflow.training.checkpoints.restore import restore_newest
-from jaxflow.training.checks import check_cardinalities, check_fit, check_shapes, find_static_numbers
+from jaxflow.training.checks import (
+    check_cardinalities,
+    check_fit,
+    check_problem,
+    check_shapes,
+    check_steps,
+    find_static_numbers,
+)
 from jaxflow.training.events import LoopState, Rhythm, read_loop_state
 from jaxflow.training.input_pipeline import InputPipeline, make_input_pipeline
 from jaxflow.training.parallel.layout import Layout, bytes_per_device, make_layout
@@ -84,6 +91,7 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
       UserError: experiment, data and devices do not fit together.
     """
     split = dataset.splits["train"]
+    to_json(experiment)  # raises for what could not be written into the run folder
     if experiment.batch_size > len(split):
         raise UserError(
             f"batch_size {experiment.batch_size} is larger than the training split of {len(split)} examples"
@@ -91,8 +99,7 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
     fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
     # The names of the examples stand for the data: wherever it lies, a run resumes with the data it was trained on.
     names = hashlib.sha256("\n".join(split.id(index) for index in range(len(split))).encode()).hexdigest()[:16]
-    experiment.problem.num_outputs(dataset.schema)  # raises before anything is fitted to targets of another kind
-    problem = experiment.problem.fit(split.targets)
+    problem = check_problem(experiment.problem, dataset.schema, split.targets)
     meta = {
         "schema": to_json(dataset.schema),
         "fitted": fitted,
@@ -107,7 +114,14 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
         raise UserError(f"a transform's fit() must return plain lists, dicts and numbers ({error})") from error
     program = build_program(dataclasses.replace(experiment, problem=problem), dataset.schema, fitted, len(split))
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
-    return TrainingSession(experiment, dataset, program, build_pipeline(split, experiment, program.layout), meta)
+    pipeline = build_pipeline(split, experiment, program.layout)
+    held_out = dataset.splits.get("validation", split)
+    check_steps(
+        program.experiment,
+        partial(program.trace_train_step, pipeline),
+        partial(program.trace_eval_step, program.evaluation_batch_size(held_out)),
+    )
+    return TrainingSession(experiment, dataset, program, pipeline, meta)
 
 
 def build_pipeline(split: Split, experiment: Experiment, layout: Layout) -> InputPipeline:

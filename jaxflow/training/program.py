@@ -93,12 +93,42 @@ class Program:
           (state, totals, device_data, items, count) -> (state, totals, metrics of the last step); it takes `count`
           steps, one for each of the first items, (step, batch, ...), and adds their metrics to `totals`.
         """
-        step, arguments = _step_function(self.structure, pipeline.get_batch), self.layout.replicate(self.arguments)
-        item = jax.tree.map(lambda leaf: leaf[0], pipeline.step_inputs(0, 1))
-        example = (self.abstract_state(), self.empty_metrics(), arguments, pipeline.device_data, item)
+        step, example = self._step_example(pipeline)
+        arguments = example[2]
         loop = pipeline.max_steps > 1 and dispatch.may_loop(step, self.layout, *example)
         compiled = _dispatch_function(self.structure, pipeline.get_batch, loop)
         return lambda state, totals, *rest: compiled(state, totals, arguments, *rest)
+
+    def trace_train_step(self, pipeline: InputPipeline) -> None:
+        """Traces a train step, on one device with the trace that `compile_train_steps` uses again.
+
+        Raises:
+          Exception: a part does not fit.
+        """
+        if self.layout.axis_name is None:
+            step, example = self._step_example(pipeline)
+            step.trace(*example)
+        else:
+            _trace_alone(self.structure, self.arguments)
+
+    def trace_eval_step(self, rows: int) -> None:
+        """Traces an evaluation step of so many rows, on one device with the trace that the step itself uses again.
+
+        Raises:
+          Exception: a part does not fit.
+        """
+        one = self.layout.axis_name is None
+        alone = self.structure if one else replace(self.structure, layout=Layout(self.layout.devices[:1]))
+        batch = _abstract_batch(self.schema, rows) | {"weights": jax.ShapeDtypeStruct((rows,), jnp.float32)}
+        state, arguments = self.abstract_state(), jax.ShapeDtypeStruct(self.arguments.shape, jnp.float32)
+        _eval_function(alone).trace(arguments, state.variables(), batch)
+
+    def _step_example(self, pipeline: InputPipeline) -> tuple[Any, tuple[Any, ...]]:
+        """Returns the train step and what it is called with, or its shapes."""
+        item = jax.tree.map(lambda leaf: leaf[0], pipeline.step_inputs(0, 1))
+        arguments = self.layout.replicate(self.arguments)
+        example = (self.abstract_state(), self.empty_metrics(), arguments, pipeline.device_data, item)
+        return _step_function(self.structure, pipeline.get_batch), example
 
     def compile_eval_step(self) -> Callable[..., Any]:
         """Compiles (variables, batch) -> (metrics, rows), as `make_eval_step` has them."""
@@ -179,14 +209,22 @@ def trace_train_step(structure: Structure, static: frozenset[str]) -> None:
       Exception: the step needs the value of an argument, or is wrong.
     """
     placeholders, arguments = hyperparameters.split(structure.parts, static)
-    alone = Layout(structure.layout.devices[:1])
-    structure = replace(structure, parts=placeholders, layout=alone, microbatch=None)
-    target, number = structure.schema.target, jax.ShapeDtypeStruct((1,), jnp.int32)
-    targets = jax.ShapeDtypeStruct((1, *target.shape), target.dtype)
-    inputs = preprocess.abstract_inputs(structure.schema.inputs, 1)
-    batch = {"inputs": inputs, "targets": targets, "index": number, "epoch": number}
-    state = structure.abstract_state()
-    jax.eval_shape(lambda *given: train_step(structure, given[0])(*given[1:]), arguments, state, batch)
+    _trace_alone(replace(structure, parts=placeholders), arguments)
+
+
+def _trace_alone(structure: Structure, arguments: np.ndarray) -> None:
+    """Traces a train step of one example on one device."""
+    alone = replace(structure, layout=Layout(structure.layout.devices[:1]), microbatch=None)
+    number = jax.ShapeDtypeStruct((1,), jnp.int32)
+    batch = _abstract_batch(structure.schema, 1) | {"index": number, "epoch": number}
+    state = alone.abstract_state()
+    jax.eval_shape(lambda *given: train_step(alone, given[0])(*given[1:]), arguments, state, batch)
+
+
+def _abstract_batch(schema: Schema, rows: int) -> dict[str, Any]:
+    """Returns shapes and dtypes of the inputs and targets of a batch, (rows, ...)."""
+    targets = jax.ShapeDtypeStruct((rows, *schema.target.shape), schema.target.dtype)
+    return {"inputs": preprocess.abstract_inputs(schema.inputs, rows), "targets": targets}
 
 
 @_once
