@@ -26,7 +26,7 @@ from jaxflow.optimizers.base import Optimizer
 from jaxflow.ranges import Count, Positive, Range, Seed
 from jaxflow.runtime.distributed import main_process_first
 from jaxflow.serialization import classes_of, flatten, from_json, to_json
-from jaxflow.user_code import failed
+from jaxflow.user_code import calling, is_own
 
 # Marks fields that may change when a run is resumed: they decide where and how it runs, not what comes out.
 NOT_IDENTITY = {"identity": False}
@@ -175,11 +175,7 @@ def load_data(experiment: Experiment) -> Dataset:
     Raises:
       UserError: the data is missing or broken, or a class of the user's own does not return what it must.
     """
-    own = {name for name, kind in classes_of(experiment.data).items() if not kind.__module__.startswith("jaxflow.")}
-    try:
+    name = type(experiment.data).__name__
+    with calling(f"data {name}", experiment.data):
         dataset = main_process_first(experiment.data.load)
-        return check_contract(dataset, type(experiment.data).__name__) if own else dataset
-    except (Exception, SystemExit) as error:
-        if isinstance(error, UserError) or not own:
-            raise
-        raise failed(f"data {type(experiment.data).__name__}", error) from error
+        return check_contract(dataset, name) if is_own(experiment.data) else dataset

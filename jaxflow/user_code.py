@@ -17,7 +17,7 @@ from typing import Any
 
 import jaxflow
 from jaxflow.errors import UserError
-from jaxflow.serialization import FILE_MODULE
+from jaxflow.serialization import FILE_MODULE, classes_of
 
 logger = logging.getLogger("jaxflow")
 
@@ -79,6 +79,30 @@ def failed(what: str, error: BaseException) -> UserError:
     return blamed(error) or UserError(
         f"{what} fails: {type(error).__name__}: {text} ({Path(where.filename).name}:{where.lineno})"
     )
+
+
+def is_own(value: Any) -> bool:
+    """Returns whether a value has parts of classes that are not jaxflow's own."""
+    return not all(kind.__module__.startswith("jaxflow.") for kind in classes_of(value).values())
+
+
+@contextmanager
+def calling(what: str, value: Any) -> Iterator[None]:
+    """Makes what the user's own classes raise in the context one line.
+
+    Args:
+      what: what is called, for example "data Rings".
+      value: the part of the experiment that is called; errors of jaxflow's own classes pass as they are.
+
+    Raises:
+      UserError: a class of the user's own failed, or was called and did not fit.
+    """
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        if isinstance(error, UserError) or not is_own(value):
+            raise
+        raise failed(what, error) from error
 
 
 def _in_one_line(error: BaseException, line: str) -> str:

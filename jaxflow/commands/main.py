@@ -112,6 +112,9 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
         raise UserError(f"no flag {rest[0]}; {program_name()} {verb} --help lists the flags")
     for flag in flags:
         _convert(arguments, flag)
+    for flag in EXPERIMENT:
+        if getattr(arguments, flag.name, None) == "":  # as of a variable that is not set
+            raise UserError(f"--{flag.name} is empty; it takes {flag.metavar}")
     if set(EXPERIMENT) <= set(flags) and not (arguments.config or arguments.workdir or arguments.help):
         if verb == "run":  # nothing was said at all: what there is to say
             print(help_text(verb, arguments))

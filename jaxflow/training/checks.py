@@ -2,7 +2,7 @@
 
 import dataclasses
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -17,7 +17,7 @@ from jaxflow.interfaces import Problem
 from jaxflow.schema import Feature, Schema
 from jaxflow.serialization import classes_of
 from jaxflow.transforms.preprocess import abstract_inputs
-from jaxflow.user_code import failed
+from jaxflow.user_code import calling, failed, is_own
 
 # Examples in a batch that shapes are checked with: not one, so that a batch axis is not taken for another.
 ROWS = 3
@@ -35,7 +35,7 @@ def find_static_numbers(parts: Any, trace: Callable[[frozenset[str]], None]) -> 
     Returns:
       Their dotted names.
     """
-    if all(kind.__module__.startswith("jaxflow.") for kind in classes_of(parts).values()):
+    if not is_own(parts):
         return frozenset()
     names = frozenset(hyperparameters.names_of(parts))
     try:
@@ -95,10 +95,13 @@ def check_problem(problem: Problem, schema: Schema, targets: np.ndarray) -> Prob
     Raises:
       UserError: it does not fit the data, or its `num_outputs` or `fit` return something else than they must.
     """
-    name, outputs = type(problem).__name__, problem.num_outputs(schema)  # raises for targets of another kind
+    name = type(problem).__name__
+    with calling(f"problem {name}", problem):
+        outputs = problem.num_outputs(schema)  # raises for targets of another kind
     if not isinstance(outputs, int) or outputs < 1:
         raise UserError(f"num_outputs of problem {name} returns {outputs!r:.60}; it must return an int, 1 or more")
-    fitted = problem.fit(targets)
+    with calling(f"problem {name}", problem):
+        fitted = problem.fit(targets)
     if not (isinstance(fitted, Problem) and dataclasses.is_dataclass(fitted)):
         raise UserError(f"fit of problem {name} returns {fitted!r:.60}; it must return the fitted problem")
     return fitted
@@ -136,6 +139,8 @@ def check_shapes(model: nn.Module, problem: Problem, transform: Callable[..., An
             f"targets of shape {schema.target.dense_shape}; use a model that answers for each of these positions, or "
             f"none"
         )
+    if is_own(model):
+        _check_training_outputs(model, transform, variables, inputs, outputs)
     targets = jax.ShapeDtypeStruct((ROWS, *schema.target.shape), schema.target.dtype)
     try:
         losses = jax.eval_shape(problem.losses, outputs, targets)
@@ -147,25 +152,66 @@ def check_shapes(model: nn.Module, problem: Problem, transform: Callable[..., An
             f"loss is not reduced: it gives {(ROWS, *schema.target.dense_shape)}, a number for each target "
             "(docs/extend.md)"
         )
+    if is_own(problem):
+        _check_answers(problem, outputs)
 
 
-def check_steps(parts: Any, *traces: Callable[[], Any]) -> None:
-    """Checks that the steps of a run can be traced, before anything is written.
+def _check_training_outputs(model: nn.Module, transform: Callable[..., Any], variables: Any, *arrays: Any) -> None:
+    """Raises if a model of the user's own returns something else in training than it does otherwise."""
+
+    def apply(key: jax.Array, variables: Any, inputs: Any) -> Any:
+        return model.apply(
+            variables, transform(inputs), train=True, rngs={"dropout": key}, mutable=[*variables, "intermediates"]
+        )
+
+    inputs, outputs = arrays
+    key, name = jax.eval_shape(lambda: jax.random.key(0)), type(model).__name__
+    try:
+        training, _ = jax.eval_shape(apply, key, variables, inputs)
+    except (Exception, SystemExit) as error:
+        raise failed(f"model {name} with train=True", error) from error
+    if not _is_floats(training) or training.shape != outputs.shape:
+        raise UserError(
+            f"model {name} returns {_described(training)} with train=True and {_described(outputs)} without; it must "
+            "return outputs of one shape"
+        )
+
+
+def _check_answers(problem: Problem, outputs: Any) -> None:
+    """Raises if a problem of the user's own makes no arrays of the model's outputs."""
+    for name in ("distribution", "predictions"):
+        with calling(f"{name} of problem {type(problem).__name__}", problem):
+            made = jax.eval_shape(getattr(problem, name), outputs)
+        if not isinstance(made, jax.ShapeDtypeStruct) or made.shape[:1] != (ROWS,):
+            raise UserError(
+                f"{name} of problem {type(problem).__name__} returns {_described(made)} for a batch of {ROWS}; it "
+                f"must return an array, ({ROWS}, ...)"
+            )
+
+
+def check_steps(experiment: Experiment, *traces: Callable[[], Mapping[str, Any]]) -> None:
+    """Checks that the steps of a run can be traced, before anything is written, and that they measure the loss.
 
     Args:
-      parts: what the steps are made of.
-      *traces: each traces a step.
+      experiment: what the steps are made of.
+      *traces: each traces a step and returns its metrics.
 
     Raises:
       UserError: one fails; the part that fails is named, or the line of the user's own code.
     """
+    problem = experiment.problem
     for trace in traces:
         try:
-            trace()
+            metrics = trace()
+            if not isinstance(metrics, Mapping) or next(iter(metrics), None) != "loss":
+                raise UserError(
+                    f"running_metrics of problem {type(problem).__name__} returns {list(metrics)}; it must return a "
+                    "dict of metrics by name, 'loss' first"
+                )
         except (Exception, SystemExit) as error:
             frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
             kinds = [type(frame.f_locals.get("self")) for frame in frames]
-            known = set(classes_of(parts).values())
+            known = set(classes_of(experiment).values())
             name = next((kind.__name__ for kind in reversed(kinds) if kind in known), "a step of this experiment")
             raise failed(f"{name} on this data", error) from error
 

@@ -43,6 +43,7 @@ from jaxflow.training.program import Program, trace_train_step
 from jaxflow.training.state import TrainState
 from jaxflow.training.structure import Parts, Structure
 from jaxflow.transforms import preprocess
+from jaxflow.user_code import calling
 
 logger = logging.getLogger("jaxflow")
 
@@ -96,7 +97,8 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
         raise UserError(
             f"batch_size {experiment.batch_size} is larger than the training split of {len(split)} examples"
         )
-    fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
+    with calling("preprocess", experiment.preprocess):
+        fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
     # The names of the examples stand for the data: wherever it lies, a run resumes with the data it was trained on.
     names = hashlib.sha256("\n".join(split.id(index) for index in range(len(split))).encode()).hexdigest()[:16]
     problem = check_problem(experiment.problem, dataset.schema, split.targets)

@@ -99,20 +99,25 @@ class Program:
         compiled = _dispatch_function(self.structure, pipeline.get_batch, loop)
         return lambda state, totals, *rest: compiled(state, totals, arguments, *rest)
 
-    def trace_train_step(self, pipeline: InputPipeline) -> None:
+    def trace_train_step(self, pipeline: InputPipeline) -> Metrics:
         """Traces a train step, on one device with the trace that `compile_train_steps` uses again.
+
+        Returns:
+          Shapes of its metrics.
 
         Raises:
           Exception: a part does not fit.
         """
         if self.layout.axis_name is None:
             step, example = self._step_example(pipeline)
-            step.trace(*example)
-        else:
-            _trace_alone(self.structure, self.arguments)
+            return step.trace(*example).out_info[-1]
+        return _trace_alone(self.structure, self.arguments)
 
-    def trace_eval_step(self, rows: int) -> None:
+    def trace_eval_step(self, rows: int) -> Metrics:
         """Traces an evaluation step of so many rows, on one device with the trace that the step itself uses again.
+
+        Returns:
+          Shapes of its metrics.
 
         Raises:
           Exception: a part does not fit.
@@ -121,7 +126,7 @@ class Program:
         alone = self.structure if one else replace(self.structure, layout=Layout(self.layout.devices[:1]))
         batch = _abstract_batch(self.schema, rows) | {"weights": jax.ShapeDtypeStruct((rows,), jnp.float32)}
         state, arguments = self.abstract_state(), jax.ShapeDtypeStruct(self.arguments.shape, jnp.float32)
-        _eval_function(alone).trace(arguments, state.variables(), batch)
+        return _eval_function(alone).trace(arguments, state.variables(), batch).out_info[0]
 
     def _step_example(self, pipeline: InputPipeline) -> tuple[Any, tuple[Any, ...]]:
         """Returns the train step and what it is called with, or its shapes."""
@@ -212,13 +217,13 @@ def trace_train_step(structure: Structure, static: frozenset[str]) -> None:
     _trace_alone(replace(structure, parts=placeholders), arguments)
 
 
-def _trace_alone(structure: Structure, arguments: np.ndarray) -> None:
-    """Traces a train step of one example on one device."""
+def _trace_alone(structure: Structure, arguments: np.ndarray) -> Metrics:
+    """Traces a train step of one example on one device, and returns the shapes of its metrics."""
     alone = replace(structure, layout=Layout(structure.layout.devices[:1]), microbatch=None)
     number = jax.ShapeDtypeStruct((1,), jnp.int32)
     batch = _abstract_batch(structure.schema, 1) | {"index": number, "epoch": number}
     state = alone.abstract_state()
-    jax.eval_shape(lambda *given: train_step(alone, given[0])(*given[1:]), arguments, state, batch)
+    return jax.eval_shape(lambda *given: train_step(alone, given[0])(*given[1:])[1], arguments, state, batch)
 
 
 def _abstract_batch(schema: Schema, rows: int) -> dict[str, Any]:
