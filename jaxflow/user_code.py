@@ -88,7 +88,7 @@ def is_own(value: Any) -> bool:
 
 @contextmanager
 def calling(what: str, value: Any) -> Iterator[None]:
-    """Makes what the user's own classes raise in the context one line.
+    """Reports what the user's own classes raise in the context in one line.
 
     Args:
       what: what is called, for example "data Rings".

@@ -22,24 +22,14 @@ from jaxflow.experiment import Experiment
 from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Schema, Split
 from jaxflow.serialization import to_json
-from jaxflow.training.checkpoints.manager import (
-    Checkpoints,
-    read_meta,
-    save,
-)
+from jaxflow.training.checkpoints.manager import Checkpoints, read_meta, save
 from jaxflow.training.checkpoints.restore import restore_newest
-from jaxflow.training.checks import (
-    check_cardinalities,
-    check_fit,
-    check_problem,
-    check_shapes,
-    check_steps,
-    find_static_numbers,
-)
+from jaxflow.training.checks import parts as checks
+from jaxflow.training.checks.traces import trace_evaluation, trace_train_step, trace_training
 from jaxflow.training.events import LoopState, Rhythm, read_loop_state
 from jaxflow.training.input_pipeline import InputPipeline, make_input_pipeline
 from jaxflow.training.parallel.layout import Layout, bytes_per_device, make_layout
-from jaxflow.training.program import Program, trace_train_step
+from jaxflow.training.program import Program
 from jaxflow.training.state import TrainState
 from jaxflow.training.structure import Parts, Structure
 from jaxflow.transforms import preprocess
@@ -101,7 +91,7 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
         fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
     # The names of the examples stand for the data: wherever it lies, a run resumes with the data it was trained on.
     names = hashlib.sha256("\n".join(split.id(index) for index in range(len(split))).encode()).hexdigest()[:16]
-    problem = check_problem(experiment.problem, dataset.schema, split.targets)
+    problem = checks.check_problem(experiment.problem, dataset.schema, split.targets)
     meta = {
         "schema": to_json(dataset.schema),
         "fitted": fitted,
@@ -117,12 +107,9 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
     program = build_program(dataclasses.replace(experiment, problem=problem), dataset.schema, fitted, len(split))
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
     pipeline = build_pipeline(split, experiment, program.layout)
-    held_out = dataset.splits.get("validation", split)
-    check_steps(
-        program.experiment,
-        partial(program.trace_train_step, pipeline),
-        partial(program.trace_eval_step, program.evaluation_batch_size(held_out)),
-    )
+    rows = program.evaluation_batch_size(dataset.splits.get("validation", split))
+    traces = (partial(trace_training, program, pipeline), partial(trace_evaluation, program, rows))
+    checks.check_steps(program.experiment, *traces)
     return TrainingSession(experiment, dataset, program, pipeline, meta)
 
 
@@ -155,30 +142,23 @@ def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any],
     Raises:
       UserError: the model does not take these inputs, or its outputs are of another width than the problem needs.
     """
-    check_fit(experiment, schema)
+    checks.check_fit(experiment, schema)
     model, inputs = experiment.model, schema.inputs
     outputs = experiment.problem.num_outputs(schema)
     sizes = {"outputs": outputs, "cardinalities": inputs.cardinalities, "vocab_size": inputs.vocab_size}
     for name, value in sizes.items():
         if value is not None and getattr(model, name, value) is None:
             model = dataclasses.replace(model, **{name: value})
-    check_cardinalities(experiment, model, inputs)
+    checks.check_cardinalities(experiment, model, inputs)
     total_steps = num_steps(experiment.epochs, train_size, experiment.batch_size)
     experiment = dataclasses.replace(experiment, model=model)
     parts = Parts(
         model, experiment.problem, experiment.optimizer, experiment.augment, experiment.ema_decay, total_steps
     )
-    structure = Structure(
-        parts,
-        experiment.preprocess,
-        json.dumps(fitted),
-        experiment.tta,
-        experiment.microbatch,
-        schema,
-        make_layout(experiment.strategy),
-    )
-    check_shapes(model, experiment.problem, structure.transform, schema)
-    static = find_static_numbers(parts, partial(trace_train_step, structure))
+    steps = (experiment.preprocess, json.dumps(fitted), experiment.tta, experiment.microbatch)
+    structure = Structure(parts, *steps, schema, make_layout(experiment.strategy))
+    checks.check_shapes(model, experiment.problem, structure.transform, schema)
+    static = checks.find_static_numbers(parts, partial(trace_train_step, structure))
     placeholders, arguments = hyperparameters.split(parts, static)
     return Program(experiment, dataclasses.replace(structure, parts=placeholders), arguments, total_steps)
 

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ from jaxflow.training.parallel.layout import Layout
 from jaxflow.training.state import TrainState
 from jaxflow.training.steps import Metrics, make_eval_step, make_predict_step, make_train_step
 from jaxflow.training.structure import Structure, make_state
-from jaxflow.transforms import augment, preprocess
+from jaxflow.transforms import augment
 from jaxflow.transforms.tta import identity_views
 
 # Inputs and outputs of an evaluation's batch, in numbers: what an encoder keeps of them may be a hundred times as much.
@@ -93,43 +93,14 @@ class Program:
           (state, totals, device_data, items, count) -> (state, totals, metrics of the last step); it takes `count`
           steps, one for each of the first items, (step, batch, ...), and adds their metrics to `totals`.
         """
-        step, example = self._step_example(pipeline)
+        step, example = self.step_example(pipeline)
         arguments = example[2]
         loop = pipeline.max_steps > 1 and dispatch.may_loop(step, self.layout, *example)
         compiled = _dispatch_function(self.structure, pipeline.get_batch, loop)
         return lambda state, totals, *rest: compiled(state, totals, arguments, *rest)
 
-    def trace_train_step(self, pipeline: InputPipeline) -> Metrics:
-        """Traces a train step, on one device with the trace that `compile_train_steps` uses again.
-
-        Returns:
-          Shapes of its metrics.
-
-        Raises:
-          Exception: a part does not fit.
-        """
-        if self.layout.axis_name is None:
-            step, example = self._step_example(pipeline)
-            return step.trace(*example).out_info[-1]
-        return _trace_alone(self.structure, self.arguments)
-
-    def trace_eval_step(self, rows: int) -> Metrics:
-        """Traces an evaluation step of so many rows, on one device with the trace that the step itself uses again.
-
-        Returns:
-          Shapes of its metrics.
-
-        Raises:
-          Exception: a part does not fit.
-        """
-        one = self.layout.axis_name is None
-        alone = self.structure if one else replace(self.structure, layout=Layout(self.layout.devices[:1]))
-        batch = _abstract_batch(self.schema, rows) | {"weights": jax.ShapeDtypeStruct((rows,), jnp.float32)}
-        state, arguments = self.abstract_state(), jax.ShapeDtypeStruct(self.arguments.shape, jnp.float32)
-        return _eval_function(alone).trace(arguments, state.variables(), batch).out_info[0]
-
-    def _step_example(self, pipeline: InputPipeline) -> tuple[Any, tuple[Any, ...]]:
-        """Returns the train step and what it is called with, or its shapes."""
+    def step_example(self, pipeline: InputPipeline) -> tuple[Any, tuple[Any, ...]]:
+        """Returns the jitted train step and what it is called with, or its shapes."""
         item = jax.tree.map(lambda leaf: leaf[0], pipeline.step_inputs(0, 1))
         arguments = self.layout.replicate(self.arguments)
         example = (self.abstract_state(), self.empty_metrics(), arguments, pipeline.device_data, item)
@@ -137,7 +108,7 @@ class Program:
 
     def compile_eval_step(self) -> Callable[..., Any]:
         """Compiles (variables, batch) -> (metrics, rows), as `make_eval_step` has them."""
-        return partial(_eval_function(self.structure), self.layout.replicate(self.arguments))
+        return partial(eval_function(self.structure), self.layout.replicate(self.arguments))
 
     def compile_predict_step(self) -> Callable[..., Any]:
         """Compiles (variables, inputs) -> predictions, on one device."""
@@ -203,35 +174,6 @@ def train_step(structure: Structure, arguments: jax.Array) -> Callable[[TrainSta
     )
 
 
-def trace_train_step(structure: Structure, static: frozenset[str]) -> None:
-    """Traces a train step of one example on one device.
-
-    Args:
-      structure: with plain numbers.
-      static: dotted names of the numbers that are constants; the others are arguments.
-
-    Raises:
-      Exception: the step needs the value of an argument, or is wrong.
-    """
-    placeholders, arguments = hyperparameters.split(structure.parts, static)
-    _trace_alone(replace(structure, parts=placeholders), arguments)
-
-
-def _trace_alone(structure: Structure, arguments: np.ndarray) -> Metrics:
-    """Traces a train step of one example on one device, and returns the shapes of its metrics."""
-    alone = replace(structure, layout=Layout(structure.layout.devices[:1]), microbatch=None)
-    number = jax.ShapeDtypeStruct((1,), jnp.int32)
-    batch = _abstract_batch(structure.schema, 1) | {"index": number, "epoch": number}
-    state = alone.abstract_state()
-    return jax.eval_shape(lambda *given: train_step(alone, given[0])(*given[1:])[1], arguments, state, batch)
-
-
-def _abstract_batch(schema: Schema, rows: int) -> dict[str, Any]:
-    """Returns shapes and dtypes of the inputs and targets of a batch, (rows, ...)."""
-    targets = jax.ShapeDtypeStruct((rows, *schema.target.shape), schema.target.dtype)
-    return {"inputs": preprocess.abstract_inputs(schema.inputs, rows), "targets": targets}
-
-
 @_once
 def _step_function(structure: Structure, get_batch: Callable[..., Batch]) -> Callable[..., Any]:
     """Returns the jitted step (state, totals, arguments, device_data, item) -> (state, totals, metrics)."""
@@ -255,7 +197,9 @@ def _dispatch_function(structure: Structure, get_batch: Callable[..., Batch], lo
 
 
 @_once
-def _eval_function(structure: Structure) -> Callable[..., Any]:
+def eval_function(structure: Structure) -> Callable[..., Any]:
+    """Returns the compiled (arguments, variables, batch) -> (metrics, rows)."""
+
     def evaluate(arguments: jax.Array, variables: Any, batch: Batch) -> Any:
         parts = hyperparameters.join(structure.parts, arguments)
         step = make_eval_step(
