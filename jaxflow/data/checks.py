@@ -91,7 +91,8 @@ def _check_rows(split: Split, schema: Schema, where: str) -> None:
     for name, (shape, dtype) in (wanted | {"targets": (schema.target.shape, schema.target.dtype)}).items():
         array = rows["targets"] if name == "targets" else arrays.get(name) if isinstance(arrays, Mapping) else None
         found = (getattr(array, "shape", None), str(getattr(array, "dtype", type(array).__name__)))
-        if found != ((count, *shape), dtype):
+        alike = array is not None and getattr(array, "dtype", np.dtype(object)).kind == np.dtype(dtype).kind
+        if not alike or found[0] != (count, *shape):  # JAX brings 64 bits to 32
             raise UserError(
                 f"{name} of rows() of {where} are {found[1]}{found[0]}; the schema says {dtype}{(count, *shape)}"
             )
