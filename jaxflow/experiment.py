@@ -1,14 +1,14 @@
 """The experiment: everything that decides a run, as one frozen value that a Python file builds."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import flax.linen as nn
 
+from jaxflow.data.checks import check_contract
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError, reason
 from jaxflow.experiment_files import call
@@ -24,8 +24,10 @@ from jaxflow.interfaces import (
     Transform,
 )
 from jaxflow.optimizers.base import Optimizer
+from jaxflow.ranges import Count, Positive, Range, Seed
 from jaxflow.runtime.distributed import main_process_first
-from jaxflow.serialization import flatten, to_json
+from jaxflow.serialization import classes_of, flatten, from_json, to_json
+from jaxflow.user_code import calling, is_own
 
 # Marks fields that may change when a run is resumed: they decide where and how it runs, not what comes out.
 NOT_IDENTITY = {"identity": False}
@@ -62,20 +64,20 @@ class Experiment:
     tta: TestTimeAugmentation | None = None
     """Test-time augmentation, for example FlipShift(): what is evaluated and predicted is the mean over views of an
     input; None for the input alone."""
-    batch_size: int = 32
+    batch_size: Count = 32
     """Examples in a training step, over all devices."""
-    epochs: float = 10
+    epochs: Annotated[float, Range(0, 1e9)] = 10
     """Passes over the training split; may be a fraction, and 0 trains nothing."""
     sampling: Literal["shuffle", "balanced"] = "shuffle"
     """Which examples are drawn: each once in an epoch; or, where some classes are rare, those of every class equally
     often, each of a class's examples once before any twice. An epoch has as many steps either way."""
-    seed: int = 0
+    seed: Seed = 0
     """Decides initial parameters, order of examples, dropout and augmentation."""
-    microbatch: int | None = None
+    microbatch: Count | None = None
     """Examples whose gradients are computed at once; a step adds up batch_size / microbatch of them. None: all of a
     device's. Also the unit of dropout and augmentation keys and of batch normalisation's statistics, so that a run
     with it set gives the same numbers on any number of devices."""
-    ema_decay: float | None = field(default=None, metadata=COMPLEMENT)
+    ema_decay: Annotated[float, Range(0, 1, without=(0, 1))] | None = field(default=None, metadata=COMPLEMENT)
     """Decay of an exponential moving average of the parameters, which is then what is evaluated; None for none."""
     strategy: Literal["pmap", "shard_map", "fsdp"] = field(default="pmap", metadata=NOT_IDENTITY)
     """How a step spreads over several devices; on one device it is plain jit. pmap and shard_map keep the whole state
@@ -83,56 +85,33 @@ class Experiment:
     data_placement: Literal["auto", "device", "host"] = field(default="auto", metadata=NOT_IDENTITY)
     """Where training batches are gathered: on the device, which then holds the whole split, or on the host. auto takes
     the device where the split is in memory and fits, and no workers are asked for."""
-    num_workers: int = field(default=0, metadata=NOT_IDENTITY)
+    num_workers: Annotated[int, Range(0, 4096)] = field(default=0, metadata=NOT_IDENTITY)
     """Processes that read and decode batches ahead for the host, by Grain; with 0 a thread makes the next one. The
     batches are the same."""
-    log_every_steps: int = field(default=100, metadata=NOT_IDENTITY)
+    log_every_steps: Count = field(default=100, metadata=NOT_IDENTITY)
     """Training steps between two lines of metrics."""
-    validate_every_epochs: float = field(default=1, metadata=NOT_IDENTITY)
+    validate_every_epochs: Positive = field(default=1, metadata=NOT_IDENTITY)
     """Epochs between two passes over the validation split; each is followed by a checkpoint."""
-    checkpoint_every_steps: int | None = field(default=None, metadata=NOT_IDENTITY)
+    checkpoint_every_steps: Count | None = field(default=None, metadata=NOT_IDENTITY)
     """Training steps between two further checkpoints; None for none but those after validation."""
-    max_checkpoints: int = field(default=2, metadata=NOT_IDENTITY)
+    max_checkpoints: Count = field(default=2, metadata=NOT_IDENTITY)
     """Number of latest checkpoints that are kept, beside the best."""
-    max_nonfinite_steps: int = field(default=10, metadata=NOT_IDENTITY)
+    max_nonfinite_steps: Count = field(default=10, metadata=NOT_IDENTITY)
     """Steps in a row that may be skipped since gradient or new state are not finite; then the run stops."""
-    watchdog_seconds: float | None = field(default=None, metadata=NOT_IDENTITY)
+    watchdog_seconds: Positive | None = field(default=None, metadata=NOT_IDENTITY)
     """Longest time without a finished step before the process ends itself, resumable; None for no such limit, or on
     several processes half an hour."""
 
     def __post_init__(self) -> None:
         check_fields(self, PARTS)
-        for name in (
-            "batch_size",
-            "log_every_steps",
-            "max_checkpoints",
-            "microbatch",
-            "checkpoint_every_steps",
-            "max_nonfinite_steps",
-        ):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"{name} is {value}; it must be 1 or more")
-        if not 0 <= self.epochs < math.inf:
-            raise UserError(f"epochs is {self.epochs}; it must be 0 or more")
-        if self.num_workers < 0:
-            raise UserError(f"num_workers is {self.num_workers}; it must be 0 or more")
         if self.num_workers and self.data_placement == "device":
             raise UserError(
                 f"num_workers is {self.num_workers}, but data_placement 'device' needs none; use data_placement "
                 f"'host', "
                 "or num_workers 0"
             )
-        if not self.validate_every_epochs > 0:
-            raise UserError(f"validate_every_epochs is {self.validate_every_epochs}; it must be more than 0")
-        if self.watchdog_seconds is not None and not self.watchdog_seconds > 0:
-            raise UserError(f"watchdog_seconds is {self.watchdog_seconds}; it must be more than 0")
-        if not 0 <= self.seed < 2**32:
-            raise UserError(f"seed is {self.seed}; it must be in 0..2**32-1")
         if self.microbatch and self.batch_size % self.microbatch:
             raise UserError(f"microbatch {self.microbatch} does not divide batch_size {self.batch_size}")
-        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
-            raise UserError(f"ema_decay is {self.ema_decay}; it must be between 0 and 1")
 
 
 def load(path: str | Path) -> Experiment:
@@ -157,7 +136,23 @@ def load(path: str | Path) -> Experiment:
         raise UserError(
             f"get_config() in {path} returned {type(experiment).__name__}; it must return a jaxflow.Experiment"
         )
+    _check_survives(experiment, path)
     return experiment
+
+
+def _check_survives(experiment: Experiment, path: Path) -> None:
+    """Raises if what is written of an experiment could not be read back as the same."""
+    text = json.loads(json.dumps(to_json(experiment)))
+    for name, kind in classes_of(experiment).items():
+        if "<locals>" in name:
+            raise UserError(
+                f"{path}: class {kind.__name__} is defined in a function, where no resumed run finds it; "
+                "move it to the top of the file"
+            )
+    written, again = dict(flatten(experiment)), dict(flatten(from_json(text)))
+    changed = [name for name in written if name not in again or written[name] != again[name]]
+    if changed:
+        raise UserError(f"{path}: {changed[0]} is {written[changed[0]]!r}, which is not equal when it is read back")
 
 
 def differences(old: Experiment, new: Experiment) -> list[str]:
@@ -184,17 +179,20 @@ def load_data(experiment: Experiment) -> Dataset:
     """Loads an experiment's data, on process 0 first: what it downloads and decodes is then cached for the others.
 
     Raises:
-      UserError: what the source raises; or the data do not fit into memory.
+      UserError: the data is missing or broken, or does not fit into memory; or a class of the user's own does not
+        return what it must.
     """
+    name = type(experiment.data).__name__
 
     def load() -> Dataset:
         try:
             return experiment.data.load()
         except MemoryError as error:
-            kind = type(experiment.data).__name__
             raise UserError(
-                f"the data of {kind} do not fit into memory ({reason(error)}); leave them on disk if the source can: "
+                f"the data of {name} do not fit into memory ({reason(error)}); leave them on disk if the source can: "
                 "--data.in_memory=False, or use fewer or smaller examples"
             ) from error
 
-    return main_process_first(load)
+    with calling(f"data {name}", experiment.data):
+        dataset = main_process_first(load)
+        return check_contract(dataset, name) if is_own(experiment.data) else dataset

@@ -12,9 +12,9 @@ Packages (folders) beside the file are not found, and neither are imports that f
 """
 
 import importlib.util
+import inspect
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -24,6 +24,7 @@ from typing import Any
 
 from jaxflow.errors import UserError
 from jaxflow.serialization import FILE_MODULE
+from jaxflow.user_code import blame, describing_only
 
 # By experiment file: the files beside it that it imported when it was last loaded in this process.
 _imported: dict[Path, tuple[Path, ...]] = {}
@@ -37,10 +38,6 @@ class _Loader(SourceFileLoader):
     ) -> None:
         super().__init__(name, path)
         self.modules, self.sources = modules, sources
-
-    def get_data(self, path: str) -> bytes:
-        """Returns the text of the file; where texts were checked before, the one that was."""
-        return super().get_data(path) if self.sources is None else self.sources[Path(path).name]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Returns the module of a file that has run, or still runs and is imported in a circle."""
@@ -56,6 +53,15 @@ class _Loader(SourceFileLoader):
         except BaseException:
             del self.modules[self.path]
             raise
+
+    def get_data(self, path: str) -> bytes:
+        """Returns the text of the file, which is UTF-8; where texts were checked before, the one that was."""
+        data = super().get_data(path) if self.sources is None else self.sources[Path(path).name]
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8") from error
+        return data
 
     def path_stats(self, path: str) -> Any:
         """Raises OSError, which is how Python is told that there is no bytecode to read or write."""
@@ -170,13 +176,29 @@ def call(path: Path, function: str) -> Any:
     """
     if path.suffix != ".py":
         raise UserError(f"{path} is no Python file; --config takes a file that ends in .py")
-    with importable(path.parent) as folder:
+    with importable(path.parent) as folder, describing_only(path):
         defined = getattr(folder.execute(path), function, None)
-        if not callable(defined):
-            raise UserError(f"{path} has no function {function}(); add one that returns a jaxflow.Experiment")
+        _check_function(path, function, defined)
         result = blame(path, defined)
     _imported[path.resolve()] = tuple(file for file in folder.files() if file != path)
     return result
+
+
+def _check_function(path: Path, name: str, defined: Any) -> None:
+    """Raises if what a file defines under a name is no function without arguments."""
+    if not callable(defined):
+        raise UserError(f"{path} has no function {name}(); add one that returns a jaxflow.Experiment")
+    found = {
+        "a class": inspect.isclass(defined),
+        "async": inspect.iscoroutinefunction(defined),
+        "a generator": inspect.isgeneratorfunction(defined) or inspect.isasyncgenfunction(defined),
+    }
+    if what := next((what for what, is_so in found.items() if is_so), None):
+        raise UserError(f"{name} in {path} is {what}; write a function that returns a jaxflow.Experiment")
+    try:
+        inspect.signature(defined).bind()
+    except TypeError:
+        raise UserError(f"{name}() in {path} takes arguments; it is called without any") from None
 
 
 def files_beside(path: Path) -> tuple[Path, ...]:
@@ -188,28 +210,3 @@ def files_defining(classes: Sequence[str]) -> list[Path]:
     """Returns the files that define classes, which are given by their names in JSON, as they were loaded last."""
     modules = sorted({name.partition(":")[0] for name in classes} & set(sys.modules))
     return [Path(file) for name in modules if (file := getattr(sys.modules[name], "__file__", None))]
-
-
-def blame(path: Path, function: Callable[[], Any]) -> Any:
-    """Calls into a user's file and reports what it raises in one line that names the line of the user's code.
-
-    Args:
-      path: the experiment file; the line may be one of a file beside it.
-      function: what is called.
-
-    Returns:
-      What the function returned.
-
-    Raises:
-      UserError: it raised something.
-    """
-    try:
-        return function()
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    except SyntaxError as error:
-        raise UserError(f"{error.filename or path}:{error.lineno}: {type(error).__name__}: {error.msg}") from error
-    except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [f"{f.filename}:{f.lineno}" for f in frames if Path(f.filename).parent == path.parent]
-        raise UserError(f"{lines[-1] if lines else f'{path}:1'}: {type(error).__name__}: {error}") from error

@@ -2,14 +2,14 @@
 
 import dataclasses
 import inspect
-import sys
 import types
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import jaxflow
 from jaxflow.errors import UserError
 from jaxflow.hyperparameters import Argument, Complemented
+from jaxflow.ranges import annotation_of, violation
 from jaxflow.serialization import fields_of
 
 PLAIN = {int: "an int", float: "a number", str: "a string", bool: "True or False", type(None): "None"}
@@ -52,7 +52,7 @@ def check_fields(value: Any, parts: Mapping[Any, Part], name: str = "") -> None:
     for field_name, held in fields_of(value):
         path, field = f"{name}.{field_name}" if name else field_name, defaults[field_name]
         if held is not field.default:
-            _check(held, _annotation(type(value), field), parts, path, field.default)
+            _check(held, annotation_of(type(value), field), parts, path, field.default)
         for number, part in enumerate(held) if isinstance(held, tuple) else ((None, held),):
             if dataclasses.is_dataclass(part) and not isinstance(part, type):
                 here = path if number is None else f"{path}.{number}"
@@ -76,6 +76,8 @@ def _check(held: Any, annotation: Any, parts: Mapping[Any, Part], path: str, def
         example = f"{_class_of(held).__name__}(...)" if mine else _example(held, part)
         raise UserError(f"{path} is {_found(held)}; write a tuple, for example ({example},)")
     if _fits(held, annotation, parts):
+        if found := violation(held, annotation):
+            raise UserError(f"{path} is {_found(held)}; it must be {found}")
         return
     options = elements if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
     part = next((parts[option] for option in options if _is_key(option, parts)), None)
@@ -99,6 +101,8 @@ def _fits(held: Any, annotation: Any, parts: Mapping[Any, Part]) -> bool:
     if isinstance(held, Argument | Complemented) or (hasattr(held, "dtype") and hasattr(held, "shape")):
         return True  # a hyperparameter inside a program, or an array, of which `to_json` says that it is no plain value
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _fits(held, arguments[0], parts)
     if origin in (Union, types.UnionType):
         return any(_fits(held, option, parts) for option in arguments)
     if origin is Literal:
@@ -135,19 +139,6 @@ def _is_part(held: Any, annotation: type, part: Part) -> bool:
     return True
 
 
-def _annotation(kind: type, field: dataclasses.Field) -> Any:
-    """Returns a field's annotation; one written as a string is evaluated where it was written."""
-    if not isinstance(field.type, str):
-        return field.type
-    for base in kind.__mro__:
-        if field.name in vars(base).get("__annotations__", {}):
-            try:
-                return eval(field.type, dict(vars(sys.modules[base.__module__])))
-            except Exception:
-                return Any  # a name that is imported for type checkers alone
-    return Any
-
-
 def _is_key(annotation: Any, parts: Mapping[Any, Part]) -> bool:
     return isinstance(annotation, type) and annotation in parts
 
@@ -171,12 +162,14 @@ def _found(held: Any) -> str:
 
 def _expected(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _expected(arguments[0])
     if origin in (Union, types.UnionType):
         return " or ".join(map(_expected, arguments))
     if origin is Literal:
         return " or ".join(map(repr, arguments))
     if origin is tuple and arguments[-1:] == (...,):
-        return f"a tuple of {PLURAL.get(arguments[0], 'objects')}"
+        return f"a tuple of {PLURAL.get(getattr(arguments[0], '__origin__', arguments[0]), 'objects')}"
     if origin is tuple:
         return f"a tuple of {len(arguments)}: ({', '.join(map(_expected, arguments))})"
     return PLAIN.get(annotation, getattr(annotation, "__name__", str(annotation)))

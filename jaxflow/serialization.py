@@ -19,11 +19,12 @@ from jaxflow.errors import UserError
 FILE_MODULE = "jaxflow_experiment_"
 
 
-def to_json(value: Any) -> Any:
+def to_json(value: Any, name: str = "") -> Any:
     """Converts an experiment, or any part of one, to JSON.
 
     Args:
       value: numbers, strings, booleans, None, tuples, dataclasses and Linen modules of these.
+      name: dotted name of `value` itself, for the error.
 
     Returns:
       What json.dumps takes; `from_json` returns the equal value.
@@ -32,15 +33,22 @@ def to_json(value: Any) -> Any:
       UserError: a field holds something else.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {"class": class_name(type(value)), **{name: to_json(part) for name, part in fields_of(value)}}
+        return {
+            "class": class_name(type(value)),
+            **{field: to_json(part, _below(name, field)) for field, part in fields_of(value)},
+        }
     if isinstance(value, tuple):
-        return [to_json(part) for part in value]
+        return [to_json(part, _below(name, str(index))) for index, part in enumerate(value)]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise UserError(
-        f"an experiment cannot hold {value!r} ({type(value).__name__}): fields hold numbers, strings, booleans, None, "
-        "tuples, dataclasses and Linen modules"
+        f"{name or 'an experiment'} cannot hold {value!r:.60} ({type(value).__name__}): fields hold numbers, strings, "
+        "booleans, None, tuples, dataclasses and Linen modules"
     )
+
+
+def _below(name: str, part: str) -> str:
+    return f"{name}.{part}" if name else part
 
 
 def from_json(value: Any, known: Mapping[str, type] = MappingProxyType({})) -> Any:

@@ -265,7 +265,9 @@ def test_numbers_of_classes_of_ones_own_are_structure_unless_they_are_marked(toy
     for number in (parts.model.factor, parts.optimizer.learning_rate, parts.optimizer.b1):
         assert isinstance(number, hyperparameters.Argument)
     inputs, variables = toy.splits["test"].rows(np.arange(3))["inputs"], session.init().variables()
-    outputs = session.program.model.apply(variables, jnp.asarray(session.program.transform(inputs)), train=False)
+    outputs = session.program.model.apply(
+        variables, jnp.asarray(session.program.structure.transform(inputs)), train=False
+    )
     np.testing.assert_allclose(
         session.program.compile_predict_step()(variables, inputs), jax.nn.softmax(outputs), rtol=1e-5
     )

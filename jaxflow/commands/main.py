@@ -15,6 +15,7 @@ from jaxflow.runtime.signals import before_end, describe, exit_status, last_sign
 
 COMMON = (
     Flag("quiet", "", "print nothing but errors"),
+    Flag("debug", "", "show the traceback beneath an error in your own code"),
     Flag("no-cache", "", "compile anew instead of taking programs from ~/.cache/jaxflow ($JAXFLOW_CACHE_DIR)"),
 )
 STATUS = """exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal, and the same command goes on
@@ -59,6 +60,7 @@ def execute(verb: str, arguments: argparse.Namespace) -> int:
     from jaxflow.console import show_messages
     from jaxflow.file_io import remove_unfinished
     from jaxflow.runtime.distributed import abort, is_main
+    from jaxflow.user_code import blamed
 
     before_end.append(remove_unfinished)
     try:
@@ -68,16 +70,18 @@ def execute(verb: str, arguments: argparse.Namespace) -> int:
             import_verb(verb).run(arguments)
         return 0
     except UserError as error:
-        status = _report(error)
+        status = _report(error, arguments.debug)
     except StoppedError as stopped:
         anew = "" if resumes(arguments.words) else ", without --overwrite, which would begin anew"
         print(f"{stopped}{anew}", file=sys.stderr)
         return exit_status(last_signal(), arguments.words)
     except KeyboardInterrupt:  # as a library, or in a notebook: a process of its own is ended by `listen`
         status = _report_signal(arguments.words)
-    except Exception:  # not left to Python: other processes would wait for this one
-        traceback.print_exc()
-        status = 1
+    except (Exception, SystemExit) as error:  # not left to Python: other processes would wait for this one
+        mistake = blamed(error)
+        if mistake is None:
+            traceback.print_exc()
+        status = 1 if mistake is None else _report(mistake, arguments.debug, error)
     return abort(status)
 
 
@@ -115,6 +119,9 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
         raise UserError(f"no flag {rest[0]}; {program_name()} {verb} --help lists the flags")
     for flag in flags:
         _convert(arguments, flag)
+    for flag in EXPERIMENT:
+        if getattr(arguments, flag.name, None) == "":  # as of a variable that is not set
+            raise UserError(f"--{flag.name} is empty; it takes {flag.metavar}")
     if set(EXPERIMENT) <= set(flags) and not (arguments.config or arguments.workdir or arguments.help):
         if verb == "run":  # nothing was said at all: what there is to say
             print(help_text(verb, arguments))
@@ -214,9 +221,11 @@ def _report_signal(argv: Sequence[str]) -> int:
     return exit_status(signal.SIGINT, argv)
 
 
-def _report(error: UserError) -> int:
-    """Prints the user's mistake in one line and returns its exit status."""
+def _report(error: UserError, debug: bool = False, cause: BaseException | None = None) -> int:
+    """Prints the user's mistake in one line, with --debug the traceback of what caused it, and returns the status."""
     from jaxflow.console import error_text
 
     print(f"error: {error_text(error)}", file=sys.stderr)
+    if debug and (cause := cause or error.__cause__):
+        traceback.print_exception(cause)
     return 2

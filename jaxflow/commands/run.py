@@ -4,7 +4,7 @@ import argparse
 import logging
 
 from jaxflow.commands.arguments import EXPERIMENT, OVERWRITE, PROCESSES, select_experiment
-from jaxflow.errors import program_name
+from jaxflow.errors import UserError, program_name
 
 HELP = "train, then evaluate the test split once"
 FLAGS = (*EXPERIMENT, OVERWRITE, *PROCESSES)
@@ -19,6 +19,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     experiment, workdir, source = select_experiment(arguments)
     dataset = load_data(experiment)
+    if "test" not in dataset.splits:
+        raise UserError(f"the data has no test split to evaluate; give it one, or run {program_name()} train")
     results = train(experiment, workdir, dataset=dataset, source=source, overwrite=arguments.overwrite)
     if results.get("test_step") != results["steps"]:
         from jaxflow.evaluation.evaluate import evaluate  # now: what draws figures would delay the first step

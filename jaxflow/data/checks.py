@@ -1,12 +1,16 @@
 """Checks of a dataset before anything is built on it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.errors import UserError
-from jaxflow.schema import IGNORE
+from jaxflow.schema import IGNORE, Features, Schema, Split
+
+# What a split must have.
+MEMBERS = ("__len__", "rows", "id", "targets", "nbytes")
 
 
 def validate(dataset: Dataset) -> Dataset:
@@ -42,6 +46,56 @@ def validate(dataset: Dataset) -> Dataset:
                 f"0..{classes - 1} ({len(wrong)} such labels); correct the labels or name all classes"
             )
     return dataset
+
+
+def check_contract(dataset: Any, name: str) -> Dataset:
+    """Returns what a source of the user's own loaded, if it is a dataset whose splits hold what its schema says.
+
+    Args:
+      dataset: what `load` returned.
+      name: the source's class, for the error.
+
+    Raises:
+      UserError: it is something else.
+    """
+    what = f"load() of {name} returns"
+    if not isinstance(dataset, Dataset) or not isinstance(dataset.schema, Schema):
+        raise UserError(f"{what} {dataset!r:.60}; it must return a jaxflow.Dataset with a jaxflow.Schema")
+    splits = dataset.splits if isinstance(dataset.splits, Mapping) else {}
+    if "train" not in splits:
+        raise UserError(f"{what} a dataset without a train split; `splits` needs one")
+    for split, examples in splits.items():
+        if lacking := [each for each in MEMBERS if not hasattr(examples, each)]:
+            raise UserError(f"{what} a {split} split without {' and without '.join(lacking)} (jaxflow.Split)")
+        _check_rows(examples, dataset.schema, f"the {split} split of {name}")
+    return validate(dataset)
+
+
+def _check_rows(split: Split, schema: Schema, where: str) -> None:
+    """Raises if the first rows of a split are not of the shapes and dtypes of the schema."""
+    count, targets = min(len(split), 2), np.asarray(split.targets)
+    if targets.shape != (len(split), *schema.target.shape) or targets.dtype.kind not in "iuf":
+        raise UserError(
+            f"targets of {where} are {targets.dtype}{targets.shape}; the schema says "
+            f"{schema.target.dtype}{(len(split), *schema.target.shape)}"
+        )
+    if not isinstance(split.nbytes, int | np.integer) or (count and not isinstance(split.id(0), str)):
+        raise UserError(f"{where} must have an int for nbytes, and id(index) must return a string")
+    rows = split.rows(np.arange(count))
+    if not isinstance(rows, Mapping) or not {"inputs", "targets"} <= rows.keys():
+        raise UserError(f"rows() of {where} returns {rows!r:.60}; it must return {{'inputs': ..., 'targets': ...}}")
+    several = isinstance(schema.inputs, Features)
+    features = dict(schema.inputs.parts) if isinstance(schema.inputs, Features) else {"inputs": schema.inputs}
+    arrays = rows["inputs"] if several else rows
+    wanted = {name: (feature.shape, feature.dtype) for name, feature in features.items()}
+    for name, (shape, dtype) in (wanted | {"targets": (schema.target.shape, schema.target.dtype)}).items():
+        array = rows["targets"] if name == "targets" else arrays.get(name) if isinstance(arrays, Mapping) else None
+        found = (getattr(array, "shape", None), str(getattr(array, "dtype", type(array).__name__)))
+        alike = array is not None and getattr(array, "dtype", np.dtype(object)).kind == np.dtype(dtype).kind
+        if not alike or found[0] != (count, *shape):  # JAX brings 64 bits to 32
+            raise UserError(
+                f"{name} of rows() of {where} are {found[1]}{found[0]}; the schema says {dtype}{(count, *shape)}"
+            )
 
 
 def check_classes(

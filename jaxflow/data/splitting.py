@@ -4,10 +4,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from jaxflow.errors import UserError
+from jaxflow.ranges import MAX_INT, BelowOne, Range, Seed, Whole, check_ranges
 
 
 def split_size(fraction: float, size: int, field: str) -> int:
@@ -90,11 +92,11 @@ class SplitKeys:
 class HoldOut:
     """Fractions of the examples for validation and test. No example changes sides when others are added."""
 
-    validation: float = 0.1
+    validation: BelowOne = 0.1
     """Fraction of the examples held out for validation; 0 for none."""
-    test: float = 0.1
+    test: BelowOne = 0.1
     """Fraction of the examples held out for the test; 0 for none."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the split, apart from the run's seed, so that comparing seeds does not mix splits."""
     stratify: bool = False
     """Whether every class gives its fraction to the nearest example, for small or rare classes. An example at the edge
@@ -129,9 +131,9 @@ class HoldOut:
 class TimeSplit:
     """The last examples for the test, those before them for validation: what is predicted lies after what is known."""
 
-    validation: float = 0.1
+    validation: BelowOne = 0.1
     """Fraction of the examples held out for validation; 0 for none."""
-    test: float = 0.1
+    test: BelowOne = 0.1
     """Fraction of the examples held out for the test; 0 for none."""
 
     def __post_init__(self) -> None:
@@ -152,16 +154,17 @@ class TimeSplit:
 class KFold:
     """One of `folds` equal parts for the test, the next one for validation, and the others to train on."""
 
-    fold: int = 0
+    fold: Whole = 0
     """Which part is the test, from 0."""
-    folds: int = 5
+    folds: Annotated[int, Range(3, MAX_INT)] = 5
     """How many parts there are."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the parts."""
 
     def __post_init__(self) -> None:
-        if self.folds < 3 or not 0 <= self.fold < self.folds:
-            raise UserError(f"split has fold {self.fold} of {self.folds}; it takes 3 folds or more, counted from 0")
+        check_ranges(self)
+        if self.fold >= self.folds:
+            raise UserError(f"split has fold {self.fold} of {self.folds}; folds are counted from 0")
 
     def split(self, examples: SplitKeys) -> dict[str, np.ndarray]:
         """Splits examples, as `HoldOut.split`; over all folds each is in the test once."""
@@ -212,9 +215,7 @@ def _indices(test: np.ndarray, held_out: np.ndarray, split: HoldOut | TimeSplit 
 
 
 def _check_fractions(split: HoldOut | TimeSplit) -> None:
-    for name in ("validation", "test"):
-        if not 0 <= getattr(split, name) < 1:
-            raise UserError(f"split.{name} is {getattr(split, name)}; it must be a fraction in [0, 1)")
+    check_ranges(split)
     if split.validation + split.test >= 1:
         raise UserError(f"split.validation and split.test are {split.validation + split.test:g}; nothing is left")
 

@@ -56,6 +56,8 @@ def read_language_model(workdir: Path, checkpoint: str = "last", experiment: Exp
     def decoder(tokens: int) -> Decoder:
         if is_cache_exact(program.model, window, tokens) and not program.experiment.preprocess:
             return caching_decoder(program.model, variables)
-        return recomputing_decoder(lambda x: program.model.apply(variables, program.transform(x), train=False))
+        return recomputing_decoder(
+            lambda x: program.model.apply(variables, program.structure.transform(x), train=False)
+        )
 
     return LanguageModel(encoding.tokenizer, window, decoder)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxflow.hyperparameters import COMPLEMENT
 from jaxflow.models.layers import Activation, Dense, Dropout, Dtype, Embedding, activation
+from jaxflow.ranges import BelowOne, Count
 
 
 class BagOfTokens(nn.Module):
@@ -16,19 +17,19 @@ class BagOfTokens(nn.Module):
     Source: A. Joulin et al., Bag of Tricks for Efficient Text Classification, 2016.
     """
 
-    width: int = 64
+    width: Count = 64
     """Length of a token's vector."""
-    hidden: tuple[int, ...] = ()
+    hidden: tuple[Count, ...] = ()
     """Width of each fully connected layer before the output."""
     activation: Activation = "relu"
     """Activation after each hidden layer."""
-    dropout: float = field(default=0.0, metadata=COMPLEMENT)
+    dropout: BelowOne = field(default=0.0, metadata=COMPLEMENT)
     """Dropout rate before each fully connected layer, the output included."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
-    vocab_size: int | None = None
+    vocab_size: Count | None = None
     """Number of different tokens; None takes it from the data."""
-    outputs: int | None = None
+    outputs: Count | None = None
     """Output width; None takes it from the problem."""
 
     @nn.compact

@@ -9,6 +9,7 @@ from jax import lax
 
 from jaxflow.hyperparameters import COMPLEMENT
 from jaxflow.models.layers import KERNEL_INIT, Dense, Dropout, Dtype, Embedding
+from jaxflow.ranges import BelowOne, Count
 
 
 def causal_conv(inputs: jax.Array, kernel: jax.Array, dilation: int = 1) -> jax.Array:
@@ -79,19 +80,19 @@ class CausalCNN(nn.Module):
     Source: A. van den Oord et al., WaveNet: A Generative Model for Raw Audio, 2016.
     """
 
-    width: int = 128
+    width: Count = 128
     """Length of the vector at each position."""
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    dilations: tuple[Count, ...] = (1, 2, 4, 8, 16, 32)
     """Distance between two positions that a convolution looks at, one number for each layer."""
-    kernel: int = 2
+    kernel: Count = 2
     """Positions that each convolution looks at."""
-    dropout: float = field(default=0.0, metadata=COMPLEMENT)
+    dropout: BelowOne = field(default=0.0, metadata=COMPLEMENT)
     """Dropout rate in each layer."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
-    vocab_size: int | None = None
+    vocab_size: Count | None = None
     """Number of different tokens; None takes it from the data."""
-    outputs: int | None = None
+    outputs: Count | None = None
     """Output width; None takes it from the problem."""
 
     @property

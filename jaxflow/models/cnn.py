@@ -10,16 +10,17 @@ import jax.numpy as jnp
 from jaxflow.hyperparameters import COMPLEMENT
 from jaxflow.models import ops
 from jaxflow.models.layers import MONOTONE, Activation, BatchNorm, Conv, Dense, Dropout, Dtype, activation
+from jaxflow.ranges import BelowOne, Count, Whole
 
 
 class CNN(nn.Module):
     """3x3 convolutions, the first of them followed by 2x2 max-pooling, then fully connected layers."""
 
-    widths: tuple[int, ...] = (32, 64, 64)
+    widths: tuple[Count, ...] = (32, 64, 64)
     """Channels of each convolution."""
-    pools: int = 2
+    pools: Whole = 2
     """Number of convolutions, from the first, that are followed by 2x2 max-pooling."""
-    hidden: tuple[int, ...] = (64,)
+    hidden: tuple[Count, ...] = (64,)
     """Width of each fully connected layer before the output."""
     padding: Literal["VALID", "SAME"] = "VALID"
     """VALID shrinks the image by 2 in each convolution; SAME keeps its size."""
@@ -27,11 +28,11 @@ class CNN(nn.Module):
     """Normalisation after each convolution, before the activation."""
     activation: Activation = "relu"
     """Activation after each hidden layer."""
-    dropout: float = field(default=0.0, metadata=COMPLEMENT)
+    dropout: BelowOne = field(default=0.0, metadata=COMPLEMENT)
     """Dropout rate before each fully connected layer, the output included."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
-    outputs: int | None = None
+    outputs: Count | None = None
     """Output width; None takes it from the problem."""
 
     @nn.compact

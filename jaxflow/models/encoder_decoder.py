@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxflow.hyperparameters import COMPLEMENT
 from jaxflow.models import ops
 from jaxflow.models.layers import Activation, BatchNorm, Conv, Dropout, Dtype, activation
+from jaxflow.ranges import BelowOne, Count
 
 
 class LinkNet(nn.Module):
@@ -20,19 +21,19 @@ class LinkNet(nn.Module):
     Source: O. Ronneberger et al., U-Net, MICCAI 2015; A. Chaurasia and E. Culurciello, LinkNet, VCIP 2017.
     """
 
-    widths: tuple[int, ...] = (16, 32, 64)
+    widths: tuple[Count, ...] = (16, 32, 64)
     """Channels at each resolution; each is half as fine as the one before."""
-    convolutions: int = 2
+    convolutions: Count = 2
     """3x3 (3x3x3) convolutions at each resolution, on the way down and on the way up."""
     norm: Literal["none", "batch"] = "batch"
     """Normalisation after each convolution, before the activation."""
     activation: Activation = "relu"
     """Activation after each convolution."""
-    dropout: float = field(default=0.0, metadata=COMPLEMENT)
+    dropout: BelowOne = field(default=0.0, metadata=COMPLEMENT)
     """Dropout rate at the coarsest resolution."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
-    outputs: int | None = None
+    outputs: Count | None = None
     """Outputs for each pixel or voxel; None takes them from the problem."""
 
     @nn.compact

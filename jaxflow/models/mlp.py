@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxflow.hyperparameters import COMPLEMENT
 from jaxflow.models.layers import Activation, Dense, Dropout, Dtype, activation
+from jaxflow.ranges import BelowOne, Count
 
 
 class MLP(nn.Module):
@@ -16,17 +17,17 @@ class MLP(nn.Module):
     The last columns of the inputs may be category indices; each is embedded, and concatenated with the others.
     """
 
-    hidden: tuple[int, ...] = (128,)
+    hidden: tuple[Count, ...] = (128,)
     """Width of each hidden layer."""
     activation: Activation = "relu"
     """Activation after each hidden layer."""
-    dropout: float = field(default=0.0, metadata=COMPLEMENT)
+    dropout: BelowOne = field(default=0.0, metadata=COMPLEMENT)
     """Dropout rate after each hidden layer."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
-    cardinalities: tuple[int, ...] | None = None
+    cardinalities: tuple[Count, ...] | None = None
     """Number of categories of each of the last columns; None takes it from the data."""
-    outputs: int | None = None
+    outputs: Count | None = None
     """Output width; None takes it from the problem."""
 
     @nn.compact

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.models.layers import BatchNorm, Conv, Dense, Dtype
+from jaxflow.ranges import Count
 
 
 class Block(nn.Module):
@@ -41,13 +42,13 @@ class ResNet(nn.Module):
     Source: K. He et al., Deep Residual Learning for Image Recognition, CVPR 2016.
     """
 
-    widths: tuple[int, ...] = (64, 128, 256, 512)
+    widths: tuple[Count, ...] = (64, 128, 256, 512)
     """Channels of each stage; every stage but the first halves the image."""
-    blocks: tuple[int, ...] = (2, 2, 2, 2)
+    blocks: tuple[Count, ...] = (2, 2, 2, 2)
     """Blocks of each stage."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
-    outputs: int | None = None
+    outputs: Count | None = None
     """Output width; None takes it from the problem."""
 
     @nn.compact

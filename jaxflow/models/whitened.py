@@ -10,6 +10,7 @@ from jax import lax
 from jaxflow.interfaces import CONSTANTS
 from jaxflow.models import ops
 from jaxflow.models.layers import BatchNorm, Conv, Dtype
+from jaxflow.ranges import Count
 
 WINDOW = 2
 
@@ -67,13 +68,13 @@ class AirbenchCNN(nn.Module):
     Source: K. Jordan, 94% on CIFAR-10 in 3.29 seconds on a single GPU, 2024.
     """
 
-    widths: tuple[int, ...] = (64, 256, 256)
+    widths: tuple[Count, ...] = (64, 256, 256)
     """Channels of each block, at whose first convolution the image is halved."""
-    init_examples: int = 5000
+    init_examples: Count = 5000
     """Training examples that the whitening is computed from."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
-    outputs: int | None = None
+    outputs: Count | None = None
     """Output width; None takes it from the problem."""
 
     @nn.compact

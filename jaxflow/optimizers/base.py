@@ -11,31 +11,26 @@ from jaxflow.errors import UserError
 from jaxflow.hyperparameters import COMPLEMENT
 from jaxflow.interfaces import Schedule
 from jaxflow.optimizers.schedules import Constant, learning_rate
+from jaxflow.ranges import BelowOne, NonNegative, Positive, check_ranges
 
 
 @dataclass(frozen=True)
 class Optimizer:
     """What every optimizer has; one of your own is a subclass with `direction`."""
 
-    learning_rate: float = 1e-3
+    learning_rate: NonNegative = 1e-3
     """Highest learning rate of the schedule."""
     schedule: Schedule = Constant()
     """How the learning rate changes: Constant, Cosine, Linear or Step."""
-    weight_decay: float = 0.0
+    weight_decay: NonNegative = 0.0
     """L2 penalty: this times the weights is added to their gradient; biases and norms are spared."""
-    clip_norm: float | None = None
+    clip_norm: Positive | None = None
     """Largest global norm of the gradient; None for no clipping."""
 
     decoupled: ClassVar[bool] = False
     decay_all: ClassVar[bool] = False
 
-    def __post_init__(self) -> None:
-        """Checks what is a number; a traced value has none to look at."""
-        low = {"learning_rate": 0.0, "weight_decay": 0.0, "clip_norm": 0.0}
-        for name, smallest in low.items():
-            value = getattr(self, name)
-            if isinstance(value, int | float) and not smallest <= value < float("inf"):
-                raise UserError(f"optimizer.{name} is {value}; it must be {smallest:g} or more")
+    __post_init__ = check_ranges
 
     def direction(self) -> optax.GradientTransformation:
         """Builds the update before decay and learning rate, for example optax.scale_by_lion(self.b1, self.b2)."""
@@ -61,9 +56,9 @@ class Optimizer:
 class SGD(Optimizer):
     """Stochastic gradient descent, plain, with momentum, or with Nesterov's momentum (Sutskever et al., ICML 2013)."""
 
-    learning_rate: float = 0.1
+    learning_rate: NonNegative = 0.1
     """Highest learning rate of the schedule."""
-    momentum: float = 0.0
+    momentum: BelowOne = 0.0
     """Fraction of the last update that is kept; 0 for plain gradient descent."""
     nesterov: bool = False
     """Looks ahead along the momentum."""
@@ -81,11 +76,11 @@ class SGD(Optimizer):
 class RMSprop(Optimizer):
     """Gradients divided by a running root mean square (Hinton, Neural Networks for Machine Learning, lecture 6e)."""
 
-    decay: float = field(default=0.9, metadata=COMPLEMENT)
+    decay: BelowOne = field(default=0.9, metadata=COMPLEMENT)
     """Decay of the mean square."""
-    epsilon: float = 1e-7
+    epsilon: NonNegative = 1e-7
     """Added to the root, against division by 0."""
-    momentum: float = 0.0
+    momentum: BelowOne = 0.0
     """Fraction of the last update that is kept."""
 
     def direction(self) -> optax.GradientTransformation:
@@ -98,11 +93,11 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     """Adam: D. Kingma and J. Ba, ICLR 2015."""
 
-    b1: float = field(default=0.9, metadata=COMPLEMENT)
+    b1: BelowOne = field(default=0.9, metadata=COMPLEMENT)
     """Decay of the mean gradient."""
-    b2: float = field(default=0.999, metadata=COMPLEMENT)
+    b2: BelowOne = field(default=0.999, metadata=COMPLEMENT)
     """Decay of the mean squared gradient."""
-    epsilon: float = 1e-8
+    epsilon: NonNegative = 1e-8
     """Added to the root, against division by 0."""
 
     def direction(self) -> optax.GradientTransformation:
@@ -114,7 +109,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay: I. Loshchilov and F. Hutter, ICLR 2019."""
 
-    weight_decay: float = 1e-2
+    weight_decay: NonNegative = 1e-2
     """Fraction of the weights that a step of learning rate 1 takes away; biases and norms are spared."""
 
     decoupled: ClassVar[bool] = True

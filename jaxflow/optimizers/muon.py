@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxflow.optimizers.base import SGD, Optimizer
+from jaxflow.ranges import BelowOne, Count, NonNegative
 
 # The quintic a x + b x^3 + c x^5, as steep at 0 as can be. It does not converge to 1, but takes almost every singular
 # value to about 0.7 to 1.2 in few steps.
@@ -26,13 +27,13 @@ class Muon(Optimizer):
     Source: K. Jordan et al., Muon: an optimizer for hidden layers in neural networks, 2024.
     """
 
-    learning_rate: float = 0.02
+    learning_rate: NonNegative = 0.02
     """Highest learning rate of the schedule."""
-    momentum: float = 0.95
+    momentum: BelowOne = 0.95
     """Fraction of the last update that is kept."""
     nesterov: bool = True
     """Looks ahead along the momentum."""
-    newton_schulz_steps: int = 5
+    newton_schulz_steps: Count = 5
     """Iterations that make the update orthogonal."""
     fixed_norm: bool = False
     """Brings each kernel to the norm sqrt(features) before it moves, so that a step is a turn and never a growth."""

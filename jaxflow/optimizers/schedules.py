@@ -11,14 +11,17 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.hyperparameters import HYPERPARAMETER
+from jaxflow.ranges import Fraction, NonNegative, Whole, check_ranges
 
 
 @dataclass(frozen=True)
 class Constant:
     """A constant learning rate, after a linear warm-up where one is asked for."""
 
-    warmup_steps: int = field(default=0, metadata=HYPERPARAMETER)
+    warmup_steps: Whole = field(default=0, metadata=HYPERPARAMETER)
     """Steps over which the learning rate rises linearly from 0."""
+
+    __post_init__ = check_ranges
 
     def factor(self, progress: jax.Array) -> jax.Array:
         """Returns the factor after a fraction of the steps past warm-up, in [0, 1]."""
@@ -29,7 +32,7 @@ class Constant:
 class Cosine(Constant):
     """A learning rate that falls along half a cosine. Source: I. Loshchilov and F. Hutter, SGDR, ICLR 2017."""
 
-    final: float = 0.0
+    final: Fraction = 0.0
     """Fraction of the learning rate that is left at the end."""
 
     def factor(self, progress: jax.Array) -> jax.Array:
@@ -41,7 +44,7 @@ class Cosine(Constant):
 class Linear(Constant):
     """A learning rate that falls along a line."""
 
-    final: float = 0.0
+    final: Fraction = 0.0
     """Fraction of the learning rate that is left at the end."""
 
     def factor(self, progress: jax.Array) -> jax.Array:
@@ -53,9 +56,9 @@ class Linear(Constant):
 class Step(Constant):
     """A learning rate that is multiplied by `decay` at each of the boundaries."""
 
-    boundaries: tuple[float, ...] = (0.5, 0.75)
+    boundaries: tuple[Fraction, ...] = (0.5, 0.75)
     """Where it falls, as fractions of the steps past warm-up."""
-    decay: float = 0.1
+    decay: NonNegative = 0.1
     """Factor at each boundary."""
 
     def factor(self, progress: jax.Array) -> jax.Array:

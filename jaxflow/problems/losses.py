@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxflow.errors import UserError
+from jaxflow.ranges import Fraction, Positive, check_ranges
 
 __all__ = ["AbsoluteError", "CrossEntropy", "Huber", "SquaredError"]
 
@@ -38,7 +39,7 @@ class CrossEntropy:
     Source of label smoothing: C. Szegedy et al., Rethinking the Inception Architecture, CVPR 2016, section 7.
     """
 
-    label_smoothing: float = 0.0
+    label_smoothing: Fraction = 0.0
     """Fraction of each label's probability that is spread evenly over all classes."""
 
     class_weights: Literal["none", "balanced"] | tuple[float, ...] = "none"
@@ -47,9 +48,7 @@ class CrossEntropy:
 
     unit = "nats"
 
-    def __post_init__(self) -> None:
-        if isinstance(self.label_smoothing, int | float) and not 0 <= self.label_smoothing <= 1:
-            raise UserError(f"label_smoothing is {self.label_smoothing}; it must be between 0 and 1")
+    __post_init__ = check_ranges
 
     def __call__(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         """Computes the loss of each example, or of each of its positions.
@@ -115,12 +114,10 @@ class Huber:
     Source: P. J. Huber, Robust Estimation of a Location Parameter, Annals of Mathematical Statistics 35, 1964.
     """
 
-    delta: float = 1.0
+    delta: Positive = 1.0
     """Where the line begins, in standard deviations of the targets."""
 
-    def __post_init__(self) -> None:
-        if isinstance(self.delta, int | float) and not self.delta > 0:
-            raise UserError(f"delta is {self.delta}; it must be more than 0")
+    __post_init__ = check_ranges
 
     def __call__(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         """Returns (batch,) losses of (batch, outputs) values, averaged over an example's outputs."""

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxflow.errors import UserError
 from jaxflow.interfaces import Problem
 from jaxflow.problems.running_metrics import ExpMean, Mean, MeanDice, MeanIoU, RootMean
+from jaxflow.ranges import Count, check_ranges
 
 __all__ = ["MAE", "RMSE", "Accuracy", "Dice", "IoU", "Perplexity", "TopK"]
 
@@ -105,15 +106,13 @@ class Accuracy:
 class TopK:
     """Fraction of targets that are among the `k` most likely classes; of equally likely ones, the first come first."""
 
-    k: int = 5
+    k: Count = 5
     """How many classes are looked at."""
 
     higher_is_better = True
     unit = ""
 
-    def __post_init__(self) -> None:
-        if self.k < 1:
-            raise UserError(f"k of TopK is {self.k}; it must be 1 or more")
+    __post_init__ = check_ranges
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ from jaxflow.errors import UserError
 from jaxflow.problems import tables
 from jaxflow.problems.losses import Loss, SquaredError, fit_loss
 from jaxflow.problems.metrics import MAE, RMSE, Metric, check_choices, score
+from jaxflow.ranges import Finite, Positive, check_ranges
 from jaxflow.schema import Schema
 
 
@@ -34,16 +35,15 @@ class Regression:
     selection_metric: str = "loss"
     """The metric that decides which checkpoint is the best: "loss", or the name of one of `metrics`."""
 
-    mean: tuple[float, ...] | None = None
+    mean: tuple[Finite, ...] | None = None
     """What is subtracted from each target; None for its mean in the training split."""
 
-    std: tuple[float, ...] | None = None
+    std: tuple[Positive, ...] | None = None
     """What each target is then divided by; None for its standard deviation in the training split."""
 
     def __post_init__(self) -> None:
         check_choices(self, "Huber(delta=1.0)", "MAE()")
-        if self.std is not None and any(isinstance(value, int | float) and not value > 0 for value in self.std):
-            raise UserError(f"problem.std is {self.std}; all of it must be more than 0")
+        check_ranges(self)
 
     def fit(self, targets: np.ndarray) -> "Regression":
         """Fits mean and standard deviation to the training split, where they are not given, and the loss.

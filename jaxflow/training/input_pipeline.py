@@ -1,5 +1,6 @@
 """Input pipeline: device-resident or host-fed training batches."""
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,6 +41,15 @@ class InputPipeline:
     step_inputs: Callable[[int, int], Any]
     get_batch: Callable[[Any, Any], dict[str, jax.Array]]
     close: Callable[[], None] = lambda: None
+
+    @functools.cached_property
+    def input_shapes(self) -> Any:
+        """What `step_inputs` returns, without its values."""
+        return jax.tree.map(_shape_of, self.step_inputs(0, 1))
+
+
+def _shape_of(leaf: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=getattr(leaf, "sharding", None))
 
 
 def make_input_pipeline(

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,8 @@ from jaxflow.training.checkpoints.data_check import check_unchanged, digest_of_n
 from jaxflow.training.checkpoints.manager import save
 from jaxflow.training.checkpoints.reading import Checkpoints, read_meta
 from jaxflow.training.checkpoints.restore import restore_newest
-from jaxflow.training.checks import check_cardinalities, check_fit, check_shapes
+from jaxflow.training.checks import parts as checks
+from jaxflow.training.checks.traces import trace_evaluation, trace_training
 from jaxflow.training.events import LoopState, Rhythm, read_loop_state
 from jaxflow.training.input_pipeline import InputPipeline, make_input_pipeline
 from jaxflow.training.parallel.layout import Layout, bytes_per_device, make_layout
@@ -34,6 +36,7 @@ from jaxflow.training.program import Program
 from jaxflow.training.state import TrainState
 from jaxflow.training.structure import Parts, Structure
 from jaxflow.transforms import preprocess
+from jaxflow.user_code import calling, is_own
 
 logger = logging.getLogger("jaxflow")
 
@@ -82,13 +85,14 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
       UserError: experiment, data and devices do not fit together.
     """
     split = dataset.splits["train"]
+    to_json(experiment)  # raises for what could not be written into the run folder
     if experiment.batch_size > len(split):
         raise UserError(
             f"batch_size {experiment.batch_size} is larger than the training split of {len(split)} examples"
         )
-    fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
-    experiment.problem.num_outputs(dataset.schema)  # raises before anything is fitted to targets of another kind
-    problem = experiment.problem.fit(split.targets)
+    with calling("preprocess", experiment.preprocess):
+        fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
+    problem = checks.check_problem(experiment.problem, dataset.schema, split.targets)
     meta = {
         "schema": to_json(dataset.schema),
         "fitted": fitted,
@@ -105,7 +109,12 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
         raise UserError(f"a transform's fit() must return plain lists, dicts and numbers ({error})") from error
     program = build_program(dataclasses.replace(experiment, problem=problem), dataset.schema, fitted, len(split))
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
-    return TrainingSession(experiment, dataset, program, build_pipeline(split, experiment, program.layout), meta)
+    pipeline = build_pipeline(split, experiment, program.layout)
+    checks.check_steps(experiment, partial(trace_training, program, pipeline))
+    if is_own(experiment) or experiment.tta is not None:  # jaxflow's own evaluate what they train
+        rows = program.evaluation_batch_size(dataset.splits.get("validation", split))
+        checks.check_steps(experiment, partial(trace_evaluation, program, rows))
+    return TrainingSession(experiment, dataset, program, pipeline, meta)
 
 
 def build_pipeline(split: Split, experiment: Experiment, layout: Layout) -> InputPipeline:
@@ -137,29 +146,22 @@ def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any],
     Raises:
       UserError: the model does not take these inputs, or its outputs are of another width than the problem needs.
     """
-    check_fit(experiment, schema)
+    checks.check_fit(experiment, schema)
     model, inputs = experiment.model, schema.inputs
     outputs = experiment.problem.num_outputs(schema)
     sizes = {"outputs": outputs, "cardinalities": inputs.cardinalities, "vocab_size": inputs.vocab_size}
     for name, value in sizes.items():
         if value is not None and getattr(model, name, value) is None:
             model = dataclasses.replace(model, **{name: value})
-    check_cardinalities(experiment, model, inputs)
+    checks.check_cardinalities(experiment, model, inputs)
     total_steps = num_steps(experiment.epochs, train_size, experiment.batch_size)
     experiment = dataclasses.replace(experiment, model=model)
     parts = Parts(
         model, experiment.problem, experiment.optimizer, experiment.augment, experiment.ema_decay, total_steps
     )
-    structure = Structure(
-        parts,
-        experiment.preprocess,
-        json.dumps(fitted),
-        experiment.tta,
-        experiment.microbatch,
-        schema,
-        make_layout(experiment.strategy),
-    )
-    check_shapes(model, experiment.problem, structure.transform, schema)
+    steps = (experiment.preprocess, json.dumps(fitted), experiment.tta, experiment.microbatch)
+    structure = Structure(parts, *steps, schema, make_layout(experiment.strategy))
+    checks.check_shapes(model, experiment.problem, structure.transform, schema)
     placeholders, arguments = hyperparameters.split(parts)
     program = Program(experiment, dataclasses.replace(structure, parts=placeholders), arguments, total_steps)
     check_state_fits(program.layout, program.abstract_state())

@@ -63,11 +63,6 @@ class Program:
         """The network with its sizes filled in."""
         return self.experiment.model
 
-    @property
-    def transform(self) -> Callable[[Any], Any]:
-        """The fitted preprocessing, on the device."""
-        return self.structure.transform
-
     def init(self, examples: Any) -> TrainState:
         """Builds the state of step 0, on every device.
 
@@ -99,16 +94,13 @@ class Program:
         Raises:
           UserError: a step needs more memory than there is.
         """
-        step, arguments = _step_function(self.structure, pipeline.get_batch), self.layout.replicate(self.arguments)
-        items = pipeline.step_inputs(0, 1)
-        example = (state or self.abstract_state(), self.empty_metrics(), arguments, pipeline.device_data)
-        first = jax.tree.map(lambda leaf: leaf[0], items)
-        loop = pipeline.max_steps > 1 and dispatch.may_loop(step, self.layout, *example, first)
+        step, example = self.step_example(pipeline)
+        loop = pipeline.max_steps > 1 and dispatch.may_loop(step, self.layout, *example)
         compiled = _dispatch_function(self.structure, pipeline.get_batch, loop)
-        peak = memory.peak_bytes(compiled, *example, items, 1)
-        held = sum(map(bytes_per_device, (pipeline.device_data, state)))
+        peak = memory.peak_bytes(compiled, *example[:4], pipeline.input_shapes, 1)
+        held = bytes_per_device((pipeline.device_data, state))
         memory.check_fits(self.layout, peak - held, "a train step", self.advice)
-        return lambda state, totals, *rest: compiled(state, totals, arguments, *rest)
+        return lambda state, totals, *rest: compiled(state, totals, example[2], *rest)
 
     @property
     def advice(self) -> str:
@@ -119,13 +111,20 @@ class Program:
         """Raises UserError if there is no memory for evaluating batches of `rows` rows; it compiles what evaluates."""
         variables, arguments = self.abstract_state().variables(), self.layout.replicate(self.arguments)
         batch = abstract_batch(self.schema, rows // self.layout.processes)
-        peak = memory.peak_bytes(_eval_function(self.structure), arguments, variables, batch)
+        peak = memory.peak_bytes(eval_function(self.structure), arguments, variables, batch)
         what = f"an evaluation of {rows} examples at once"
         memory.check_fits(self.layout, peak - bytes_per_device(variables), what, "use a smaller model")
 
+    def step_example(self, pipeline: InputPipeline) -> tuple[Any, tuple[Any, ...]]:
+        """Returns the jitted train step and what it is called with, or its shapes."""
+        item = jax.tree.map(dispatch.item_shape, pipeline.input_shapes)
+        arguments = self.layout.replicate(self.arguments)
+        example = (self.abstract_state(), self.empty_metrics(), arguments, pipeline.device_data, item)
+        return _step_function(self.structure, pipeline.get_batch), example
+
     def compile_eval_step(self) -> Callable[..., Any]:
         """Compiles (variables, batch) -> (metrics, rows), as `make_eval_step` has them."""
-        return partial(_eval_function(self.structure), self.layout.replicate(self.arguments))
+        return partial(eval_function(self.structure), self.layout.replicate(self.arguments))
 
     def compile_predict_step(self) -> Callable[..., Any]:
         """Compiles (variables, inputs) -> predictions, on one device."""
@@ -215,7 +214,9 @@ def _dispatch_function(structure: Structure, get_batch: Callable[..., Batch], lo
 
 
 @_once
-def _eval_function(structure: Structure) -> Compiled:
+def eval_function(structure: Structure) -> Compiled:
+    """Returns the compiled (arguments, variables, batch) -> (metrics, rows)."""
+
     def evaluate(arguments: jax.Array, variables: Any, batch: Batch) -> Any:
         parts = hyperparameters.join(structure.parts, arguments)
         step = make_eval_step(

@@ -20,6 +20,7 @@ from jax import lax
 
 from jaxflow.errors import UserError
 from jaxflow.interfaces import Transform
+from jaxflow.ranges import Finite, Positive, check_ranges
 from jaxflow.schema import Feature, Features, Split
 
 # Bounds of a piece: examples, and elements.
@@ -87,10 +88,12 @@ def abstract_inputs(feature: Feature, count: int) -> Any:
 class Scale:
     """Maps the range of the input's integer dtype (uint8: 0 to 255) to [low, high]; floats count as in [0, 1]."""
 
-    low: float = 0.0
+    low: Finite = 0.0
     """What the smallest value becomes."""
-    high: float = 1.0
+    high: Finite = 1.0
     """What the largest value becomes."""
+
+    __post_init__ = check_ranges
 
     def fit(self, inputs: Inputs) -> list[float]:
         """Returns the range of the dtype: nothing depends on the data."""
@@ -109,8 +112,10 @@ class Scale:
 class Standardize:
     """Subtracts the training split's mean and divides by its standard deviation, for each channel or column."""
 
-    epsilon: float = 1e-6
+    epsilon: Positive = 1e-6
     """Smallest standard deviation that is divided by; a constant column becomes 0."""
+
+    __post_init__ = check_ranges
 
     def fit(self, inputs: Inputs) -> dict[str, list[float]]:
         """Measures mean and standard deviation over all axes but the last."""
@@ -137,8 +142,10 @@ class StandardizePerExample:
     For scans whose units differ from file to file.
     """
 
-    epsilon: float = 1e-6
+    epsilon: Positive = 1e-6
     """Smallest standard deviation that is divided by; a constant example becomes 0."""
+
+    __post_init__ = check_ranges
 
     def fit(self, inputs: Inputs) -> list[float]:
         """Returns an empty list: nothing depends on the data."""

@@ -8,6 +8,7 @@ import numpy as np
 from jax import lax
 
 from jaxflow.errors import UserError
+from jaxflow.ranges import Count, Positive, check_ranges
 from jaxflow.transforms.preprocess import Inputs
 
 # Slaney's mel scale: linear up to 1,000 Hz, logarithmic above.
@@ -25,19 +26,16 @@ class LogMel:
     Source: M. Slaney, Auditory Toolbox, Technical Report 1998-010, Interval Research, 1998.
     """
 
-    mels: int = 40
+    mels: Count = 40
     """Number of bands."""
-    window: float = 0.025
+    window: Positive = 0.025
     """Length of a frame in seconds, under a Hann window."""
-    hop: float = 0.01
+    hop: Positive = 0.01
     """Seconds from one frame to the next."""
-    offset: float = 1e-6
+    offset: Positive = 1e-6
     """Added to energies before the logarithm: quieter ones do not count."""
 
-    def __post_init__(self) -> None:
-        for name in ("mels", "window", "hop", "offset"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"LogMel.{name} is {getattr(self, name)}; it must be more than 0")
+    __post_init__ = check_ranges
 
     def fit(self, inputs: Inputs) -> dict[str, int]:
         """Returns the sample rate of the audio: nothing depends on the samples.

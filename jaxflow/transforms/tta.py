@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from jaxflow.ranges import Whole, check_ranges
+
 
 @dataclass(frozen=True)
 class FlipShift:
@@ -15,8 +17,10 @@ class FlipShift:
 
     flip: bool = True
     """Whether each view is joined by its mirror image."""
-    shift: int = 1
+    shift: Whole = 1
     """Pixels of the shift; the border is filled with the mirrored image. 0 for no shift."""
+
+    __post_init__ = check_ranges
 
     def __call__(self, images: jax.Array) -> list[tuple[float, jax.Array]]:
         """Returns the views of (batch, height, width, channel) images.

@@ -104,7 +104,7 @@ def test_over_all_folds_each_example_is_tested_once():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: HoldOut(test=1.0), r"split.test is 1.0; it must be a fraction in \[0, 1\)"),
+        (lambda: HoldOut(test=1.0), r"HoldOut.test is 1.0; it must be in \[0, 1\)"),
         (lambda: TimeSplit(0.6, 0.4), "split.validation and split.test are 1; nothing is left"),
         (lambda: KFold(5, 5), "fold 5 of 5"),
         (lambda: HoldOut().split(SplitKeys(["a", "b"])), "of 2 examples none would be in the"),

@@ -126,7 +126,7 @@ def test_a_run_keeps_what_its_model_computes(experiment, toy, tmp_path):
     results = jaxflow.evaluate(tmp_path, dataset=toy)
     run, test = read_trained(tmp_path), toy.splits["test"]
     problem = run.experiment.problem
-    outputs = run.program.model.apply(run.state.variables(), run.program.transform(test.inputs), train=False)
+    outputs = run.program.model.apply(run.state.variables(), run.program.structure.transform(test.inputs), train=False)
     table = pq.read_table(tmp_path / "predictions" / "test.parquet")
     probabilities = np.stack([table[f"p_{name}"] for name in toy.schema.target.names], 1)
     np.testing.assert_allclose(probabilities, problem.distribution(outputs), atol=1e-6)

@@ -60,7 +60,9 @@ def test_the_state_starts_from_training_examples(whitened, toy):
     np.testing.assert_array_equal(filters, again.model_state["constants"]["Whitening_0"]["kernel"])
     examples = setup.init_examples()
     assert len(examples) == 20
-    np.testing.assert_allclose(filters, whitening_filters(setup.program.transform(examples)), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        filters, whitening_filters(setup.program.structure.transform(examples)), rtol=1e-3, atol=1e-3
+    )
     others = dataclasses.replace(whitened, model=dataclasses.replace(whitened.model, init_examples=9))
     assert not np.allclose(
         prepare_training(others, toy).init().model_state["constants"]["Whitening_0"]["kernel"], filters

@@ -45,5 +45,5 @@ def test_losses_are_hashable_values(loss):
 
 
 def test_smoothing_outside_0_to_1_is_refused():
-    with pytest.raises(jaxflow.UserError, match=r"label_smoothing is 1\.5; it must be between 0 and 1"):
+    with pytest.raises(jaxflow.UserError, match=r"label_smoothing is 1\.5; it must be in \[0, 1\]"):
         CrossEntropy(1.5)

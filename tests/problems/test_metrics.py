@@ -101,7 +101,7 @@ def test_every_metric_has_a_direction_and_a_unit(problem, directions):
             lambda: jaxflow.Classification(metrics=(Confidence("epoch"),)),
             "has epoch, which metrics.jsonl has for something else",
         ),
-        (lambda: jaxflow.metrics.TopK(0), "k of TopK is 0; it must be 1 or more"),
+        (lambda: jaxflow.metrics.TopK(0), "TopK.k is 0; it must be 1 or more"),
     ],
 )  # fmt: skip
 def test_choices_that_make_no_sense_take_one_line(make, message):

@@ -9,7 +9,8 @@ import pytest
 import jaxflow
 from jaxflow.deployment import from_run
 from jaxflow.runs import trust
-from jaxflow.runs.folder import check_same_run, open_run, read_experiment
+from jaxflow.runs.folder import check_same_run, read_experiment
+from jaxflow.runs.opening import open_run
 from jaxflow.serialization import FILE_MODULE
 
 # Whoever executes this file leaves a trace.

@@ -51,7 +51,7 @@ def test_training_compiles_the_documented_train_step(experiment, toy, monkeypatc
             parts.model,
             parts.problem,
             jaxflow.make_optimizer(parts.optimizer, parts.total_steps),
-            transform=program.transform,
+            transform=program.structure.transform,
             augment=lambda key, batch: augment.apply(parts.augment, key, batch),
             microbatch=experiment.microbatch,
             ema_decay=parts.ema_decay,

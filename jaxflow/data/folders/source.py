@@ -1,12 +1,12 @@
 """The fields that sources of files share."""
 
 from dataclasses import dataclass, field
-
-import numpy as np
+from typing import Annotated
 
 from jaxflow.data.folders.splits import check_group
 from jaxflow.data.splitting import HoldOut, KFold
 from jaxflow.errors import UserError
+from jaxflow.ranges import Range, Whole, check_ranges
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,12 @@ class FileSource:
     in_memory: bool = field(default=True, metadata={"identity": False}, kw_only=True)
     """Whether inputs are kept in memory, and in the cache. With False every batch reads and decodes its own files, for
     datasets larger than memory; masks are kept in memory all the same. The batches are the same."""
-    max_corrupt: int = field(default=0, metadata={"identity": False}, kw_only=True)
+    max_corrupt: Whole = field(default=0, metadata={"identity": False}, kw_only=True)
     """Examples that may be unreadable; they are left out, and counted. One more stops the run and names it."""
 
     def __post_init__(self) -> None:
         check_group(self.group)
-        if self.max_corrupt < 0:
-            raise UserError(f"data.max_corrupt is {self.max_corrupt}; it must be 0 or more")
+        check_ranges(self)
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class MaskedSource(FileSource):
 
     names: tuple[str, ...] = field(default=(), kw_only=True)
     """Names of the classes 0, 1, ...; () takes the values that the training masks hold, whatever they are."""
-    ignore_label: int | None = field(default=None, kw_only=True)
+    ignore_label: Annotated[int, Range(0, 2**15 - 1)] | None = field(default=None, kw_only=True)
     """Value of the pixels or voxels that count nowhere, unlabelled or at borders; None where there is none."""
     masks: str = field(default="masks", kw_only=True)
     """Name of the folder of masks."""
@@ -62,5 +61,3 @@ class MaskedSource(FileSource):
         super().__post_init__()
         if len(self.names) == 1 or len(set(self.names)) < len(self.names):
             raise UserError(f"data.names is {self.names}; name two classes or more, each once, or none")
-        if self.ignore_label is not None and not 0 <= self.ignore_label <= np.iinfo(np.int16).max:
-            raise UserError(f"data.ignore_label is {self.ignore_label}; it is a value of the masks, 0 or more, or None")

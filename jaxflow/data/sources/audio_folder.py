@@ -1,12 +1,14 @@
 """Audio clips in folders, with a class each."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.folders.labelled import load_labelled
 from jaxflow.data.folders.source import LabelledSource
 from jaxflow.data.reading.audio import RATES, load_soundfile
 from jaxflow.errors import UserError
+from jaxflow.ranges import Positive, Range
 from jaxflow.schema import Feature
 
 
@@ -18,19 +20,15 @@ class AudioFolder(LabelledSource):
     names begin with their class (yes.0.wav). A table of path,label is named by `labels`.
     """
 
-    sample_rate: int = 16_000
+    sample_rate: Annotated[int, Range(*RATES)] = 16_000
     """Samples per second that every file is resampled to, here and in `predict`; channels become their mean."""
-    seconds: float = 1.0
+    seconds: Positive = 1.0
     """Length of a clip: of a longer file the beginning is kept, and a shorter one is padded with silence."""
 
     def __post_init__(self) -> None:
-        if not RATES[0] <= self.sample_rate <= RATES[1]:
-            raise UserError(
-                f"data.sample_rate is {self.sample_rate}; it is {RATES[0]:,} to {RATES[1]:,} samples a second"
-            )
+        super().__post_init__()
         if not 1 <= self.sample_rate * self.seconds < float("inf"):
             raise UserError(f"data.seconds is {self.seconds}; a clip has one sample at least")
-        super().__post_init__()
 
     def load(self) -> Dataset:
         """Finds the files, reads each once and splits them; a clip's id is its path below the folder, with slashes.

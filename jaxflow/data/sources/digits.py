@@ -7,6 +7,7 @@ import numpy as np
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.splitting import split_by_hash, split_size
+from jaxflow.ranges import BelowOne, Seed, check_ranges
 from jaxflow.schema import Feature, Schema, Target
 
 
@@ -17,12 +18,14 @@ class Digits:
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998.
     """
 
-    validation: float = 0.1
+    validation: BelowOne = 0.1
     """Fraction of the examples held out for validation; 0 for none."""
-    test: float = 0.2
+    test: BelowOne = 0.2
     """Fraction of the examples held out for the test."""
-    split_seed: int = 0
+    split_seed: Seed = 0
     """Seed of the splits, apart from the run's seed, so that comparing seeds does not mix splits."""
+
+    __post_init__ = check_ranges
 
     def load(self) -> Dataset:
         """Reads the images as uint8 in [0, 255], (examples, 8, 8, 1), and splits them."""

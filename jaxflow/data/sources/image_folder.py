@@ -7,6 +7,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.folders.labelled import load_labelled
 from jaxflow.data.folders.source import LabelledSource
 from jaxflow.data.reading.images import check_channels, check_size
+from jaxflow.ranges import Count
 from jaxflow.schema import Feature
 
 
@@ -18,7 +19,7 @@ class ImageFolder(LabelledSource):
     names begin with their class (cat.0.jpg). A table of path,label is named by `labels`.
     """
 
-    size: tuple[int, int] = (128, 128)
+    size: tuple[Count, Count] = (128, 128)
     """Height and width that every image is resized to, here and in `predict`."""
     channels: Literal[1, 3, 4] = 3
     """1 for grey, 3 for RGB, 4 for RGBA."""
@@ -26,9 +27,9 @@ class ImageFolder(LabelledSource):
     """crop keeps the proportions and crops what juts out on both sides; stretch keeps everything."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_size(self.size, self.resize)
         check_channels(self.channels)
-        super().__post_init__()
 
     def load(self) -> Dataset:
         """Finds the images, reads each once and splits them; an image's id is its path below the folder, with slashes.

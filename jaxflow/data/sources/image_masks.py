@@ -7,6 +7,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.folders.masked import load_masked
 from jaxflow.data.folders.source import MaskedSource
 from jaxflow.data.reading.images import check_channels, check_size
+from jaxflow.ranges import Count
 from jaxflow.schema import Feature
 
 
@@ -18,7 +19,7 @@ class ImageMasks(MaskedSource):
     indices.
     """
 
-    size: tuple[int, int] = (128, 128)
+    size: tuple[Count, Count] = (128, 128)
     """Height and width that every image and mask is resized to, here and in `predict`; masks by the nearest pixel."""
     channels: Literal[1, 3, 4] = 3
     """1 for grey, 3 for RGB, 4 for RGBA."""
@@ -28,9 +29,9 @@ class ImageMasks(MaskedSource):
     """Name of the folder of images."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_size(self.size, self.resize)
         check_channels(self.channels)
-        super().__post_init__()
 
     def load(self) -> Dataset:
         """Finds the pairs, reads each once and splits them; an example's id is its image's path below the folder.

@@ -25,6 +25,7 @@ from jaxflow.data.texts.encode import TextEncoding, pad_or_truncate
 from jaxflow.data.texts.read import TABLES, TEXTS, read_rows, read_text, text_digest
 from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters
 from jaxflow.errors import UserError
+from jaxflow.ranges import Count, check_ranges
 from jaxflow.schema import Feature, Schema, Target
 
 logger = logging.getLogger("jaxflow")
@@ -49,7 +50,7 @@ class LabelledText:
     """Column of a table that holds the classes. Rows without one are left out, and counted."""
     tokens: Characters | Bytes | BPE = Characters()
     """What is a token."""
-    length: int = 256
+    length: Count = 256
     """Tokens of an example."""
     split: HoldOut | KFold = HoldOut()
     """How texts are held out: by the file's path, or by a row's text, so that equal rows are kept together. Official
@@ -60,9 +61,7 @@ class LabelledText:
     """Whether the tokens are kept in memory. With False they are read from the cache's disk batch by batch, for texts
     larger than memory; the batches are the same."""
 
-    def __post_init__(self) -> None:
-        if self.length < 1:
-            raise UserError(f"data.length is {self.length}; it must be 1 or more")
+    __post_init__ = check_ranges
 
     def load(self) -> Dataset:
         """Reads, splits and tokenizes the texts.

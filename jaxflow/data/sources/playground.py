@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.splitting import HoldOut, SplitKeys
 from jaxflow.errors import UserError
+from jaxflow.ranges import MAX_INT, Range, Seed, check_ranges
 from jaxflow.schema import Feature, Schema, Target
 
 # Centres (x, y) of the bumps of "multi-gauss", each with the sign of its peak.
@@ -28,12 +29,12 @@ class Playground:
 
     name: Literal["circle", "xor", "gauss", "spiral", "plane", "multi-gauss"]
     """Which set: the last two have values, the others classes."""
-    examples: int = 500
+    examples: Annotated[int, Range(2, MAX_INT)] = 500
     """How many points, over all splits."""
-    noise: float = 0.0
+    noise: Annotated[float, Range(0, 0.5)] = 0.0
     """Amount of noise, from 0 to 0.5: it spreads "gauss" and "spiral", and elsewhere moves the point
     that the target is taken from."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the points, apart from the run's seed."""
     split: HoldOut = HoldOut(0.1, 0.2)
     """Which points are held out."""
@@ -41,12 +42,7 @@ class Playground:
     def __post_init__(self) -> None:
         if self.name not in MAKERS:
             raise UserError(f"data.name is {self.name!r}; the playground has {', '.join(MAKERS)}")
-        if self.examples < 2:
-            raise UserError(f"data.examples is {self.examples}; it must be 2 or more")
-        if not 0 <= self.noise <= 0.5:
-            raise UserError(f"data.noise is {self.noise}; it must be in [0, 0.5]")
-        if not 0 <= self.seed < 2**32:
-            raise UserError(f"data.seed is {self.seed}; it must be in 0..2**32-1")
+        check_ranges(self)
 
     def load(self) -> Dataset:
         """Draws the points, (examples, 2) float32, and their targets, and splits them."""

@@ -17,6 +17,7 @@ from jaxflow.data.storage.series_split import SeriesSplit
 from jaxflow.data.tables.cells import parse_column
 from jaxflow.data.tables.read import check_table, read_table
 from jaxflow.errors import UserError, listed
+from jaxflow.ranges import Count, check_ranges
 from jaxflow.schema import Feature, Schema, Split, Target
 
 logger = logging.getLogger("jaxflow")
@@ -41,9 +42,9 @@ class Series:
     """Column of times in ISO 8601, such as 1981-01, 1981-01-31 or 1981-01-31T12:30; rows may come in any order."""
     columns: tuple[str, ...]
     """Columns that the model sees; the first of them is the one to predict."""
-    length: int = 30
+    length: Count = 30
     """Rows that the model looks back at."""
-    horizon: int = 1
+    horizon: Count = 1
     """Rows that it predicts."""
     split: TimeSplit = TimeSplit(0.1, 0.1)
     """Fractions of the rows that are held out, the last ones."""
@@ -52,9 +53,7 @@ class Series:
     series larger than memory; the batches are the same."""
 
     def __post_init__(self) -> None:
-        for name in ("length", "horizon"):
-            if getattr(self, name) < 1:
-                raise UserError(f"data.{name} is {getattr(self, name)}; it must be 1 or more")
+        check_ranges(self)
         if not self.columns:
             raise UserError("data.columns is empty; name the column to predict, and others to look at")
 

@@ -20,6 +20,7 @@ from jaxflow.data.tables.raw_table import RawTable, ids_from_cells, ids_from_col
 from jaxflow.data.tables.read import check_table, read_table
 from jaxflow.data.tables.target import read_targets
 from jaxflow.errors import UserError, listed
+from jaxflow.ranges import Fraction, Seed, check_ranges
 from jaxflow.schema import Feature, Schema
 
 logger = logging.getLogger("jaxflow")
@@ -61,23 +62,20 @@ class Table:
     """What stands for a missing value in a text file."""
     required: tuple[str, ...] = ()
     """Columns whose missing values are not imputed: rows without one are left out, and counted."""
-    max_missing_fraction: float = 1.0
+    max_missing_fraction: Fraction = 1.0
     """Fraction of the columns that a row may miss; rows that miss more are left out, and counted."""
     duplicates: Literal["keep", "drop"] = "keep"
     """Whether rows that equal an earlier one are left out, and counted."""
     outliers: Outliers | None = None
     """Which training rows are left out since a number of theirs lies far out, for example Outliers(); None for none."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the folds of target encoding."""
     in_memory: bool = field(default=True, metadata={"identity": False})
     """Whether rows are kept in memory. With False one column at a time is, then the encoded rows are read from the
     cache's disk batch by batch, for tables larger than memory; the batches are the same."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.max_missing_fraction <= 1:
-            raise UserError(
-                f"data.max_missing_fraction is {self.max_missing_fraction}; it must be a fraction in [0, 1]"
-            )
+        check_ranges(self)
         if self.duplicates not in ("keep", "drop"):
             raise UserError(f"data.duplicates is {self.duplicates!r}; it is 'keep' or 'drop'")
 

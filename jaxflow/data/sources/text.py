@@ -23,6 +23,7 @@ from jaxflow.data.texts.read import Documents, find_documents, text_paths
 from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters
 from jaxflow.data.texts.windows import WindowSplit, write_windows
 from jaxflow.errors import UserError
+from jaxflow.ranges import Count, check_ranges
 from jaxflow.schema import Feature, Schema, Target
 from jaxflow.serialization import from_json, to_json
 
@@ -45,9 +46,9 @@ class Text:
     """The text file, the folder, or the .csv, .tsv or .jsonl file."""
     tokens: Characters | Bytes | BPE = Characters()
     """What is a token."""
-    length: int = 128
+    length: Count = 128
     """Tokens of a window."""
-    stride: int | None = None
+    stride: Count | None = None
     """Tokens from the start of one window to the start of the next; None for `length`, so that each token is predicted
     once. With fewer, windows overlap."""
     documents: Literal["pack", "pad"] = "pack"
@@ -64,8 +65,7 @@ class Text:
     larger than memory; the batches are the same."""
 
     def __post_init__(self) -> None:
-        if self.length < 1:
-            raise UserError(f"data.length is {self.length}; it must be 1 or more")
+        check_ranges(self)
         if self.stride is not None and not 1 <= self.stride <= self.length:
             raise UserError(f"data.stride is {self.stride}; it must be in 1..{self.length}, or tokens are left out")
         if self.documents not in ("pack", "pad"):

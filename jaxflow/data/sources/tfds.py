@@ -22,6 +22,7 @@ from jaxflow.data.tfds.index import index_records
 from jaxflow.data.tfds.records import Records, TfdsSplit
 from jaxflow.data.tfds.sequential import SequentialRecords
 from jaxflow.errors import UserError, reason
+from jaxflow.ranges import BelowOne, Count, Seed, Whole, check_ranges
 from jaxflow.schema import Feature, Schema, Target
 
 if TYPE_CHECKING:  # a second to import: only when asked for
@@ -41,14 +42,14 @@ class TFDS:
     """Catalogue name, for example "cifar10", "mnist" or, with a configuration, "imagenette/160px"."""
     directory: str | None = field(default=None, metadata={"identity": False})
     """TFDS data directory, where prepared datasets lie; None takes $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
-    validation: float = 0.1
+    validation: BelowOne = 0.1
     """Fraction of the train split held out for validation; 0 for none. An official validation split takes
     precedence."""
-    test: float = 0.1
+    test: BelowOne = 0.1
     """Fraction of the train split held out for the test where the catalogue has no test split; 0 for none."""
-    split_seed: int = 0
+    split_seed: Seed = 0
     """Seed of these splits, apart from the run's seed, so that comparing seeds does not mix splits."""
-    size: tuple[int, int] | None = None
+    size: tuple[Count, Count] | None = None
     """Height and width that every image is resized to, here and in `predict`; None where all have one size already."""
     resize: Literal["stretch", "crop"] = "crop"
     """crop keeps the proportions and crops what juts out on both sides; stretch keeps everything."""
@@ -57,12 +58,11 @@ class TFDS:
     batch reads and decodes its own: for datasets larger than memory. (--num_workers decode; a cache of decoded images
     would be many times the dataset's size on disk.) The batches are the same. Only the format array_record can be left
     on disk; others are read once, by TensorFlow."""
-    max_corrupt: int = field(default=0, metadata={"identity": False})
+    max_corrupt: Whole = field(default=0, metadata={"identity": False})
     """Examples that may be unreadable; they are left out, and counted. One more stops the run and names it."""
 
     def __post_init__(self) -> None:
-        if self.max_corrupt < 0:
-            raise UserError(f"data.max_corrupt is {self.max_corrupt}; it must be 0 or more")
+        check_ranges(self)
         check_size((1, 1) if self.size is None else self.size, self.resize)
 
     def load(self) -> Dataset:

@@ -6,6 +6,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.folders.labelled import load_labelled
 from jaxflow.data.folders.source import LabelledSource
 from jaxflow.data.reading.volumes import check_volume
+from jaxflow.ranges import Count
 from jaxflow.schema import Feature
 
 
@@ -17,14 +18,14 @@ class VolumeFolder(LabelledSource):
     names begin with their class. A table of path,label is named by `labels`.
     """
 
-    size: tuple[int, int, int] = (64, 64, 64)
+    size: tuple[Count, Count, Count] = (64, 64, 64)
     """Voxels along each axis: every volume is cropped, or padded with its lowest value, around its middle."""
-    channels: int = 1
+    channels: Count = 1
     """Values of each voxel."""
 
     def __post_init__(self) -> None:
-        check_volume(self.size, self.channels)
         super().__post_init__()
+        check_volume(self.size, self.channels)
 
     def load(self) -> Dataset:
         """Finds the volumes, reads each once and splits them; a volume's id is its path below the folder.

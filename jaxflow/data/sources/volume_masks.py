@@ -6,6 +6,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.folders.masked import load_masked
 from jaxflow.data.folders.source import MaskedSource
 from jaxflow.data.reading.volumes import check_volume
+from jaxflow.ranges import Count
 from jaxflow.schema import Feature
 
 
@@ -16,17 +17,17 @@ class VolumeMasks(MaskedSource):
     That is volumes/a.nii.gz and masks/a.nii.gz, or train/volumes/a.nii.gz and train/masks/a.nii.gz.
     """
 
-    size: tuple[int, int, int] = (64, 64, 64)
+    size: tuple[Count, Count, Count] = (64, 64, 64)
     """Voxels along each axis: every volume is cropped, or padded with its lowest value, around its middle. Padding
     counts nowhere."""
-    channels: int = 1
+    channels: Count = 1
     """Values of each voxel."""
     volumes: str = "volumes"
     """Name of the folder of volumes."""
 
     def __post_init__(self) -> None:
-        check_volume(self.size, self.channels)
         super().__post_init__()
+        check_volume(self.size, self.channels)
 
     def load(self) -> Dataset:
         """Finds the pairs, reads each once and splits them; an example's id is its volume's path below the folder.

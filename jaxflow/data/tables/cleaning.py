@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxflow.data.tables.raw_table import RawTable, ids_from_cells
 from jaxflow.errors import UserError
+from jaxflow.ranges import Positive, check_ranges
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Outliers:
     method: Literal["iqr", "quantile"] = "iqr"
     """iqr: further from the nearer quartile than `threshold` times the distance between the two; where half of a
     column is one number, nothing of it is. quantile: among the smallest or the largest fraction `threshold`."""
-    threshold: float = 3.0
+    threshold: Positive = 3.0
     """How far is far out: for quartiles 1.5 is usual, and 3 for extreme; for quantile a fraction such as 0.01."""
     columns: tuple[str, ...] = ()
     """Columns of numbers that are checked, the target too if it is named; empty for all inputs that are numbers."""
@@ -31,6 +32,7 @@ class Outliers:
     def __post_init__(self) -> None:
         if self.method not in ("iqr", "quantile"):
             raise UserError(f"outliers.method is {self.method!r}; it must be one of iqr, quantile")
+        check_ranges(self)
         limit = 0.5 if self.method == "quantile" else np.inf
         if not 0 < self.threshold < limit:
             raise UserError(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from jaxflow.data.tables.encoders import (
     map_unknown,
 )
 from jaxflow.errors import UserError
+from jaxflow.ranges import Count, Finite, Range, check_ranges
 
 # Categories that have a feature each, unless more are asked for.
 MAX_COLUMNS = 50
@@ -33,19 +34,18 @@ class Number:
     """The column; empty where this says how all columns of numbers are encoded."""
     impute: Literal["median", "mean", "mode", "constant"] = "median"
     """What a missing number is replaced by."""
-    constant: float = 0.0
+    constant: Finite = 0.0
     """What a missing number is replaced by with impute "constant"."""
     indicator: bool = True
     """Whether a further feature is 1 where numbers were missing, if any are in the training rows."""
-    winsorize: float = 0.0
+    winsorize: Annotated[float, Range(0, 0.5, without=(0.5,))] = 0.0
     """Fraction of the training rows beyond which numbers are clipped, at either end; 0 for no clipping."""
     scale: Literal["standard", "minmax", "robust", "none"] = "standard"
     """To mean 0 and deviation 1; to [0, 1]; to median 0 and quartiles one apart; or not at all."""
 
     def __post_init__(self) -> None:
         _check_choices(self)
-        if not 0 <= self.winsorize < 0.5:
-            raise UserError(f"winsorize is {self.winsorize}; it must be a fraction in [0, 0.5)")
+        check_ranges(self)
 
     def fit(self, values: np.ndarray) -> NumberEncoder:
         """Fits an encoder to (rows,) float64 training values, NaN where missing."""
@@ -91,18 +91,15 @@ class Category:
     """What a missing category counts as with impute "constant"."""
     order: tuple[str, ...] = ()
     """The categories from low to high, for "ordinal"; empty takes them as they sort."""
-    min_count: int = 1
+    min_count: Count = 1
     """Categories with fewer training rows are rare: they share one. With "index" and 2 or more, the model learns from
     them what a category that training never saw is like."""
-    max_categories: int | None = None
+    max_categories: Count | None = None
     """How many categories are told apart; the least frequent are rare. None for 50 with "onehot", else for all."""
 
     def __post_init__(self) -> None:
         _check_choices(self)
-        if self.min_count < 1 or (self.max_categories is not None and self.max_categories < 1):
-            raise UserError(
-                f"min_count is {self.min_count} and max_categories is {self.max_categories}; they must be 1 or more"
-            )
+        check_ranges(self)
 
     def fit(self, values: np.ndarray) -> OneHotEncoder | OrdinalEncoder | IndexEncoder:
         """Fits an encoder to (rows,) training values, None where missing; "target" has `fit_target_encoder`."""

@@ -9,11 +9,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from jaxflow.errors import UserError
+from jaxflow.ranges import MAX_INT, Range, check_ranges
 
 if TYPE_CHECKING:  # of the extra `text`
     import tokenizers
@@ -145,12 +146,10 @@ class BPE:
     A. Radford et al., Language Models are Unsupervised Multitask Learners, 2019.
     """
 
-    size: int = 1024
+    size: Annotated[int, Range(257, MAX_INT)] = 1024
     """Number of tokens, at most: the end, 256 bytes, and joined pairs."""
 
-    def __post_init__(self) -> None:
-        if self.size < 257:
-            raise UserError(f"tokens.size is {self.size}; BPE has 257 tokens before any pair is joined: give more")
+    __post_init__ = check_ranges
 
     def fit(self, texts: Iterable[str]) -> BPETokenizer:
         """Learns the pairs to join from the training texts.

@@ -41,17 +41,20 @@ def multi_step(step: Callable[..., Any], layout: Layout, state: Any, loop: bool)
         return parallelize_train_steps(many, layout, state, (None, None, None, None, 1, None))
     compiled = parallelize_train_steps(step, layout, state, (None, None, None, None, 0))
 
-    def item_of(items: Any, number: int) -> Any:
-        return jax.tree.map(lambda leaf: leaf[number], items)
-
     def one_by_one(state: Any, totals: Any, arguments: Any, device_data: Any, items: Any, count: int) -> Any:
         last = totals
         for number in range(count):
-            state, totals, last = compiled(state, totals, arguments, device_data, item_of(items, number))
+            item = jax.tree.map(lambda leaf, number=number: leaf[number], items)
+            state, totals, last = compiled(state, totals, arguments, device_data, item)
         return state, totals, last
 
     lower = compiled.lower
-    return Compiled(one_by_one, lower and (lambda *given: lower(*given[:4], item_of(given[4], 0))))
+    return Compiled(one_by_one, lower and (lambda *given: lower(*given[:4], jax.tree.map(item_shape, given[4]))))
+
+
+def item_shape(items: Any) -> jax.ShapeDtypeStruct:
+    """Returns the shape of one step's inputs of the shape of several, (step, ...), where both lie on one device."""
+    return jax.ShapeDtypeStruct(items.shape[1:], items.dtype, sharding=getattr(items, "sharding", None))
 
 
 def may_loop(step: Callable[..., Any], layout: Layout, *arguments: Any) -> bool:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxflow.errors import UserError
 from jaxflow.interfaces import Batch
+from jaxflow.ranges import Finite, Fraction, Whole, check_ranges
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,10 @@ class TimeShift:
 
     raw: ClassVar[bool] = True
 
-    max_fraction: float = 0.1
+    max_fraction: Fraction = 0.1
     """Largest shift to either side, as a fraction of the length."""
 
-    def __post_init__(self) -> None:
-        if isinstance(self.max_fraction, int | float) and not 0 <= self.max_fraction <= 1:
-            raise UserError(f"TimeShift.max_fraction is {self.max_fraction}; it must be in [0, 1]")
+    __post_init__ = check_ranges
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Shifts (batch, samples) inputs."""
@@ -40,12 +39,13 @@ class WhiteNoise:
 
     raw: ClassVar[bool] = True
 
-    min_snr_db: float = 10.0
+    min_snr_db: Finite = 10.0
     """Smallest ratio of the clip's mean power to the noise's, in decibels: the loudest noise."""
-    max_snr_db: float = 40.0
+    max_snr_db: Finite = 40.0
     """Largest ratio, in decibels: the quietest noise."""
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         numbers = all(isinstance(value, int | float) for value in (self.min_snr_db, self.max_snr_db))
         if numbers and not self.min_snr_db <= self.max_snr_db:
             raise UserError(
@@ -71,21 +71,18 @@ class SpecAugment:
     Interspeech 2019.
     """
 
-    freq_mask_width: int = 8
+    freq_mask_width: Whole = 8
     """Largest width of a mask in frequencies; drawn uniformly from 0 on."""
-    freq_masks: int = 1
+    freq_masks: Whole = 1
     """Number of frequency masks; they may overlap."""
-    time_mask_width: int = 20
+    time_mask_width: Whole = 20
     """Largest width of a mask in frames; drawn uniformly from 0 on."""
-    time_masks: int = 1
+    time_masks: Whole = 1
     """Number of time masks; they may overlap."""
-    value: float = 0.0
+    value: Finite = 0.0
     """Value under a mask, in the units after preprocessing; after Standardize() 0 is the mean."""
 
-    def __post_init__(self) -> None:
-        for name in ("freq_mask_width", "freq_masks", "time_mask_width", "time_masks"):
-            if getattr(self, name) < 0:
-                raise UserError(f"SpecAugment.{name} is {getattr(self, name)}; it must be 0 or more")
+    __post_init__ = check_ranges
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Masks (batch, frames, frequencies, channel) inputs."""

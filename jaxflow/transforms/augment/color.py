@@ -6,18 +6,21 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.interfaces import Batch
+from jaxflow.ranges import Finite, NonNegative, Whole, check_ranges
 
 
 @dataclass(frozen=True)
 class ColorJitter:
     """Changes brightness, contrast and saturation of each image at random; 0 is black, as after Scale(0.0, 1.0)."""
 
-    brightness: float = 0.2
+    brightness: NonNegative = 0.2
     """Largest change of the factor that all pixels are multiplied by."""
-    contrast: float = 0.2
+    contrast: NonNegative = 0.2
     """Largest change of the distance from the image's mean."""
-    saturation: float = 0.2
+    saturation: NonNegative = 0.2
     """Largest change of the distance of the channels from their mean; grey images have none."""
+
+    __post_init__ = check_ranges
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Jitters (batch, height, width, channel) inputs."""
@@ -39,10 +42,12 @@ class Cutout:
     Source: T. DeVries and G. Taylor, Improved Regularization of Convolutional Neural Networks with Cutout, 2017.
     """
 
-    size: int = 8
+    size: Whole = 8
     """Side of the square in pixels."""
-    value: float = 0.0
+    value: Finite = 0.0
     """Value of the covered pixels, in the units after preprocessing."""
+
+    __post_init__ = check_ranges
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Masks a square of (batch, height, width, channel) inputs."""
@@ -62,8 +67,10 @@ class Cutout:
 class GaussianNoise:
     """Adds Gaussian noise to inputs of any shape."""
 
-    std: float = 0.05
+    std: NonNegative = 0.05
     """Standard deviation, in the units after preprocessing."""
+
+    __post_init__ = check_ranges
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Adds noise to (batch, ...) inputs."""

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.interfaces import Batch
+from jaxflow.ranges import BelowOne, Fraction, Integer, NonNegative, Whole, check_ranges
 from jaxflow.schema import IGNORE
 
 
@@ -15,10 +16,12 @@ from jaxflow.schema import IGNORE
 class Flip:
     """Mirrors each image left to right with probability one half, or a volume along any of its axes."""
 
-    probability: float = 0.5
+    probability: Fraction = 0.5
     """Probability that an image is mirrored, independently for each axis."""
-    axes: tuple[int, ...] = (1,)
+    axes: tuple[Integer, ...] = (1,)
     """Axes that are mirrored: 0 flips an image upside down, 1 left to right; a volume has three."""
+
+    __post_init__ = check_ranges
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Flips (batch, *spatial, channel) inputs, and masks."""
@@ -54,10 +57,12 @@ class AlternatingFlip:
 class Crop:
     """Pads each image and crops it to its size at a random offset: a shift by up to `pad` pixels."""
 
-    pad: int = 4
+    pad: Whole = 4
     """Pixels, or voxels, added on every side."""
     mode: Literal["reflect", "zero"] = "reflect"
     """What is added: the mirrored image, or zeros, which are IGNORE in a mask."""
+
+    __post_init__ = check_ranges
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Shifts (batch, *spatial, channel) inputs, and masks."""
@@ -83,12 +88,14 @@ class Crop:
 class Affine:
     """Rotates each image about its centre and scales it, at random; what comes in at the border is mirrored."""
 
-    degrees: float = 15.0
+    degrees: NonNegative = 15.0
     """Largest angle in degrees, to either side."""
-    scale: float = 0.1
+    scale: BelowOne = 0.1
     """Largest change of size: with 0.1 by a factor from 0.9 to 1.1."""
-    axes: tuple[int, int] = (0, 1)
+    axes: tuple[Integer, Integer] = (0, 1)
     """The plane of a volume that is rotated and scaled; an image has one."""
+
+    __post_init__ = check_ranges
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Rotates and scales (batch, *spatial, channel) inputs, and masks, by the class of the nearest pixel."""

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxflow.errors import UserError
 from jaxflow.interfaces import Batch
+from jaxflow.ranges import Positive, check_ranges
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,11 @@ class Mixup:
     Source: H. Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018.
     """
 
-    alpha: float = 0.2
+    alpha: Positive = 0.2
     """Parameter of the weights' beta distribution: small ones leave most inputs nearly unchanged, 1 draws weights
     uniformly."""
 
-    def __post_init__(self) -> None:
-        _check_alpha(self.alpha)
+    __post_init__ = check_ranges
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Mixes (batch, ...) inputs; adds "mixed_targets" and "mix_weight" of each example."""
@@ -38,11 +38,10 @@ class CutMix:
     Source: S. Yun et al., CutMix: Regularization Strategy to Train Strong Classifiers, ICCV 2019.
     """
 
-    alpha: float = 1.0
+    alpha: Positive = 1.0
     """Parameter of the beta distribution of the fraction of an image that is kept; 1 draws it uniformly."""
 
-    def __post_init__(self) -> None:
-        _check_alpha(self.alpha)
+    __post_init__ = check_ranges
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Mixes (batch, height, width, channel) inputs; adds "mixed_targets" and "mix_weight"."""
@@ -68,8 +67,3 @@ def _mixed(batch: Batch, inputs: jax.Array, weight: jax.Array) -> Batch:
     if batch["targets"].ndim > 1 and jnp.issubdtype(batch["targets"].dtype, jnp.integer):
         raise UserError("Mixup and CutMix mix examples with one target each, and here each position has a class")
     return batch | {"inputs": inputs, "mix_weight": weight, "mixed_targets": jnp.roll(batch["targets"], 1, axis=0)}
-
-
-def _check_alpha(alpha: float) -> None:
-    if isinstance(alpha, int | float) and not alpha > 0:  # a traced one has no value to look at
-        raise UserError(f"augment.alpha is {alpha}; it must be more than 0")

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxflow.errors import UserError
 from jaxflow.interfaces import Batch
+from jaxflow.ranges import Count, Fraction, check_ranges
 from jaxflow.transforms.augment.geometry import warp
 
 # Magnitude 1 rotates by this many degrees, shears by this slope, and shifts by this fraction of the image.
@@ -28,16 +29,12 @@ class RandAugment:
     Source: E. D. Cubuk et al., RandAugment: Practical Automated Data Augmentation with a Reduced Search Space, 2020.
     """
 
-    num_ops: int = 2
+    num_ops: Count = 2
     """Number of operations on each image, one after the other."""
-    magnitude: float = 0.3
+    magnitude: Fraction = 0.3
     """How strong they are, from 0 (none) to 1; 0.3 is the paper's magnitude of 9 of 30."""
 
-    def __post_init__(self) -> None:
-        if self.num_ops < 1:
-            raise UserError(f"augment.num_ops is {self.num_ops}; it must be 1 or more")
-        if isinstance(self.magnitude, int | float) and not 0 <= self.magnitude <= 1:
-            raise UserError(f"augment.magnitude is {self.magnitude}; it must be in [0, 1]")
+    __post_init__ = check_ranges
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Augments (batch, height, width, channel) inputs."""

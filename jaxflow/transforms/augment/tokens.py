@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.interfaces import Batch
+from jaxflow.ranges import Fraction, check_ranges
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,10 @@ class TokenDropout:
     bags of words; Z. Xie et al., Data Noising as Smoothing in Neural Network Language Models, ICLR 2017, "blanking".
     """
 
-    probability: float = 0.1
+    probability: Fraction = 0.1
     """Probability that a token is blanked."""
+
+    __post_init__ = check_ranges
 
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Blanks tokens of (batch, time) integer inputs."""

@@ -109,7 +109,7 @@ def test_noise_moves_only_where_targets_are_taken_from(name):
     ("change", "message"),
     [
         ({"name": "moons"}, "data.name is 'moons'; the playground has circle, xor"),
-        ({"noise": 0.6}, r"data.noise is 0.6; it must be in \[0, 0.5\]"),
+        ({"noise": 0.6}, r"Playground.noise is 0.6; it must be in \[0, 0.5\]"),
         ({"examples": 1}, "data.examples is 1; it must be 2 or more"),
         ({"seed": -1}, "data.seed is -1"),
     ],

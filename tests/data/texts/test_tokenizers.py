@@ -101,7 +101,7 @@ def test_text_that_looks_like_a_special_token_is_text():
 
 
 def test_too_few_tokens_are_refused():
-    with pytest.raises(jaxflow.UserError, match=r"tokens\.size is 256; BPE has 257 tokens before"):
+    with pytest.raises(jaxflow.UserError, match=r"BPE\.size is 256; it must be 257 or more"):
         jaxflow.BPE(256)
 
 
