@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxflow.errors import UserError
-from jaxflow.ranges import Fraction, Positive, check_ranges
+from jaxflow.ranges import Fraction, NonNegative, Positive, check_ranges
 
 __all__ = ["AbsoluteError", "CrossEntropy", "Huber", "SquaredError"]
 
@@ -42,7 +42,7 @@ class CrossEntropy:
     label_smoothing: Fraction = 0.0
     """Fraction of each label's probability that is spread evenly over all classes."""
 
-    class_weights: Literal["none", "balanced"] | tuple[float, ...] = "none"
+    class_weights: Literal["none", "balanced"] | tuple[NonNegative, ...] = "none"
     """How much a loss counts, by its class: alike; "balanced" in inverse proportion to the class's training targets, so
     that every class counts as much as any other; or a number for each class."""
 

@@ -128,8 +128,6 @@ SOURCES = [
     "    def load(self):\n"
     "        return dataclasses.replace(toy(), schema=Schema(Feature('vector', [2], 'float32'), toy().schema.target))",
     "    def load(self):\n"
-    "        return dataclasses.replace(toy(), schema=Schema(Feature('vector', (2,), 'float'), toy().schema.target))",
-    "    def load(self):\n"
     "        return dataclasses.replace(toy(), schema=Schema(toy().schema.inputs, Target('number', ('y',))))",
     "    def load(self):\n"
     "        return dataclasses.replace(toy(), schema=Schema(toy().schema.inputs, Target('class', ())))",

@@ -140,7 +140,7 @@ def test_a_loss_that_is_reduced_is_refused():
     problem = jaxflow.Classification(loss=Reduced())
     experiment = jaxflow.Experiment(jaxflow.Digits(), jaxflow.MLP(), problem, jaxflow.Adam())
     schema = Schema(VECTOR, Target("class", ("a", "b")))
-    with pytest.raises(jaxflow.UserError, match=r"gives losses of shape \(\) for a batch of 1; a loss is not reduced"):
+    with pytest.raises(jaxflow.UserError, match=r"gives losses of shape \(\) for a batch of 3; a loss is not reduced"):
         build_program(experiment, schema, [], 50)
 
 

@@ -177,6 +177,12 @@ def check_steps(experiment: Experiment, *traces: Callable[[], Mapping[str, Any]]
                     f"running_metrics of problem {type(problem).__name__} returns {list(metrics)}; it must return a "
                     "dict of metrics by name, 'loss' among them"
                 )
+            for metric, value in metrics.items():
+                if not (hasattr(value, "merge") and hasattr(value, "compute")):
+                    raise UserError(
+                        f"metric {metric} returns {_described(value)}; it must return what merges over batches, for "
+                        "example jaxflow.Mean.of(values, weights)"
+                    )
         except (Exception, SystemExit) as error:
             frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
             kinds = [type(frame.f_locals.get("self")) for frame in frames]
