@@ -131,9 +131,10 @@ def flatten(value: Any, identity_only: bool = False, prefix: str = "") -> Iterat
 
 
 def _shown(name: str) -> str:
-    """Returns how a class is named to people: jaxflow's own without their module, others so that they differ."""
-    module, _, short = name.partition(":")
-    return short if module == "jaxflow" or module.startswith("jaxflow.") else name
+    """Returns how a class is named to people: without its module, but a user's own differs from jaxflow's."""
+    module, _, path = name.partition(":")
+    short = path.rpartition(".")[2]
+    return short if module == "jaxflow" or module.startswith("jaxflow.") else f"{short} (own)"
 
 
 def flatten_json(value: Any, known: Mapping[str, type], prefix: str = "") -> Iterator[tuple[str, Any]]:
