@@ -127,7 +127,7 @@ def test_columns():
     ("make", "message"),
     [
         (lambda: Huber(delta=0.0), r"delta is 0.0; it must be more than 0"),
-        (lambda: jaxflow.Regression(std=(1.0, 0.0)), r"problem.std is \(1.0, 0.0\)"),
+        (lambda: jaxflow.Regression(std=(1.0, 0.0)), r"Regression.std is \(1.0, 0.0\)"),
         (lambda: jaxflow.Regression(mean=(1.0,)).num_outputs(schema()), "problem.mean has 1 values for 2 targets"),
         (
             lambda: jaxflow.Regression().num_outputs(schema("class")),

@@ -76,11 +76,11 @@ def test_a_group_stays_on_one_side(clips, said):
     [
         ({"group": "_(.+"}, r"data.group '_\(\.\+' is no regular expression: missing \), unterminated"),
         ({"group": "_.+_"}, r"data.group '_\.\+_' has no \(\.\.\.\) around"),
-        ({"sample_rate": 8}, "data.sample_rate is 8; it is 1,000 to 768,000"),
-        ({"seconds": 0.0}, "data.seconds is 0.0"),
-        ({"seconds": float("nan")}, "data.seconds is nan"),
-        ({"seconds": float("inf")}, "data.seconds is inf"),
-        ({"max_corrupt": -1}, "data.max_corrupt is -1"),
+        ({"sample_rate": 8}, "AudioFolder.sample_rate is 8; it must be in \\[1000, 768000\\]"),
+        ({"seconds": 0.0}, "AudioFolder.seconds is 0.0"),
+        ({"seconds": float("nan")}, "AudioFolder.seconds is nan"),
+        ({"seconds": float("inf")}, "AudioFolder.seconds is inf"),
+        ({"max_corrupt": -1}, "AudioFolder.max_corrupt is -1"),
     ],
 )
 def test_settings_that_make_no_sense(settings, message, clips):

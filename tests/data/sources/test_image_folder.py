@@ -205,12 +205,12 @@ def test_a_missing_folder_says_where_to_get_it(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"size": (0, 8)}, r"data.size is \(0, 8\)"),
+        ({"size": (0, 8)}, r"ImageFolder.size is \(0, 8\)"),
         ({"size": (8, 8, 3)}, "it is a height and a width"),
-        ({"size": 8}, "data.size is 8; it is a height and a width"),
+        ({"size": 8}, "ImageFolder.size is 8; it must be a tuple"),
         ({"channels": 2}, "data.channels is 2"),
         ({"resize": "pad"}, "data.resize is 'pad'"),
-        ({"max_corrupt": -1}, "data.max_corrupt is -1"),
+        ({"max_corrupt": -1}, "ImageFolder.max_corrupt is -1"),
     ],
 )
 def test_settings_that_mean_nothing(settings, message):

@@ -146,7 +146,7 @@ def test_what_is_wrong_is_said_in_one_line(make):
         assert "\n" not in str(error.value)
 
     refused(r"data\.names is \('a',\)", names=("a",))
-    refused(r"data\.ignore_label is -2", ignore_label=-2)
+    refused(r"ImageMasks\.ignore_label is -2", ignore_label=-2)
     refused(r"holds the value 3, and the classes are \[0, 1, 2\]", names=("a", "b", "c"))
     refused(r"has no images in a folder 'labels'", masks="labels")
     Image.fromarray(np.zeros((9, 12, 3), np.uint8)).save(mask)

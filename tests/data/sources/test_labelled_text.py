@@ -150,7 +150,7 @@ def test_texts_that_make_no_dataset_are_refused(name, content, message, tmp_path
         (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=message):
         LabelledText(str(tmp_path / name), split=HoldOut(0.3, 0.6)).load()
-    with pytest.raises(UserError, match=r"data\.length is 0"):
+    with pytest.raises(UserError, match=r"LabelledText\.length is 0"):
         LabelledText(str(tmp_path / name), length=0)
 
 

@@ -110,8 +110,8 @@ def test_noise_moves_only_where_targets_are_taken_from(name):
     [
         ({"name": "moons"}, "data.name is 'moons'; the playground has circle, xor"),
         ({"noise": 0.6}, r"Playground.noise is 0.6; it must be in \[0, 0.5\]"),
-        ({"examples": 1}, "data.examples is 1; it must be 2 or more"),
-        ({"seed": -1}, "data.seed is -1"),
+        ({"examples": 1}, "Playground.examples is 1; it must be 2 or more"),
+        ({"seed": -1}, "Playground.seed is -1"),
     ],
 )
 def test_what_is_not_there_is_refused(change, message):

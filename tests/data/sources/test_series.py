@@ -110,8 +110,8 @@ def test_files_that_hold_no_series_are_refused(text, message, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"length": 0}, "data.length is 0"),
-        ({"horizon": 0}, "data.horizon is 0"),
+        ({"length": 0}, "Series.length is 0"),
+        ({"horizon": 0}, "Series.horizon is 0"),
         ({"columns": ()}, "data.columns is empty"),
     ],
 )

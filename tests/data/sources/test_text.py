@@ -274,8 +274,8 @@ def test_folders_without_texts_and_splits_that_do_not_fit_are_refused(make, tmp_
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"length": 0}, r"data\.length is 0"),
-        ({"stride": 0}, r"data\.stride is 0; it must be in 1\.\.128"),
+        ({"length": 0}, r"Text\.length is 0"),
+        ({"stride": 0}, r"Text\.stride is 0; it must be 1 or more"),
         ({"stride": 129}, r"data\.stride is 129; it must be in 1\.\.128, or tokens are left out"),
         ({"documents": "joined"}, r"data\.documents is 'joined'; it is 'pack' or 'pad'"),
     ],

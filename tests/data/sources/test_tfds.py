@@ -160,7 +160,7 @@ def test_shares_of_a_train_split_that_is_all_there_is(prepare):
     assert both["test"] != other["test"]
     assert ids(test=0.2, validation=0)["test"] == both["test"]
     assert ids(test=0, validation=0).keys() == {"train"}
-    with pytest.raises(UserError, match=r"data\.test is 1"):
+    with pytest.raises(UserError, match=r"TFDS\.test is 1"):
         ids(test=1.0)
 
 
@@ -168,7 +168,7 @@ def test_photographs_need_a_size(prepare):
     root = str(prepare())
     with pytest.raises(UserError, match=r"images of any size; say which they become: TFDS\('cats_vs_dogs', size="):
         TFDS("cats_vs_dogs", root).load()
-    for settings, message in (({"size": (0, 5)}, "data.size is"), ({"resize": "pad"}, "data.resize is 'pad'")):
+    for settings, message in (({"size": (0, 5)}, "TFDS.size is"), ({"resize": "pad"}, "data.resize is 'pad'")):
         with pytest.raises(UserError, match=message):
             TFDS("cats_vs_dogs", **settings)
 

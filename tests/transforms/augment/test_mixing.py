@@ -64,5 +64,5 @@ def test_joining_twice_or_joining_masks_is_refused():
         augment.apply((jaxflow.Mixup(), jaxflow.CutMix()), KEY, BATCH)
     with pytest.raises(jaxflow.UserError, match="each position has a class"):
         jaxflow.CutMix()(KEY, BATCH | {"targets": jnp.zeros(IMAGES.shape[:-1], jnp.int8)})
-    with pytest.raises(jaxflow.UserError, match=r"augment\.alpha is 0"):
+    with pytest.raises(jaxflow.UserError, match=r"Mixup\.alpha is 0"):
         jaxflow.Mixup(0)

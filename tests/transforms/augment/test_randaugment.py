@@ -101,9 +101,9 @@ def test_each_image_has_operations_of_its_own():
 
 
 def test_settings_that_make_no_sense_are_refused():
-    with pytest.raises(jaxflow.UserError, match=r"augment\.num_ops is 0"):
+    with pytest.raises(jaxflow.UserError, match=r"RandAugment\.num_ops is 0"):
         jaxflow.RandAugment(0)
-    with pytest.raises(jaxflow.UserError, match=r"augment\.magnitude is 2"):
+    with pytest.raises(jaxflow.UserError, match=r"RandAugment\.magnitude is 2"):
         jaxflow.RandAugment(magnitude=2)
     with pytest.raises(jaxflow.UserError, match="not their masks"):
         jaxflow.RandAugment()(KEY, {"inputs": IMAGES, "targets": jnp.zeros(IMAGES.shape[:-1], jnp.int8)})
