@@ -7,7 +7,6 @@ is executed.
 import gzip
 import io
 import json
-import pickle
 import struct
 import zipfile
 import zlib
@@ -34,14 +33,9 @@ def planted(folder: Path) -> Path:
     return folder / "executed"
 
 
-class Poison:
-    """Unpickled, it leaves a trace."""
-
-    def __init__(self, trace: Path) -> None:
-        self.trace = trace
-
-    def __reduce__(self):
-        return Path.touch, (self.trace,)
+def _poison(trace: Path) -> bytes:
+    """Returns what leaves a trace where it is unpickled: os.system("touch TRACE")."""
+    return f"cos\nsystem\n(S'touch {trace}'\ntR.".encode()
 
 
 def _npy(shape: object, dtype: object = "<f4", content: bytes = bytes(64), version: bytes = b"\x01\x00") -> bytes:
@@ -126,16 +120,14 @@ def _flac(folder: Path) -> Path:
 
 
 def _pickled(folder: Path, name: str) -> Path:
-    array = np.array([Poison(planted(folder.parent))], object)
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=True)
+    content = _npy((1,), "|O", _poison(planted(folder.parent)))
     if name.endswith(".npz"):
-        return _zip(folder, name, {"arr_0.npy": file.getvalue()})
-    return _volume(folder, name, file.getvalue())
+        return _zip(folder, name, {"arr_0.npy": content})
+    return _volume(folder, name, content)
 
 
 def _bare_pickle(folder: Path) -> Path:
-    return _volume(folder, "bare.npy", pickle.dumps(Poison(planted(folder.parent))))
+    return _volume(folder, "bare.npy", _poison(planted(folder.parent)))
 
 
 # A volume, an image or a clip each: what one of many files of a folder may be.

@@ -167,7 +167,7 @@ MISTAKES = {
     "batch size 0": (["--config", DIGITS, "--batch_size=0"], "batch_size is 0; it must be 1 or more"),
     "huge batch": (["--config", DIGITS, "--batch_size=2000"], "larger than the training split of 1258"),
     "epochs": (["--config", DIGITS, "--epochs=-1"], "epochs is -1"),
-    "empty split": (["--config", DIGITS, "--data.test=1.0"], "one side would be empty"),
+    "empty split": (["--config", DIGITS, "--data.test=1.0"], "Digits.test is 1.0; it must be in [0, 1)"),
     "workdir is a file": (["--config", DIGITS, "--workdir", "broken.py"], "is a file"),
     "workdir of others": (["--config", DIGITS, "--workdir", "."], "not empty and no run folder"),
     "no checkpoint": (["evaluate", "--workdir", "nothing"], "nothing is not a run folder"),
@@ -202,7 +202,7 @@ MISTAKES = {
         ["--config", "series.py", "--data.path=no.csv"],
         "no table at no.csv; name a .csv, .tsv or .parquet file",
     ),
-    "learning rate": (["--config", DIGITS, "--optimizer.learning_rate=-1"], "optimizer.learning_rate is -1.0"),
+    "learning rate": (["--config", DIGITS, "--optimizer.learning_rate=-1"], "Adam.learning_rate is -1.0"),
     "unknown dataset": (["--config", "tfds.py", "--data.name=cifar11"], "perhaps you meant cifar10"),
 }
 

@@ -17,10 +17,11 @@ MEASURED = {"ArraySplit", "Dataset", "Feature", "Features", "Mean", "Schema", "T
 
 def public():
     homes = [jaxflow, *map(importlib.import_module, jaxflow.FAMILIES.values())]
-    kinds = {getattr(home, name) for home in homes for name in home.__all__}
+    values = [getattr(home, name) for home in homes for name in home.__all__]
+    kinds = {value for value in values if isinstance(value, type)}
     return [
         kind
-        for kind in sorted((kind for kind in kinds if isinstance(kind, type)), key=lambda kind: kind.__name__)
+        for kind in sorted(kinds, key=lambda kind: kind.__name__)
         if dataclasses.is_dataclass(kind)
         and kind.__name__ not in MEASURED
         and not kind.__name__.endswith(("Encoder", "Encoding", "Tokenizer"))

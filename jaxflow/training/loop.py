@@ -59,7 +59,8 @@ def train(
         session = prepare_training(experiment, dataset or load_data(experiment))
     with memory_error(session.program.advice):
         # Before there is a folder, where it has no state to go on with: a run that does not fit leaves nothing behind.
-        begins = overwrite or on_main(lambda: not saved_steps(folder / "checkpoints"))
+        saved = folder / "checkpoints"
+        begins = overwrite or on_main(lambda: not (saved.is_dir() and saved_steps(saved)))
         compiled = (
             session.program.compile_train_steps(session.pipeline) if begins and session.program.total_steps else None
         )

@@ -94,7 +94,7 @@ def test_a_bag_of_tokens_is_the_mean_of_their_vectors():
 def test_models_of_tokens_refuse_other_inputs(model, experiment):
     images = jaxflow.Digits().load()
     other = dataclasses.replace(experiment, model=model, augment=())
-    with pytest.raises(jaxflow.UserError, match=r"fails on inputs of shape .*: ValueError: it takes tokens, as Text"):
+    with pytest.raises(jaxflow.UserError, match=r"on inputs of shape .* fails: ValueError: it takes tokens, as Text"):
         prepare_training(other, images)
 
 
