@@ -198,7 +198,7 @@ ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EMFILE, errno.EFBIG, errn
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CASES if ALL else ("train",))
 def test_an_error_of_the_system_anywhere_is_one_line_and_loses_nothing(case, server, prepared, unbroken):
     (done, words), (expected, _, count) = CASES[case], unbroken(case)
     chance, other, refused = random.Random(case), {}, 0
