@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -90,7 +89,7 @@ def watchdog(seconds: float | None) -> Iterator[Callable[[], None]]:
         while not ended.wait(min(1.0, seconds / 4)):
             if time.monotonic() - heard[0] > seconds:
                 message = f"no step was finished for {seconds:g} s (watchdog_seconds); launch again to go on\n"
-                os.write(sys.stderr.fileno(), message.encode())
+                tell(message.encode())
                 os._exit(RESUMABLE)
 
     def heartbeat() -> None:
