@@ -7,6 +7,8 @@ is ever imported because a file names it.
 """
 
 import dataclasses
+import hashlib
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -74,6 +76,11 @@ def from_json(value: Any, known: Mapping[str, type] = MappingProxyType({})) -> A
     if isinstance(value, list):
         return tuple(from_json(part, known) for part in value)
     return value
+
+
+def json_digest(value: Any) -> str:
+    """Returns the SHA-256 of a JSON value, in hexadecimal digits."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def classes_of(value: Any) -> dict[str, type]:

@@ -17,12 +17,13 @@ from typing import Any
 
 import jaxflow
 from jaxflow.errors import UserError
+from jaxflow.legacy import FIELDS
 from jaxflow.serialization import FILE_MODULE, classes_of
 
 logger = logging.getLogger("jaxflow")
 
-# What fields are called elsewhere, or were called before.
-OLD_NAMES = {"lr": "learning_rate", "views": "tta", "wd": "weight_decay", "ema": "ema_decay", "feed": "data_placement"}
+# What fields are called elsewhere.
+OTHER_NAMES = {"lr": "learning_rate", "wd": "weight_decay"}
 
 
 def blame(path: Path, function: Callable[[], Any]) -> Any:
@@ -113,8 +114,8 @@ def _in_one_line(error: BaseException, line: str) -> str:
     kind = getattr(jaxflow, unknown[1], None) if unknown and unknown[1] in jaxflow.__all__ else None
     if unknown and dataclasses.is_dataclass(kind):
         known = [field.name for field in dataclasses.fields(kind) if field.init and field.name != "parent"]
-        near = OLD_NAMES.get(unknown[2]) if OLD_NAMES.get(unknown[2]) in known else None
-        near = near or next(iter(difflib.get_close_matches(unknown[2], known, n=1)), None)
+        near = (OTHER_NAMES | FIELDS.get(unknown[1], {})).get(unknown[2])
+        near = near if near in known else next(iter(difflib.get_close_matches(unknown[2], known, n=1)), None)
         hint = f"perhaps you meant {near}" if near else f"it has {', '.join(known)}"
         return f"{line}: {unknown[1]} has no field {unknown[2]}; {hint}"
     return f"{line}: {type(error).__name__}: {text[:300]}"

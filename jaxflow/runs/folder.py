@@ -1,6 +1,5 @@
 """The run folder: what was run, on what, by which code, with which result."""
 
-import hashlib
 import itertools
 import json
 import re
@@ -14,7 +13,16 @@ from jaxflow.experiment_files import files_beside, files_defining, importable
 from jaxflow.file_io import check_name, storage_error
 from jaxflow.legacy import modernize
 from jaxflow.runs.trust import MAX_BYTES, check_links, files_to_execute
-from jaxflow.serialization import FILE_MODULE, class_name, classes_of, file_classes, flatten_json, from_json, to_json
+from jaxflow.serialization import (
+    FILE_MODULE,
+    class_name,
+    classes_of,
+    file_classes,
+    flatten_json,
+    from_json,
+    json_digest,
+    to_json,
+)
 
 # How deep parts of an experiment lie in one another, at most.
 MAX_DEPTH = 100
@@ -115,22 +123,18 @@ def sealed(description: str) -> str:
       description: an experiment, as `dumps` returns it.
     """
     described = json.loads(description)
-    return json.dumps(described | {"digest": _digest(described)}, indent=2) + "\n"
+    return json.dumps(described | {"digest": json_digest(described)[:16]}, indent=2) + "\n"
 
 
 def _unsealed(described: Any, path: Path) -> Any:
     """Checks what was read from experiment.json by its digest, which those of earlier versions lack, and drops that."""
     digest = described.pop("digest", None) if isinstance(described, dict) else None
-    if digest is not None and digest != _digest(described):
+    if digest is not None and digest != json_digest(described)[:16]:
         raise UserError(
             f"{path} is not what jaxflow wrote: it is damaged or was edited; restore it from a backup, or train in "
             "another --workdir"
         )
     return described
-
-
-def _digest(described: Any) -> str:
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _depth(value: Any) -> int:

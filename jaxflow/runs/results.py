@@ -1,6 +1,5 @@
 """results.json: the outcome of a run."""
 
-import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from typing import Any, TypedDict, cast
 
 from jaxflow.errors import program_name
 from jaxflow.file_io import write_atomically
+from jaxflow.serialization import json_digest
 
 logger = logging.getLogger("jaxflow")
 
@@ -56,7 +56,7 @@ def read_results(workdir: Path) -> Results:
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
         digest = results.pop("digest", None)  # a file of an earlier version has none
-        if digest is None or digest == _digest(results):
+        if digest is None or digest == json_digest(results)[:16]:
             return cast(Results, results)
     except FileNotFoundError:
         return {}
@@ -77,10 +77,6 @@ def update_results(workdir: Path, results: Mapping[str, Any]) -> Results:
 
 def write_results(workdir: Path, results: Mapping[str, Any]) -> Results:
     """Writes results.json, and returns what it holds."""
-    text = json.dumps({**results, "digest": _digest(results)}, indent=2)
+    text = json.dumps({**results, "digest": json_digest(results)[:16]}, indent=2)
     write_atomically(workdir / "results.json", text + "\n")
     return cast(Results, results)
-
-
-def _digest(results: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(results, sort_keys=True).encode()).hexdigest()[:16]

@@ -14,7 +14,15 @@ def free_host_bytes() -> int:
     What the machine has left, swap included, what the control groups of the process leave it (a container's limit, a
     job's of SLURM), and what its limit on address space does (`ulimit -v`): the least of these.
     """
-    return max(0, min(_machine(), *_control_groups(), _address_space()))
+    return max(0, min(_machine(), *(allowed - taken for allowed, taken in _control_groups()), _address_space()))
+
+
+def allowed_host_bytes() -> int:
+    """Returns how many bytes this process may have at most, whatever is in use: the least of the same limits."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    address_space, _ = resource.getrlimit(resource.RLIMIT_AS)
+    limits = [machine, *(allowed for allowed, _ in _control_groups())]
+    return min(limits if address_space == resource.RLIM_INFINITY else [*limits, address_space])
 
 
 def _machine() -> int:
@@ -27,8 +35,8 @@ def _machine() -> int:
     return 1024 * (kilobytes["MemAvailable"] + kilobytes["SwapFree"])
 
 
-def _control_groups() -> Iterator[int]:
-    """Yields what each control group that this process is in has left, those of the container among them.
+def _control_groups() -> Iterator[tuple[int, int]]:
+    """Yields the limit of each control group that this process is in, the container's among them, and what is in use.
 
     Source: the Linux kernel's documentation, admin-guide/cgroup-v2 and cgroup-v1/memory.
     """
@@ -48,14 +56,12 @@ def _control_groups() -> Iterator[int]:
         # In a container the path is the machine's, and the group's own files lie at the root.
         here = root / path.lstrip("/")
         for folder in (here, *here.parents):
-            if folder.is_relative_to(root):
-                left = _left(folder, limit, used, inactive)
-                if left is not None:
-                    yield left
+            if folder.is_relative_to(root) and (found := _read_group(folder, limit, used, inactive)):
+                yield found
 
 
-def _left(folder: Path, limit: str, used: str, inactive: str) -> int | None:
-    """Returns what a control group has left, None where it has no limit; pages of files are given up for others."""
+def _read_group(folder: Path, limit: str, used: str, inactive: str) -> tuple[int, int] | None:
+    """Returns a group's limit and what is in use, without pages of files, which are given up; None without a limit."""
     try:
         allowed, taken = (folder / limit).read_text().strip(), int((folder / used).read_text())
         statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
@@ -63,7 +69,7 @@ def _left(folder: Path, limit: str, used: str, inactive: str) -> int | None:
         return None
     if not allowed.isdecimal():  # "max"
         return None
-    return int(allowed) - taken + int(statistics.get(inactive, 0))
+    return int(allowed), taken - int(statistics.get(inactive, 0))
 
 
 def _address_space() -> int:

@@ -2,13 +2,14 @@
 
 import functools
 import os
-import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from jaxflow.errors import UserError
+from jaxflow.runtime.host_memory import allowed_host_bytes
 
+_allowed_bytes = functools.cache(allowed_host_bytes)
 # What deflate, of gzip and zip, makes of a byte at most: larger claims are no truth.
 MAX_RATIO = 1032
 # Characters of a line of text that are read at most: more than a book.
@@ -23,7 +24,7 @@ def max_bytes() -> int:
     """
     text = os.environ.get("JAXFLOW_MAX_FILE_BYTES")
     if not text:
-        return _memory() // 2
+        return _allowed_bytes() // 2
     if not text.isdecimal() or int(text) == 0:
         raise UserError(f"JAXFLOW_MAX_FILE_BYTES is {text!r}; it is a number of bytes, or unset")
     return int(text)
@@ -72,17 +73,3 @@ def read_lines(file: IO[str], path: Path, most: int = MAX_LINE) -> Iterator[str]
             raise UserError(f"{path}, line {number}: it is longer than {most:,} characters; divide it")
         yield line
         number += 1
-
-
-@functools.cache
-def _memory() -> int:
-    """Returns the bytes of memory that this process may have: of the machine, its address space and its cgroup."""
-    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    limits += [limit for limit in resource.getrlimit(resource.RLIMIT_AS)[:1] if limit != resource.RLIM_INFINITY]
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            text = Path(path).read_text().strip()
-        except OSError:
-            continue
-        limits += [int(text)] if text.isdecimal() else []
-    return min(limits)

@@ -15,9 +15,10 @@ from jaxflow.file_io import storage_error, write_atomically
 from jaxflow.interfaces import Problem
 from jaxflow.problems.metrics import metrics_of
 from jaxflow.runtime.distributed import on_main
+from jaxflow.serialization import json_digest
 from jaxflow.training.checkpoints.checkpointer import Checkpointer, saved_steps
 from jaxflow.training.checkpoints.checksums import checksums, leaf_specs
-from jaxflow.training.checkpoints.reading import Checkpoints, read_meta, text_digest
+from jaxflow.training.checkpoints.reading import Checkpoints, read_meta
 from jaxflow.training.checkpoints.retention import prune
 from jaxflow.training.state import TrainState
 
@@ -82,7 +83,7 @@ def save(
     }
     described = {**meta, "leaves": leaves, "metrics": None if metrics is None else dict(metrics)}
     items = ocp.args.Composite(
-        state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(described | {"digest": text_digest(described)})
+        state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(described | {"digest": json_digest(described)})
     )
     with storage_error(checkpoints.folder / str(step)):
         checkpoints.folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +104,7 @@ def add_validation(checkpoints: Checkpoints, step: int, meta: Mapping[str, Any],
 
     def rewrite() -> None:
         described = {**read_meta(checkpoints, step), **meta, "metrics": dict(metrics)}
-        text = json.dumps(described | {"digest": text_digest(described)})
+        text = json.dumps(described | {"digest": json_digest(described)})
         write_atomically(checkpoints.folder / str(step) / "meta" / "metadata", text)  # as Orbax's handler of JSON does
 
     with storage_error(checkpoints.folder):

@@ -1,10 +1,7 @@
 """A folder of checkpoints, and what is read from one of them as it lies there."""
 
 import errno
-import hashlib
-import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ from jaxflow.errors import DamagedError, UserError
 from jaxflow.file_io import error_number
 from jaxflow.legacy import modernize_meta
 from jaxflow.runtime.distributed import on_main
+from jaxflow.serialization import json_digest
 from jaxflow.training.checkpoints.checkpointer import Checkpointer, saved_steps
 
 # Errors of reading that say nothing of the checkpoint: it is not moved aside for them.
@@ -63,7 +61,7 @@ def read_meta(checkpoints: Checkpoints, step: int) -> dict[str, Any]:
 
     meta = dict(read_item(checkpoints, step, "meta", ocp.args.JsonRestore()) or {})
     digest = meta.pop("digest", None)
-    if digest != text_digest(meta):
+    if digest != json_digest(meta):
         raise DamagedError(
             f"checkpoint {checkpoints.folder / str(step)} is damaged: its meta does not match its digest"
         )
@@ -101,8 +99,3 @@ def read_item(checkpoints: Checkpoints, step: int, item: str, how: Any) -> Any:
             raise UserError(f"checkpoint {path} cannot be read: {os.strerror(number).lower()}") from error
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise DamagedError(f"checkpoint {path} is damaged ({reason[:160]})") from error
-
-
-def text_digest(value: Mapping[str, Any]) -> str:
-    """Returns the SHA-256 of JSON values, in hexadecimal digits."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

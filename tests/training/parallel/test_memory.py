@@ -104,7 +104,9 @@ def test_control_groups_leave_what_their_limits_say(version, tmp_path, monkeypat
     (tmp_path / "self" / "cgroup").write_text("3:cpu:/x\n4:memory:/job\n" if version == 1 else "0::/job/step\n")
     monkeypatch.setattr(host_memory, "PROCESS", tmp_path / "self")
     monkeypatch.setattr(host_memory, "GROUPS", tmp_path / "cgroup")
-    assert list(host_memory._control_groups()) == [450]
+    assert [allowed - taken for allowed, taken in host_memory._control_groups()] == [450]
+    assert host_memory.allowed_host_bytes() == 1000
+    assert host_memory.free_host_bytes() == 450
     (group / limit).write_text("max\n")
     assert list(host_memory._control_groups()) == []
 
