@@ -170,7 +170,7 @@ def _replaced(value: Any, new: Callable[[str, Any, bool], Any], prefix: str = ""
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return value
     changed = {}
-    for field in dataclasses.fields(value):
+    for field in filter(lambda field: field.init, dataclasses.fields(value)):
         before, name = getattr(value, field.name, None), f"{prefix}.{field.name}" if prefix else field.name
         if isinstance(before, Argument) or _is_hyperparameter(type(value), field, before):
             after = new(name, before, field.metadata.get("complement", False))

@@ -180,7 +180,7 @@ def flatten_json(value: Any, known: Mapping[str, type], prefix: str = "") -> Ite
 
 
 def fields_of(value: Any, identity_only: bool = False) -> Iterator[tuple[str, Any]]:
-    """Lists a dataclass's fields; of a Linen module, which is told by these, not `parent` and `name`."""
+    """Lists the fields that a dataclass is made of; of a Linen module, which is told by these, not `parent` and `name`."""
     for field in _told_by(value):
         if field.metadata.get("identity", True) or not identity_only:
             yield field.name, getattr(value, field.name)
@@ -189,7 +189,7 @@ def fields_of(value: Any, identity_only: bool = False) -> Iterator[tuple[str, An
 def _told_by(value: Any) -> list[dataclasses.Field]:
     fields = dataclasses.fields(value)
     hidden = {"parent", "name"} if any(field.name == "parent" for field in fields) else ()
-    return [field for field in fields if field.name not in hidden]
+    return [field for field in fields if field.init and field.name not in hidden]
 
 
 def _find(name: str, known: Mapping[str, type]) -> type | None:

@@ -54,7 +54,8 @@ for line in sys.stdin:
         outcome = f"error: {error}"
     except BaseException as error:
         outcome = f"traceback: {type(error).__name__}: {error}"
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    # ru_maxrss would begin with that of the process that started this one.
+    peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) >> 10
     print(json.dumps([name, outcome, time.monotonic() - start, peak]), flush=True)
 """
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import jaxflow
+from jaxflow import hyperparameters
 from jaxflow.experiment import dumps
 from jaxflow.legacy import CLASSES, FIELDS, modernize
 from jaxflow.serialization import classes_of, from_json, to_json
@@ -19,6 +20,26 @@ class Own:
     """A class of a script."""
 
     size: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Derived:
+    """A class of a script with a field that follows from another."""
+
+    size: int = 1
+    rate: float = dataclasses.field(default=0.5, metadata=jaxflow.HYPERPARAMETER)
+    area: float = dataclasses.field(init=False, metadata=jaxflow.HYPERPARAMETER)
+
+    def __post_init__(self):
+        object.__setattr__(self, "area", 0.5 * self.size**2)
+
+
+def test_a_field_that_follows_from_others_is_computed_again():
+    described = to_json(Derived(3))
+    assert "area" not in described
+    assert from_json(described, classes_of(Derived())).area == 4.5
+    structure, numbers = hyperparameters.split(Derived(3))
+    assert hyperparameters.join(structure, numbers) == Derived(3)
 
 
 def test_json_holds_public_names(experiment):

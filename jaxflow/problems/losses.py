@@ -137,5 +137,6 @@ def check_class_weights(loss: Loss, classes: int) -> None:
     weights = getattr(loss, "class_weights", "none")
     if isinstance(weights, tuple) and (len(weights) != classes or not all(0 <= weight < np.inf for weight in weights)):
         raise UserError(
-            f"problem.loss.class_weights is {weights}; give {classes} numbers, 0 or more, one for each class"
+            f"problem.loss.class_weights is {weights}; give {classes} numbers, 0 or more, one for each class; "
+            "'balanced' finds them if the training split has examples of the last class"
         )

@@ -21,7 +21,8 @@ class StepGradients:
 
     Attributes:
       gradient_sum: gradient of the weighted sum of losses, like the parameters.
-      model_state: new values of the collections that change, each times its microbatch's weight.
+      model_state: new values of the collections that change, each times its microbatch's weight; of whole numbers, such
+        as counts, how much they grow, since float32 has not all of them.
       metrics: of the examples.
       weight_sum: scalar float32, sum of the weights of the losses.
     """
@@ -104,7 +105,10 @@ def _differentiate(
 
     gradient, (outputs, losses, model_state) = jax.grad(weighted_loss, has_aux=True)(state.params)
     weight = weights.sum()
-    scaled = jax.tree.map(lambda leaf: leaf * weight, model_state)
+    old = {name: state.model_state[name] for name in model_state}
+    scaled = jax.tree.map(
+        lambda new, old: (new - old if jnp.issubdtype(new.dtype, jnp.integer) else new) * weight, model_state, old
+    )
     metrics = problem.running_metrics(outputs, batch["targets"], losses, weights)
     return StepGradients(gradient, scaled, metrics, weight)
 

@@ -96,9 +96,7 @@ def make_update_step(
         updates, opt_state = tx.update(gradient, state.opt_state, state.params)
         new: dict[str, Any] = {"params": optax.apply_updates(state.params, updates), "opt_state": opt_state}
         new["model_state"] = state.model_state | {
-            name: jax.tree.map(
-                lambda new, old: (new / gradients.weight_sum).astype(old.dtype), values, state.model_state[name]
-            )
+            name: jax.tree.map(partial(_mean_state, gradients.weight_sum), values, state.model_state[name])
             for name, values in gradients.model_state.items()
         }
         if ema_decay is not None:
@@ -119,6 +117,13 @@ def make_update_step(
         )
 
     return update_step
+
+
+def _mean_state(weight_sum: jax.Array, weighted: jax.Array, old: jax.Array) -> jax.Array:
+    """Returns a leaf of the model's new state from what `StepGradients.model_state` has of it."""
+    if jnp.issubdtype(old.dtype, jnp.integer):
+        return old + jnp.round(weighted / weight_sum).astype(old.dtype)
+    return (weighted / weight_sum).astype(old.dtype)
 
 
 def _is_finite(tree: Any) -> jax.Array:

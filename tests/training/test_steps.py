@@ -1,3 +1,4 @@
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -74,6 +75,30 @@ def test_microbatches_add_up_to_the_batch():
     whole, _ = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx))(state_of(model, tx), batch)
     tiled, _ = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx, microbatch=3))(state_of(model, tx), batch)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), whole.params, tiled.params)
+
+
+class Counting(nn.Module):
+    """Counts the steps that it trained, from a number that float32 does not have."""
+
+    outputs: int = 3
+    first: int = 2**24 + 1
+
+    @nn.compact
+    def __call__(self, inputs, train):
+        count = self.variable("counts", "steps", lambda: jnp.int32(self.first))
+        if train and not self.is_initializing():
+            count.value += 1
+        return nn.Dense(self.outputs)(inputs.reshape(len(inputs), -1))
+
+
+@pytest.mark.parametrize("microbatch", [None, 3])
+def test_a_count_in_the_models_state_stays_whole(microbatch):
+    model, tx = Counting(), optax.sgd(0.5)
+    step = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx, microbatch=microbatch))
+    state, weights = state_of(model, tx), np.array([0.1, 0.7, 0.3, 0.2, 0, 0.9], np.float32)
+    for _ in range(5):
+        state, _ = step(state, batch_of(6) | {"weights": weights})
+    assert int(state.model_state["counts"]["steps"]) == model.first + 5
 
 
 def test_the_moving_average_follows_its_formula():
