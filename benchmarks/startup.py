@@ -28,7 +28,7 @@ def get_config():
 """
 JAXFLOW = """
 import os, sys
-from jaxflow import startup
+from jaxflow.commands import main
 
 def first_step(train_steps):
     def step(*arguments):
@@ -37,15 +37,14 @@ def first_step(train_steps):
         os._exit(0)
     return step
 
-def patched(cache):
-    keep(cache)
+def patched(arguments):
+    prepare(arguments)
     from jaxflow.training.program import Program
     real = Program.compile_train_steps
     Program.compile_train_steps = lambda self, *given: first_step(real(self, *given))
 
-keep, startup.enable_compilation_cache = startup.enable_compilation_cache, patched
-import launch
-launch.main(["train", "--quiet", "--config", sys.argv[1], "--workdir", sys.argv[2]])
+prepare, main._prepare_process = main._prepare_process, patched
+main.main(["train", "--quiet", "--config", sys.argv[1], "--workdir", sys.argv[2]])
 """
 KERAS = """
 import os, sys; sys.argv = ["keras_train.py", "32"]

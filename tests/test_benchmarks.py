@@ -14,6 +14,7 @@ from benchmarks.contender import ratio
 from benchmarks.photographs import photograph, photographs
 from benchmarks.report import PEAK, lines
 from benchmarks.speedrun import airbench_runs, measure, summary
+from benchmarks.startup import first_steps
 from tests.conftest import ROOT
 
 
@@ -92,3 +93,9 @@ def test_a_short_benchmark_runs(tmp_path):
     assert all(turn["examples"] > 0 and turn["seconds"] > 0 for turns in group.values() for turn in turns)
     assert "bare Flax" in (tmp_path / "RESULTS.md").read_text()
     assert (tmp_path / "speed.png").stat().st_size > 5000
+
+
+@pytest.mark.slow
+def test_first_steps_end_with_the_first_step(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "")
+    assert first_steps(None, 1).keys() == {"jaxflow, warm caches", "jaxflow, cold"}
