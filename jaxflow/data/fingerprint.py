@@ -8,12 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
-import PIL
 
 from jaxflow.data.dataset import ArraySplit
-from jaxflow.data.folders.file_split import FileSplit
-from jaxflow.data.storage.mapped import Mapped
-from jaxflow.data.tfds.records import TfdsSplit
 from jaxflow.schema import Split
 
 T = TypeVar("T")
@@ -50,6 +46,11 @@ def fingerprint(split: Split) -> dict[str, str]:
             "targets": _digest(_sampled(split.targets)),
             "computed_by": _machine(),
         }
+    # Here, since they bring what reads files, which arrays in memory do without.
+    from jaxflow.data.folders.file_split import FileSplit
+    from jaxflow.data.storage.mapped import Mapped
+    from jaxflow.data.tfds.records import TfdsSplit
+
     if isinstance(split, Mapped):
         rows = [split.rows(np.arange(len(split))[part]) for part in _parts(len(split), split.nbytes, MAX_MAPPED_BYTES)]
         digests = {name: _digest(block[name] for block in rows) for name in ("inputs", "targets")}
@@ -110,7 +111,9 @@ def _spaced(items: Sequence[T], count: int) -> list[T]:
 @functools.cache
 def _machine() -> str:
     """Returns what the last bits of computed values may depend on: processor, NumPy and the decoder of images."""
+    from importlib.metadata import version
+
     found = np.show_config(mode="dicts") or {}
     vectors = found.get("SIMD Extensions", {}).get("found", [])
     known = hashlib.sha256(repr(vectors).encode()).hexdigest()[:6]
-    return f"{platform.machine()}-{known}, numpy {np.__version__}, Pillow {PIL.__version__}"
+    return f"{platform.machine()}-{known}, numpy {np.__version__}, Pillow {version('pillow')}"

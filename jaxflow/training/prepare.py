@@ -111,7 +111,8 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
     pipeline = build_pipeline(split, experiment, program.layout)
     checks.check_steps(experiment, partial(trace_training, program, pipeline))
-    if is_own(experiment) or experiment.tta is not None:  # jaxflow's own evaluate what they train
+    evaluated = (experiment.model, experiment.problem, *experiment.preprocess)
+    if any(map(is_own, evaluated)) or experiment.tta is not None:  # jaxflow's own evaluate what they train
         rows = program.evaluation_batch_size(dataset.splits.get("validation", split))
         checks.check_steps(experiment, partial(trace_evaluation, program, rows))
     return TrainingSession(experiment, dataset, program, pipeline, meta)

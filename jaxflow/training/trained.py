@@ -6,12 +6,10 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.fingerprint import fingerprint
-from jaxflow.data.tables.encode import TableEncoding
-from jaxflow.data.texts.encode import TextEncoding
 from jaxflow.errors import DamagedError, UserError, program_name
 from jaxflow.experiment import Experiment
 from jaxflow.file_io import check_name
@@ -28,6 +26,10 @@ from jaxflow.training.parallel.layout import bytes_per_device
 from jaxflow.training.prepare import build_program
 from jaxflow.training.program import Program
 from jaxflow.training.state import TrainState
+
+if TYPE_CHECKING:  # each is imported by the sources that fit it
+    from jaxflow.data.tables.encode import TableEncoding
+    from jaxflow.data.texts.encode import TextEncoding
 
 logger = logging.getLogger("jaxflow")
 
@@ -46,7 +48,7 @@ class Trained:
     program: Program
     state: TrainState
     step: int
-    input_encoding: TableEncoding | TextEncoding | None
+    input_encoding: "TableEncoding | TextEncoding | None"
     meta: dict[str, Any]
 
 
