@@ -180,7 +180,7 @@ def flatten_json(value: Any, known: Mapping[str, type], prefix: str = "") -> Ite
 
 
 def fields_of(value: Any, identity_only: bool = False) -> Iterator[tuple[str, Any]]:
-    """Lists the fields that a dataclass is made of; of a Linen module, which is told by these, not `parent` and `name`."""
+    """Lists the fields that make a dataclass; of a Linen module, which is told by these, not `parent` and `name`."""
     for field in _told_by(value):
         if field.metadata.get("identity", True) or not identity_only:
             yield field.name, getattr(value, field.name)
