@@ -17,7 +17,7 @@ from typing import Any
 
 import jaxflow
 from jaxflow.errors import UserError
-from jaxflow.legacy import FIELDS
+from jaxflow.legacy import CLASSES, FIELDS
 from jaxflow.serialization import FILE_MODULE, classes_of
 
 logger = logging.getLogger("jaxflow")
@@ -110,6 +110,11 @@ def _in_one_line(error: BaseException, line: str) -> str:
     text = next(filter(str.strip, str(error).splitlines()), "")
     if isinstance(error, SystemExit):
         return f"{line}: asks the process to exit; an experiment file only describes a run: take it out"
+    absent = re.search(r"(?:cannot import name|module 'jaxflow' has no attribute) '(\w+)'", text)
+    if absent and "'jaxflow'" in text:
+        before = {path.partition(":")[2]: name for path, name in CLASSES.items()}
+        near = before.get(absent[1]) or next(iter(difflib.get_close_matches(absent[1], jaxflow.__all__, n=1)), None)
+        return f"{line}: jaxflow has no {absent[1]}" + (f"; perhaps you meant {near}" if near else "")
     unknown = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text)
     kind = getattr(jaxflow, unknown[1], None) if unknown and unknown[1] in jaxflow.__all__ else None
     if unknown and dataclasses.is_dataclass(kind):

@@ -185,3 +185,20 @@ def test_worker_processes_have_them_too(tmp_path):
         [sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("from jaxflow import Tfds", r"slip.py:1: jaxflow has no Tfds; perhaps you meant TFDS$"),
+        ("import jaxflow\njaxflow.Experimant()", r"slip.py:2: jaxflow has no Experimant; perhaps you meant Experiment$"),
+        ("import jaxflow\njaxflow.Adam(lr=1)", r"slip.py:2: Adam has no field lr; perhaps you meant learning_rate$"),
+        ("import jaxflow\njaxflow.CNN(categories=3)", r"slip.py:2: CNN has no field categories; it has "),
+        ("from jaxflow import qqqq", r"slip.py:1: jaxflow has no qqqq$"),
+        ("from json import qqqq", r"slip.py:1: ImportError: cannot import name 'qqqq' from 'json'"),
+    ],
+)
+def test_a_name_of_before_or_misspelt_has_the_right_word(tmp_path, text, message):
+    (tmp_path / "slip.py").write_text(text)
+    with pytest.raises(jaxflow.UserError, match=message):
+        load(tmp_path / "slip.py")
