@@ -18,6 +18,7 @@ from PIL import Image
 import jaxflow
 from jaxflow.evaluation.evaluate import evaluate
 from jaxflow.runs.folder import read_experiment
+from jaxflow.runs.metrics_log import digest_metrics
 from jaxflow.runs.results import read_results
 from jaxflow.training.checkpoints.checksums import checksums
 from jaxflow.training.loop import train
@@ -84,7 +85,8 @@ def outcome(base: Path) -> dict[str, object]:
     train(experiment, base / "run")
     results = {k: v for k, v in evaluate(base / "run").items() if k not in SPEED}
     table = (base / "run" / "predictions" / "test.csv").read_bytes()
-    return {"before": before, "results": results, "state": checksums(read_trained(base / "run").state), "table": table}
+    state, log = checksums(read_trained(base / "run").state), digest_metrics(base / "run")
+    return {"before": before, "results": results, "state": state, "table": table, "log": log}
 
 
 @pytest.mark.slow
@@ -120,7 +122,7 @@ def test_a_damaged_file_never_changes_a_number_without_a_word(whole, tmp_path_fa
         name, how = names[seed % len(names)] if seed < len(names) else chance.choice(names), chance.choice(list(HOW))
         found, said = attempt(how, name, seed)
         noticed += found is None or bool(said)
-        differs = found is not None and any(found[part] != expected[part] for part in ("results", "state", "table"))
+        differs = found is not None and any(found[part] != expected[part] for part in ("results", "state", "table", "log"))
         # What was read at first may be missing: then it was said, or the file is gone.
         differs |= found is not None and found["before"] not in (expected["before"], {})
         if differs and not (said and found and found["before"] in (expected["before"], {})):
@@ -143,6 +145,7 @@ def test_results_that_were_edited_are_made_again(whole, tmp_path, monkeypatch, s
     path.unlink()
     (run / "metrics.jsonl").write_text('{"step": 1, "split": "validation", "loss": 9.0, "accuracy": 0.5}\n')
     results = evaluate(run)
+    assert "metrics.jsonl is not what training wrote" in said()
     assert results["validation"] == true["validation"]
     assert results["test"] == true["test"]
     assert json.loads(path.read_text())["checkpoint_step"] == true["checkpoint_step"]

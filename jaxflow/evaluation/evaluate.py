@@ -14,7 +14,7 @@ from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import storage_error
 from jaxflow.problems.metrics import metrics_of
 from jaxflow.reports.page import write_page
-from jaxflow.runs.metrics_log import read_metrics
+from jaxflow.runs.metrics_log import check_metrics, read_metrics
 from jaxflow.runs.results import Results, read_results, write_results
 from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Split
@@ -123,6 +123,7 @@ def _write_results(
 
 def _write_report(workdir: Path, trained: Trained, results: Results, test: Split, data: FigureData) -> None:
     folder, lines = workdir / "report", read_metrics(workdir)
+    check_metrics(workdir, trained.meta.get("log"))
     described = metrics_of(trained.program.experiment.problem)
     units = {name: described[name].unit if name in described else "" for name in results.get("test", {})}
     figures = report_figures(lines, units, data, trained.program.schema, test, folder)

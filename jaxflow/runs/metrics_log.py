@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -14,6 +15,9 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from jaxflow.file_io import write_atomically
 from jaxflow.runtime.distributed import is_main
+from jaxflow.serialization import json_digest
+
+logger = logging.getLogger("jaxflow")
 
 # Longest time between two writes to disk: what a dashboard lags behind.
 FLUSH_SECONDS = 10.0
@@ -101,3 +105,31 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         if isinstance(line, dict) and isinstance(line.get("step"), int) and "split" in line:
             lines.append(line)
     return lines
+
+
+def digest_metrics(folder: Path, count: int | None = None) -> dict[str, Any]:
+    """Computes a digest of what metrics.jsonl holds, its speeds left out: the same for a resumed and an unbroken run.
+
+    Args:
+      folder: the run folder.
+      count: how many lines are looked at; None for all.
+
+    Returns:
+      The number of "lines", and their "digest".
+    """
+    lines = [{k: v for k, v in line.items() if k != "examples_per_second"} for line in read_metrics(folder)[:count]]
+    return {"lines": len(lines), "digest": json_digest(lines)[:16]}
+
+
+def check_metrics(folder: Path, written: Mapping[str, Any] | None) -> None:
+    """Logs a warning if metrics.jsonl no longer holds what a run had written when it saved a checkpoint.
+
+    Args:
+      folder: the run folder.
+      written: from `digest_metrics` at that time; None in checkpoints of earlier versions.
+    """
+    if written is not None and written != digest_metrics(folder, written["lines"]):
+        logger.warning(
+            f"{folder / 'metrics.jsonl'} is not what training wrote: learning curves show what it holds now; results "
+            "and checkpoints are verified and do not depend on it"
+        )

@@ -101,13 +101,13 @@ def _run_loop(session: TrainingSession, folder: Path, compiled: Callable[..., An
                 if stop or loop.step == due.log:
                     seconds = log.interval(loop.step, fetch_metrics(totals, last, state))  # here the host waits
                     loop, totals = replace(loop, pace=_pace(seconds, pipeline.max_steps, loop.pace)), empty
-                    raise_if_diverged(state, folder, experiment.max_nonfinite_steps)
+                    raise_if_diverged(state, folder, min(experiment.max_nonfinite_steps, total))
                     checkpoints.checkpointer.raise_errors()
                 loop = replace(loop, validation_due=validate is not None and loop.step == due.validate)
                 loop, metrics, stop = judge(state, loop, stop)
                 if stop or loop.step == due.save:
-                    log.flush()
-                    save(checkpoints, state, session.meta | {"loop": loop.to_json()}, metrics)
+                    meta = session.meta | {"loop": loop.to_json(), "log": log.flush()}
+                    save(checkpoints, state, meta, metrics)
                     heartbeat()
                 log.resume(loop.step)
         checkpoints.checkpointer.wait()

@@ -19,6 +19,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.fingerprint import fingerprint
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
+from jaxflow.runs.metrics_log import check_metrics
 from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Schema, Split
 from jaxflow.serialization import to_json
@@ -222,4 +223,5 @@ def resume(
     step, now = int(state.step), json.loads(json.dumps(session.meta))
     saved = on_main(lambda: read_meta(checkpoints, step))
     check_unchanged(checkpoints.folder.parent, saved, now)
+    on_main(lambda: check_metrics(checkpoints.folder.parent, saved.get("log")))
     return state, read_loop_state(saved, step)

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from jaxflow.console import bar, format_metrics
 from jaxflow.errors import UserError, program_name
 from jaxflow.experiment import dumps
-from jaxflow.runs.metrics_log import MetricWriter
+from jaxflow.runs.metrics_log import MetricWriter, digest_metrics
 from jaxflow.training.events import LoopState
 from jaxflow.training.prepare import TrainingSession
 from jaxflow.training.state import TrainState
@@ -201,9 +201,10 @@ class RunLog:
         self._writer.write_scalars(loop.step, metrics, "validation")
         self._reporter.validation(loop.step, metrics, best=loop.best_step == loop.step)
 
-    def flush(self) -> None:
-        """Writes out everything that was logged so far."""
+    def flush(self) -> dict[str, Any]:
+        """Writes out everything that was logged so far, and returns its digest."""
         self._writer.flush()
+        return digest_metrics(self._folder)
 
     def speed(self) -> dict[str, float]:
         """Returns "examples_per_second" and "seconds" of all that was measured; nothing where nothing was."""

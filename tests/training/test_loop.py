@@ -269,3 +269,10 @@ def test_bad_examples_for_ever_stop_the_run_and_name_the_step(experiment, toy, t
     with pytest.raises(UserError, match=message):
         jaxflow.train(steady, tmp_path, dataset=with_nans(toy, slice(None)))
     assert all(np.isfinite(leaf).all() for leaf in leaves(read_trained(tmp_path).state))
+
+
+def test_a_run_of_bad_steps_alone_is_no_result_however_short(experiment, toy, tmp_path):
+    short = dataclasses.replace(experiment, preprocess=(jaxflow.Scale(),), epochs=0.5)
+    with pytest.raises(UserError, match=r"4 steps in a row were skipped, from step 1 on"):
+        jaxflow.train(short, tmp_path, dataset=with_nans(toy, slice(None)))
+    assert not (tmp_path / "results.json").exists()

@@ -7,6 +7,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from jaxflow.errors import UserError
 from jaxflow.interfaces import Batch
 from jaxflow.ranges import BelowOne, Fraction, Integer, NonNegative, Whole, check_ranges
 from jaxflow.schema import IGNORE
@@ -67,6 +68,8 @@ class Crop:
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Shifts (batch, *spatial, channel) inputs, and masks."""
         size, *positions, _ = batch["inputs"].shape
+        if not positions:
+            raise UserError("Crop shifts images, volumes and series, and these inputs are vectors; leave it out")
         offsets = jax.random.randint(key, (len(positions), size, 1), 0, 2 * self.pad + 1)
 
         def shift(images: jax.Array, outside: float = 0) -> jax.Array:

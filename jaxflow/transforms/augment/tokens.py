@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from jaxflow.errors import UserError
 from jaxflow.interfaces import Batch
 from jaxflow.ranges import Fraction, check_ranges
 
@@ -25,5 +26,7 @@ class TokenDropout:
     def __call__(self, key: jax.Array, batch: Batch) -> Batch:
         """Blanks tokens of (batch, time) integer inputs."""
         tokens = batch["inputs"]
+        if not jnp.issubdtype(tokens.dtype, jnp.integer):
+            raise UserError(f"TokenDropout blanks tokens, and these inputs are {tokens.dtype}; leave it out")
         blank = jax.random.bernoulli(key, self.probability, tokens.shape)
         return batch | {"inputs": jnp.where(blank, jnp.zeros((), tokens.dtype), tokens)}

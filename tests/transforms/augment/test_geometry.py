@@ -151,3 +151,8 @@ def test_augmentations_are_functions_of_the_key(augmentation):
     np.testing.assert_array_equal(first, augmented(augmentation))
     assert not np.array_equal(first, augmented(augmentation, key=jax.random.key(1)))
     assert len(np.unique(np.abs(first - np.asarray(IMAGES)).sum((1, 2, 3)))) > 32  # each example has its own
+
+
+def test_vectors_have_nothing_to_crop():
+    with pytest.raises(jaxflow.UserError, match="Crop shifts images, volumes and series"):
+        jaxflow.Crop()(jax.random.key(0), {"inputs": jnp.zeros((2, 3))})

@@ -1,5 +1,6 @@
 import jax
 import jax.numpy as jnp
+import pytest
 import numpy as np
 
 import jaxflow
@@ -26,3 +27,8 @@ def test_a_blank_token_is_none_to_a_bag_of_tokens():
     changed = jaxflow.TokenDropout(0.5)(jax.random.key(0), {"inputs": TOKENS[:1]})["inputs"]
     left = changed[changed != 0][None]
     np.testing.assert_allclose(model.apply(variables, changed), model.apply(variables, left), rtol=1e-4, atol=1e-6)
+
+
+def test_only_tokens_are_blanked():
+    with pytest.raises(jaxflow.UserError, match="TokenDropout blanks tokens, and these inputs are float32; leave it"):
+        jaxflow.TokenDropout()(jax.random.key(0), {"inputs": jnp.zeros((2, 3))})
