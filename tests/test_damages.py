@@ -122,7 +122,8 @@ def test_a_damaged_file_never_changes_a_number_without_a_word(whole, tmp_path_fa
         name, how = names[seed % len(names)] if seed < len(names) else chance.choice(names), chance.choice(list(HOW))
         found, said = attempt(how, name, seed)
         noticed += found is None or bool(said)
-        differs = found is not None and any(found[part] != expected[part] for part in ("results", "state", "table", "log"))
+        parts = ("results", "state", "table", "log")
+        differs = found is not None and any(found[part] != expected[part] for part in parts)
         # What was read at first may be missing: then it was said, or the file is gone.
         differs |= found is not None and found["before"] not in (expected["before"], {})
         if differs and not (said and found and found["before"] in (expected["before"], {})):

@@ -188,10 +188,10 @@ def test_worker_processes_have_them_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, message",
+    ("text", "message"),
     [
         ("from jaxflow import Tfds", r"slip.py:1: jaxflow has no Tfds; perhaps you meant TFDS$"),
-        ("import jaxflow\njaxflow.Experimant()", r"slip.py:2: jaxflow has no Experimant; perhaps you meant Experiment$"),
+        ("import jaxflow\njaxflow.Experimant()", r"slip.py:2: jaxflow has no Experimant; perhaps you meant Experiment"),
         ("import jaxflow\njaxflow.Adam(lr=1)", r"slip.py:2: Adam has no field lr; perhaps you meant learning_rate$"),
         ("import jaxflow\njaxflow.CNN(categories=3)", r"slip.py:2: CNN has no field categories; it has "),
         ("from jaxflow import qqqq", r"slip.py:1: jaxflow has no qqqq$"),
