@@ -55,8 +55,8 @@ def read_results(workdir: Path) -> Results:
     path = workdir / "results.json"
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
-        digest = results.pop("digest", None)  # a file of an earlier version has none
-        if digest is None or digest == json_digest(results)[:16]:
+        digest = results.pop("digest", None)
+        if digest == json_digest(results)[:16] or (digest is None and not _is_sealed(workdir)):
             return cast(Results, results)
     except FileNotFoundError:
         return {}
@@ -80,3 +80,9 @@ def write_results(workdir: Path, results: Mapping[str, Any]) -> Results:
     text = json.dumps({**results, "digest": json_digest(results)[:16]}, indent=2)
     write_atomically(workdir / "results.json", text + "\n")
     return cast(Results, results)
+
+
+def _is_sealed(workdir: Path) -> bool:
+    """Returns whether a run's files carry digests; those of earlier versions do not."""
+    described = json.loads((workdir / "experiment.json").read_text(encoding="utf-8"))
+    return "digest" in described
