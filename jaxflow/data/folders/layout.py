@@ -1,16 +1,16 @@
 """Finds the files of a folder and their labels: by folders, by names, or in a table."""
 
-import csv
 import logging
 import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from jaxflow.data.reading.category_names import category_names
 from jaxflow.data.reading.formats import Kind, find_files, none_found
-from jaxflow.data.reading.limits import read_lines
+from jaxflow.data.reading.rows import read_rows
 from jaxflow.errors import UserError
 
 logger = logging.getLogger("jaxflow")
@@ -128,26 +128,17 @@ def _label(name: str) -> str | None:
 
 def _from_table(folder: Path, kind: Kind, labels: str) -> list[LabelledFile]:
     table = folder / labels
+    if not table.is_file():
+        raise UserError(f"data.labels {table} is no file; name a CSV of path,label")
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(read_lines(file, table), strict=True)
-            header = next(lines, [])
-            for column in ("path", "label"):
-                if header.count(column) != 1:
-                    raise UserError(
-                        f"{table} has {header.count(column)} columns named {column!r} (its first line is "
-                        f"{','.join(header)!r}); it takes one 'path' and one 'label'"
-                    )
-            rows = [(lines.line_num, dict(zip(header, row))) for row in lines if row]
-    except OSError as error:
-        raise UserError(f"data.labels {table} cannot be read: {error.strerror}; name a CSV of path,label") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"data.labels {table} is no CSV in UTF-8: {error}") from error
+        rows = list(read_rows(table, ("path", "label")))
+    except UserError as error:
+        raise UserError(f"data.labels: {error}") from error
     if not rows:
         raise UserError(f"data.labels {table} lists no {kind.plural}")
     root, seen, found = folder.resolve(), {}, []
-    for number, row in rows:
-        where, path, label = f"{table}, line {number}", PurePosixPath(row.get("path", "")), row.get("label", "").strip()
+    for number, (name, cell) in rows:
+        where, path, label = f"{table}, line {number}", PurePosixPath(name), cell.strip()
         if path.is_absolute() or ".." in path.parts:
             raise UserError(f"{where}: {path} leads out of {folder}; paths are relative to it")
         if not os.path.isfile(folder / path):
@@ -160,4 +151,5 @@ def _from_table(folder: Path, kind: Kind, labels: str) -> list[LabelledFile]:
             raise UserError(f"{where}: {path} is on line {seen[path]} already; remove one of them")
         seen[path] = number
         found.append(LabelledFile(str(path), label))
-    return found
+    names = category_names({file.label for file in found})
+    return [replace(file, label=names[file.label]) for file in found]
