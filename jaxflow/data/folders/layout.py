@@ -1,5 +1,6 @@
 """Finds the files of a folder and their labels: by folders, by names, or in a table."""
 
+import csv
 import logging
 import os
 import re
@@ -9,8 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from jaxflow.data.reading.category_names import category_names
+from jaxflow.data.reading.dialect import Dialect, find_delimiter
 from jaxflow.data.reading.formats import Kind, find_files, none_found
-from jaxflow.data.reading.rows import read_rows
+from jaxflow.data.reading.limits import read_lines
+from jaxflow.data.reading.text_files import open_text
 from jaxflow.errors import UserError
 
 logger = logging.getLogger("jaxflow")
@@ -128,17 +131,27 @@ def _label(name: str) -> str | None:
 
 def _from_table(folder: Path, kind: Kind, labels: str) -> list[LabelledFile]:
     table = folder / labels
-    if not table.is_file():
-        raise UserError(f"data.labels {table} is no file; name a CSV of path,label")
     try:
-        rows = list(read_rows(table, ("path", "label")))
-    except UserError as error:
-        raise UserError(f"data.labels: {error}") from error
+        delimiter = find_delimiter(table, Dialect(), ("path", "label"))
+        with open_text(table) as file:
+            lines = csv.reader(read_lines(file, table), delimiter=delimiter, strict=True)
+            header = [name.strip() for name in next(lines, [])]
+            for column in ("path", "label"):
+                if header.count(column) != 1:
+                    raise UserError(
+                        f"{table} has {header.count(column)} columns named {column!r} (its first line is "
+                        f"{','.join(header)!r}); it takes one 'path' and one 'label'"
+                    )
+            rows = [(lines.line_num, dict(zip(header, row))) for row in lines if row]
+    except OSError as error:
+        raise UserError(f"data.labels {table} cannot be read: {error.strerror}; name a CSV of path,label") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"data.labels {table} is no CSV in UTF-8: {error}") from error
     if not rows:
         raise UserError(f"data.labels {table} lists no {kind.plural}")
     root, seen, found = folder.resolve(), {}, []
-    for number, (name, cell) in rows:
-        where, path, label = f"{table}, line {number}", PurePosixPath(name), cell.strip()
+    for number, row in rows:
+        where, path, label = f"{table}, line {number}", PurePosixPath(row.get("path", "")), row.get("label", "").strip()
         if path.is_absolute() or ".." in path.parts:
             raise UserError(f"{where}: {path} leads out of {folder}; paths are relative to it")
         if not os.path.isfile(folder / path):

@@ -13,17 +13,33 @@ from jaxflow.data.reading.quotes import check_quotes
 from jaxflow.data.reading.text_files import open_text, readable, table_suffix
 from jaxflow.errors import UserError, listed
 
-# What is found in a file.
-DIALECT = Dialect()
+
+def find_dialect(path: Path, columns: Sequence[str], dialect: Dialect) -> Dialect:
+    """Returns a dialect with what separates the columns of a file, whose quotes are checked; JSON lines have neither.
+
+    Args:
+      path: as for `read_rows`.
+      columns: columns that it has.
+      dialect: how it is written, as far as that is said.
+
+    Raises:
+      UserError: it is no text, or a quote swallows rows.
+    """
+    if table_suffix(path) == ".jsonl":
+        return dialect
+    with readable(path, dialect.encoding):
+        found = replace(dialect, delimiter=find_delimiter(path, dialect, columns))
+        check_quotes(path, found.delimiter or ",", found)
+    return found
 
 
-def read_rows(path: Path, columns: Sequence[str], dialect: Dialect = DIALECT) -> Iterator[tuple[int, tuple[str, ...]]]:
+def read_rows(path: Path, columns: Sequence[str], dialect: Dialect) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Reads some columns of a table.
 
     Args:
       path: a .csv or .tsv file whose first line names the columns, or a .jsonl file with an object on each line.
       columns: their names.
-      dialect: how a .csv or .tsv file is written.
+      dialect: how it is written, from `find_dialect`.
 
     Yields:
       The number of the line where a row begins, and its cells as text; empty where they are missing.
@@ -31,13 +47,9 @@ def read_rows(path: Path, columns: Sequence[str], dialect: Dialect = DIALECT) ->
     Raises:
       UserError: the file, or a line of it, is no such table.
     """
-    with readable(path, dialect.encoding):
-        if table_suffix(path) != ".jsonl":
-            dialect = replace(dialect, delimiter=find_delimiter(path, dialect, columns))
-            check_quotes(path, dialect.delimiter or ",", dialect)
-        with open_text(path, dialect.encoding) as file:
-            rows = _csv_rows(path, file, columns, dialect) if dialect.delimiter else _json_rows(path, file, columns)
-            yield from rows
+    read = _json_rows if table_suffix(path) == ".jsonl" else _csv_rows
+    with readable(path, dialect.encoding), open_text(path, dialect.encoding) as file:
+        yield from read(path, file, columns, dialect)
 
 
 def _csv_rows(
@@ -69,7 +81,7 @@ def _csv_rows(
         raise UserError(f"{path}, line {lines.line_num}: {error}; correct the line{hint}") from error
 
 
-def _json_rows(path: Path, file: IO[str], columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _json_rows(path: Path, file: IO[str], columns: Sequence[str], _: Dialect) -> Iterator[tuple[int, tuple[str, ...]]]:
     for number, line in enumerate(read_lines(file, path), 1):
         if not line.strip():
             continue

@@ -20,7 +20,7 @@ from jaxflow.data.folders.layout import LabelledFile, find_labelled
 from jaxflow.data.folders.splits import assign_splits
 from jaxflow.data.reading.category_names import category_names
 from jaxflow.data.reading.dialect import Dialect
-from jaxflow.data.reading.rows import read_rows
+from jaxflow.data.reading.rows import find_dialect, read_rows
 from jaxflow.data.splitting import HoldOut, KFold, make_unique
 from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import cached_dataset, mapped_split, new_array
@@ -111,7 +111,8 @@ class LabelledText:
     def _encoded(self, path: Path, files: Sequence[LabelledFile]) -> Dataset:
         """Reads the texts three times: to know their classes, to fit the tokenizer, and to encode them."""
         excluded, keys, labels, official, lines = Counter(), [], [], [], []
-        for example in track(self._examples(path, files), f"read {path.name}"):
+        dialect = self.dialect if files else find_dialect(path, (self.text, self.label), self.dialect)
+        for example in track(self._examples(path, files, dialect), f"read {path.name}"):
             if reason := example.wrong:
                 excluded[reason] += 1
             else:
@@ -133,7 +134,7 @@ class LabelledText:
         check_classes(names, targets, parts, str(path), TEXTS.plural)
 
         def texts() -> Iterator[str]:
-            return (example.text for example in self._examples(path, files) if not example.wrong)
+            return (example.text for example in self._examples(path, files, dialect) if not example.wrong)
 
         train = np.zeros(len(keys), bool)
         train[parts["train"]] = True
@@ -150,13 +151,13 @@ class LabelledText:
         schema = Schema(feature, Target("class", tuple(names)))
         return Dataset(splits, schema, dict(excluded), TextEncoding(tokenizer, self.text, self.dialect))
 
-    def _examples(self, path: Path, files: Sequence[LabelledFile]) -> Iterator["_Example"]:
+    def _examples(self, path: Path, files: Sequence[LabelledFile], dialect: Dialect) -> Iterator["_Example"]:
         """Reads the texts of the files or of a table one after the other, those that are left out too."""
         for file in files:
             text = "".join(read_text(path / file.path, self.encoding))
             yield _Example(file.path, text, file.label, file.split)
         if not files:
-            for line, (text, label) in read_rows(path, (self.text, self.label), self.dialect):
+            for line, (text, label) in read_rows(path, (self.text, self.label), dialect):
                 yield _Example(text_digest(text), text, label.strip(), line=line)
 
 

@@ -168,7 +168,8 @@ class Table:
         if len(numbering) == len(inputs):
             return raw
         for name in numbering:
-            logger.info(f"column {name!r} is left out: it numbers the rows (data.columns=(Number({name!r}),) keeps it)")
+            way = f"data.columns=(Number({name!r}),) keeps it" if name else "it has no name: give it one to keep it"
+            logger.info(f"column {name!r} is left out: it numbers the rows ({way})")
         return raw.without(*numbering)
 
     def _split(

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.reading.formats import find_files, none_found
-from jaxflow.data.reading.rows import read_rows
+from jaxflow.data.reading.rows import find_dialect, read_rows
 from jaxflow.data.texts.read import TEXTS, is_table, read_text
 from jaxflow.data.texts.tokenizers import END, Tokenizer
 from jaxflow.errors import UserError
@@ -78,8 +78,9 @@ def _named_texts(encoding: TextEncoding, path: Path) -> Iterator[tuple[str, str]
             raise none_found(path, TEXTS)
         yield from ((name, "".join(read_text(path / name, encoding.dialect.encoding))) for name in names)
     elif is_table(path):
-        for number, (_, (text,)) in enumerate(read_rows(path, (encoding.column or "",), encoding.dialect)):
-            yield str(number), text
+        columns = (encoding.column or "",)
+        rows = read_rows(path, columns, find_dialect(path, columns, encoding.dialect))
+        yield from ((str(number), text) for number, (_, (text,)) in enumerate(rows))
     else:
         lines = (
             io.StringIO("".join(read_text(path, encoding.dialect.encoding)), newline=None)

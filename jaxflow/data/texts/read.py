@@ -11,7 +11,7 @@ import numpy as np
 from jaxflow.console import track
 from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.reading.formats import Kind, find_files, none_found
-from jaxflow.data.reading.rows import DIALECT, read_rows
+from jaxflow.data.reading.rows import find_dialect, read_rows
 from jaxflow.data.reading.text_files import open_text, readable, table_suffix
 from jaxflow.data.splitting import make_unique
 from jaxflow.errors import UserError
@@ -72,7 +72,7 @@ def _none(folder: Path) -> list[Path]:
     raise none_found(folder, TEXTS)
 
 
-def find_documents(path: Path, column: str, dialect: Dialect = DIALECT) -> Documents:
+def find_documents(path: Path, column: str, dialect: Dialect) -> Documents:
     """Scans all texts once.
 
     Args:
@@ -87,6 +87,7 @@ def find_documents(path: Path, column: str, dialect: Dialect = DIALECT) -> Docum
       UserError: there are none, or a file is not what it must be; it is named, and the line.
     """
     files, rows = text_paths(path), is_table(path)
+    dialect = find_dialect(path, (column,), dialect) if rows else dialect
 
     def chunks() -> Iterator[tuple[str, str]]:
         """Yields the position of a text, and a chunk of it."""
