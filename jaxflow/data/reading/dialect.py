@@ -32,6 +32,7 @@ class Dialect:
       encoding: how characters are encoded.
       decimal: what separates the decimals of numbers.
       thousands: what separates thousands; "" for nothing.
+      names: names of the columns, where the first line of the file is a row already.
     """
 
     delimiter: str | None = None
@@ -39,6 +40,7 @@ class Dialect:
     encoding: str | None = None
     decimal: Literal[".", ","] | None = None
     thousands: str | None = None
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_encoding(self.encoding)
@@ -77,17 +79,24 @@ def find_delimiter(path: Path, dialect: Dialect, columns: Sequence[str] = ()) ->
         sample = list(itertools.islice(lines, SAMPLE_LINES))
     fits = {each: _fit(sample, each, dialect, columns) for each in (usual, *DELIMITERS)}
     best = max(fits, key=lambda each: fits[each])  # of equals the first, which is the usual one
+    best = best if fits[best] > 1 else usual
     if best != usual:
         logger.info(f"{path}: {NAMES.get(best, repr(best))} separate its columns (delimiter)")
     return best
 
 
 def _fit(sample: Sequence[str], delimiter: str, dialect: Dialect, columns: Sequence[str]) -> int:
-    """Returns how well a delimiter divides lines: 0 not at all, 1 the names, 2 all alike; 3 more for known columns."""
+    """Returns how well a delimiter divides lines: 0 not at all, 1 the names, 2 all alike; 3 more for known columns.
+
+    Where names are given it is the number of rows with so many cells.
+    """
     try:
         rows = list(csv.reader(sample, delimiter=delimiter, quoting=dialect.quoting))
     except csv.Error:
         return 0
+    if dialect.names:
+        whole = sum(len(row) == len(dialect.names) for row in rows)
+        return whole if whole > len(rows) / 2 else 0
     names = [name.strip() for name in rows[0]] if rows else []
     known = bool(columns) and set(columns) <= set(names)
     if len(names) < 2:

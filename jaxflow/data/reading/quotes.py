@@ -33,7 +33,7 @@ def check_quotes(path: Path, delimiter: str, dialect: Dialect) -> None:
         return
     with open_text(path, dialect.encoding) as file:
         rows = _rows_with_lines(read_lines(file, path), delimiter, dialect)
-        width = len(next((row for _, row, _ in rows if row), []))
+        width = len(dialect.names or next((row for _, row, _ in rows if row), []))
         known: list[set[str]] = [set() for _ in range(width)]
         suspects, counts = [], {"rows": 1, "lines": 1, "spanning": 0}
         for first, row, lines in rows:
@@ -63,17 +63,17 @@ def check_quotes(path: Path, delimiter: str, dialect: Dialect) -> None:
 
 
 def first_lines(path: Path, delimiter: str, dialect: Dialect, rows: int) -> np.ndarray:
-    """Finds the line where each row of a text file begins, (rows,) int64 from 1; that of the names is left out."""
+    """Finds the lines where the last `rows` rows of a text file begin, (rows,) int64 from 1: the names come before."""
     with open_bytes(path) as file:
         blocks = iter(lambda: file.read(1 << 20), b"")
         count, last = 0, b""
         for block in blocks:
             count, last = count + block.count(b"\n"), block[-1:]
-    if count + (last != b"\n") == rows + 1:
+    if count + (last != b"\n") == rows + 1 and not dialect.names:
         return np.arange(2, rows + 2)
     with open_text(path, dialect.encoding) as file:
         found = [first for first, row, _ in _rows_with_lines(read_lines(file, path), delimiter, dialect) if row]
-    return np.array(found[1 : rows + 1])
+    return np.array(found[len(found) - rows :])
 
 
 def _has_open_quotes(path: Path) -> bool:

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TextIO, cast
+from typing import IO, Any, TextIO, cast
 
 from jaxflow.errors import UserError, reason
 
@@ -47,6 +47,21 @@ def table_suffix(path: Path) -> str:
     return name.suffix.lower()
 
 
+class _Stream(io.RawIOBase):
+    """A stream of Arrow as one of Python."""
+
+    def __init__(self, arrow: Any) -> None:
+        self.arrow = arrow
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self.arrow.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+
 def open_bytes(path: Path) -> IO[bytes]:
     """Opens a file for reading; what gzip, bzip2, xz or Zstandard compressed is decompressed.
 
@@ -65,7 +80,7 @@ def open_bytes(path: Path) -> IO[bytes]:
     if first.startswith(b"\x28\xb5\x2f\xfd"):
         import pyarrow
 
-        return cast(IO[bytes], pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd"))
+        return io.BufferedReader(_Stream(pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd")))
     for start, what in OTHERS.items():
         if first.lower().startswith(start.lower()):
             what = WORKBOOK if start == b"PK\x03\x04" and path.suffix.lower() in SHEETS else what

@@ -1,7 +1,7 @@
 """Tables: one example in a row, cleaned, split, and encoded as the training rows decide."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxflow.data.checks import check_classes, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
+from jaxflow.data.reading.category_names import category_name
 from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit, make_unique
 from jaxflow.data.storage.cache import cache_key
@@ -19,9 +20,10 @@ from jaxflow.data.tables.cleaning import Outliers, filter_rows
 from jaxflow.data.tables.columns import Category, Date, Number
 from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
 from jaxflow.data.tables.inputs import choose_specs, find_row_numbers, kind_of
+from jaxflow.data.tables.raw_columns import RawColumn, read_raw_columns
 from jaxflow.data.tables.raw_table import RawTable, ids_from_column, keys_from_cells
 from jaxflow.data.tables.read import check_table, read_table
-from jaxflow.data.tables.split_keys import read_groups, read_times
+from jaxflow.data.tables.split_keys import read_groups, read_times, split_rows
 from jaxflow.data.tables.target import read_targets
 from jaxflow.errors import UserError, listed
 from jaxflow.ranges import Fraction, Seed, check_ranges
@@ -75,6 +77,8 @@ class Table:
     """What separates the decimals of numbers; None finds it in each column."""
     thousands: str | None = None
     """What separates their thousands, "" for nothing; None finds it in each column."""
+    names: tuple[str, ...] = ()
+    """Names of the columns, for a text file whose first line is a row already."""
     encoding: str | None = None
     """How the characters of a text file are encoded, for example cp1252; None for UTF-8, or what its beginning says."""
     required: tuple[str, ...] = ()
@@ -100,7 +104,7 @@ class Table:
     @property
     def dialect(self) -> Dialect:
         """How the text file is written, as far as it is said."""
-        return Dialect(self.delimiter, self.quotes, self.encoding, self.decimal, self.thousands)
+        return Dialect(self.delimiter, self.quotes, self.encoding, self.decimal, self.thousands, self.names)
 
     def load(self) -> Dataset:
         """Reads, cleans, splits and encodes the table.
@@ -128,8 +132,11 @@ class Table:
         return cache_key(path, (CACHE_VERSION, replace(self, path="", in_memory=True)))
 
     def _encoded(self) -> Dataset:
-        raw = self._read()
-        keys = ids_from_column(self.id, raw) if self.id else keys_from_cells(raw)
+        raw, numbering = self._read()
+        for name in numbering:
+            way = f"data.columns=(Number({name!r}),) keeps it" if name else "it has no name: give it one to keep it"
+            logger.info(f"column {name!r} is left out: it numbers the rows ({way})")
+        keys = self._keys(raw)
         names, lines = make_unique(keys), raw.first_lines(Path(self.path))
         rows, excluded = self._clean(raw)
         ids, keys = [names[row] for row in rows], [keys[row] for row in rows]
@@ -137,7 +144,7 @@ class Table:
         classes = targets if target.kind == "class" else None
         groups = None if self.group is None else read_groups(self.group, raw, rows)
         times = None if self.time is None else read_times(self.time, raw, rows)
-        parts = self._split(keys, ids, groups, classes, times)
+        parts = split_rows(self.split, SplitKeys(keys, groups, classes, times), ids)
         if self.outliers is not None:
             parts, outliers = self.outliers.drop(self._numbers(raw, rows, rows[parts["train"]]), parts)
             excluded |= outliers
@@ -156,8 +163,29 @@ class Table:
         schema = Schema(Feature("vector", inputs.shape[1:], "float32", cardinalities=encoding.cardinalities), target)
         return Dataset({name: everything.take(chosen) for name, chosen in parts.items()}, schema, excluded, encoding)
 
-    def _read(self) -> RawTable:
-        """Reads the table, without the columns that number its rows."""
+    def raw_columns(self, dataset: Dataset) -> Iterator[RawColumn]:
+        """Reads the columns as the file has them, for people.
+
+        Args:
+          dataset: what `load` returned; its splits say which rows lie where.
+
+        Yields:
+          The target and all columns that may be inputs.
+        """
+        raw, _ = self._read()
+        row_of = {name: row for row, name in enumerate(make_unique(self._keys(raw)))}
+        parts = {}
+        for name, split in dataset.splits.items():
+            ids = (split.id(index) for index in range(len(split)))
+            parts[name] = np.array([row_of[id_] for id_ in ids if id_ in row_of], int)
+        return read_raw_columns(raw, self._inputs(raw), self.target, self.columns, parts)
+
+    def _keys(self, raw: RawTable) -> list[str]:
+        """Returns what names each row: the column of ids, or a digest that equal rows share."""
+        return ids_from_column(self.id, raw) if self.id else keys_from_cells(raw)
+
+    def _read(self) -> tuple[RawTable, list[str]]:
+        """Reads the table without the columns that number its rows, and lists these."""
         path = Path(self.path)
         raw = read_table(path, self.missing, self.in_memory, self.dialect, self.missing_also, (self.target,))
         self._check_names(raw)
@@ -165,43 +193,19 @@ class Table:
         named |= set(self.outliers.columns) if self.outliers else set()
         inputs = self._inputs(raw)
         numbering = find_row_numbers(raw, [name for name in inputs if name not in named])
-        if len(numbering) == len(inputs):
-            return raw
-        for name in numbering:
-            way = f"data.columns=(Number({name!r}),) keeps it" if name else "it has no name: give it one to keep it"
-            logger.info(f"column {name!r} is left out: it numbers the rows ({way})")
-        return raw.without(*numbering)
-
-    def _split(
-        self,
-        keys: Sequence[str],
-        ids: Sequence[str],
-        groups: Sequence[str] | None,
-        classes: np.ndarray | None,
-        times: np.ndarray | None,
-    ) -> dict[str, np.ndarray]:
-        """Splits rows by keys that equal rows share, unless too few differ."""
-        different = len(set(keys))
-        try:
-            parts = self.split.split(SplitKeys(keys, groups, classes, times))
-        except UserError:
-            if different == len(keys):
-                raise
-            parts = self.split.split(SplitKeys(ids, groups, classes, times))
-            logger.info(f"only {different:,} of {len(keys):,} rows differ: equal ones lie in several splits")
-            return parts
-        if different < len(keys) and groups is None and times is None:
-            logger.info(f"{len(keys) - different:,} of {len(keys):,} rows equal an earlier one, and lie in its split")
-        return parts
+        numbering = [] if len(numbering) == len(inputs) else numbering  # nothing would be left
+        return raw.without(*numbering), numbering
 
     def _check_names(self, raw: RawTable) -> None:
         named = {"target": (self.target,), "drop": self.drop, "columns": tuple(spec.name for spec in self.columns)}
         named |= {"required": self.required, "outliers.columns": self.outliers.columns if self.outliers else ()}
         named |= {key: (getattr(self, key),) for key in ("id", "group", "time") if getattr(self, key)}
+        hint = "" if self.names else "; where the first line is a row already, data.names names the columns"
+        hint = hint if any(category_name(name)[:1].isdigit() for name in raw) else ""
         for key, names in named.items():
             for name in names:
                 if name not in raw:
-                    raise UserError(f"data.{key} names {name!r}, but {self.path} has the columns {listed(raw)}")
+                    raise UserError(f"data.{key} names {name!r}, but {self.path} has the columns {listed(raw)}{hint}")
         if self.target in named["columns"]:
             raise UserError(f"data.columns names {self.target}, the target; it cannot be an input too")
         if not self._inputs(raw):

@@ -72,7 +72,7 @@ def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
 
 
 def find_form(table: RawTable, name: str, kind: Kind, rows: np.ndarray) -> Form:
-    """Finds how the numbers or dates of a column are written; what is no plain number or ISO 8601 is logged.
+    """Finds how the numbers or dates of a column are written.
 
     Args:
       table: the table.
@@ -89,32 +89,34 @@ def find_form(table: RawTable, name: str, kind: Kind, rows: np.ndarray) -> Form:
     present = rows[~table.missing(name)[rows]]
     plain = table.numbers(name)
     if kind == "number":
-        form = PLAIN if plain is not None and table.dialect.decimal != "," else _number_form(table, name, present)
-        cells = table[name][present] if form != PLAIN else ()
-        example = next((cell for cell in cells if _attempt(PLAIN.read, cell) != _attempt(form.read, cell)), None)
-        if example is not None:
-            read = _attempt(form.read, example)
-            logger.info(
-                f"column {name}: {example!r} is read as {read:.15g} ({form.describe()})" if read is not None else ""
-            )
-        return form
-    if kind != "date":
+        return PLAIN if plain is not None and table.dialect.decimal != "," else _number_form(table, name, present)
+    if kind != "date" or len(present) == 0:
         return ""
     if plain is not None and are_compact(plain[present]):
-        logger.info(
-            f"column {name}: its numbers are dates such as {plain[present[0]]:.0f} (Number({name!r}) keeps them)"
-        )
         return COMPACT
-    forms = find_date_formats(set(table[name][present])) if len(present) else []
+    forms = find_date_formats(set(table[name][present]))
     if len(forms) > 1:
         first = table[name][present[:1]][0]
         raise UserError(
             f"column {name} holds dates such as {first!r}, which may be {' or '.join(forms)}; say which it is: "
             f"data.columns=(Date({name!r}, format={forms[0]!r}),)"
         )
-    if forms and forms[0]:
-        logger.info(f"column {name}: its dates are read as {forms[0]}")
     return forms[0] if forms else ""
+
+
+def report_form(table: RawTable, name: str, form: Form, rows: np.ndarray) -> None:
+    """Logs how the cells of a column are read, if these are no plain numbers and no dates as in ISO 8601."""
+    if form in ("", PLAIN):
+        return
+    cells = [cell for cell in table[name][rows] if cell is not None]
+    if isinstance(form, str):
+        logger.info(
+            f"column {name}: {cells[0]!r} is read as a date, {form} (Number({name!r}) or Date({name!r}) set it)"
+        )
+        return
+    example = next((cell for cell in cells if _attempt(PLAIN.read, cell) != _attempt(form.read, cell)), None)
+    if example is not None and (number := _attempt(form.read, example)) is not None:
+        logger.info(f"column {name}: {example!r} is read as {number:.15g} ({form.describe()})")
 
 
 def _number_form(table: RawTable, name: str, rows: np.ndarray) -> NumberFormat:

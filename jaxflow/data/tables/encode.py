@@ -11,7 +11,7 @@ import numpy as np
 from jaxflow.data.reading.category_names import category_key
 from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.storage.mapped import new_array
-from jaxflow.data.tables.cells import Kind, find_form, parse_column
+from jaxflow.data.tables.cells import Kind, find_form, parse_column, report_form
 from jaxflow.data.tables.columns import Category, Date, Spec, fit_target_encoder
 from jaxflow.data.tables.encoders import CategoryEncoder, DateEncoder, Encoder, IndexEncoder, NumberEncoder
 from jaxflow.data.tables.raw_table import RawTable, ids_from_column
@@ -82,6 +82,7 @@ def fit_and_encode(
     encoders, out_of_fold = [], {}
     for spec, kind in specs:
         form = (spec.format if isinstance(spec, Date) else "") or find_form(raw, spec.name, kind, rows[train])
+        report_form(raw, spec.name, form, rows[train])
         values = parse_column(raw, spec.name, kind, form)[rows[train]]
         if isinstance(spec, Category) and spec.encode == "target":
             classes = target.kind == "class"

@@ -1,6 +1,7 @@
 """Reads tables into columns: text files such as CSV, compressed ones too, and Parquet."""
 
 import csv
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,6 +22,8 @@ from jaxflow.errors import UserError, reason
 
 if TYPE_CHECKING:  # imported where a table is read
     import pyarrow
+
+logger = logging.getLogger("jaxflow")
 
 # Bytes of a text file that are read at once.
 BLOCK_BYTES = 1 << 26
@@ -161,18 +164,20 @@ def _open_text(
     import pyarrow
     from pyarrow import csv as arrow_csv
 
-    with open_text(path, dialect.encoding) as file:
-        lines = csv.reader(
-            read_lines(file, path, MAX_HEADER), delimiter=dialect.delimiter or ",", quoting=dialect.quoting
-        )
-        header = next((row for row in lines if row), [])
+    header, skipped = _header(path, dialect)
     check_names(path, header)
     check_quotes(path, dialect.delimiter or ",", dialect)
     encoding = dialect.encoding or find_encoding(path)
     reader = arrow_csv.open_csv(
         files.enter_context(open_bytes(path)),
         # One thread: a ragged row is then named by its number.
-        arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, encoding=encoding.removesuffix("-sig")),
+        arrow_csv.ReadOptions(
+            use_threads=False,
+            block_size=BLOCK_BYTES,
+            encoding=encoding.removesuffix("-sig"),
+            skip_rows=skipped,
+            column_names=list(dialect.names) or None,
+        ),
         arrow_csv.ParseOptions(
             delimiter=dialect.delimiter, quote_char='"' if dialect.quotes else False, newlines_in_values=dialect.quotes
         ),
@@ -181,3 +186,24 @@ def _open_text(
         ),
     )
     return reader.schema, reader
+
+
+def _header(path: Path, dialect: Dialect) -> tuple[Sequence[str], int]:
+    """Returns the names of a file's columns; where they are given, also how many lines before the first row are none."""
+    with open_text(path, dialect.encoding) as file:
+        lines = read_lines(file, path, MAX_HEADER)
+        rows = csv.reader(lines, delimiter=dialect.delimiter or ",", quoting=dialect.quoting)
+        if not dialect.names:
+            return next((row for row in rows if row), []), 0
+        before = 0
+        for row in rows:
+            if len(row) == len(dialect.names):
+                written = tuple(cell.strip() for cell in row) == dialect.names
+                skipped = rows.line_num if written else before
+                if skipped:
+                    logger.info(f"{path}: {skipped} lines before the first row are not used")
+                return dialect.names, skipped
+            before = rows.line_num
+    raise UserError(
+        f"{path} has no row of {len(dialect.names)} cells, and data.names names so many columns; correct it"
+    )

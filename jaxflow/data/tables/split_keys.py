@@ -1,11 +1,18 @@
-"""Columns of a table that rows are split by: groups and times."""
+"""What the rows of a table are split by: groups, times, and that equal ones belong together."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from jaxflow.data.reading.category_names import category_key
+from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit
 from jaxflow.data.tables.cells import find_form, infer_column_type, parse_column
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError
+
+logger = logging.getLogger("jaxflow")
 
 
 def read_groups(name: str, raw: RawTable, rows: np.ndarray) -> list[str]:
@@ -30,3 +37,31 @@ def read_times(name: str, raw: RawTable, rows: np.ndarray) -> np.ndarray:
     if (times != times).any():  # NaN and NaT
         raise UserError(f"data.time names {name}, where some rows have none; fill them in or leave these rows out")
     return times.astype("int64" if kind == "date" else np.float64)
+
+
+def split_rows(split: HoldOut | TimeSplit | KFold, keys: SplitKeys, ids: Sequence[str]) -> dict[str, np.ndarray]:
+    """Splits rows so that equal ones lie in one split, unless too few differ; what is done with them is logged.
+
+    Args:
+      split: how rows are held out.
+      keys: what they are split by; equal rows have one id.
+      ids: another id for each row.
+
+    Returns:
+      The rows of each split.
+
+    Raises:
+      UserError: a split would be empty.
+    """
+    different, count = len(set(keys.ids)), len(ids)
+    try:
+        parts = split.split(keys)
+    except UserError:
+        if different == count:
+            raise
+        parts = split.split(replace(keys, ids=ids))
+        logger.info(f"only {different:,} of {count:,} rows differ, so equal ones lie in several splits")
+        return parts
+    if different < count and keys.groups is None and keys.times is None:
+        logger.info(f"{count - different:,} of {count:,} rows equal an earlier one, and lie in its split")
+    return parts
