@@ -22,7 +22,7 @@ from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
 from jaxflow.data.tables.inputs import choose_specs, find_row_numbers, kind_of
 from jaxflow.data.tables.raw_columns import RawColumn, read_raw_columns
 from jaxflow.data.tables.raw_table import RawTable, ids_from_column, keys_from_cells
-from jaxflow.data.tables.read import check_table, read_table
+from jaxflow.data.tables.read import MISSING, check_table, read_table
 from jaxflow.data.tables.split_keys import read_groups, read_times, split_rows
 from jaxflow.data.tables.target import read_targets
 from jaxflow.errors import UserError, listed
@@ -33,7 +33,6 @@ logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds encoded tables.
 CACHE_VERSION = 3
-MISSING = ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NaT", "null", "NULL", "None", "?", "--")
 
 
 @dataclass(frozen=True)
@@ -202,6 +201,7 @@ class Table:
         named |= {key: (getattr(self, key),) for key in ("id", "group", "time") if getattr(self, key)}
         hint = "" if self.names else "; where the first line is a row already, data.names names the columns"
         hint = hint if any(category_name(name)[:1].isdigit() for name in raw) else ""
+        hint = hint if len(raw) > 1 else "; it is one column: name what separates them, data.delimiter"
         for key, names in named.items():
             for name in names:
                 if name not in raw:

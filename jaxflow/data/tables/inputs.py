@@ -79,7 +79,7 @@ def choose_specs(
         kind, distinct = infer_column_type(raw, name, train), raw.distinct(name, train)
         hint = _hint(raw, name, train) if kind == "category" and distinct > 1 else ""
         if reason := _useless(kind, distinct, len(train)):
-            logger.info(f"column {name} is left out: {reason}{hint}")
+            logger.info(f"column {name or repr(name)} is left out: {reason}{hint}")
             continue
         if hint and (distinct > FEW or raw.numbers(name) is not None):
             logger.info(f"column {name} is read as categories{hint}")
@@ -110,7 +110,8 @@ def _hint(raw: RawTable, name: str, train: np.ndarray) -> str:
         return f"; they are codes with leading zeros: data.columns=(Number({name!r}),) reads numbers"
     like = guess(raw, name, train)
     settings = {
-        "numbers": f"data.columns=(Number({name!r}),) names what is none; decimal, thousands, missing_also read more",
+        "numbers": f"data.columns=(Number({name!r}),) names the first that is none (decimal, thousands, missing_also)",
+        "times of day": "write them as numbers, for example hours, or beside the day in one column",
         "dates": f"data.columns=(Date({name!r}, format='%d/%m/%Y'),) reads them, in their format",
     }
     return f"; they look like {like}: {settings[like]}" if like else ""
