@@ -186,12 +186,12 @@ class Table:
     def _read(self) -> tuple[RawTable, list[str]]:
         """Reads the table without the columns that number its rows, and lists these."""
         path = Path(self.path)
-        raw = read_table(path, self.missing, self.in_memory, self.dialect, self.missing_also, (self.target,))
+        raw = read_table(path, self.missing, self.in_memory, self.dialect, self.missing_also, (self.target.strip(),))
         self._check_names(raw)
         named = {*(spec.name for spec in self.columns), *self.required}
         named |= set(self.outliers.columns) if self.outliers else set()
         inputs = self._inputs(raw)
-        numbering = find_row_numbers(raw, [name for name in inputs if name not in named])
+        numbering = find_row_numbers(raw, [name for name in inputs if name not in set(map(str.strip, named))])
         numbering = [] if len(numbering) == len(inputs) else numbering  # nothing would be left
         return raw.without(*numbering), numbering
 
@@ -206,7 +206,7 @@ class Table:
             for name in names:
                 if name not in raw:
                     raise UserError(f"data.{key} names {name!r}, but {self.path} has the columns {listed(raw)}{hint}")
-        if self.target in named["columns"]:
+        if self.target.strip() in map(str.strip, named["columns"]):
             raise UserError(f"data.columns names {self.target}, the target; it cannot be an input too")
         if not self._inputs(raw):
             raise UserError(f"{self.path} has no column left to predict {self.target} from")
@@ -223,7 +223,8 @@ class Table:
 
     def _inputs(self, raw: RawTable) -> list[str]:
         """Lists the columns that the target may be predicted from."""
-        no_input = {self.target, self.id, self.group, self.time, *self.drop} - {spec.name for spec in self.columns}
+        names = {name.strip() for name in (self.target, self.id, self.group, self.time, *self.drop) if name is not None}
+        no_input = names - {spec.name.strip() for spec in self.columns}
         return [name for name in raw if name not in no_input]
 
     def _numbers(self, raw: RawTable, rows: np.ndarray, train: np.ndarray) -> dict[str, np.ndarray]:
