@@ -164,5 +164,5 @@ def _from_table(folder: Path, kind: Kind, labels: str) -> list[LabelledFile]:
             raise UserError(f"{where}: {path} is on line {seen[path]} already; remove one of them")
         seen[path] = number
         found.append(LabelledFile(str(path), label))
-    names = category_names({file.label for file in found})
+    names = category_names({file.label for file in found}, str(table))
     return [replace(file, label=names[file.label]) for file in found]
