@@ -19,7 +19,7 @@ from jaxflow.data.tables.cells import find_form, parse_column
 from jaxflow.data.tables.cleaning import Outliers, filter_rows
 from jaxflow.data.tables.columns import Category, Date, Number
 from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
-from jaxflow.data.tables.inputs import choose_specs, find_row_numbers, kind_of
+from jaxflow.data.tables.inputs import choose_specs, find_row_numbers, kind_of, report_counts
 from jaxflow.data.tables.raw_columns import RawColumn, read_raw_columns
 from jaxflow.data.tables.raw_table import RawTable, ids_from_column, keys_from_cells
 from jaxflow.data.tables.read import MISSING, check_table, read_table
@@ -135,6 +135,7 @@ class Table:
         for name in numbering:
             way = f"data.columns=(Number({name!r}),) keeps it" if name else "it has no name: give it one to keep it"
             logger.info(f"column {name!r} is left out: it numbers the rows ({way})")
+        report_counts(raw, [name for name in self._inputs(raw) if name not in {spec.name for spec in self.columns}])
         keys = self._keys(raw)
         names, lines = make_unique(keys), raw.first_lines(Path(self.path))
         rows, excluded = self._clean(raw)

@@ -37,17 +37,31 @@ def find_row_numbers(raw: RawTable, names: Sequence[str]) -> list[str]:
     return [name for name in names if _numbers_rows(raw, name)]
 
 
+def report_counts(raw: RawTable, names: Sequence[str]) -> None:
+    """Logs which of a table's inputs count its rows, under a name that does not say so."""
+    for name in names:
+        if (numbers := _whole_numbers(raw, name)) is not None and _counts(numbers):
+            logger.info(f"column {name} counts the rows; if it is nothing but their number, leave it out: data.drop")
+
+
 def _numbers_rows(raw: RawTable, name: str) -> bool:
+    numbers = _whole_numbers(raw, name)
+    if numbers is None:
+        return False
+    if INDEX.fullmatch(name) or (_counts(numbers) and COUNTED.fullmatch(name)):
+        return True
+    return ID.fullmatch(name) is not None and len(np.unique(numbers)) == len(numbers)
+
+
+def _whole_numbers(raw: RawTable, name: str) -> np.ndarray | None:
     numbers = raw.numbers(name)
     if numbers is None or len(numbers) < 2 or not np.isfinite(numbers).all() or (numbers % 1 != 0).any():
-        return False
-    if INDEX.fullmatch(name):
-        return True
-    counts = numbers[0] in (0, 1) and bool((np.diff(numbers) == 1).all())
-    if counts and not (ID.fullmatch(name) or COUNTED.fullmatch(name)):
-        logger.info(f"column {name} counts the rows; if it is nothing but their number, leave it out: data.drop")
-        return False
-    return counts or (bool(ID.fullmatch(name)) and len(np.unique(numbers)) == len(numbers))
+        return None
+    return numbers
+
+
+def _counts(numbers: np.ndarray) -> bool:
+    return numbers[0] in (0, 1) and bool((np.diff(numbers) == 1).all())
 
 
 def choose_specs(
