@@ -49,7 +49,7 @@ class Dialect:
     def __post_init__(self) -> None:
         check_encoding(self.encoding)
         for name, value, empty in (("delimiter", self.delimiter, False), ("thousands", self.thousands, True)):
-            if value is not None and not (len(value) == 1 or (empty and not value)):
+            if value is not None and not (isinstance(value, str) and (len(value) == 1 or (empty and not value))):
                 raise UserError(f"data.{name} is {value!r}; it is one character, for example ';'")
         if self.delimiter in ('"', "\n", "\r"):
             raise UserError(f"data.delimiter is {self.delimiter!r}; it is what separates columns, for example ';'")
