@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.data.dataset import Dataset
+from jaxflow.data.dataset import Dataset, name_of
 from jaxflow.errors import UserError
 from jaxflow.schema import IGNORE, Features, Schema, Split
 
@@ -34,7 +34,7 @@ def validate(dataset: Dataset) -> Dataset:
             wrong = np.flatnonzero(~np.isfinite(targets).all(axis=-1))
             if len(wrong):
                 raise UserError(
-                    f"{name} example {split.id(int(wrong[0]))} has the target {targets[wrong[0]].tolist()} "
+                    f"{name} example {name_of(split, int(wrong[0]))} has the target {targets[wrong[0]].tolist()} "
                     f"({len(wrong)} such); targets are finite numbers: clean them or leave these examples out"
                 )
             continue
@@ -42,7 +42,7 @@ def validate(dataset: Dataset) -> Dataset:
         wrong = np.argwhere((targets < lowest) | (targets >= classes))
         if len(wrong):
             raise UserError(
-                f"{name} example {split.id(int(wrong[0][0]))} has label {targets[tuple(wrong[0])]}, outside "
+                f"{name} example {name_of(split, int(wrong[0][0]))} has label {targets[tuple(wrong[0])]}, outside "
                 f"0..{classes - 1} ({len(wrong)} such labels); correct the labels or name all classes"
             )
     return dataset

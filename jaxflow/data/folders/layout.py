@@ -6,11 +6,14 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from jaxflow.data.reading.category_names import category_names
+from jaxflow.data.reading.dialect import Dialect, find_delimiter
 from jaxflow.data.reading.formats import Kind, find_files, none_found
 from jaxflow.data.reading.limits import read_lines
+from jaxflow.data.reading.text_files import open_text
 from jaxflow.errors import UserError
 
 logger = logging.getLogger("jaxflow")
@@ -129,9 +132,10 @@ def _label(name: str) -> str | None:
 def _from_table(folder: Path, kind: Kind, labels: str) -> list[LabelledFile]:
     table = folder / labels
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(read_lines(file, table), strict=True)
-            header = next(lines, [])
+        delimiter = find_delimiter(table, Dialect(), ("path", "label"))
+        with open_text(table) as file:
+            lines = csv.reader(read_lines(file, table), delimiter=delimiter, strict=True)
+            header = [name.strip() for name in next(lines, [])]
             for column in ("path", "label"):
                 if header.count(column) != 1:
                     raise UserError(
@@ -160,4 +164,5 @@ def _from_table(folder: Path, kind: Kind, labels: str) -> list[LabelledFile]:
             raise UserError(f"{where}: {path} is on line {seen[path]} already; remove one of them")
         seen[path] = number
         found.append(LabelledFile(str(path), label))
-    return found
+    names = category_names({file.label for file in found}, str(table))
+    return [replace(file, label=names[file.label]) for file in found]

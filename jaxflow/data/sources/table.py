@@ -1,6 +1,7 @@
 """Tables: one example in a row, cleaned, split, and encoded as the training rows decide."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -9,15 +10,20 @@ import numpy as np
 
 from jaxflow.data.checks import check_classes, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit
+from jaxflow.data.reading.category_names import category_name
+from jaxflow.data.reading.dialect import Dialect
+from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit, make_unique
 from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import cached_dataset, mapped_split
-from jaxflow.data.tables.cells import Kind, infer_column_type, parse_column
+from jaxflow.data.tables.cells import find_form, parse_column
 from jaxflow.data.tables.cleaning import Outliers, filter_rows
-from jaxflow.data.tables.columns import Category, Date, Number, Spec
+from jaxflow.data.tables.columns import Category, Date, Number
 from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
-from jaxflow.data.tables.raw_table import RawTable, ids_from_cells, ids_from_column
-from jaxflow.data.tables.read import check_table, read_table
+from jaxflow.data.tables.inputs import choose_specs, find_row_numbers, kind_of, report_counts
+from jaxflow.data.tables.raw_columns import RawColumn, read_raw_columns
+from jaxflow.data.tables.raw_table import RawTable, ids_from_column, keys_from_cells
+from jaxflow.data.tables.read import MISSING, check_table, read_table
+from jaxflow.data.tables.split_keys import read_groups, read_times, split_rows
 from jaxflow.data.tables.target import read_targets
 from jaxflow.errors import UserError, listed
 from jaxflow.ranges import Fraction, Seed, check_ranges
@@ -26,7 +32,7 @@ from jaxflow.schema import Feature, Schema
 logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds encoded tables.
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,22 @@ class Table:
     """Column of dates or numbers for split TimeSplit; it is no input unless `columns` names it."""
     split: HoldOut | TimeSplit | KFold = HoldOut()
     """How rows are held out: HoldOut, TimeSplit or KFold."""
-    missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
-    """What stands for a missing value in a text file."""
+    missing: tuple[str, ...] = MISSING
+    """What stands for a missing value in a text file; spaces around it do not matter."""
+    missing_also: tuple[str, ...] = ()
+    """What else does, in Parquet too, for example ("-999", "unknown"); numbers are compared by value."""
+    delimiter: str | None = None
+    """What separates the columns of a text file; None finds it."""
+    quotes: bool = True
+    """Whether quotes around a cell are no part of it; False takes them for letters, and each line for a row."""
+    decimal: Literal[".", ","] | None = None
+    """What separates the decimals of numbers; None finds it in each column."""
+    thousands: str | None = None
+    """What separates their thousands, "" for nothing; None finds it in each column."""
+    names: tuple[str, ...] = ()
+    """Names of the columns, for a text file whose first line is a row already."""
+    encoding: str | None = None
+    """How the characters of a text file are encoded, for example cp1252; None for UTF-8, or what its beginning says."""
     required: tuple[str, ...] = ()
     """Columns whose missing values are not imputed: rows without one are left out, and counted."""
     max_missing_fraction: Fraction = 1.0
@@ -78,6 +98,12 @@ class Table:
         check_ranges(self)
         if self.duplicates not in ("keep", "drop"):
             raise UserError(f"data.duplicates is {self.duplicates!r}; it is 'keep' or 'drop'")
+        _ = self.dialect  # checks its fields
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the text file is written, as far as it is said."""
+        return Dialect(self.delimiter, self.quotes, self.encoding, self.decimal, self.thousands, self.names)
 
     def load(self) -> Dataset:
         """Reads, cleans, splits and encodes the table.
@@ -105,39 +131,83 @@ class Table:
         return cache_key(path, (CACHE_VERSION, replace(self, path="", in_memory=True)))
 
     def _encoded(self) -> Dataset:
-        raw = read_table(Path(self.path), self.missing, self.in_memory)
-        self._check_names(raw)
-        names = ids_from_column(self.id, raw) if self.id else ids_from_cells(raw)
+        raw, numbering = self._read()
+        for name in numbering:
+            way = f"data.columns=(Number({name!r}),) keeps it" if name else "it has no name: give it one to keep it"
+            logger.info(f"column {name!r} is left out: it numbers the rows ({way})")
+        report_counts(raw, [name for name in self._inputs(raw) if name not in {spec.name for spec in self.columns}])
+        keys = self._keys(raw)
+        names, lines = make_unique(keys), raw.first_lines(Path(self.path))
         rows, excluded = self._clean(raw)
-        ids = [names[row] for row in rows]
+        ids, keys = [names[row] for row in rows], [keys[row] for row in rows]
         targets, target = read_targets(self.target, self.task, raw, rows)
         classes = targets if target.kind == "class" else None
-        groups = None if self.group is None else [repr(value) for value in raw[self.group][rows]]
-        times = None if self.time is None else _times(self.time, raw, rows)
-        parts = self.split.split(SplitKeys(ids, groups, classes, times))
+        groups = None if self.group is None else read_groups(self.group, raw, rows)
+        times = None if self.time is None else read_times(self.time, raw, rows)
+        parts = split_rows(self.split, SplitKeys(keys, groups, classes, times), ids)
         if self.outliers is not None:
             parts, outliers = self.outliers.drop(self._numbers(raw, rows, rows[parts["train"]]), parts)
             excluded |= outliers
         if classes is not None:
             check_classes(target.names, classes, parts, f"target {self.target} of {self.path}", "rows")
         train = parts["train"]
-        specs = self._specs(raw, rows[train])
+        specs = choose_specs(self.columns, (self.number, self.category, self.date), raw, self._inputs(raw), rows[train])
+        if not specs:
+            raise UserError(f"{self.path} has no column left to predict {self.target} from")
         inputs, encoders = fit_and_encode(specs, raw, rows, targets, target, train, self.seed, self.in_memory)
         columns = targets if classes is not None else targets.astype(np.float32)[:, None]  # (row,) -> (row, 1)
-        everything = (ArraySplit if self.in_memory else mapped_split)(inputs, columns, ids)
-        encoding = TableEncoding(encoders, self.missing, self.id)
+        everything = (ArraySplit if self.in_memory else mapped_split)(
+            inputs, columns, ids, None if lines is None else lines[rows]
+        )
+        encoding = TableEncoding(encoders, self.missing, self.id, self.missing_also, self.dialect)
         schema = Schema(Feature("vector", inputs.shape[1:], "float32", cardinalities=encoding.cardinalities), target)
         return Dataset({name: everything.take(chosen) for name, chosen in parts.items()}, schema, excluded, encoding)
+
+    def raw_columns(self, dataset: Dataset) -> Iterator[RawColumn]:
+        """Reads the columns as the file has them, for people.
+
+        Args:
+          dataset: what `load` returned; its splits say which rows lie where.
+
+        Yields:
+          The target and all columns that may be inputs.
+        """
+        raw, _ = self._read()
+        row_of = {name: row for row, name in enumerate(make_unique(self._keys(raw)))}
+        parts = {}
+        for name, split in dataset.splits.items():
+            ids = (split.id(index) for index in range(len(split)))
+            parts[name] = np.array([row_of[id_] for id_ in ids if id_ in row_of], int)
+        return read_raw_columns(raw, self._inputs(raw), self.target, self.columns, parts)
+
+    def _keys(self, raw: RawTable) -> list[str]:
+        """Returns what names each row: the column of ids, or a digest that equal rows share."""
+        return ids_from_column(self.id, raw) if self.id else keys_from_cells(raw)
+
+    def _read(self) -> tuple[RawTable, list[str]]:
+        """Reads the table without the columns that number its rows, and lists these."""
+        path = Path(self.path)
+        raw = read_table(path, self.missing, self.in_memory, self.dialect, self.missing_also, (self.target.strip(),))
+        self._check_names(raw)
+        named = {*(spec.name for spec in self.columns), *self.required}
+        named |= set(self.outliers.columns) if self.outliers else set()
+        inputs = self._inputs(raw)
+        numbering = find_row_numbers(raw, [name for name in inputs if name not in set(map(str.strip, named))])
+        numbering = [] if len(numbering) == len(inputs) else numbering  # nothing would be left
+        return raw.without(*numbering), numbering
 
     def _check_names(self, raw: RawTable) -> None:
         named = {"target": (self.target,), "drop": self.drop, "columns": tuple(spec.name for spec in self.columns)}
         named |= {"required": self.required, "outliers.columns": self.outliers.columns if self.outliers else ()}
         named |= {key: (getattr(self, key),) for key in ("id", "group", "time") if getattr(self, key)}
+        hint = "" if self.names else "; where the first line is a row already, data.names names the columns"
+        hint = hint if any(category_name(name)[:1].isdigit() for name in raw) else ""
+        hint = hint if len(raw) > 1 else "; it is one column: name what separates them, data.delimiter"
         for key, names in named.items():
             for name in names:
                 if name not in raw:
-                    raise UserError(f"data.{key} names {name!r}, but {self.path} has the columns {listed(raw)}")
-        if self.target in named["columns"]:
+                    raise UserError(f"data.{key} names {name!r}, but {self.path} has the columns {listed(raw)}{hint}")
+        if self.target.strip() in map(str.strip, named["columns"]):
             raise UserError(f"data.columns names {self.target}, the target; it cannot be an input too")
         if not self._inputs(raw):
             raise UserError(f"{self.path} has no column left to predict {self.target} from")
@@ -154,53 +224,13 @@ class Table:
 
     def _inputs(self, raw: RawTable) -> list[str]:
         """Lists the columns that the target may be predicted from."""
-        no_input = {self.target, self.id, self.group, self.time, *self.drop} - {spec.name for spec in self.columns}
+        names = {name.strip() for name in (self.target, self.id, self.group, self.time, *self.drop) if name is not None}
+        no_input = names - {spec.name.strip() for spec in self.columns}
         return [name for name in raw if name not in no_input]
-
-    def _kind(self, raw: RawTable, name: str, train: np.ndarray) -> Kind:
-        """Returns the type of a column: from `columns`, else inferred from the training rows."""
-        kinds: dict[type[Spec], Kind] = {Number: "number", Category: "category", Date: "date"}
-        named = [kinds[type(spec)] for spec in self.columns if spec.name == name]
-        return named[0] if named else infer_column_type(raw, name, train)
 
     def _numbers(self, raw: RawTable, rows: np.ndarray, train: np.ndarray) -> dict[str, np.ndarray]:
         """Reads the columns that are checked for outliers."""
-        numeric = (name for name in self._inputs(raw) if self._kind(raw, name, train) == "number")
-        return {name: parse_column(raw, name, "number")[rows] for name in self.outliers.columns or numeric}
-
-    def _specs(self, raw: RawTable, train: np.ndarray) -> list[tuple[Spec, Kind]]:
-        """Returns how each input column is encoded, and its type; the training rows decide."""
-        named = {spec.name: spec for spec in self.columns}
-        specs = []
-        for name in self._inputs(raw):
-            kind = self._kind(raw, name, train)
-            distinct = raw.distinct(name, train)
-            if name not in named and (reason := _useless(kind, distinct, len(train))):
-                logger.info(f"column {name} is left out: {reason}")
-                continue
-            default = {"number": self.number, "category": self.category, "date": self.date}
-            specs.append((named.get(name) or replace(default[kind], name=name), kind))
-        if not specs:
-            raise UserError(f"{self.path} has no column left to predict {self.target} from")
-        # Category indices come last, where models look for them.
-        return sorted(specs, key=lambda spec: getattr(spec[0], "encode", None) == "index")
-
-
-def _useless(kind: Kind, distinct: int, rows: int) -> str | None:
-    if kind == "empty":
-        return "it holds nothing"
-    if distinct == 1:
-        return "it holds one value only"
-    if kind == "category" and distinct > rows / 2:
-        return f"{distinct:,} different texts in {rows:,} rows say nothing of other rows (data.columns keeps it)"
-    return None
-
-
-def _times(name: str, raw: RawTable, rows: np.ndarray) -> np.ndarray:
-    kind = infer_column_type(raw, name, rows)
-    if kind not in ("number", "date"):
-        raise UserError(f"data.time names {name}, which holds neither dates nor numbers")
-    times = parse_column(raw, name, kind)[rows]
-    if (times != times).any():  # NaN and NaT
-        raise UserError(f"data.time names {name}, where some rows have none; fill them in or leave these rows out")
-    return times.astype("int64" if kind == "date" else np.float64)
+        assert self.outliers is not None
+        numeric = [name for name in self._inputs(raw) if kind_of(self.columns, raw, name, train) == "number"]
+        forms = {name: find_form(raw, name, "number", train) for name in self.outliers.columns or numeric}
+        return {name: parse_column(raw, name, "number", form)[rows] for name, form in forms.items()}

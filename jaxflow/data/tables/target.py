@@ -4,7 +4,8 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.tables.cells import category_name, infer_column_type, parse_column
+from jaxflow.data.reading.category_names import category_names
+from jaxflow.data.tables.cells import infer_column_type, parse_column
 from jaxflow.data.tables.columns import natural_order
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError
@@ -39,7 +40,9 @@ def read_targets(
         few = len(np.unique(values)) <= MAX_CLASSES and not (values % 1).any()
         if task == "number" or not few:
             return values, Target("number", (name,))
-    texts = [category_name(value) for value in raw[name][rows]]
+    values = raw[name][rows]
+    name_of = category_names(set(values), f"target {name}")
+    texts = [name_of[value] for value in values]
     names = sorted(set(texts), key=natural_order)
     if len(names) < 2:
         raise UserError(f"target {name} has one class only, {names[0]!r}; there is nothing to predict")
