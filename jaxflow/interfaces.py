@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from jaxflow.data.dataset import Dataset
-    from jaxflow.data.splitting import SplitKeys
+    from jaxflow.data.splitting.keys import SplitKeys
     from jaxflow.schema import Schema
     from jaxflow.transforms.preprocess import Inputs
 

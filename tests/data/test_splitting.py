@@ -3,7 +3,11 @@ import itertools
 import numpy as np
 import pytest
 
-from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit, split_by_hash, split_size
+from jaxflow.data.splitting.folds import KFold
+from jaxflow.data.splitting.hashing import split_by_hash, split_size
+from jaxflow.data.splitting.hold_out import HoldOut
+from jaxflow.data.splitting.keys import SplitKeys
+from jaxflow.data.splitting.time_split import TimeSplit
 from jaxflow.errors import UserError
 
 NAMES = [f"file_{i}" for i in range(1000)]

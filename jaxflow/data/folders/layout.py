@@ -5,7 +5,7 @@ import logging
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -32,16 +32,20 @@ class LabelledFile:
 
     Attributes:
       path: relative to the dataset's folder, with slashes.
-      label: name of its class.
+      label: name of its class; of several targets, the cell of each.
       split: the split whose folder it lies in ("train", "validation", "test"); None where there are no such folders.
+      cells: its line in the table of labels, by column; None where there is no table.
     """
 
     path: str
-    label: str
+    label: str | tuple[str, ...]
     split: str | None = None
+    cells: Mapping[str, str] | None = None
 
 
-def find_labelled(folder: Path, kind: Kind, labels: str | None) -> list[LabelledFile]:
+def find_labelled(
+    folder: Path, kind: Kind, labels: str | None, target: str | tuple[str, ...] = "label", numbers: bool = False
+) -> list[LabelledFile]:
     """Finds the files of a dataset and their labels; files that are not used are logged.
 
     Args:
@@ -49,6 +53,8 @@ def find_labelled(folder: Path, kind: Kind, labels: str | None) -> list[Labelled
         their class.
       kind: kind of the files.
       labels: CSV file with the columns path and label, relative to `folder`; None where there is none.
+      target: what is read in place of its column label; several columns give each file several.
+      numbers: whether these are no classes.
 
     Returns:
       The files in ascending order of their paths.
@@ -60,11 +66,13 @@ def find_labelled(folder: Path, kind: Kind, labels: str | None) -> list[Labelled
         wrong = "a file" if os.path.exists(folder) else "not there"
         raise UserError(f"{folder} is {wrong}; name a folder of {kind.plural}")
     if labels is not None:
-        found = _from_table(folder, kind, labels)
+        found = _from_table(folder, kind, labels, target)
     else:
         found = _from_names(folder, kind, find_files(folder, kind))
     found.sort(key=lambda file: file.path)
     classes = {file.label for file in found}
+    if numbers or not isinstance(target, str):
+        return found
     if len(classes) == 1:
         raise UserError(
             f"all {len(found)} {kind.plural} of {folder} are of one class, {min(classes)!r}; name a folder "
@@ -126,17 +134,17 @@ def _label(name: str) -> str | None:
     return found[1] if found else None
 
 
-def _from_table(folder: Path, kind: Kind, labels: str) -> list[LabelledFile]:
-    table = folder / labels
+def _from_table(folder: Path, kind: Kind, labels: str, target: str | tuple[str, ...]) -> list[LabelledFile]:
+    table, targets = folder / labels, (target,) if isinstance(target, str) else target
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             lines = csv.reader(read_lines(file, table), strict=True)
             header = next(lines, [])
-            for column in ("path", "label"):
+            for column in ("path", *targets):
                 if header.count(column) != 1:
                     raise UserError(
                         f"{table} has {header.count(column)} columns named {column!r} (its first line is "
-                        f"{','.join(header)!r}); it takes one 'path' and one 'label'"
+                        f"{','.join(header)!r}); it takes one 'path' and one {targets[0]!r}"
                     )
             rows = [(lines.line_num, dict(zip(header, row))) for row in lines if row]
     except OSError as error:
@@ -147,17 +155,18 @@ def _from_table(folder: Path, kind: Kind, labels: str) -> list[LabelledFile]:
         raise UserError(f"data.labels {table} lists no {kind.plural}")
     root, seen, found = folder.resolve(), {}, []
     for number, row in rows:
-        where, path, label = f"{table}, line {number}", PurePosixPath(row.get("path", "")), row.get("label", "").strip()
+        where, path = f"{table}, line {number}", PurePosixPath(row.get("path", ""))
+        cells = tuple(row.get(name, "").strip() for name in targets)
         if path.is_absolute() or ".." in path.parts:
             raise UserError(f"{where}: {path} leads out of {folder}; paths are relative to it")
         if not os.path.isfile(folder / path):
             raise UserError(f"{where}: there is no file {folder / path}; correct the path or remove the line")
         if not (folder / path).resolve().is_relative_to(root):
             raise UserError(f"{where}: {path} is a link that leads out of {folder}; put the file there")
-        if not label:
-            raise UserError(f"{where}: {path} has no label; write one or remove the line")
+        if not all(cells):
+            raise UserError(f"{where}: {path} has no {targets[cells.index('')]}; write one or remove the line")
         if path in seen:
             raise UserError(f"{where}: {path} is on line {seen[path]} already; remove one of them")
         seen[path] = number
-        found.append(LabelledFile(str(path), label))
+        found.append(LabelledFile(str(path), cells[0] if isinstance(target, str) else cells, cells=row))
     return found

@@ -17,7 +17,8 @@ from jaxflow.data.folders.source import MaskedSource
 from jaxflow.data.folders.splits import assign_splits, find_groups
 from jaxflow.data.reading.corrupt import report_corrupt
 from jaxflow.data.reading.formats import KINDS, Kind, find_files, read_files, read_masks
-from jaxflow.data.splitting import groups_by_split
+from jaxflow.data.splitting.keys import groups_by_split
+from jaxflow.data.splitting.written import count_unassigned
 from jaxflow.data.storage.cache import cached_arrays
 from jaxflow.errors import UserError
 from jaxflow.schema import IGNORE, Feature, Schema, Target
@@ -77,7 +78,7 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
     good = [found[number] for number in arrays["numbers"]]
     ids = [pair.input for pair in good]
     groups = find_groups(ids, source.group, folder)
-    assigned = assign_splits(source.split, ids, [pair.split for pair in good], folder, groups=groups)
+    assigned, _ = assign_splits(source.split, ids, [pair.split for pair in good], folder, groups=groups)
     values = np.unique(arrays["masks"][assigned["train"]])
     values = values[(values >= 0) & (values != (IGNORE if ignore_label is None else ignore_label))]
     target = Target("class", _names(folder, names, values), positions)
@@ -86,7 +87,7 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
     targets = _class_indices(folder, good, arrays["masks"], values, ignore_label).astype(target.dtype)
     logger.info(f"{folder}: {len(good)} {kind.plural} with masks of {len(target.names)} classes")
     splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, assigned)
-    excluded = count_excluded(found, good, duplicates)
+    excluded = count_excluded(found, good, duplicates) | count_unassigned(assigned, len(good))
     return validate(Dataset(splits, Schema(feature, target), excluded, groups=groups_by_split(groups, assigned)))
 
 

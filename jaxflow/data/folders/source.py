@@ -1,10 +1,12 @@
 """The fields that sources of files share."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from jaxflow.data.folders.splits import check_group
-from jaxflow.data.splitting import HoldOut, KFold
+from jaxflow.data.splitting.folds import KFold
+from jaxflow.data.splitting.hold_out import HoldOut
+from jaxflow.data.targets import target_names
 from jaxflow.errors import UserError
 from jaxflow.ranges import Range, Whole, check_ranges
 
@@ -15,9 +17,9 @@ class FileSource:
 
     path: str = field(metadata={"identity": False})
     """The folder."""
-    split: HoldOut | KFold = field(default=HoldOut(), kw_only=True)
+    split: HoldOut | KFold | str = field(default=HoldOut(), kw_only=True)
     """How examples are held out. Where the folder has validation or test folders these are kept, and HoldOut takes only
-    what is missing, out of train."""
+    what is missing, out of train. Text names the column of a table of labels that says where each belongs."""
     group: str | None = field(default=None, kw_only=True)
     """Regular expression that finds a group in a file's path, as its first group in parentheses: with "_(.+)_" a
     7_jackson_3.wav is of jackson. Files of one group, a patient or a scene for example, are kept in one split; None
@@ -44,6 +46,16 @@ class LabelledSource(FileSource):
 
     labels: str | None = field(default=None, kw_only=True)
     """CSV file with the columns path and label, relative to the folder; None takes labels from folders or names."""
+    target: str | tuple[str, ...] = field(default="label", kw_only=True)
+    """Column of `labels` that is to be predicted, or several of a kind."""
+    task: Literal["class", "label", "number"] = field(default="class", kw_only=True)
+    """What these columns hold: a class each; whether a label holds, as 0 and 1 (or no and yes); or a number each."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        target_names(self.target, self.task)
+        if self.labels is None and (self.target != "label" or self.task != "class"):
+            raise UserError("data.target and data.task are of a table of labels; name it: data.labels")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from jaxflow.data.profiling.issue import MAX_IDS, Issue
 from jaxflow.data.profiling.kinds import kind_of
 from jaxflow.data.profiling.sample import Sample
 from jaxflow.data.profiling.tokens import is_language_modelling
-from jaxflow.data.splitting import groups_across_splits
+from jaxflow.data.splitting.keys import groups_across_splits
 
 SEVERITIES = ("leak", "problem", "note")
 # Probability that a simple model gives the label of an example, and the likeliest class, where the label looks wrong.

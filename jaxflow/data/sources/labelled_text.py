@@ -15,10 +15,15 @@ import numpy as np
 from jaxflow.console import track
 from jaxflow.data.checks import check_classes, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.folders.labelled import report_classes, require_folder
+from jaxflow.data.folders.labelled import require_folder
+from jaxflow.data.folders.labels import report_classes
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
 from jaxflow.data.folders.splits import assign_splits
-from jaxflow.data.splitting import HoldOut, KFold, make_unique
+from jaxflow.data.splitting.advice import advise_on_rare_class
+from jaxflow.data.splitting.folds import KFold
+from jaxflow.data.splitting.hold_out import HoldOut, as_rule
+from jaxflow.data.splitting.keys import make_unique
+from jaxflow.data.splitting.written import count_unassigned
 from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import cached_dataset, mapped_split, new_array
 from jaxflow.data.texts.encode import TextEncoding, pad_or_truncate
@@ -52,9 +57,13 @@ class LabelledText:
     """What is a token."""
     length: Count = 256
     """Tokens of an example."""
-    split: HoldOut | KFold = HoldOut()
-    """How texts are held out: by the file's path, or by a row's text, so that equal rows are kept together. Official
-    splits of a folder are kept."""
+    split: HoldOut | KFold | str = HoldOut()
+    """How texts are held out: by the file's path, or by a row's text, so that equal rows are kept together; or the
+    column of a table that says so. Official splits of a folder are kept."""
+    validation: str | None = field(default=None, metadata={"identity": False})
+    """Table with the texts of the validation split; None where `split` takes them out of `path`."""
+    test: str | None = field(default=None, metadata={"identity": False})
+    """Table with the texts of the test split, likewise."""
     download_hint: str | None = field(default=None, metadata={"identity": False})
     """Where the texts can be had, said where they are missing."""
     in_memory: bool = field(default=True, metadata={"identity": False})
@@ -78,6 +87,10 @@ class LabelledText:
         if not path.exists():
             raise UserError(f"no texts at {path}; data.path takes a folder of .txt files, or {', '.join(TABLES)}")
         is_table = path.suffix.lower() in TABLES and not path.is_dir()
+        if not is_table and (self.validation or self.test):
+            raise UserError(
+                f"data.validation and data.test name tables, and {path} is none; put all splits into folders"
+            )
         files = [] if is_table else find_labelled(path, TEXTS, None)
         if self.in_memory:
             dataset = self._encoded(path, files)
@@ -89,13 +102,15 @@ class LabelledText:
 
     def _key(self, path: Path, files: Sequence[LabelledFile]) -> str:
         """Computes the cache's key of the files and what they become: a changed file is read anew."""
+        others = [self.validation, self.test, getattr(self.split, "table", None)]
         names = [file.path for file in files] or ["."]
+        names += [str(Path(other).expanduser().absolute()) for other in others if other]
         how = dataclasses.replace(self, path="", download_hint=None, in_memory=True)
         return cache_key(path, (CACHE_VERSION, how), names)
 
     def _encoded(self, path: Path, files: Sequence[LabelledFile]) -> Dataset:
         """Reads the texts three times: to know their classes, to fit the tokenizer, and to encode them."""
-        excluded, keys, labels, official = Counter(), [], [], []
+        excluded, keys, labels, official, cells = Counter(), [], [], [], []
         for example in track(self._examples(path, files), f"read {path.name}"):
             if reason := example.wrong:
                 excluded[reason] += 1
@@ -103,6 +118,7 @@ class LabelledText:
                 keys.append(example.key)
                 labels.append(sys.intern(example.label))
                 official.append(example.split)
+                cells.append(example.cell)
         if not keys:
             raise UserError(f"{path} holds no text with a class; name another: --data.path=PATH")
         names = sorted(set(labels))
@@ -110,9 +126,11 @@ class LabelledText:
             raise UserError(f"all {len(labels)} texts of {path} are of one class, {names[0]!r}")
         index_of = {name: index for index, name in enumerate(names)}
         targets = np.array([index_of[label] for label in labels], np.int32)
-        parts = assign_splits(self.split, keys, official, path, targets)
+        column = None if files else lambda _: cells
+        parts, by = assign_splits(self.split, keys, official, path, targets, column=column)
+        excluded |= Counter(count_unassigned(parts, len(keys)))
         report_classes(path, TEXTS.plural, names, targets)
-        check_classes(names, targets, parts, str(path), TEXTS.plural)
+        check_classes(names, targets, parts, str(path), TEXTS.plural, advise_on_rare_class(as_rule(self.split), by))
 
         def texts() -> Iterator[str]:
             return (example.text for example in self._examples(path, files) if not example.wrong)
@@ -134,18 +152,26 @@ class LabelledText:
         """Reads the texts of the files or of a table one after the other, those that are left out too."""
         for file in files:
             yield _Example(file.path, "".join(read_text(path / file.path)), file.label, file.split)
-        if not files:
-            for _, (text, label) in read_rows(path, (self.text, self.label)):
-                yield _Example(text_digest(text), text, label.strip())
+        if files:
+            return
+        rule = as_rule(self.split)
+        columns = (self.text, self.label, *((rule.column,) if rule.column and not rule.table else ()))
+        tables = {"train": str(path), "validation": self.validation, "test": self.test}
+        several = bool(self.validation or self.test)
+        for split, table in tables.items():
+            for _, (text, label, *cell) in read_rows(Path(table).expanduser(), columns) if table else ():
+                of = split if several else None
+                yield _Example(text_digest(text), text, label.strip(), of, cell[0] if cell else None)
 
 
 class _Example(NamedTuple):
-    """A text, its class, and the split whose folder it lies in; None where there are no such folders."""
+    """A text, its class, the split whose folder or file it lies in, and what a column says of its split."""
 
     key: str
     text: str
     label: str
     split: str | None = None
+    cell: str | None = None
 
     @property
     def wrong(self) -> str | None:

@@ -7,9 +7,14 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.checks import check_classes, validate
+from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit
+from jaxflow.data.splitting.advice import advise_on_rare_class
+from jaxflow.data.splitting.folds import KFold
+from jaxflow.data.splitting.hold_out import HoldOut, as_rule
+from jaxflow.data.splitting.keys import SplitKeys
+from jaxflow.data.splitting.time_split import TimeSplit
+from jaxflow.data.splitting.written import Written, count_unassigned
 from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import cached_dataset, mapped_split
 from jaxflow.data.tables.cells import Kind, infer_column_type, parse_column
@@ -17,8 +22,11 @@ from jaxflow.data.tables.cleaning import Outliers, filter_rows
 from jaxflow.data.tables.columns import Category, Date, Number, Spec
 from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
 from jaxflow.data.tables.raw_table import RawTable, ids_from_cells, ids_from_column
-from jaxflow.data.tables.read import check_table, read_table
+from jaxflow.data.tables.read import check_table
+from jaxflow.data.tables.several_files import read_tables
+from jaxflow.data.tables.split_keys import read_split_keys
 from jaxflow.data.tables.target import read_targets
+from jaxflow.data.targets import check_targets, target_names
 from jaxflow.errors import UserError, listed
 from jaxflow.ranges import Fraction, Seed, check_ranges
 from jaxflow.schema import Feature, Schema
@@ -35,10 +43,11 @@ class Table:
 
     path: str = field(metadata={"identity": False})
     """The file."""
-    target: str
-    """Column that is to be predicted. Rows where it is missing are left out, and counted."""
-    task: Literal["auto", "class", "number"] = "auto"
-    """Whether the target is one of some classes or a number; auto takes text and few whole numbers for classes."""
+    target: str | tuple[str, ...]
+    """Column that is to be predicted, or several of a kind. Rows where one is missing are left out, and counted."""
+    task: Literal["auto", "class", "label", "number"] = "auto"
+    """Whether the target is one of some classes or a number; auto takes text and few whole numbers for classes. Of
+    several targets that hold 0 and 1 alone (or no and yes), each is a label that holds or not."""
     drop: tuple[str, ...] = ()
     """Columns that are left out."""
     columns: tuple[Number | Category | Date, ...] = ()
@@ -56,8 +65,13 @@ class Table:
     """Column whose equal values are kept in one split, for example a patient; it is no input."""
     time: str | None = None
     """Column of dates or numbers for split TimeSplit; it is no input unless `columns` names it."""
-    split: HoldOut | TimeSplit | KFold = HoldOut()
-    """How rows are held out: HoldOut, TimeSplit or KFold."""
+    split: HoldOut | TimeSplit | KFold | str = HoldOut()
+    """How rows are held out: HoldOut, TimeSplit or KFold; or the column that says so, split="fold", which is short for
+    HoldOut(column="fold") and is no input."""
+    validation: str | None = field(default=None, metadata={"identity": False})
+    """File with the rows of the validation split, of the same columns; None where `split` takes them out of `path`."""
+    test: str | None = field(default=None, metadata={"identity": False})
+    """File with the rows of the test split, likewise."""
     missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
     """What stands for a missing value in a text file."""
     required: tuple[str, ...] = ()
@@ -78,6 +92,10 @@ class Table:
         check_ranges(self)
         if self.duplicates not in ("keep", "drop"):
             raise UserError(f"data.duplicates is {self.duplicates!r}; it is 'keep' or 'drop'")
+        target_names(self.target, self.task)
+        several = not isinstance(self.target, str)
+        if several and any(getattr(spec, "encode", "") == "target" for spec in (self.category, *self.columns)):
+            raise UserError("Category(encode='target') encodes by one target, and data.target has several; use another")
 
     def load(self) -> Dataset:
         """Reads, cleans, splits and encodes the table.
@@ -98,55 +116,69 @@ class Table:
         logger.info(f"{self.path}: {rows:,} rows ({counts}){dropped}; {features}")
         return validate(dataset)
 
+    def _files(self) -> dict[str, Path]:
+        files = {"train": self.path, "validation": self.validation, "test": self.test}
+        return {split: Path(path) for split, path in files.items() if path is not None}
+
     def _key(self) -> str:
-        """Computes the cache's key of the file and what it becomes: a changed file is read anew."""
-        path = Path(self.path)
-        check_table(path)
-        return cache_key(path, (CACHE_VERSION, replace(self, path="", in_memory=True)))
+        """Computes the cache's key of the files and what they become: a changed file is read anew."""
+        paths = [*self._files().values(), *map(Path, filter(None, [getattr(self.split, "table", None)]))]
+        for path in paths:
+            check_table(path)
+        how = (CACHE_VERSION, replace(self, path="", in_memory=True))
+        return cache_key(paths[0], how, (".", *(str(path.absolute()) for path in paths[1:])))
 
     def _encoded(self) -> Dataset:
-        raw = read_table(Path(self.path), self.missing, self.in_memory)
+        raw, files = read_tables(self._files(), self.missing, self.in_memory)
         self._check_names(raw)
         names = ids_from_column(self.id, raw) if self.id else ids_from_cells(raw)
         rows, excluded = self._clean(raw)
         ids = [names[row] for row in rows]
         targets, target = read_targets(self.target, self.task, raw, rows)
-        classes = targets if target.kind == "class" else None
-        groups = None if self.group is None else [repr(value) for value in raw[self.group][rows]]
-        times = None if self.time is None else _times(self.time, raw, rows)
-        parts = self.split.split(SplitKeys(ids, groups, classes, times))
+        rule, classes = as_rule(self.split), targets if target.kind == "class" else None
+        keys = read_split_keys(rule, raw, rows, SplitKeys(ids, classes=classes), files, self.group, self.time)
+        parts = rule.split(keys)
+        excluded |= count_unassigned(parts, len(rows))
         if self.outliers is not None:
             parts, outliers = self.outliers.drop(self._numbers(raw, rows, rows[parts["train"]]), parts)
             excluded |= outliers
-        if classes is not None:
-            check_classes(target.names, classes, parts, f"target {self.target} of {self.path}", "rows")
+        where, advice = f"target {self._target_names} of {self.path}", advise_on_rare_class(rule, keys)
+        check_targets(target, targets, parts, where, "rows", advice)
         train = parts["train"]
         specs = self._specs(raw, rows[train])
         inputs, encoders = fit_and_encode(specs, raw, rows, targets, target, train, self.seed, self.in_memory)
-        columns = targets if classes is not None else targets.astype(np.float32)[:, None]  # (row,) -> (row, 1)
+        # Numbers (row,) -> (row, 1); several targets are (row, target) already.
+        columns = targets.reshape(len(rows), -1).astype(np.float32) if target.kind == "number" else targets
         everything = (ArraySplit if self.in_memory else mapped_split)(inputs, columns, ids)
         encoding = TableEncoding(encoders, self.missing, self.id)
         schema = Schema(Feature("vector", inputs.shape[1:], "float32", cardinalities=encoding.cardinalities), target)
         return Dataset({name: everything.take(chosen) for name, chosen in parts.items()}, schema, excluded, encoding)
 
+    @property
+    def _target_names(self) -> str:
+        return ", ".join(target_names(self.target, self.task))
+
     def _check_names(self, raw: RawTable) -> None:
-        named = {"target": (self.target,), "drop": self.drop, "columns": tuple(spec.name for spec in self.columns)}
+        targets = target_names(self.target, self.task)
+        named = {"target": targets, "drop": self.drop, "columns": tuple(spec.name for spec in self.columns)}
         named |= {"required": self.required, "outliers.columns": self.outliers.columns if self.outliers else ()}
         named |= {key: (getattr(self, key),) for key in ("id", "group", "time") if getattr(self, key)}
         for key, names in named.items():
             for name in names:
                 if name not in raw:
                     raise UserError(f"data.{key} names {name!r}, but {self.path} has the columns {listed(raw)}")
-        if self.target in named["columns"]:
-            raise UserError(f"data.columns names {self.target}, the target; it cannot be an input too")
+        if both := [name for name in targets if name in named["columns"]]:
+            raise UserError(f"data.columns names {both[0]}, the target; it cannot be an input too")
         if not self._inputs(raw):
-            raise UserError(f"{self.path} has no column left to predict {self.target} from")
+            raise UserError(f"{self.path} has no column left to predict {self._target_names} from")
 
     def _clean(self, raw: RawTable) -> tuple[np.ndarray, dict[str, int]]:
-        required, inputs = (self.target, *self.required), self._inputs(raw)
-        if raw.missing(self.target).all():
-            raise UserError(f"every {self.target} in {self.path} is missing; name another target")
-        rows, excluded = filter_rows(raw, required, inputs, self.max_missing_fraction, self.duplicates, self.id)
+        targets, inputs = target_names(self.target, self.task), self._inputs(raw)
+        if empty := [name for name in targets if raw.missing(name).all()]:
+            raise UserError(f"every {empty[0]} in {self.path} is missing; name another target")
+        rows, excluded = filter_rows(
+            raw, (*targets, *self.required), inputs, self.max_missing_fraction, self.duplicates, self.id
+        )
         if len(rows) == 0:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in excluded.items())
             raise UserError(f"no row of {self.path} is left ({reasons}); ask less of them")
@@ -154,7 +186,10 @@ class Table:
 
     def _inputs(self, raw: RawTable) -> list[str]:
         """Lists the columns that the target may be predicted from."""
-        no_input = {self.target, self.id, self.group, self.time, *self.drop} - {spec.name for spec in self.columns}
+        rule = as_rule(self.split)
+        split = rule.column if isinstance(rule, Written) and rule.table is None else None
+        no_input = {self.id, self.group, self.time, split, *target_names(self.target, self.task), *self.drop}
+        no_input -= {spec.name for spec in self.columns}
         return [name for name in raw if name not in no_input]
 
     def _kind(self, raw: RawTable, name: str, train: np.ndarray) -> Kind:
@@ -181,7 +216,7 @@ class Table:
             default = {"number": self.number, "category": self.category, "date": self.date}
             specs.append((named.get(name) or replace(default[kind], name=name), kind))
         if not specs:
-            raise UserError(f"{self.path} has no column left to predict {self.target} from")
+            raise UserError(f"{self.path} has no column left to predict {self._target_names} from")
         # Category indices come last, where models look for them.
         return sorted(specs, key=lambda spec: getattr(spec[0], "encode", None) == "index")
 
@@ -194,13 +229,3 @@ def _useless(kind: Kind, distinct: int, rows: int) -> str | None:
     if kind == "category" and distinct > rows / 2:
         return f"{distinct:,} different texts in {rows:,} rows say nothing of other rows (data.columns keeps it)"
     return None
-
-
-def _times(name: str, raw: RawTable, rows: np.ndarray) -> np.ndarray:
-    kind = infer_column_type(raw, name, rows)
-    if kind not in ("number", "date"):
-        raise UserError(f"data.time names {name}, which holds neither dates nor numbers")
-    times = parse_column(raw, name, kind)[rows]
-    if (times != times).any():  # NaN and NaT
-        raise UserError(f"data.time names {name}, where some rows have none; fill them in or leave these rows out")
-    return times.astype("int64" if kind == "date" else np.float64)

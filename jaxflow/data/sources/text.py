@@ -15,7 +15,10 @@ from typing import IO, Literal
 import numpy as np
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit
+from jaxflow.data.splitting.folds import KFold
+from jaxflow.data.splitting.hold_out import HoldOut
+from jaxflow.data.splitting.keys import SplitKeys
+from jaxflow.data.splitting.time_split import TimeSplit
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.storage.mapped import new_file, require_mapped
 from jaxflow.data.texts.encode import TextEncoding

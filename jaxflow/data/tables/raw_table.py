@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxflow.data.splitting import make_unique
+from jaxflow.data.splitting.keys import make_unique
 from jaxflow.errors import UserError
 
 if TYPE_CHECKING:  # imported where a table is read
@@ -28,10 +28,12 @@ class RawTable(Mapping[str, np.ndarray]):
     Attributes:
       arrow: the pyarrow.Table.
       first: position of its first row in the file, from 0.
+      files: where the table was in several files, the first row and the name of each.
     """
 
     arrow: "pyarrow.Table"
     first: int = 0
+    files: tuple[tuple[int, str], ...] = ()
 
     def __getitem__(self, name: str) -> np.ndarray:
         values, first = np.empty(self.rows, object), 0
@@ -60,7 +62,8 @@ class RawTable(Mapping[str, np.ndarray]):
 
     def row_name(self, row: int) -> str:
         """Returns the position of a row in the file, for errors."""
-        return f"row {self.first + row + 1}"
+        start, file = max((each for each in self.files if each[0] <= self.first + row), default=(0, ""))
+        return f"row {self.first + row - start + 1}" + (f" of {file}" if file else "")
 
     def numbers(self, name: str) -> np.ndarray | None:
         """Reads a column of plainly written numbers at once: (rows,) float64, NaN where missing; None of any other."""
@@ -87,12 +90,12 @@ class RawTable(Mapping[str, np.ndarray]):
 
     def without(self, name: str | None) -> "RawTable":
         """Returns the table without a column; None keeps all."""
-        return self if name is None else RawTable(self.arrow.drop_columns([name]))
+        return self if name is None else RawTable(self.arrow.drop_columns([name]), self.first, self.files)
 
     def blocks(self) -> Iterator["RawTable"]:
         """Divides the table into blocks of BLOCK_ROWS."""
         for first in range(0, self.rows, BLOCK_ROWS):
-            yield RawTable(self.arrow.slice(first, BLOCK_ROWS), first)
+            yield RawTable(self.arrow.slice(first, BLOCK_ROWS), first, self.files)
 
 
 def ids_from_cells(table: RawTable) -> list[str]:

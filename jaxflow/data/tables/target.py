@@ -1,5 +1,6 @@
-"""The column of a table that is to be predicted."""
+"""The columns of a table that are to be predicted: one, or several of a kind."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from jaxflow.data.tables.cells import category_name, infer_column_type, parse_column
 from jaxflow.data.tables.columns import natural_order
 from jaxflow.data.tables.raw_table import RawTable
+from jaxflow.data.targets import join_targets
 from jaxflow.errors import UserError
 from jaxflow.schema import Target
 
@@ -14,24 +16,32 @@ from jaxflow.schema import Target
 MAX_CLASSES = 20
 
 
-def read_targets(
-    name: str, task: Literal["auto", "class", "number"], raw: RawTable, rows: np.ndarray
-) -> tuple[np.ndarray, Target]:
-    """Reads the column that is to be predicted.
+Task = Literal["auto", "class", "label", "number"]
+
+
+def read_targets(target: str | Sequence[str], task: Task, raw: RawTable, rows: np.ndarray) -> tuple[np.ndarray, Target]:
+    """Reads what is to be predicted.
 
     Args:
-      name: the column's.
+      target: the column, or several of a kind.
       task: as `Table.task`.
       raw: the table.
       rows: indices of the rows that are used; none of them misses it.
 
     Returns:
-      (rows,) int32 class indices or float64 values, and what they are.
+      Of one column (rows,) int32 class indices or float64 values, of several (rows, columns); and what they are.
 
     Raises:
-      UserError: a value is no finite number where one must be, or there is one class only.
+      UserError: a value is no finite number where one must be, there is one class only, or columns are of two kinds.
     """
-    numeric = task != "class" and infer_column_type(raw, name, rows) == "number"
+    if isinstance(target, str):
+        return _read_target(target, task, raw, rows)
+    return join_targets(target, [_read_target(name, task, raw, rows) for name in target], task)
+
+
+def _read_target(name: str, task: Task, raw: RawTable, rows: np.ndarray) -> tuple[np.ndarray, Target]:
+    """Reads one column."""
+    numeric = task not in ("class", "label") and infer_column_type(raw, name, rows) == "number"
     if task == "number" or numeric:
         values = parse_column(raw, name, "number")[rows]
         if np.isnan(values).any():

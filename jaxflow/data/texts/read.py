@@ -14,7 +14,7 @@ import numpy as np
 from jaxflow.console import track
 from jaxflow.data.reading.formats import Kind, find_files, none_found
 from jaxflow.data.reading.limits import MAX_LINE, read_lines
-from jaxflow.data.splitting import make_unique
+from jaxflow.data.splitting.keys import make_unique
 from jaxflow.errors import UserError, listed
 
 TEXTS = Kind("texts", (".txt",))

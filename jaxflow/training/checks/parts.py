@@ -34,7 +34,7 @@ def check_fit(experiment: Experiment, schema: Schema) -> None:
             "tta averages over views of an image, and here each pixel has a target of its own; leave tta=None"
         )
     if experiment.sampling == "balanced" and (target.kind != "class" or target.dense_shape):
-        has = "numbers" if target.kind == "number" else "a class for each position"
+        has = {"number": "numbers", "class": "a class for each position"}.get(target.kind, "several classes or labels")
         raise UserError(f"sampling 'balanced' goes by each example's class, and the data has {has}; leave it 'shuffle'")
 
 

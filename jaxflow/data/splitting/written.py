@@ -1,0 +1,98 @@
+"""Splits and folds that are written down: in folders, in a column, in a second file, in a table of ids."""
+
+import dataclasses
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jaxflow.data.splitting.keys import SplitKeys, groups_across_splits, groups_by_split
+from jaxflow.errors import UserError, listed
+
+if TYPE_CHECKING:  # they are above
+    from jaxflow.data.splitting.hold_out import HoldOut
+    from jaxflow.data.splitting.time_split import TimeSplit
+
+logger = logging.getLogger("jaxflow")
+
+SPLITS = ("train", "validation", "test")
+# What splits are called where they are written down, in lower case.
+SPLIT_OF = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+
+
+@dataclass(frozen=True)
+class Written:
+    """A rule for which a column may say where each example belongs."""
+
+    column: str | None = field(default=None, kw_only=True)
+    """Column that says where each example belongs. For HoldOut it holds train, validation (val, valid, dev) or test,
+    and what it lacks is taken out of train; for KFold it holds the name of a fold. Examples of which it says nothing
+    are left out, and counted. None where nothing is written down."""
+    table: str | None = field(default=None, metadata={"identity": False}, kw_only=True)
+    """CSV or TSV file that `column` is in, if it is not the data's own table. It names examples in its column id, path
+    or file name, else in its first one; files by their path below the folder, or by their name alone."""
+
+    def check_written(self) -> None:
+        """Raises UserError if a table is named and no column of it."""
+        if self.table is not None and self.column is None:
+            raise UserError(f"split.table is {self.table}; split.column names the column of it that is to be read")
+
+    def require_no_column(self) -> None:
+        """Raises UserError if a column is named: for data that has none, and whose source looked for none."""
+        if self.column is not None:
+            raise UserError(f"split.column names {self.column!r}, but this data has no columns; leave it out")
+
+
+def count_unassigned(parts: Mapping[str, np.ndarray], size: int) -> dict[str, int]:
+    """Counts examples that are in no split, by that reason; {} where there are none."""
+    count = size - sum(map(len, parts.values()))
+    return {"in no split": count} if count else {}
+
+
+def keep_written(rule: "HoldOut | TimeSplit", examples: SplitKeys) -> dict[str, np.ndarray]:
+    """Returns the splits that are written down; what is missing there the rule takes out of train.
+
+    Args:
+      rule: how examples are held out.
+      examples: what is known of them, `written` above all.
+
+    Returns:
+      Ascending int64 indices of each split; examples of which nothing is written down are in none.
+
+    Raises:
+      UserError: what is written down is no split, or none of it is train.
+    """
+    assert examples.written is not None
+    held = Counter(name for name in examples.written if name is not None)
+    wrong = [name for name in held if name.strip().lower() not in SPLIT_OF]
+    if wrong:
+        advice = "correct it"
+        if len(wrong) == len(held) > 1 and isinstance(rule, Written) and rule.column is not None:
+            advice = f"if these are folds, write split=KFold(folds={len(held)}, column={rule.column!r})"
+        raise UserError(
+            f"{examples.written_in} holds {listed(sorted(wrong), 5)}, and splits are called train, validation (val, "
+            f"valid, dev) and test; {advice}"
+        )
+    splits = np.array([None if name is None else SPLIT_OF[name.strip().lower()] for name in examples.written], object)
+    given = {name: np.flatnonzero(splits == name) for name in SPLITS if (splits == name).any()}
+    if "train" not in given:
+        raise UserError(f"{examples.written_in} holds {' and '.join(given) or 'nothing'}, and no train; name another")
+    crossing = groups_across_splits(groups_by_split(examples.groups, given))
+    if crossing:
+        logger.info(
+            f"{len(crossing)} groups lie in more than one of the splits of {examples.written_in}, the first "
+            f"{crossing[0]!r}: a leak"
+        )
+    changed: dict[str, float | None] = {name: 0.0 for name in given if name != "train"}
+    if isinstance(rule, Written):
+        changed |= {"column": None, "table": None}
+    train = given["train"]
+    held_out = dataclasses.replace(rule, **changed).split(examples.unwritten(train))
+    return given | {name: train[chosen] for name, chosen in held_out.items()}
