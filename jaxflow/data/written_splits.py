@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from jaxflow.data.reading.limits import read_lines
+from jaxflow.data.splitting.folds import KFold
+from jaxflow.data.splitting.hold_out import HoldOut
 from jaxflow.data.splitting.keys import SplitKeys
-from jaxflow.data.splitting.written import Written
 from jaxflow.errors import UserError, listed
 
 logger = logging.getLogger("jaxflow")
@@ -33,7 +34,7 @@ def add_written(
     Raises:
       UserError: there is no such column or file, or it says nothing of any example.
     """
-    if not isinstance(rule, Written) or rule.column is None:
+    if not isinstance(rule, HoldOut | KFold) or rule.column is None:
         return examples
     if rule.table is not None:
         where = f"column {rule.column} of {rule.table}"

@@ -14,7 +14,7 @@ from jaxflow.data.splitting.folds import KFold
 from jaxflow.data.splitting.hold_out import HoldOut, as_rule
 from jaxflow.data.splitting.keys import SplitKeys
 from jaxflow.data.splitting.time_split import TimeSplit
-from jaxflow.data.splitting.written import Written, count_unassigned
+from jaxflow.data.splitting.written import count_unassigned
 from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import cached_dataset, mapped_split
 from jaxflow.data.tables.cells import Kind, infer_column_type, parse_column
@@ -187,7 +187,7 @@ class Table:
     def _inputs(self, raw: RawTable) -> list[str]:
         """Lists the columns that the target may be predicted from."""
         rule = as_rule(self.split)
-        split = rule.column if isinstance(rule, Written) and rule.table is None else None
+        split = rule.column if isinstance(rule, HoldOut | KFold) and rule.table is None else None
         no_input = {self.id, self.group, self.time, split, *target_names(self.target, self.task), *self.drop}
         no_input -= {spec.name for spec in self.columns}
         return [name for name in raw if name not in no_input]

@@ -164,7 +164,11 @@ def _divide(
             "TimeSplit(validation, test)"
         )
     split, size = split or TimeSplit(), int(documents.sizes[0])
-    ends = [int(size * (1 - split.test - split.validation)), int(size * (1 - split.test)), size]
+    if split.end is not None or isinstance(split.validation, str) or isinstance(split.test, str):
+        raise UserError(f"data.split names a time, and {names[0]} is one text; hold out fractions or characters of it")
+    fractions = split.fractions(size)
+    size = round(size * fractions["all"])
+    ends = [int(size * (1 - fractions["test"] - fractions["validation"])), int(size * (1 - fractions["test"])), size]
 
     def section(part: str, first: int, last: int) -> Iterator[tuple[str, str]]:
         end = 0
@@ -174,7 +178,7 @@ def _divide(
                 yield f"{names[0]} {part}", chunk[max(first - begin, 0) : last - begin]
 
     bounds = zip(SPLITS, [0, *ends], ends)
-    return {part: partial(section, part, *bound) for part, *bound in bounds if getattr(split, part, 1) > 0}
+    return {part: partial(section, part, *bound) for part, *bound in bounds if getattr(split, part) != 0}
 
 
 def _read_back(file: IO[bytes], dtype: str) -> np.ndarray:

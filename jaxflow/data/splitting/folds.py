@@ -1,20 +1,20 @@
 """KFold: equal parts, each the test of one of several runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
 
 from jaxflow.data.splitting.hashing import hash_fractions, hash_names, rank_in_class
 from jaxflow.data.splitting.keys import SplitKeys
-from jaxflow.data.splitting.written import Written
+from jaxflow.data.splitting.written import check_column, require_no_column
 from jaxflow.errors import UserError, listed
 from jaxflow.ranges import MAX_INT, Range, Seed, Whole, check_ranges
 
 
 @dataclass(frozen=True)
-class KFold(Written):
+class KFold:
     """One of `folds` equal parts for the test, the next one for validation, and the others to train on.
 
     `--folds all` runs one after the other. Examples are dealt by a hash of their names, so none changes its part when
@@ -33,9 +33,15 @@ class KFold(Written):
     """Whether the part after the test's is for validation. Without, it is trained on too, and no checkpoint is the
     best."""
 
+    column: str | None = None
+    """Column that names the fold of each example, in place of a hash. Examples of which it says nothing are left out,
+    and counted. None where nothing is written down."""
+    table: str | None = field(default=None, metadata={"identity": False})
+    """CSV or TSV file that `column` is in, as HoldOut's."""
+
     def __post_init__(self) -> None:
         check_ranges(self)
-        self.check_written()
+        check_column(self)
         if self.fold >= self.folds:
             raise UserError(f"split has fold {self.fold} of {self.folds}; folds are counted from 0")
         if self.folds == 2 and self.validation:
@@ -59,7 +65,7 @@ class KFold(Written):
         """Returns the part of each example, (examples,) integers; -1 for those that are in none."""
         if examples.written is not None:
             return self._written_parts(examples)
-        self.require_no_column()
+        require_no_column(self)
         if self.stratify and examples.classes is None:
             raise UserError(
                 "split.stratify needs classes, and the target is a number, or several targets; leave it out"

@@ -1,13 +1,13 @@
 """HoldOut: fractions of the examples, by a keyed hash of their names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 
 from jaxflow.data.splitting.hashing import hash_fractions, rank_in_class
 from jaxflow.data.splitting.keys import SplitKeys
-from jaxflow.data.splitting.written import Written, keep_written
+from jaxflow.data.splitting.written import check_column, keep_written, require_no_column
 from jaxflow.errors import UserError
 from jaxflow.ranges import BelowOne, Seed, check_ranges
 
@@ -15,7 +15,7 @@ Rule = TypeVar("Rule")
 
 
 @dataclass(frozen=True)
-class HoldOut(Written):
+class HoldOut:
     """Fractions of the examples for validation and test. No example changes sides when others are added."""
 
     validation: BelowOne = 0.1
@@ -28,9 +28,17 @@ class HoldOut(Written):
     """Whether every class gives its fraction to the nearest example, for small or rare classes. An example at the edge
     may then change sides when others are added. Not with groups."""
 
+    column: str | None = None
+    """Column that says which split each example is in: train, validation (val, valid, dev) or test. Splits that it
+    lacks are taken out of train; examples of which it says nothing are left out, and counted. None where nothing is
+    written down."""
+    table: str | None = field(default=None, metadata={"identity": False})
+    """CSV or TSV file that `column` is in, where it is not the data's own table. It names examples in its column id,
+    path or filename, else in its first one; files by their path below the folder, or by their name alone."""
+
     def __post_init__(self) -> None:
         check_ranges(self)
-        self.check_written()
+        check_column(self)
         if self.validation + self.test >= 1:
             raise UserError(f"split.validation and split.test are {self.validation + self.test:g}; nothing is left")
 
@@ -49,7 +57,7 @@ class HoldOut(Written):
         """
         if examples.written is not None:
             return keep_written(self, examples)
-        self.require_no_column()
+        require_no_column(self)
         fractions = hash_fractions(examples.unit_ids, self.seed)
         if self.stratify:
             if examples.groups is not None:

@@ -64,7 +64,7 @@ class TimeSplit:
         times = examples.times
         used = np.ones(len(times), bool) if self.end is None else times < _as(times, self.end, "split.end")
         before = np.searchsorted(np.sort(times[used]), times)  # used examples whose time is earlier
-        fractions = self._fractions(int(used.sum()))
+        fractions = self.fractions(int(used.sum()))
         size = round(fractions["all"] * used.sum())
         if size < used.sum():
             used &= np.searchsorted(np.sort(times[used]), times, "right") <= size
@@ -88,7 +88,7 @@ class TimeSplit:
             )
         return indices
 
-    def _fractions(self, size: int) -> dict[str, float]:
+    def fractions(self, size: int) -> dict[str, float]:
         """Converts amounts to fractions, given the number of examples.
 
         Returns:

@@ -4,7 +4,6 @@ import dataclasses
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from jaxflow.data.splitting.keys import SplitKeys, groups_across_splits, groups_
 from jaxflow.errors import UserError, listed
 
 if TYPE_CHECKING:  # they are above
+    from jaxflow.data.splitting.folds import KFold
     from jaxflow.data.splitting.hold_out import HoldOut
     from jaxflow.data.splitting.time_split import TimeSplit
 
@@ -27,27 +27,16 @@ SPLIT_OF = {
 }
 
 
-@dataclass(frozen=True)
-class Written:
-    """A rule for which a column may say where each example belongs."""
+def check_column(rule: "HoldOut | KFold") -> None:
+    """Raises UserError if a rule names a table and no column of it."""
+    if rule.table is not None and rule.column is None:
+        raise UserError(f"split.table is {rule.table}; split.column names the column of it that is to be read")
 
-    column: str | None = field(default=None, kw_only=True)
-    """Column that says where each example belongs. For HoldOut it holds train, validation (val, valid, dev) or test,
-    and what it lacks is taken out of train; for KFold it holds the name of a fold. Examples of which it says nothing
-    are left out, and counted. None where nothing is written down."""
-    table: str | None = field(default=None, metadata={"identity": False}, kw_only=True)
-    """CSV or TSV file that `column` is in, if it is not the data's own table. It names examples in its column id, path
-    or file name, else in its first one; files by their path below the folder, or by their name alone."""
 
-    def check_written(self) -> None:
-        """Raises UserError if a table is named and no column of it."""
-        if self.table is not None and self.column is None:
-            raise UserError(f"split.table is {self.table}; split.column names the column of it that is to be read")
-
-    def require_no_column(self) -> None:
-        """Raises UserError if a column is named: for data that has none, and whose source looked for none."""
-        if self.column is not None:
-            raise UserError(f"split.column names {self.column!r}, but this data has no columns; leave it out")
+def require_no_column(rule: "HoldOut | KFold") -> None:
+    """Raises UserError if a rule names a column: for data that has none, whose source looked for none."""
+    if rule.column is not None:
+        raise UserError(f"split.column names {rule.column!r}, but this data has no columns; leave it out")
 
 
 def count_unassigned(parts: Mapping[str, np.ndarray], size: int) -> dict[str, int]:
@@ -74,8 +63,9 @@ def keep_written(rule: "HoldOut | TimeSplit", examples: SplitKeys) -> dict[str, 
     wrong = [name for name in held if name.strip().lower() not in SPLIT_OF]
     if wrong:
         advice = "correct it"
-        if len(wrong) == len(held) > 1 and isinstance(rule, Written) and rule.column is not None:
-            advice = f"if these are folds, write split=KFold(folds={len(held)}, column={rule.column!r})"
+        column = getattr(rule, "column", None)
+        if len(wrong) == len(held) > 1 and column is not None:
+            advice = f"if these are folds, write split=KFold(folds={len(held)}, column={column!r})"
         raise UserError(
             f"{examples.written_in} holds {listed(sorted(wrong), 5)}, and splits are called train, validation (val, "
             f"valid, dev) and test; {advice}"
@@ -91,7 +81,7 @@ def keep_written(rule: "HoldOut | TimeSplit", examples: SplitKeys) -> dict[str, 
             f"{crossing[0]!r}: a leak"
         )
     changed: dict[str, float | None] = {name: 0.0 for name in given if name != "train"}
-    if isinstance(rule, Written):
+    if hasattr(rule, "column"):
         changed |= {"column": None, "table": None}
     train = given["train"]
     held_out = dataclasses.replace(rule, **changed).split(examples.unwritten(train))
