@@ -69,7 +69,7 @@ class TimeSplit:
         if size < used.sum():
             used &= np.searchsorted(np.sort(times[used]), times, "right") <= size
         # The fraction of all examples that is not before this one.
-        after = 1 - before / max(size, 1) - 1e-9
+        after = used.sum() / max(size, 1) - before / max(size, 1) - 1e-9
         if isinstance(self.test, str):
             test = used & (times >= _as(times, self.test, "split.test"))
         else:
@@ -115,15 +115,14 @@ class TimeSplit:
             return f"{few}, for {needed} splits; use HoldOut, or hold out less"
         from_end = np.cumsum(counts[::-1]) / counts.sum()
         last, both = (math.ceil(fraction * 100 - 1e-6) / 100 for fraction in from_end[:2])
-        named, shares = {"test": names[-1]}, {"test": last}
         if needed == 3:
-            named, shares = {"validation": names[-2], "test": names[-1]}, {"validation": both - last, "test": last}
+            ways = [(repr(names[-2]), repr(names[-1])), (f"{both - last:.2g}", f"{last:.2g}")]
         elif self.test == 0:
-            named, shares = {"validation": names[-1], "test": 0}, {"validation": last, "test": 0}
-        calls = [", ".join(f"{name}={value!r}" for name, value in named.items())]
-        if sum(shares.values()) < 1:
-            calls.append(", ".join(f"{name}={value:.2g}" for name, value in shares.items()))
-        return f"{few}: use TimeSplit({') or TimeSplit('.join(calls)})"
+            ways = [(repr(names[-1]), "0"), (f"{last:.2g}", "0")]
+        else:
+            ways = [("0", repr(names[-1])), ("0", f"{last:.2g}")]
+        calls = (f"TimeSplit(validation={validation}, test={test})" for validation, test in ways)
+        return f"{few}: use {' or '.join(calls)}"
 
 
 def _moment(text: str, field: str) -> np.datetime64 | float:

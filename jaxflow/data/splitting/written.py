@@ -60,6 +60,9 @@ def keep_written(rule: "HoldOut | TimeSplit", examples: SplitKeys) -> dict[str, 
     """
     assert examples.written is not None
     held = Counter(name for name in examples.written if name is not None)
+    unnamed = len(examples.written) - sum(held.values())
+    if unnamed:
+        logger.info(f"{examples.written_in} says nothing of {unnamed:,} examples: left out")
     wrong = [name for name in held if name.strip().lower() not in SPLIT_OF]
     if wrong:
         advice = "correct it"
@@ -80,6 +83,9 @@ def keep_written(rule: "HoldOut | TimeSplit", examples: SplitKeys) -> dict[str, 
             f"{len(crossing)} groups lie in more than one of the splits of {examples.written_in}, the first "
             f"{crossing[0]!r}: a leak"
         )
+    missing = [name for name in SPLITS[1:] if name not in given and getattr(rule, name) != 0]
+    if missing:
+        logger.info(f"{examples.written_in}: no {' and no '.join(missing)}, which data.split takes out of train")
     changed: dict[str, float | None] = {name: 0.0 for name in given if name != "train"}
     if hasattr(rule, "column"):
         changed |= {"column": None, "table": None}
