@@ -114,6 +114,11 @@ class Target:
         return self.dense_shape if self.kind == "class" else (len(self.names),)
 
     @property
+    def loss_shape(self) -> tuple[int, ...]:
+        """Shape of one example's losses: one for each class index or label, and one for all of its values."""
+        return () if self.kind == "number" else self.shape
+
+    @property
     def dtype(self) -> str:
         """Dtype of the targets."""
         if self.kind == "number":

@@ -10,7 +10,7 @@ from jaxflow.errors import UserError, listed
 from jaxflow.schema import Target
 
 # What a column of labels holds, in lower case: that it does not hold, and that it does.
-NO_AND_YES = ({"0", "1"}, {"0.0", "1.0"}, {"false", "true"}, {"no", "yes"})
+NO_AND_YES = (("0", "1"), ("0.0", "1.0"), ("false", "true"), ("no", "yes"))
 
 
 def target_names(target: str | Sequence[str], task: str) -> tuple[str, ...]:
@@ -55,12 +55,14 @@ def join_targets(
     if numbers:
         return values, Target("number", tuple(names))
     class_names = tuple(target.names for _, target in parts)
-    other = [name for name, held in zip(names, class_names) if {text.lower() for text in held} not in NO_AND_YES]
+    held = [tuple(text.lower() for text in texts) for texts in class_names]
+    other = [name for name, texts in zip(names, held) if not {texts, texts[::-1]} & {*NO_AND_YES}]
     if task == "label" and other:
-        held = class_names[names.index(other[0])]
-        raise UserError(f"target {other[0]} holds {listed(held, 5)}; a label holds 0 and 1 (or no and yes)")
+        texts = class_names[names.index(other[0])]
+        raise UserError(f"target {other[0]} holds {listed(texts, 5)}; a label holds 0 and 1 (or no and yes)")
     if task == "label" or (task == "auto" and not other):
-        return values, Target("labels", tuple(names))
+        backwards = [texts not in NO_AND_YES for texts in held]  # "Yes" sorts before "no"
+        return np.where(backwards, 1 - values, values), Target("labels", tuple(names))
     return values, Target("classes", tuple(names), class_names=class_names)
 
 

@@ -115,10 +115,10 @@ def check_shapes(model: nn.Module, problem: Problem, transform: Callable[..., An
         losses = jax.eval_shape(problem.losses, outputs, targets)
     except (Exception, SystemExit) as error:
         raise failed(f"the loss of problem {type(problem).__name__}", error) from error
-    if not _is_floats(losses) or losses.shape != (ROWS, *schema.target.dense_shape):
+    if not _is_floats(losses) or losses.shape != (ROWS, *schema.target.loss_shape):
         raise UserError(
             f"problem {type(problem).__name__} gives losses of shape {_described(losses)} for a batch of {ROWS}; a "
-            f"loss is not reduced: it gives {(ROWS, *schema.target.dense_shape)}, a number for each target "
+            f"loss is not reduced: it gives {(ROWS, *schema.target.loss_shape)}, a number for each target "
             "(docs/extend.md)"
         )
     if is_own(problem):
