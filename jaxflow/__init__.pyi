@@ -4,6 +4,7 @@ from jaxflow.data.batching.order import indices as indices
 from jaxflow.data.checks import validate as validate
 from jaxflow.data.dataset import ArraySplit as ArraySplit
 from jaxflow.data.dataset import Dataset as Dataset
+from jaxflow.data.reading.dialect import Dialect as Dialect
 from jaxflow.data.sources.arrays import from_arrays as from_arrays
 from jaxflow.data.sources.audio_folder import AudioFolder as AudioFolder
 from jaxflow.data.sources.digits import Digits as Digits
@@ -32,6 +33,7 @@ from jaxflow.data.tables.encoders import NumberEncoder as NumberEncoder
 from jaxflow.data.tables.encoders import OneHotEncoder as OneHotEncoder
 from jaxflow.data.tables.encoders import OrdinalEncoder as OrdinalEncoder
 from jaxflow.data.tables.encoders import TargetEncoder as TargetEncoder
+from jaxflow.data.tables.numbers import NumberFormat as NumberFormat
 from jaxflow.data.texts.encode import TextEncoding as TextEncoding
 from jaxflow.data.texts.tokenizers import BPE as BPE
 from jaxflow.data.texts.tokenizers import BPETokenizer as BPETokenizer

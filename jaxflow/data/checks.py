@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.data.dataset import Dataset
+from jaxflow.data.dataset import Dataset, name_of
 from jaxflow.errors import UserError
 from jaxflow.schema import IGNORE, Features, Schema, Split, Target
 
@@ -33,7 +33,7 @@ def validate(dataset: Dataset) -> Dataset:
             wrong = np.flatnonzero(~np.isfinite(targets).all(axis=-1))
             if len(wrong):
                 raise UserError(
-                    f"{name} example {split.id(int(wrong[0]))} has the target {targets[wrong[0]].tolist()} "
+                    f"{name} example {name_of(split, int(wrong[0]))} has the target {targets[wrong[0]].tolist()} "
                     f"({len(wrong)} such); targets are finite numbers: clean them or leave these examples out"
                 )
             continue
@@ -51,7 +51,7 @@ def _check_labels(name: str, split: Split, target: Target) -> None:
         first = tuple(wrong[0])
         size = sizes if isinstance(sizes, int) else int(sizes[first[1]])
         raise UserError(
-            f"{name} example {split.id(int(first[0]))} has label {split.targets[first]}"
+            f"{name} example {name_of(split, int(first[0]))} has label {split.targets[first]}"
             f"{f' for {target.names[first[1]]}' if several else ''}, outside 0..{size - 1} ({len(wrong)} such labels); "
             "correct the labels or name all classes"
         )

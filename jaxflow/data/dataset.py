@@ -21,11 +21,13 @@ class ArraySplit:
       inputs: (examples, ...) array, for images uint8; a dict of such where an example has several inputs.
       targets: (examples, ...) array of class indices or values, as `Target` has them.
       ids: one stable name per example, which does not change when data is reordered or added.
+      lines: (examples,) the line of its file where each begins; None where they are not lines of one file.
     """
 
     inputs: np.ndarray | Mapping[str, np.ndarray]
     targets: np.ndarray
     ids: Sequence[str]
+    lines: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -47,7 +49,19 @@ class ArraySplit:
     def take(self, indices: np.ndarray) -> "ArraySplit":
         """Returns the split of the examples at `indices`, in that order."""
         rows = self.rows(indices)
-        return ArraySplit(rows["inputs"], rows["targets"], [self.ids[i] for i in indices])
+        lines = None if self.lines is None else self.lines[indices]
+        return ArraySplit(rows["inputs"], rows["targets"], [self.ids[i] for i in indices], lines)
+
+
+def lines_of(split: Split) -> np.ndarray | None:
+    """Returns the line of its file where each example begins, (examples,); None where they are not lines of one."""
+    return getattr(split, "lines", None)
+
+
+def name_of(split: Split, index: int) -> str:
+    """Returns what people call the example at `index`: its id, and the line of its file where there is one."""
+    lines = lines_of(split)
+    return split.id(index) if lines is None else f"line {lines[index]} ({split.id(index)})"
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TypeVar, cast
 
-from jaxflow.data.dataset import Dataset
+from jaxflow.data.dataset import Dataset, lines_of
 from jaxflow.errors import UserError
 from jaxflow.evaluation.records import Block, write_records
 from jaxflow.evaluation.report import FigureData, figure_data, report_figures
@@ -94,7 +94,7 @@ def _write(workdir: Path, act: Callable[[], T]) -> T:
 def _open_records(workdir: Path, program: Program, test: Split) -> AbstractContextManager[Callable[[Block], None]]:
     ids = [test.id(index) for index in range(len(test))]
     table = program.experiment.problem.prediction_table
-    return write_records(workdir / "predictions", "test", program.schema, ids, table)
+    return write_records(workdir / "predictions", "test", program.schema, ids, table, lines_of(test))
 
 
 def _write_results(

@@ -27,7 +27,12 @@ Block = Mapping[str, np.ndarray]
 
 @contextmanager
 def write_records(
-    folder: Path, name: str, schema: Schema, ids: list[str], table: Callable[[Any, Any, Any], Mapping[str, Any]]
+    folder: Path,
+    name: str,
+    schema: Schema,
+    ids: list[str],
+    table: Callable[[Any, Any, Any], Mapping[str, Any]],
+    lines: np.ndarray | None = None,
 ) -> Iterator[Callable[[Block], None]]:
     """Opens the files of a split's records; they replace those of an earlier evaluation when all is written.
 
@@ -37,6 +42,7 @@ def write_records(
       schema: what the data holds.
       ids: of the split's examples.
       table: (schema, predictions, targets) -> columns for people, as `problem.prediction_table`.
+      lines: (examples,) the line of their file where they begin, for people; None where there is none.
 
     Yields:
       A function that writes the rows of the next examples, as `evaluate_split` hands them over.
@@ -51,7 +57,8 @@ def write_records(
         def write(block: Block) -> None:
             nonlocal done
             here = ids[done : done + len(block["targets"])]
-            columns = {"id": here, **table(schema, block["predictions"], block["targets"])}
+            where = {} if lines is None else {"line": lines[done : done + len(here)]}
+            columns = {"id": here, **table(schema, block["predictions"], block["targets"]), **where}
             if not done:
                 write_row(columns)
             for row in rows_of(columns):

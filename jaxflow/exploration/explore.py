@@ -8,14 +8,17 @@ from typing import Any
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.describe import describe
-from jaxflow.data.profiling.findings import find_issues
+from jaxflow.data.profiling.findings import by_severity, find_issues
+from jaxflow.data.profiling.raw_columns import profile_raw_columns
 from jaxflow.data.profiling.sample import take_sample
+from jaxflow.data.sources.table import Table
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment, load_data
 from jaxflow.exploration.augmentations import augmented
 from jaxflow.exploration.figures import data_figures
 from jaxflow.exploration.page import write_data_page
 from jaxflow.file_io import check_name, storage_error, write_atomically
+from jaxflow.reports.figures.columns import draw_columns
 
 logger = logging.getLogger("jaxflow")
 
@@ -42,6 +45,10 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
     samples = {name: take_sample(split) for name, split in dataset.splits.items()}
     numbers = describe(dataset, samples)
     findings = find_issues(dataset, samples)
+    if isinstance(experiment.data, Table):
+        with storage_error(workdir):
+            numbers["raw_columns"], odd = profile_raw_columns(experiment.data.raw_columns(dataset))
+        findings = by_severity([*findings, *odd])
     described = numbers | {"findings": [dataclasses.asdict(finding) for finding in findings]}
     check_name(workdir)
     with storage_error(workdir, "choose another --workdir"):
@@ -49,6 +56,9 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
         report.mkdir(parents=True, exist_ok=True)
         rows = augmented(experiment, dataset, samples["train"]) if experiment.augment else []
         figures = data_figures(dataset, samples, rows, report)
+        if numbers.get("raw_columns"):
+            figures.insert(1, ("Columns as the file has them", report / "data_columns.png"))
+            draw_columns(numbers["raw_columns"], figures[1][1])
         write_data_page(report / "data.html", f"{workdir.name}: data", numbers, findings, figures)
         write_atomically(workdir / "data.json", json.dumps(described, indent=2) + "\n")
     for finding in findings:

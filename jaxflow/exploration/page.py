@@ -45,6 +45,8 @@ def write_data_page(
     for reason, count in numbers["excluded"].items():
         about += f"<p>{count:,} left out: {html.escape(reason)}.</p>"
     body = f"{about}<h2>Findings</h2>{_findings(findings)}" + "".join(embed(*figure) for figure in figures)
+    if "raw_columns" in numbers:
+        body += _raw_columns(numbers["raw_columns"])
     if "columns" in numbers:
         body += f"<h2>Columns, and the fraction of training rows where each is missing</h2>{_table(numbers['columns'])}"
     if "features" in numbers:
@@ -52,6 +54,31 @@ def write_data_page(
     if "texts" in numbers:
         body += f"<h2>Texts of the training split</h2>{_texts(numbers['texts'])}"
     write_atomically(path, frame(title, body))
+
+
+def _raw_columns(columns: Sequence[Mapping[str, Any]]) -> str:
+    """Returns a table of the numbers of the training split, and one of its other columns."""
+    numbers = [column for column in columns if "histogram" in column]
+    others = [column for column in columns if "histogram" not in column]
+    left = {"kind", "target", "histogram", "edges"}
+    rows = [
+        {key: value for key, value in column.items() if key not in left} | {"missing": column["missing"]["train"]}
+        for column in numbers
+    ]
+    texts = [
+        {
+            "name": column["name"],
+            "kind": column["kind"],
+            "missing": column["missing"]["train"],
+            "distinct": column["distinct"],
+            "values": f"{column['first']} to {column['last']}"
+            if "first" in column
+            else ", ".join(f"{name} {count:,}" for name, count in column.get("counts", {}).get("train", {}).items()),
+        }
+        for column in others
+    ]
+    page = f"<h2>Numbers of the training split, in their own units</h2>{_table(rows)}" if rows else ""
+    return page + (f"<h2>Other columns of the training split</h2>{_table(texts)}" if texts else "")
 
 
 def _texts(texts: Sequence[Mapping[str, str]]) -> str:

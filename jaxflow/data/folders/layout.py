@@ -6,11 +6,14 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from jaxflow.data.reading.category_names import category_names
+from jaxflow.data.reading.dialect import Dialect, find_delimiter
 from jaxflow.data.reading.formats import Kind, find_files, none_found
 from jaxflow.data.reading.limits import read_lines
+from jaxflow.data.reading.text_files import open_text
 from jaxflow.errors import UserError
 
 logger = logging.getLogger("jaxflow")
@@ -137,9 +140,10 @@ def _label(name: str) -> str | None:
 def _from_table(folder: Path, kind: Kind, labels: str, target: str | tuple[str, ...]) -> list[LabelledFile]:
     table, targets = folder / labels, (target,) if isinstance(target, str) else target
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(read_lines(file, table), strict=True)
-            header = next(lines, [])
+        delimiter = find_delimiter(table, Dialect(), ("path", *targets))
+        with open_text(table) as file:
+            lines = csv.reader(read_lines(file, table), delimiter=delimiter, strict=True)
+            header = [name.strip() for name in next(lines, [])]
             for column in ("path", *targets):
                 if header.count(column) != 1:
                     raise UserError(
@@ -169,4 +173,8 @@ def _from_table(folder: Path, kind: Kind, labels: str, target: str | tuple[str, 
             raise UserError(f"{where}: {path} is on line {seen[path]} already; remove one of them")
         seen[path] = number
         found.append(LabelledFile(str(path), cells[0] if isinstance(target, str) else cells, cells=row))
-    return found
+    if not isinstance(target, str):
+        columns = [category_names({file.label[number] for file in found}) for number in range(len(targets))]
+        return [replace(file, label=tuple(of[cell] for of, cell in zip(columns, file.label))) for file in found]
+    names = category_names({file.label for file in found})
+    return [replace(file, label=names[file.label]) for file in found]

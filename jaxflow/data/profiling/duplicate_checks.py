@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from jaxflow.console import track
-from jaxflow.data.dataset import Dataset
+from jaxflow.data.dataset import Dataset, name_of
 from jaxflow.data.profiling.duplicates import across_splits, exact_groups, near_pairs, thumbnails
 from jaxflow.data.profiling.issue import MAX_IDS, Issue
 from jaxflow.data.profiling.kinds import kind_of
@@ -86,4 +86,4 @@ def _similar_images(dataset: Dataset, examples: Examples, near: Sequence[tuple[i
 def _ids(dataset: Dataset, examples: Examples, groups: Sequence[Sequence[int]]) -> tuple[str, ...]:
     """Returns a line for each of the first groups: the ids of up to three examples."""
     members = ([examples[index] for index in group[:3]] for group in groups[:MAX_IDS])
-    return tuple(" = ".join(dataset.splits[name].id(index) for name, index in group) for group in members)
+    return tuple(" = ".join(name_of(dataset.splits[name], index) for name, index in group) for group in members)

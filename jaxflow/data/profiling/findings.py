@@ -1,10 +1,10 @@
 """All data checks: duplicates, leaks, imbalance, label errors, bad inputs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jaxflow.data.dataset import Dataset
+from jaxflow.data.dataset import Dataset, name_of
 from jaxflow.data.profiling.describe import class_counts
 from jaxflow.data.profiling.duplicate_checks import check_duplicates
 from jaxflow.data.profiling.issue import MAX_IDS, Issue
@@ -35,6 +35,11 @@ def find_issues(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Issue]:
         *_label_errors(dataset, samples["train"]),
         *kind_of(dataset).check(dataset, samples),
     ]
+    return by_severity(issues)
+
+
+def by_severity(issues: Sequence[Issue]) -> list[Issue]:
+    """Returns issues, the gravest first."""
     return sorted(issues, key=lambda issue: SEVERITIES.index(issue.severity))
 
 
@@ -87,7 +92,7 @@ def _label_errors(dataset: Dataset, sample: Sample, count: int = 2000) -> list[I
         return []
     names, split = dataset.schema.target.names, dataset.splits["train"]
     ids = tuple(
-        f"{split.id(int(sample.indices[i]))}: {names[targets[i]]}, or {names[labels[predicted[i].argmax()]]}?"
+        f"{name_of(split, int(sample.indices[i]))}: {names[targets[i]]}, or {names[labels[predicted[i].argmax()]]}?"
         for i in wrong[np.argsort(given[wrong], kind="stable")][:MAX_IDS]
     )
     message = f"of {len(targets):,} training labels {len(wrong)} surprise a simple model that did not see them"

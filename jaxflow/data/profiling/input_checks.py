@@ -8,6 +8,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.features import correlations, feature_names
 from jaxflow.data.profiling.issue import MAX_IDS, Issue
 from jaxflow.data.profiling.sample import Sample
+from jaxflow.data.profiling.telling import order_of_rows, telling_columns
 from jaxflow.data.profiling.tokens import is_language_modelling, lengths, unknown_fraction
 from jaxflow.data.profiling.waveforms import audio_statistics
 from jaxflow.data.tables.encode import TableEncoding
@@ -80,6 +81,8 @@ def check_vectors(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Issue
         if strength > TELLING:
             message = f"{name} all but tells the target (correlation {strength:.3f})"
             issues.append(Issue("leak", message, "ask whether it is known before the target is; if not, drop it"))
+    issues += [] if issues else telling_columns(dataset, sample)
+    issues += order_of_rows(dataset, sample)
     low, middle, high = np.quantile(inputs, (0.25, 0.5, 0.75), axis=0)
     far = (np.abs(inputs - middle) > 10 * (high - low)) & (high > low)
     for name, count in zip(names, far.sum(0)):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.data.dataset import Dataset
+from jaxflow.data.dataset import Dataset, name_of
 from jaxflow.data.profiling.sample import Sample
 from jaxflow.data.texts.encode import TextEncoding
 from jaxflow.data.texts.tokenizers import END, UNKNOWN, CharacterTokenizer
@@ -66,7 +66,7 @@ def describe_tokens(dataset: Dataset, samples: Mapping[str, Sample]) -> dict[str
         rows = np.linspace(0, len(train.inputs) - 1, min(MAX_TEXTS, len(train.inputs)), dtype=int)
         described["texts"] = [
             {
-                "id": dataset.splits["train"].id(int(train.indices[row])),
+                "id": name_of(dataset.splits["train"], int(train.indices[row])),
                 **({} if target.dense_shape or target.kind != "class" else {"class": target.names[train.targets[row]]}),
                 "text": encoding.tokenizer.decode(train.inputs[row]),
             }

@@ -5,7 +5,7 @@ import itertools
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,9 @@ from jaxflow.data.folders.labelled import require_folder
 from jaxflow.data.folders.labels import report_classes
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
 from jaxflow.data.folders.splits import assign_splits
+from jaxflow.data.reading.category_names import category_names
+from jaxflow.data.reading.dialect import Dialect
+from jaxflow.data.reading.rows import find_dialect, read_rows
 from jaxflow.data.splitting.advice import advise_on_rare_class
 from jaxflow.data.splitting.folds import KFold
 from jaxflow.data.splitting.hold_out import HoldOut, as_rule
@@ -27,7 +30,7 @@ from jaxflow.data.splitting.written import count_unassigned
 from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import cached_dataset, mapped_split, new_array
 from jaxflow.data.texts.encode import TextEncoding, pad_or_truncate
-from jaxflow.data.texts.read import TABLES, TEXTS, read_rows, read_text, text_digest
+from jaxflow.data.texts.read import TABLES, TEXTS, is_table, read_text, text_digest
 from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters
 from jaxflow.errors import UserError
 from jaxflow.ranges import Count, check_ranges
@@ -36,7 +39,7 @@ from jaxflow.schema import Feature, Schema, Target
 logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds encoded texts.
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,12 @@ class LabelledText:
     """Column of a table that holds the texts."""
     label: str = "label"
     """Column of a table that holds the classes. Rows without one are left out, and counted."""
+    delimiter: str | None = None
+    """What separates the columns of a .csv or .tsv file; None finds it."""
+    quotes: bool = True
+    """Whether quotes around a cell are no part of it; False takes them for letters, and each line for a row."""
+    encoding: str | None = None
+    """How characters are encoded, for example cp1252; None for UTF-8, or what the beginning of a file says."""
     tokens: Characters | Bytes | BPE = Characters()
     """What is a token."""
     length: Count = 256
@@ -70,7 +79,14 @@ class LabelledText:
     """Whether the tokens are kept in memory. With False they are read from the cache's disk batch by batch, for texts
     larger than memory; the batches are the same."""
 
-    __post_init__ = check_ranges
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        _ = self.dialect  # checks its fields
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the files are written, as far as it is said."""
+        return Dialect(self.delimiter, self.quotes, self.encoding)
 
     def load(self) -> Dataset:
         """Reads, splits and tokenizes the texts.
@@ -86,12 +102,11 @@ class LabelledText:
         require_folder(path, self.download_hint)
         if not path.exists():
             raise UserError(f"no texts at {path}; data.path takes a folder of .txt files, or {', '.join(TABLES)}")
-        is_table = path.suffix.lower() in TABLES and not path.is_dir()
-        if not is_table and (self.validation or self.test):
+        if not is_table(path) and (self.validation or self.test):
             raise UserError(
                 f"data.validation and data.test name tables, and {path} is none; put all splits into folders"
             )
-        files = [] if is_table else find_labelled(path, TEXTS, None)
+        files = [] if is_table(path) else find_labelled(path, TEXTS, None)
         if self.in_memory:
             dataset = self._encoded(path, files)
         else:
@@ -110,8 +125,9 @@ class LabelledText:
 
     def _encoded(self, path: Path, files: Sequence[LabelledFile]) -> Dataset:
         """Reads the texts three times: to know their classes, to fit the tokenizer, and to encode them."""
-        excluded, keys, labels, official, cells = Counter(), [], [], [], []
-        for example in track(self._examples(path, files), f"read {path.name}"):
+        excluded, keys, labels, official, cells, lines = Counter(), [], [], [], [], []
+        dialects = {} if files else self._dialects(path)
+        for example in track(self._examples(path, files, dialects), f"read {path.name}"):
             if reason := example.wrong:
                 excluded[reason] += 1
             else:
@@ -119,8 +135,11 @@ class LabelledText:
                 labels.append(sys.intern(example.label))
                 official.append(example.split)
                 cells.append(example.cell)
+                lines.append(example.line)
         if not keys:
             raise UserError(f"{path} holds no text with a class; name another: --data.path=PATH")
+        name_of = category_names(set(labels)) if not files else {label: label for label in labels}
+        labels = [name_of[label] for label in labels]
         names = sorted(set(labels))
         if len(names) == 1:
             raise UserError(f"all {len(labels)} texts of {path} are of one class, {names[0]!r}")
@@ -133,7 +152,7 @@ class LabelledText:
         check_classes(names, targets, parts, str(path), TEXTS.plural, advise_on_rare_class(as_rule(self.split), by))
 
         def texts() -> Iterator[str]:
-            return (example.text for example in self._examples(path, files) if not example.wrong)
+            return (example.text for example in self._examples(path, files, dialects) if not example.wrong)
 
         train = np.zeros(len(keys), bool)
         train[parts["train"]] = True
@@ -143,35 +162,47 @@ class LabelledText:
         inputs = new_array((len(keys), self.length), feature.dtype, self.in_memory)
         for row, text in zip(inputs, track(texts(), f"encode {path.name}", len(keys))):
             row[:] = pad_or_truncate(tokenizer, text, feature)
-        everything = (ArraySplit if self.in_memory else mapped_split)(inputs, targets, make_unique(keys))
+        everything = (ArraySplit if self.in_memory else mapped_split)(
+            inputs, targets, make_unique(keys), None if files else np.array(lines)
+        )
         splits = {name: everything.take(chosen) for name, chosen in parts.items()}
         schema = Schema(feature, Target("class", tuple(names)))
-        return Dataset(splits, schema, dict(excluded), TextEncoding(tokenizer, self.text))
+        return Dataset(splits, schema, dict(excluded), TextEncoding(tokenizer, self.text, self.dialect))
 
-    def _examples(self, path: Path, files: Sequence[LabelledFile]) -> Iterator["_Example"]:
+    def _examples(
+        self, path: Path, files: Sequence[LabelledFile], dialects: Mapping[str, tuple[Path, Dialect]]
+    ) -> Iterator["_Example"]:
         """Reads the texts of the files or of a table one after the other, those that are left out too."""
         for file in files:
-            yield _Example(file.path, "".join(read_text(path / file.path)), file.label, file.split)
-        if files:
-            return
+            text = "".join(read_text(path / file.path, self.encoding))
+            yield _Example(file.path, text, file.label, file.split)
+        for split, (table, dialect) in dialects.items():
+            for line, (text, label, *cell) in read_rows(table, self._columns, dialect):
+                of = split if len(dialects) > 1 else None
+                yield _Example(text_digest(text), text, label.strip(), of, cell[0] if cell else None, line)
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        """The columns of a table that are read."""
         rule = as_rule(self.split)
-        columns = (self.text, self.label, *((rule.column,) if rule.column and not rule.table else ()))
+        return (self.text, self.label, *((rule.column,) if rule.column and not rule.table else ()))
+
+    def _dialects(self, path: Path) -> dict[str, tuple[Path, Dialect]]:
+        """Returns the tables by split, and how each is written."""
         tables = {"train": str(path), "validation": self.validation, "test": self.test}
-        several = bool(self.validation or self.test)
-        for split, table in tables.items():
-            for _, (text, label, *cell) in read_rows(Path(table).expanduser(), columns) if table else ():
-                of = split if several else None
-                yield _Example(text_digest(text), text, label.strip(), of, cell[0] if cell else None)
+        paths = {split: Path(table).expanduser() for split, table in tables.items() if table}
+        return {split: (table, find_dialect(table, self._columns, self.dialect)) for split, table in paths.items()}
 
 
 class _Example(NamedTuple):
-    """A text, its class, the split whose folder or file it lies in, and what a column says of its split."""
+    """A text, its class, the split whose folder or file it lies in, what a column says of its split, and its line."""
 
     key: str
     text: str
     label: str
     split: str | None = None
     cell: str | None = None
+    line: int = 0
 
     @property
     def wrong(self) -> str | None:

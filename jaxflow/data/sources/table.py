@@ -1,6 +1,7 @@
 """Tables: one example in a row, cleaned, split, and encoded as the training rows decide."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -9,23 +10,24 @@ import numpy as np
 
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
+from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.splitting.advice import advise_on_rare_class
 from jaxflow.data.splitting.folds import KFold
 from jaxflow.data.splitting.hold_out import HoldOut, as_rule
-from jaxflow.data.splitting.keys import SplitKeys
+from jaxflow.data.splitting.keys import SplitKeys, make_unique
 from jaxflow.data.splitting.time_split import TimeSplit
 from jaxflow.data.splitting.written import count_unassigned
-from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import cached_dataset, mapped_split
-from jaxflow.data.tables.cells import Kind, infer_column_type, parse_column
 from jaxflow.data.tables.cleaning import Outliers, filter_rows
-from jaxflow.data.tables.columns import Category, Date, Number, Spec
+from jaxflow.data.tables.columns import Category, Date, Number
 from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
-from jaxflow.data.tables.raw_table import RawTable, ids_from_cells, ids_from_column
-from jaxflow.data.tables.read import check_table
-from jaxflow.data.tables.several_files import read_tables
-from jaxflow.data.tables.split_keys import read_split_keys
-from jaxflow.data.tables.target import read_targets
+from jaxflow.data.tables.inputs import check_columns, choose_specs, find_row_numbers, numeric_columns, read_numbers
+from jaxflow.data.tables.raw_columns import RawColumn, read_raw_columns
+from jaxflow.data.tables.raw_table import RawTable, ids_from_column, keys_from_cells
+from jaxflow.data.tables.read import read_table
+from jaxflow.data.tables.several_files import read_tables, tables_key
+from jaxflow.data.tables.split_keys import read_split_keys, split_rows
+from jaxflow.data.tables.target import Task, check_target, read_targets
 from jaxflow.data.targets import check_targets, target_names
 from jaxflow.errors import UserError, listed
 from jaxflow.ranges import Fraction, Seed, check_ranges
@@ -34,7 +36,8 @@ from jaxflow.schema import Feature, Schema
 logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds encoded tables.
-CACHE_VERSION = 2
+CACHE_VERSION = 3
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NaT", "null", "NULL", "None", "?", "--")
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Table:
     """The file."""
     target: str | tuple[str, ...]
     """Column that is to be predicted, or several of a kind. Rows where one is missing are left out, and counted."""
-    task: Literal["auto", "class", "label", "number"] = "auto"
+    task: Task = "auto"
     """Whether the target is one of some classes or a number; auto takes text and few whole numbers for classes. Of
     several targets that hold 0 and 1 alone (or no and yes), each is a label that holds or not."""
     drop: tuple[str, ...] = ()
@@ -72,8 +75,22 @@ class Table:
     """File with the rows of the validation split, of the same columns; None where `split` takes them out of `path`."""
     test: str | None = field(default=None, metadata={"identity": False})
     """File with the rows of the test split, likewise."""
-    missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
-    """What stands for a missing value in a text file."""
+    missing: tuple[str, ...] = MISSING
+    """What stands for a missing value in a text file; spaces around it do not matter."""
+    missing_also: tuple[str, ...] = ()
+    """What else does, in Parquet too, for example ("-999", "unknown"); numbers are compared by value."""
+    delimiter: str | None = None
+    """What separates the columns of a text file; None finds it."""
+    quotes: bool = True
+    """Whether quotes around a cell are no part of it; False takes them for letters, and each line for a row."""
+    decimal: Literal[".", ","] | None = None
+    """What separates the decimals of numbers; None finds it in each column."""
+    thousands: str | None = None
+    """What separates their thousands, "" for nothing; None finds it in each column."""
+    names: tuple[str, ...] = ()
+    """Names of the columns, for a text file whose first line is a row already."""
+    encoding: str | None = None
+    """How the characters of a text file are encoded, for example cp1252; None for UTF-8, or what its beginning says."""
     required: tuple[str, ...] = ()
     """Columns whose missing values are not imputed: rows without one are left out, and counted."""
     max_missing_fraction: Fraction = 1.0
@@ -92,10 +109,13 @@ class Table:
         check_ranges(self)
         if self.duplicates not in ("keep", "drop"):
             raise UserError(f"data.duplicates is {self.duplicates!r}; it is 'keep' or 'drop'")
-        target_names(self.target, self.task)
-        several = not isinstance(self.target, str)
-        if several and any(getattr(spec, "encode", "") == "target" for spec in (self.category, *self.columns)):
-            raise UserError("Category(encode='target') encodes by one target, and data.target has several; use another")
+        _ = self.dialect  # checks its fields
+        check_target(self.target, self.task, (self.category, *self.columns))
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the text file is written, as far as it is said."""
+        return Dialect(self.delimiter, self.quotes, self.encoding, self.decimal, self.thousands, self.names)
 
     def load(self) -> Dataset:
         """Reads, cleans, splits and encodes the table.
@@ -122,63 +142,95 @@ class Table:
 
     def _key(self) -> str:
         """Computes the cache's key of the files and what they become: a changed file is read anew."""
-        paths = [*self._files().values(), *map(Path, filter(None, [getattr(self.split, "table", None)]))]
-        for path in paths:
-            check_table(path)
-        how = (CACHE_VERSION, replace(self, path="", in_memory=True))
-        return cache_key(paths[0], how, (".", *(str(path.absolute()) for path in paths[1:])))
+        ids = getattr(self.split, "table", None)
+        paths = [*self._files().values(), *([Path(ids)] if ids else [])]
+        return tables_key(paths, (CACHE_VERSION, replace(self, path="", in_memory=True)))
 
     def _encoded(self) -> Dataset:
-        raw, files = read_tables(self._files(), self.missing, self.in_memory)
-        self._check_names(raw)
-        names = ids_from_column(self.id, raw) if self.id else ids_from_cells(raw)
+        raw, numbering, files = self._read()
+        for name in numbering:
+            way = f"data.columns=(Number({name!r}),) keeps it" if name else "it has no name: give it one to keep it"
+            logger.info(f"column {name!r} is left out: it numbers the rows ({way})")
+        keys = self._keys(raw)
+        names, lines = make_unique(keys), raw.first_lines(Path(self.path))
         rows, excluded = self._clean(raw)
-        ids = [names[row] for row in rows]
+        ids, keys = [names[row] for row in rows], [keys[row] for row in rows]
         targets, target = read_targets(self.target, self.task, raw, rows)
         rule, classes = as_rule(self.split), targets if target.kind == "class" else None
-        keys = read_split_keys(rule, raw, rows, SplitKeys(ids, classes=classes), files, self.group, self.time)
-        parts = rule.split(keys)
+        by = read_split_keys(rule, raw, rows, SplitKeys(keys, classes=classes), files, self.group, self.time)
+        parts = split_rows(rule, by, ids)
         excluded |= count_unassigned(parts, len(rows))
         if self.outliers is not None:
-            parts, outliers = self.outliers.drop(self._numbers(raw, rows, rows[parts["train"]]), parts)
+            train = rows[parts["train"]]
+            names = self.outliers.columns or numeric_columns(self.columns, raw, self._inputs(raw), train)
+            parts, outliers = self.outliers.drop(read_numbers(raw, names, rows, train), parts)
             excluded |= outliers
-        where, advice = f"target {self._target_names} of {self.path}", advise_on_rare_class(rule, keys)
-        check_targets(target, targets, parts, where, "rows", advice)
+        where = f"target {listed(self._targets)} of {self.path}"
+        check_targets(target, targets, parts, where, "rows", advise_on_rare_class(rule, by))
         train = parts["train"]
-        specs = self._specs(raw, rows[train])
+        specs = choose_specs(self.columns, (self.number, self.category, self.date), raw, self._inputs(raw), rows[train])
+        if not specs:
+            raise UserError(f"{self.path} has no column left to predict {listed(self._targets)} from")
         inputs, encoders = fit_and_encode(specs, raw, rows, targets, target, train, self.seed, self.in_memory)
         # Numbers (row,) -> (row, 1); several targets are (row, target) already.
         columns = targets.reshape(len(rows), -1).astype(np.float32) if target.kind == "number" else targets
-        everything = (ArraySplit if self.in_memory else mapped_split)(inputs, columns, ids)
-        encoding = TableEncoding(encoders, self.missing, self.id)
+        everything = (ArraySplit if self.in_memory else mapped_split)(
+            inputs, columns, ids, None if lines is None else lines[rows]
+        )
+        encoding = TableEncoding(encoders, self.missing, self.id, self.missing_also, self.dialect)
         schema = Schema(Feature("vector", inputs.shape[1:], "float32", cardinalities=encoding.cardinalities), target)
         return Dataset({name: everything.take(chosen) for name, chosen in parts.items()}, schema, excluded, encoding)
 
     @property
-    def _target_names(self) -> str:
-        return ", ".join(target_names(self.target, self.task))
+    def _targets(self) -> tuple[str, ...]:
+        return target_names(self.target, self.task)
+
+    def raw_columns(self, dataset: Dataset) -> Iterator[RawColumn]:
+        """Reads the columns as the file has them, for people.
+
+        Args:
+          dataset: what `load` returned; its splits say which rows lie where.
+
+        Yields:
+          The target and all columns that may be inputs.
+        """
+        raw, _, _ = self._read()
+        row_of = {name: row for row, name in enumerate(make_unique(self._keys(raw)))}
+        parts = {}
+        for name, split in dataset.splits.items():
+            ids = (split.id(index) for index in range(len(split)))
+            parts[name] = np.array([row_of[id_] for id_ in ids if id_ in row_of], int)
+        return read_raw_columns(raw, self._inputs(raw), self._targets, self.columns, parts)
+
+    def _keys(self, raw: RawTable) -> list[str]:
+        """Returns what names each row: the column of ids, or a digest that equal rows share."""
+        return ids_from_column(self.id, raw) if self.id else keys_from_cells(raw)
+
+    def _read(self) -> tuple[RawTable, list[str], list[str] | None]:
+        """Reads the table without the columns that number its rows, lists these, and the split of each row's file."""
+        how = (self.missing, self.in_memory, self.dialect, self.missing_also, self._targets)
+        raw, files = read_tables(self._files(), lambda path: read_table(path, *how))
+        self._check_names(raw)
+        named = {*(spec.name for spec in self.columns), *self.required}
+        named |= set(self.outliers.columns) if self.outliers else set()
+        numbering = find_row_numbers(raw, self._inputs(raw), named)
+        return raw.without(*numbering), numbering, files
 
     def _check_names(self, raw: RawTable) -> None:
-        targets = target_names(self.target, self.task)
-        named = {"target": targets, "drop": self.drop, "columns": tuple(spec.name for spec in self.columns)}
+        named = {"target": self._targets, "drop": self.drop, "columns": tuple(spec.name for spec in self.columns)}
         named |= {"required": self.required, "outliers.columns": self.outliers.columns if self.outliers else ()}
         named |= {key: (getattr(self, key),) for key in ("id", "group", "time") if getattr(self, key)}
-        for key, names in named.items():
-            for name in names:
-                if name not in raw:
-                    raise UserError(f"data.{key} names {name!r}, but {self.path} has the columns {listed(raw)}")
-        if both := [name for name in targets if name in named["columns"]]:
+        check_columns(raw, named, self.path, hint=not self.names)
+        if both := [name for name in self._targets if name in named["columns"]]:
             raise UserError(f"data.columns names {both[0]}, the target; it cannot be an input too")
         if not self._inputs(raw):
-            raise UserError(f"{self.path} has no column left to predict {self._target_names} from")
+            raise UserError(f"{self.path} has no column left to predict {listed(self._targets)} from")
 
     def _clean(self, raw: RawTable) -> tuple[np.ndarray, dict[str, int]]:
-        targets, inputs = target_names(self.target, self.task), self._inputs(raw)
-        if empty := [name for name in targets if raw.missing(name).all()]:
+        required, inputs = (*self._targets, *self.required), self._inputs(raw)
+        if empty := [name for name in self._targets if raw.missing(name).all()]:
             raise UserError(f"every {empty[0]} in {self.path} is missing; name another target")
-        rows, excluded = filter_rows(
-            raw, (*targets, *self.required), inputs, self.max_missing_fraction, self.duplicates, self.id
-        )
+        rows, excluded = filter_rows(raw, required, inputs, self.max_missing_fraction, self.duplicates, self.id)
         if len(rows) == 0:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in excluded.items())
             raise UserError(f"no row of {self.path} is left ({reasons}); ask less of them")
@@ -188,44 +240,6 @@ class Table:
         """Lists the columns that the target may be predicted from."""
         rule = as_rule(self.split)
         split = rule.column if isinstance(rule, HoldOut | KFold) and rule.table is None else None
-        no_input = {self.id, self.group, self.time, split, *target_names(self.target, self.task), *self.drop}
+        no_input = {self.id, self.group, self.time, split, *self._targets, *self.drop}
         no_input -= {spec.name for spec in self.columns}
         return [name for name in raw if name not in no_input]
-
-    def _kind(self, raw: RawTable, name: str, train: np.ndarray) -> Kind:
-        """Returns the type of a column: from `columns`, else inferred from the training rows."""
-        kinds: dict[type[Spec], Kind] = {Number: "number", Category: "category", Date: "date"}
-        named = [kinds[type(spec)] for spec in self.columns if spec.name == name]
-        return named[0] if named else infer_column_type(raw, name, train)
-
-    def _numbers(self, raw: RawTable, rows: np.ndarray, train: np.ndarray) -> dict[str, np.ndarray]:
-        """Reads the columns that are checked for outliers."""
-        numeric = (name for name in self._inputs(raw) if self._kind(raw, name, train) == "number")
-        return {name: parse_column(raw, name, "number")[rows] for name in self.outliers.columns or numeric}
-
-    def _specs(self, raw: RawTable, train: np.ndarray) -> list[tuple[Spec, Kind]]:
-        """Returns how each input column is encoded, and its type; the training rows decide."""
-        named = {spec.name: spec for spec in self.columns}
-        specs = []
-        for name in self._inputs(raw):
-            kind = self._kind(raw, name, train)
-            distinct = raw.distinct(name, train)
-            if name not in named and (reason := _useless(kind, distinct, len(train))):
-                logger.info(f"column {name} is left out: {reason}")
-                continue
-            default = {"number": self.number, "category": self.category, "date": self.date}
-            specs.append((named.get(name) or replace(default[kind], name=name), kind))
-        if not specs:
-            raise UserError(f"{self.path} has no column left to predict {self._target_names} from")
-        # Category indices come last, where models look for them.
-        return sorted(specs, key=lambda spec: getattr(spec[0], "encode", None) == "index")
-
-
-def _useless(kind: Kind, distinct: int, rows: int) -> str | None:
-    if kind == "empty":
-        return "it holds nothing"
-    if distinct == 1:
-        return "it holds one value only"
-    if kind == "category" and distinct > rows / 2:
-        return f"{distinct:,} different texts in {rows:,} rows say nothing of other rows (data.columns keeps it)"
-    return None

@@ -15,6 +15,7 @@ from typing import IO, Literal
 import numpy as np
 
 from jaxflow.data.dataset import Dataset
+from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.splitting.folds import KFold
 from jaxflow.data.splitting.hold_out import HoldOut
 from jaxflow.data.splitting.keys import SplitKeys
@@ -33,7 +34,7 @@ from jaxflow.serialization import from_json, to_json
 logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds tokens.
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 SPLITS = ("train", "validation", "test")
 
 
@@ -59,6 +60,12 @@ class Text:
     document by itself, and pads its last window with positions that are ignored."""
     column: str = "text"
     """Column of a table that holds the texts."""
+    delimiter: str | None = None
+    """What separates the columns of a .csv or .tsv file; None finds it."""
+    quotes: bool = True
+    """Whether quotes around a cell are no part of it; False takes them for letters, and each line for a row."""
+    encoding: str | None = None
+    """How characters are encoded, for example cp1252; None for UTF-8, or what the beginning of a file says."""
     split: HoldOut | TimeSplit | KFold | None = None
     """How texts are held out; None for TimeSplit() of one text and HoldOut() of several."""
     download_hint: str | None = field(default=None, metadata={"identity": False})
@@ -73,6 +80,12 @@ class Text:
             raise UserError(f"data.stride is {self.stride}; it must be in 1..{self.length}, or tokens are left out")
         if self.documents not in ("pack", "pad"):
             raise UserError(f"data.documents is {self.documents!r}; it is 'pack' or 'pad'")
+        _ = self.dialect  # checks its fields
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the files are written, as far as it is said."""
+        return Dialect(self.delimiter, self.quotes, self.encoding)
 
     def load(self) -> Dataset:
         """Reads, splits and tokenizes the texts; a window is named by its document and its position in it.
@@ -115,7 +128,7 @@ class Text:
 
     def _tokenized(self, path: Path) -> dict[str, np.ndarray]:
         """Computes what the cache holds: the tokenizer, and the fields of each WindowSplit."""
-        documents = find_documents(path, self.column)
+        documents = find_documents(path, self.column, self.dialect)
         parts = _divide(self.split, documents)
         tokenizer = self.tokens.fit(piece for _, piece in parts["train"]())
         dtype = Target("class", tokenizer.vocabulary, dense_shape=(self.length,)).dtype

@@ -54,6 +54,7 @@ class MappedSplit(Mapped):
       ends: (rows,) int64, where each id ends.
       targets: (examples, ...) array of class indices or values.
       numbers: (examples,) int64, the row of each example.
+      row_lines: (rows,) int64, the line of its file where each row begins; None where they are not lines of one file.
     """
 
     inputs: np.ndarray
@@ -61,6 +62,7 @@ class MappedSplit(Mapped):
     ends: np.ndarray
     targets: np.ndarray
     numbers: np.ndarray
+    row_lines: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -75,6 +77,11 @@ class MappedSplit(Mapped):
         return self.letters[self.ends[row - 1] if row else 0 : self.ends[row]].tobytes().decode()
 
     @property
+    def lines(self) -> np.ndarray | None:
+        """Line of its file where each example begins, (examples,); None where they are not lines of one file."""
+        return None if self.row_lines is None else np.array(self.row_lines[self.numbers])
+
+    @property
     def nbytes(self) -> int:
         """Size that the whole split would have in memory, in bytes."""
         return len(self) * math.prod(self.inputs.shape[1:]) * self.inputs.itemsize + self.targets.nbytes
@@ -84,11 +91,13 @@ class MappedSplit(Mapped):
         return dataclasses.replace(self, targets=self.targets[indices], numbers=self.numbers[indices])
 
 
-def mapped_split(inputs: np.ndarray, targets: np.ndarray, ids: Sequence[str]) -> MappedSplit:
-    """Returns the split of all examples: mapped inputs and targets, both (examples, ...), and ids."""
+def mapped_split(
+    inputs: np.ndarray, targets: np.ndarray, ids: Sequence[str], lines: np.ndarray | None = None
+) -> MappedSplit:
+    """Returns the split of all examples: mapped inputs and targets, both (examples, ...), ids, and lines of a file."""
     names = [id_.encode() for id_ in ids]
     letters, ends = np.frombuffer(b"".join(names), np.uint8), np.cumsum([len(name) for name in names])
-    return MappedSplit(inputs, letters, ends, targets, np.arange(len(targets)))
+    return MappedSplit(inputs, letters, ends, targets, np.arange(len(targets)), lines)
 
 
 def cached_dataset(key: str, make: Callable[[], Dataset]) -> Dataset:
@@ -112,6 +121,7 @@ def cached_dataset(key: str, make: Callable[[], Dataset]) -> Dataset:
         train = dataset.splits["train"]
         arrays = {"about": np.array([json.dumps(about)])}
         arrays |= {"inputs": train.inputs, "letters": train.letters, "ends": train.ends}
+        arrays |= {} if train.row_lines is None else {"row_lines": train.row_lines}
         for name, split in dataset.splits.items():
             arrays |= {f"{name}.targets": split.targets, f"{name}.numbers": split.numbers}
         return arrays
@@ -121,7 +131,12 @@ def cached_dataset(key: str, make: Callable[[], Dataset]) -> Dataset:
     about = json.loads(str(arrays["about"][0]))
     shared = [arrays[name] for name in ("inputs", "letters", "ends")]
     splits = {
-        name: MappedSplit(*shared, np.array(arrays[f"{name}.targets"]), np.array(arrays[f"{name}.numbers"]))
+        name: MappedSplit(
+            *shared,
+            np.array(arrays[f"{name}.targets"]),
+            np.array(arrays[f"{name}.numbers"]),
+            arrays.get("row_lines"),
+        )
         for name in about["splits"]
     }
     return Dataset(splits, from_json(about["schema"]), about["excluded"], from_json(about["encoding"]))

@@ -1,21 +1,28 @@
 """Cells of a table, read as what their column holds: numbers, dates or categories."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import Literal, TypeVar
 
 import numpy as np
 
+from jaxflow.data.reading.category_names import category_names
+from jaxflow.data.tables.dates import DATE_LIKE, are_compact, find_date_formats, likely_formats, read_date
+from jaxflow.data.tables.numbers import NUMBER_LIKE, PLAIN, NumberFormat, candidates, choose_format, find_formats
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError
 
 T = TypeVar("T")
+logger = logging.getLogger("jaxflow")
+
 Kind = Literal["number", "date", "category", "empty"]
-BOOLEANS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
+# How a column's cells are written: numbers, or dates as in datetime.strptime, "" for ISO 8601 and for other texts.
+Form = NumberFormat | str
 # Fraction of the values of one type from which on a column is of that type, and the others are mistakes.
 MOSTLY = 0.9
+COMPACT = "%Y%m%d"
 
 
 def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
@@ -27,7 +34,8 @@ def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
       rows: indices of the rows that decide.
 
     Returns:
-      "number" (booleans too), "date" (ISO 8601), "category" for any other text, "empty" where all are missing.
+      "number" (booleans too), "date", "category" for any other text and for codes such as 007, "empty" where all are
+      missing.
 
     Raises:
       UserError: most values are numbers, or dates, and others are not.
@@ -35,33 +43,108 @@ def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
     present = rows[~table.missing(name)[rows]]
     if len(present) == 0:
         return "empty"
-    if table.numbers(name) is not None:
+    plain = table.numbers(name)
+    if plain is not None and table.has_codes(name, present):
+        return "category"
+    if plain is not None:
+        return "date" if are_compact(plain[present]) else "number"
+    cells, dialect = table[name][present], table.dialect
+    counts = Counter(cells)
+    if find_formats(counts, dialect.decimal, dialect.thousands):
         return "number"
-    known = table[name][present]
-    counts = Counter(known)
-    for kind, reads in (("number", _number), ("date", _date)):
-        wrong = {value for value in counts if _attempt(reads, value) is None}
-        if not wrong:
-            return kind
+    if find_date_formats(counts):
+        return "date"
+    number_reads = [form.read for form in candidates(counts, dialect.decimal, dialect.thousands)]
+    date_reads = [partial(read_date, form=form) for form in likely_formats(counts)]
+    for kind, reads in (("number", number_reads), ("date", date_reads)):
+        wrong = min(
+            (_unreadable(counts, read) for read in reads), key=lambda cells: sum(counts[cell] for cell in cells)
+        )
         others = sum(counts[value] for value in wrong)
-        if len(known) - others > MOSTLY * len(known):
-            first = next(index for index, value in enumerate(known) if value in wrong)
+        if len(cells) - others > MOSTLY * len(cells):
+            first = next(index for index, value in enumerate(cells) if value in wrong)
             raise UserError(
-                f"column {name} holds {len(known) - others} {kind}s and {others} other values, first {known[first]!r} "
-                f"in {table.row_name(present[first])}; correct them, name them in data.missing, or list the column in "
-                "data.columns or data.drop"
+                f"column {name} holds {len(cells) - others} {kind}s and {others} other values, first {cells[first]!r} "
+                f"in {table.row_name(present[first])}; correct them, name them in data.missing_also, or list the "
+                "column in data.columns or data.drop"
             )
     return "category"
 
 
-def parse_column(table: RawTable, name: str, kind: Kind, form: str = "") -> np.ndarray:
+def find_form(table: RawTable, name: str, kind: Kind, rows: np.ndarray) -> Form:
+    """Finds how the numbers or dates of a column are written.
+
+    Args:
+      table: the table.
+      name: the column.
+      kind: its type, from `infer_column_type`.
+      rows: indices of the rows that decide.
+
+    Returns:
+      What `parse_column` takes.
+
+    Raises:
+      UserError: dates may be read in several ways.
+    """
+    present = rows[~table.missing(name)[rows]]
+    plain = table.numbers(name)
+    if kind == "number":
+        return PLAIN if plain is not None and table.dialect.decimal != "," else _number_form(table, name, present)
+    if kind != "date" or len(present) == 0:
+        return ""
+    if plain is not None and are_compact(plain[present]):
+        return COMPACT
+    forms = find_date_formats(set(table[name][present]))
+    if len(forms) > 1:
+        first = table[name][present[:1]][0]
+        raise UserError(
+            f"column {name} holds dates such as {first!r}, which may be {' or '.join(forms)}; say which it is: "
+            f"data.columns=(Date({name!r}, format={forms[0]!r}),)"
+        )
+    return forms[0] if forms else ""
+
+
+def report_form(table: RawTable, name: str, form: Form, rows: np.ndarray) -> None:
+    """Logs how the cells of a column are read, if these are no plain numbers and no dates as in ISO 8601."""
+    if form in ("", PLAIN):
+        return
+    cells = [cell for cell in table[name][rows] if cell is not None]
+    if isinstance(form, str):
+        logger.info(
+            f"column {name}: {cells[0]!r} is read as a date, {form} (Number({name!r}) or Date({name!r}) set it)"
+        )
+        return
+    example = next((cell for cell in cells if _attempt(PLAIN.read, cell) != _attempt(form.read, cell)), None)
+    if example is not None and (number := _attempt(form.read, example)) is not None:
+        logger.info(f"column {name}: {example!r} is read as {number:.15g} ({form.describe()})")
+
+
+def _number_form(table: RawTable, name: str, rows: np.ndarray) -> NumberFormat:
+    """Finds how the numbers of a column are written; PLAIN where they are none."""
+    dialect, cells = table.dialect, set(table[name][rows])
+    formats = find_formats(cells, dialect.decimal, dialect.thousands)
+    if len(formats) < 2:
+        return formats[0] if formats else PLAIN
+    comma = dialect.delimiter == ";" and any("," in str(cell) for cell in cells)
+    return choose_format(formats, comma or any(_has_decimal_commas(table, other, rows) for other in table))
+
+
+def _has_decimal_commas(table: RawTable, name: str, rows: np.ndarray) -> bool:
+    """Returns whether a column's numbers can only be read with a decimal comma."""
+    if table.numbers(name) is not None:
+        return False
+    formats = find_formats(set(table[name][rows]) - {None}, table.dialect.decimal, table.dialect.thousands)
+    return bool(formats) and all(each.decimal == "," for each in formats)
+
+
+def parse_column(table: RawTable, name: str, kind: Kind, form: Form | None = None) -> np.ndarray:
     """Parses the cells of a column as its type.
 
     Args:
       table: the table.
       name: the column.
       kind: the type, from `infer_column_type`.
-      form: of dates, as in datetime.strptime; empty for ISO 8601.
+      form: how numbers or dates are written, from `find_form`; None finds it in this table.
 
     Returns:
       (rows,) float64, NaN where missing, infinite or too large for float32; or datetime64[s], NaT where missing; or
@@ -70,32 +153,43 @@ def parse_column(table: RawTable, name: str, kind: Kind, form: str = "") -> np.n
     Raises:
       UserError: a value is not of the type; it is named, and its row.
     """
-    if kind == "number" and (plain := table.numbers(name)) is not None:
-        return _finite(plain)
+    form = find_form(table, name, kind, np.arange(table.rows)) if form is None else form
+    plain = isinstance(form, str) or form in (PLAIN, NumberFormat(thousands=","))  # written without a comma, alike
+    if kind == "number" and plain and (numbers := table.numbers(name)) is not None:
+        return _finite(numbers)
     values = table[name]
+    known = set(values) - {None}
     if kind not in ("number", "date"):
-        return np.array([None if value is None else category_name(value) for value in values], object)
-    reads = _number if kind == "number" else partial(_date, form=form)
-    meanings = {value: _attempt(reads, value) for value in set(values) - {None}}
+        names = category_names(known)
+        return np.array([None if value is None else names[value] for value in values], object)
+    reads: Callable = partial(read_date, form=form if isinstance(form, str) else "")
+    if kind == "number":
+        reads = form.read if isinstance(form, NumberFormat) else PLAIN.read
+    meanings = {value: _attempt(reads, value) for value in known}
     wrong = next((row for row, value in enumerate(values) if value is not None and meanings[value] is None), None)
     if wrong is not None:
+        how = f" ({form.describe()})" if kind == "number" and isinstance(form, NumberFormat) and form != PLAIN else ""
         raise UserError(
-            f"column {name} holds {kind}s, but {values[wrong]!r} in {table.row_name(wrong)}; correct it, or leave it "
-            "empty"
+            f"column {name} holds {kind}s{how}, but {values[wrong]!r} in {table.row_name(wrong)}; correct it, or leave "
+            "it empty"
         )
     meanings[None] = np.nan if kind == "number" else np.datetime64("NaT", "s")
     parsed = np.array([meanings[value] for value in values])
     return _finite(parsed) if kind == "number" else parsed
 
 
+def guess(table: RawTable, name: str, rows: np.ndarray) -> str:
+    """Returns what a column of texts looks like, for messages: "numbers" or "dates"; "" for neither."""
+    cells = [str(cell).strip() for cell in table[name][rows] if cell is not None][:1000]
+    for what, pattern in (("dates", DATE_LIKE), ("numbers", NUMBER_LIKE)):
+        if sum(pattern.fullmatch(cell) is not None for cell in cells) > 0.5 * len(cells):
+            return what
+    return ""
+
+
 def _finite(numbers: np.ndarray) -> np.ndarray:
     """Replaces numbers that float32 cannot hold by NaN, which is missing."""
     return np.where(np.abs(numbers) > np.finfo(np.float32).max, np.nan, numbers)
-
-
-def category_name(value: object) -> str:
-    """Returns a cell's category: whole numbers without a point, so that text files and Parquet have the same ones."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def _attempt(read: Callable[[object], T], value: object) -> T | None:
@@ -105,22 +199,5 @@ def _attempt(read: Callable[[object], T], value: object) -> T | None:
         return None
 
 
-def _number(value: object) -> float:
-    if isinstance(value, str):
-        text = value.strip().lower()
-        if "_" in text:
-            raise ValueError(text)  # Python would take 1_000, no other reader does
-        return BOOLEANS[text] if text in BOOLEANS else float(text)
-    if isinstance(value, datetime):
-        raise TypeError("a date is no number")
-    return float(value)
-
-
-def _date(value: object, form: str = "") -> np.datetime64:
-    if not isinstance(value, str):
-        return np.datetime64(value, "s")
-    if form:
-        return np.datetime64(datetime.strptime(value.strip(), form), "s")
-    moment = datetime.fromisoformat(value.strip())
-    moment = moment if moment.tzinfo is None else moment.astimezone(UTC)  # as Parquet's are
-    return np.datetime64(moment.replace(tzinfo=None), "s")
+def _unreadable(counts: Counter, read: Callable[[object], object]) -> set[object]:
+    return {value for value in counts if _attempt(read, value) is None}

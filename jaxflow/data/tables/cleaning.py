@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.tables.raw_table import RawTable, ids_from_cells
+from jaxflow.data.tables.raw_table import RawTable, keys_from_cells
 from jaxflow.errors import UserError
 from jaxflow.ranges import Positive, check_ranges
 
@@ -106,8 +106,8 @@ def filter_rows(
     missing = sum(raw.missing(name).astype(int) for name in inputs) / len(inputs)
     reasons[f"more than {max_missing_fraction:.0%} of the columns missing"] = missing > max_missing_fraction
     if duplicates == "drop":
-        same = ids_from_cells(raw.without(id_column))
-        reasons["equal to an earlier row"] = np.array(["-" in name for name in same])
+        _, first = np.unique(keys_from_cells(raw.without(id_column)), return_index=True)
+        reasons["equal to an earlier row"] = ~np.isin(np.arange(raw.rows), first)
     remains, excluded = _count_by_first(reasons)
     return np.flatnonzero(remains), excluded
 

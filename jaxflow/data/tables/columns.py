@@ -6,19 +6,19 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from jaxflow.data.reading.category_names import category_name
+from jaxflow.data.tables.dates import PERIODS, cyclic_phase, epoch_seconds
 from jaxflow.data.tables.encoders import (
-    PERIODS,
     DateEncoder,
     IndexEncoder,
     NumberEncoder,
     OneHotEncoder,
     OrdinalEncoder,
     TargetEncoder,
-    cyclic_phase,
-    epoch_seconds,
     fill_missing,
     map_unknown,
 )
+from jaxflow.data.tables.transforms import fit_quantiles, transformed
 from jaxflow.errors import UserError
 from jaxflow.ranges import Count, Finite, Range, check_ranges
 
@@ -40,6 +40,9 @@ class Number:
     """Whether a further feature is 1 where numbers were missing, if any are in the training rows."""
     winsorize: Annotated[float, Range(0, 0.5, without=(0.5,))] = 0.0
     """Fraction of the training rows beyond which numbers are clipped, at either end; 0 for no clipping."""
+    transform: Literal["none", "log", "quantile"] = "none"
+    """What is done to numbers before they are scaled. log: sign(x) log(1 + |x|), for what spans orders of magnitude;
+    quantile: the normal deviate of its rank among the training rows, for any distribution."""
     scale: Literal["standard", "minmax", "robust", "none"] = "standard"
     """To mean 0 and deviation 1; to [0, 1]; to median 0 and quartiles one apart; or not at all."""
 
@@ -57,6 +60,8 @@ class Number:
         middles = {"median": np.median, "mean": np.mean, "mode": _mode, "constant": lambda _: self.constant}
         fill = float(middles[self.impute](known))
         filled = np.where(np.isnan(values), fill, values if low is None else values.clip(low, high))
+        quantiles = fit_quantiles(filled) if self.transform == "quantile" else ()
+        filled = transformed(filled, self.transform, quantiles)
         quartiles = np.quantile(filled, (0.25, 0.75))
         shift, width = {
             "standard": (filled.mean(), filled.std()),
@@ -73,6 +78,8 @@ class Number:
             shift=float(shift),
             width=float(width) or 1.0,  # what does not vary becomes 0
             indicator=bool(self.indicator and np.isnan(values).any()),
+            transform=self.transform,
+            quantiles=quantiles,
         )
 
 
@@ -119,16 +126,17 @@ class Category:
         """Returns the categories from low to high."""
         if not self.order:
             return tuple(sorted(known, key=natural_order))
-        if strange := set(known) - set(self.order) - {""}:
+        order = tuple(map(category_name, self.order))
+        if strange := set(known) - set(order) - {""}:
             raise UserError(f"column {self.name} holds {min(strange)!r}, which its order does not name")
-        return self.order
+        return order
 
     def _fill(self, values: np.ndarray) -> str:
         """Returns the category of a missing value; the empty text is a category like others."""
         if self.impute == "mode":
             known = [str(value) for value in values if value is not None]
             return str(_mode(np.array(known))) if known else ""
-        return self.constant if self.impute == "constant" else ""
+        return category_name(self.constant) if self.impute == "constant" else ""
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,8 @@ class Date:
     name: str = ""
     """The column; empty where this says how all columns of dates are encoded."""
     format: str = ""
-    """As in datetime.strptime, for example "%d.%m.%Y"; empty for ISO 8601."""
+    """As in datetime.strptime, for example "%d.%m.%Y"; empty for ISO 8601, or for what is found in the training
+    rows."""
 
     def __post_init__(self) -> None:
         try:

@@ -1,16 +1,19 @@
 """A table's columns become inputs: each is fitted to the training rows, then all rows are encoded, some at a time."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from jaxflow.data.reading.category_names import category_key
+from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.storage.mapped import new_array
-from jaxflow.data.tables.cells import Kind, parse_column
+from jaxflow.data.tables.cells import Kind, find_form, parse_column, report_form
 from jaxflow.data.tables.columns import Category, Date, Spec, fit_target_encoder
-from jaxflow.data.tables.encoders import CategoryEncoder, DateEncoder, Encoder, IndexEncoder
+from jaxflow.data.tables.encoders import CategoryEncoder, DateEncoder, Encoder, IndexEncoder, NumberEncoder
 from jaxflow.data.tables.raw_table import RawTable, ids_from_column
 from jaxflow.data.tables.read import BLOCK_BYTES, read_table
 from jaxflow.errors import UserError, listed
@@ -27,11 +30,15 @@ class TableEncoding:
       columns: the encoder of each column that is an input, in the order of the features.
       missing_values: texts that stand for a missing value.
       id: the column that names the rows; None where there is none.
+      missing_also: further texts and numbers that do, in Parquet too.
+      dialect: how a text file is written, as far as the source said it.
     """
 
     columns: tuple[Encoder, ...]
     missing_values: tuple[str, ...]
     id: str | None
+    missing_also: tuple[str, ...] = ()
+    dialect: Dialect = Dialect()
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -74,12 +81,16 @@ def fit_and_encode(
     """
     encoders, out_of_fold = [], {}
     for spec, kind in specs:
-        values = parse_column(raw, spec.name, kind, spec.format if isinstance(spec, Date) else "")[rows[train]]
+        form = (spec.format if isinstance(spec, Date) else "") or find_form(raw, spec.name, kind, rows[train])
+        report_form(raw, spec.name, form, rows[train])
+        values = parse_column(raw, spec.name, kind, form)[rows[train]]
         if isinstance(spec, Category) and spec.encode == "target":
             classes = target.kind == "class"
             encoder, out_of_fold[len(encoders)] = fit_target_encoder(spec, values, targets[train], classes, seed)
         else:
             encoder = spec.fit(values)
+            if isinstance(encoder, NumberEncoder | DateEncoder):
+                encoder = replace(encoder, format=form)
         encoders.append(encoder)
     inputs = _encode(encoders, raw, rows, in_memory)
     for position, encoded in out_of_fold.items():
@@ -101,7 +112,9 @@ def encode_table(encoding: TableEncoding, path: Path) -> Iterator[tuple[np.ndarr
     Raises:
       UserError: a column is missing, or holds something else.
     """
-    raw = read_table(path, encoding.missing_values, in_memory=path.is_file() and path.stat().st_size <= BLOCK_BYTES)
+    small = path.is_file() and path.stat().st_size <= BLOCK_BYTES
+    names = [encoder.name.strip() for encoder in encoding.columns]
+    raw = read_table(path, encoding.missing_values, small, encoding.dialect, encoding.missing_also, names)
     absent = [encoder.name for encoder in encoding.columns if encoder.name not in raw]
     if absent:
         raise UserError(f"{path} has no column {listed(absent)}; the model takes what it was trained on")
@@ -110,8 +123,11 @@ def encode_table(encoding: TableEncoding, path: Path) -> Iterator[tuple[np.ndarr
     for block in raw.blocks():
         for encoder in encoding.columns:
             if isinstance(encoder, CategoryEncoder):
-                known = {None, *encoder.categories}
-                unknown[encoder.name] += sum(cell not in known for cell in _read_column(encoder, block))
+                known = set(map(category_key, encoder.categories))
+                counts = Counter(_read_column(encoder, block))
+                unknown[encoder.name] += sum(
+                    count for cell, count in counts.items() if cell is not None and category_key(cell) not in known
+                )
         yield _encode_block(encoding.columns, block), ids[block.first : block.first + block.rows]
     for name, count in unknown.items():
         if count:
@@ -120,7 +136,9 @@ def encode_table(encoding: TableEncoding, path: Path) -> Iterator[tuple[np.ndarr
 
 def _read_column(encoder: Encoder, raw: RawTable) -> np.ndarray:
     """Reads the column of an encoder: (rows,) values as its `encode` takes them."""
-    return parse_column(raw, encoder.name, encoder.cells, encoder.format if isinstance(encoder, DateEncoder) else "")
+    return parse_column(
+        raw, encoder.name, encoder.cells, "" if isinstance(encoder, CategoryEncoder) else encoder.format
+    )
 
 
 def _encode(encoders: Sequence[Encoder], raw: RawTable, rows: np.ndarray, in_memory: bool) -> np.ndarray:

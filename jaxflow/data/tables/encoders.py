@@ -6,12 +6,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from jaxflow.data.reading.category_names import category_key
 from jaxflow.data.tables.cells import Kind
+from jaxflow.data.tables.dates import cyclic_phase, epoch_seconds
+from jaxflow.data.tables.numbers import PLAIN, NumberFormat
+from jaxflow.data.tables.transforms import Transform, transformed
 
 # Stands for rare and unseen categories; no text in a file holds it.
 OTHER = "\0"
-# Seconds of each cycle that a date has a phase in.
-PERIODS = {"year": 31_556_952.0, "week": 604_800.0, "day": 86_400.0}
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,9 @@ class NumberEncoder:
       shift: what is subtracted from a value.
       width: what the difference is divided by.
       indicator: whether a second feature is 1 where the number is missing.
+      transform: what is done to numbers before they are scaled, as `Number.transform`.
+      quantiles: those of the training rows, for transform "quantile".
+      format: how the column's texts are written.
     """
 
     kind: ClassVar[str] = "number"
@@ -40,6 +45,9 @@ class NumberEncoder:
     shift: float
     width: float
     indicator: bool
+    transform: Transform = "none"
+    quantiles: tuple[float, ...] = ()
+    format: NumberFormat = PLAIN
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,7 +60,7 @@ class NumberEncoder:
         filled = np.where(missing, self.fill, values)
         if self.low is not None:
             filled = filled.clip(self.low, self.high)
-        scaled = (filled - self.shift) / self.width
+        scaled = (transformed(filled, self.transform, self.quantiles) - self.shift) / self.width
         return np.stack([scaled, missing] if self.indicator else [scaled], -1).astype(np.float32)
 
 
@@ -123,8 +131,11 @@ class CategoryEncoder:
 
     def indices(self, values: np.ndarray) -> np.ndarray:
         """Returns the category indices of (rows,) strings, None where missing: (rows,) int64, -1 for any other."""
-        known = map_unknown(values, self.categories, self.fill)
-        index_of = {name: index for index, name in enumerate(self.categories)}
+        keys = {value: category_key(value) for value in set(values) - {None}}
+        categories = list(map(category_key, self.categories))
+        same = np.array([None if value is None else keys[value] for value in values], object)
+        known = map_unknown(same, categories, category_key(self.fill))
+        index_of = {name: index for index, name in enumerate(categories)}
         return np.array([index_of.get(name, -1) for name in known], int)
 
 
@@ -226,14 +237,3 @@ def map_unknown(values: np.ndarray, categories: Sequence[str], fill: str) -> np.
 def fill_missing(values: np.ndarray, fill: str) -> np.ndarray:
     """Replaces None in (rows,) strings by `fill`."""
     return np.array([fill if value is None else str(value) for value in values], dtype=object)
-
-
-def epoch_seconds(values: np.ndarray) -> np.ndarray:
-    """Computes the seconds since 1970 of (rows,) datetime64[s]: float64, NaN where missing."""
-    seconds = values.astype("datetime64[s]").astype(np.float64)
-    return np.where(np.isnat(values), np.nan, seconds)
-
-
-def cyclic_phase(seconds: np.ndarray, period: str) -> np.ndarray:
-    """Computes the phase of moments in a period of PERIODS, in [0, 1)."""
-    return seconds / PERIODS[period] % 1

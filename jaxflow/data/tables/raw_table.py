@@ -3,12 +3,14 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxflow.data.splitting.keys import make_unique
+from jaxflow.data.reading.dialect import Dialect
+from jaxflow.data.reading.quotes import first_lines
 from jaxflow.errors import UserError
 
 if TYPE_CHECKING:  # imported where a table is read
@@ -20,7 +22,7 @@ BLOCK_ROWS = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class RawTable(Mapping[str, np.ndarray]):
-    """The columns of a file by name, (rows,) objects, None where missing.
+    """The columns of a file by name, (rows,) objects, None where missing; names have no spaces around them.
 
     They are strings from text files, from Parquet also numbers, booleans and dates. A column becomes objects when it is
     asked for, so a table that lies on disk is never in memory whole.
@@ -28,16 +30,18 @@ class RawTable(Mapping[str, np.ndarray]):
     Attributes:
       arrow: the pyarrow.Table.
       first: position of its first row in the file, from 0.
-      files: where the table was in several files, the first row and the name of each.
+      dialect: how the file is written; its delimiter is the one that was found.
+      files: where the table was in several files, the first row of each, its path and its dialect.
     """
 
     arrow: "pyarrow.Table"
     first: int = 0
-    files: tuple[tuple[int, str], ...] = ()
+    dialect: Dialect = Dialect()
+    files: tuple[tuple[int, Path, Dialect], ...] = ()
 
     def __getitem__(self, name: str) -> np.ndarray:
         values, first = np.empty(self.rows, object), 0
-        for chunk in self.arrow[name].chunks:
+        for chunk in self.column(name).chunks:
             try:
                 values[first : first + len(chunk)] = _objects(chunk)
             except (ValueError, OverflowError) as error:  # dates beyond the year 9999, text that is no UTF-8
@@ -47,13 +51,17 @@ class RawTable(Mapping[str, np.ndarray]):
         return values
 
     def __contains__(self, name: object) -> bool:
-        return name in self.arrow.column_names
+        return isinstance(name, str) and name.strip() in self.arrow.column_names
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.arrow.column_names)
 
     def __len__(self) -> int:
         return self.arrow.num_columns
+
+    def column(self, name: str) -> "pyarrow.ChunkedArray":
+        """Returns a column as Arrow has it; runs of earlier versions name some with spaces around."""
+        return self.arrow[name.strip()]
 
     @property
     def rows(self) -> int:
@@ -62,14 +70,29 @@ class RawTable(Mapping[str, np.ndarray]):
 
     def row_name(self, row: int) -> str:
         """Returns the position of a row in the file, for errors."""
-        start, file = max((each for each in self.files if each[0] <= self.first + row), default=(0, ""))
-        return f"row {self.first + row - start + 1}" + (f" of {file}" if file else "")
+        before = [(start, path) for start, path, _ in self.files if start <= self.first + row]
+        if not before:
+            return f"row {self.first + row + 1}"
+        start, path = before[-1]
+        return f"row {self.first + row - start + 1} of {path.name}"
+
+    def first_lines(self, path: Path) -> np.ndarray | None:
+        """Returns the line of its text file where each row begins, (rows,) from 1; None of Parquet."""
+        files = self.files or ((0, path, self.dialect),)
+        if any(file.suffix.lower() == ".parquet" for _, file, _ in files):
+            return None
+        ends = [*(start for start, _, _ in files[1:]), self.rows]
+        lines = [
+            first_lines(file, dialect.delimiter or ",", dialect, end - start)
+            for (start, file, dialect), end in zip(files, ends)
+        ]
+        return np.concatenate(lines)
 
     def numbers(self, name: str) -> np.ndarray | None:
         """Reads a column of plainly written numbers at once: (rows,) float64, NaN where missing; None of any other."""
         import pyarrow
 
-        column = self.arrow[name]
+        column = self.column(name)
         readable = (pyarrow.types.is_string, pyarrow.types.is_integer, pyarrow.types.is_floating)
         if not any(of(column.type) for of in readable):
             return None
@@ -80,38 +103,44 @@ class RawTable(Mapping[str, np.ndarray]):
 
     def missing(self, name: str) -> np.ndarray:
         """Returns where a column holds nothing, (rows,) booleans."""
-        return self.arrow[name].is_null().to_numpy()
+        return self.column(name).is_null().to_numpy()
+
+    def has_codes(self, name: str, rows: np.ndarray) -> bool:
+        """Returns whether some rows of a column hold digits alone, with leading zeros: codes such as 00501."""
+        import pyarrow
+        from pyarrow import compute
+
+        column = self.column(name)
+        if not pyarrow.types.is_string(column.type):
+            return False
+        cells = column.take(rows)
+        padded = compute.match_substring_regex(cells, r"^\s*0[0-9]+\s*$")
+        digits = compute.match_substring_regex(cells, r"^\s*[0-9]+\s*$")
+        return bool(compute.any(padded).as_py()) and bool(compute.all(digits).as_py())
 
     def distinct(self, name: str, rows: np.ndarray) -> int:
         """Counts the different cells of some rows, missing ones apart."""
         from pyarrow import compute
 
-        return compute.count_distinct(self.arrow[name].take(rows)).as_py()
+        return compute.count_distinct(self.column(name).take(rows)).as_py()
 
-    def without(self, name: str | None) -> "RawTable":
-        """Returns the table without a column; None keeps all."""
-        return self if name is None else RawTable(self.arrow.drop_columns([name]), self.first, self.files)
+    def without(self, *names: str | None) -> "RawTable":
+        """Returns the table without some columns; None is none."""
+        return replace(self, arrow=self.arrow.drop_columns([name.strip() for name in names if name is not None]))
 
     def blocks(self) -> Iterator["RawTable"]:
         """Divides the table into blocks of BLOCK_ROWS."""
         for first in range(0, self.rows, BLOCK_ROWS):
-            yield RawTable(self.arrow.slice(first, BLOCK_ROWS), first, self.files)
+            yield replace(self, arrow=self.arrow.slice(first, BLOCK_ROWS), first=first)
 
 
-def ids_from_cells(table: RawTable) -> list[str]:
-    """Computes ids of rows from their cells, which do not depend on the order; equal rows are numbered.
-
-    Args:
-      table: the table.
-
-    Returns:
-      One id per row.
-    """
-    return make_unique(
+def keys_from_cells(table: RawTable) -> list[str]:
+    """Computes a digest of the cells of each row, which equal rows share; the order of rows and columns has no part."""
+    return [
         hashlib.sha256("\x1f".join(map(repr, row)).encode()).hexdigest()[:16]
         for block in table.blocks()
         for row in zip(*(block[name] for name in sorted(block)))
-    )
+    ]
 
 
 def ids_from_column(name: str, table: RawTable) -> list[str]:

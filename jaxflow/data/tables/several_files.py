@@ -1,22 +1,21 @@
 """A table whose splits lie in files of their own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.tables.raw_table import RawTable
-from jaxflow.data.tables.read import read_table
+from jaxflow.data.tables.read import check_table
 from jaxflow.errors import UserError, listed, reason
 
 
-def read_tables(
-    files: Mapping[str, Path], missing: Sequence[str], in_memory: bool
-) -> tuple[RawTable, list[str] | None]:
+def read_tables(files: Mapping[str, Path], read: Callable[[Path], RawTable]) -> tuple[RawTable, list[str] | None]:
     """Reads one file, or the files of several splits as one table.
 
     Args:
       files: by split.
-      missing: as in `read_table`.
-      in_memory: as in `read_table`.
+      read: reads one of them.
 
     Returns:
       The table, its rows in the order of the files, and the split of each row; None of a single file.
@@ -24,7 +23,7 @@ def read_tables(
     Raises:
       UserError: a file cannot be read, or has other columns than the first.
     """
-    tables = {split: read_table(path, missing, in_memory) for split, path in files.items()}
+    tables = {split: read(path) for split, path in files.items()}
     (first, *others), (path, *_) = tables.values(), files.values()
     if not others:
         return first, None
@@ -47,6 +46,17 @@ def read_tables(
         ) from error
     splits, starts = [], []
     for split, table in tables.items():
-        starts.append((len(splits), files[split].name))
+        starts.append((len(splits), files[split], table.dialect))
         splits += [split] * table.rows
-    return RawTable(whole, files=tuple(starts)), splits
+    return RawTable(whole, dialect=first.dialect, files=tuple(starts)), splits
+
+
+def tables_key(paths: Sequence[Path], how: Any) -> str:
+    """Computes the cache's key of files, of which the first is the table, and what they become, as `cache_key`.
+
+    Raises:
+      UserError: there is no such file.
+    """
+    for path in paths:
+        check_table(path)
+    return cache_key(paths[0], how, (".", *(str(path.expanduser().absolute()) for path in paths[1:])))

@@ -5,18 +5,24 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.tables.cells import category_name, infer_column_type, parse_column
-from jaxflow.data.tables.columns import natural_order
+from jaxflow.data.reading.category_names import category_names
+from jaxflow.data.tables.cells import infer_column_type, parse_column
+from jaxflow.data.tables.columns import Category, Spec, natural_order
 from jaxflow.data.tables.raw_table import RawTable
-from jaxflow.data.targets import join_targets
+from jaxflow.data.targets import join_targets, target_names
 from jaxflow.errors import UserError
 from jaxflow.schema import Target
 
 # Distinct values up to which a target of whole numbers is taken for classes.
 MAX_CLASSES = 20
-
-
 Task = Literal["auto", "class", "label", "number"]
+
+
+def check_target(target: str | Sequence[str], task: Task, specs: Sequence[Spec]) -> None:
+    """Raises UserError if no target is named, one twice, or several where columns are encoded by one."""
+    target_names(target, task)
+    if not isinstance(target, str) and any(isinstance(each, Category) and each.encode == "target" for each in specs):
+        raise UserError("Category(encode='target') encodes by one target, and data.target has several; use another")
 
 
 def read_targets(target: str | Sequence[str], task: Task, raw: RawTable, rows: np.ndarray) -> tuple[np.ndarray, Target]:
@@ -49,7 +55,9 @@ def _read_target(name: str, task: Task, raw: RawTable, rows: np.ndarray) -> tupl
         few = len(np.unique(values)) <= MAX_CLASSES and not (values % 1).any()
         if task == "number" or not few:
             return values, Target("number", (name,))
-    texts = [category_name(value) for value in raw[name][rows]]
+    values = raw[name][rows]
+    name_of = category_names(set(values))
+    texts = [name_of[value] for value in values]
     names = sorted(set(texts), key=natural_order)
     if len(names) < 2:
         raise UserError(f"target {name} has one class only, {names[0]!r}; there is nothing to predict")

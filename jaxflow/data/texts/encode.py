@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.reading.formats import find_files, none_found
-from jaxflow.data.texts.read import TABLES, TEXTS, read_rows, read_text
+from jaxflow.data.reading.rows import find_dialect, read_rows
+from jaxflow.data.texts.read import TEXTS, is_table, read_text
 from jaxflow.data.texts.tokenizers import END, Tokenizer
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
@@ -23,10 +25,12 @@ class TextEncoding:
       tokenizer: what encodes a text.
       column: of a table, the one that holds the texts to be classified; None for a language model, which continues
         texts.
+      dialect: how a file of texts is written, as far as the source said it.
     """
 
     tokenizer: Tokenizer
     column: str | None = None
+    dialect: Dialect = Dialect()
 
 
 def pad_or_truncate(tokenizer: Tokenizer, text: str, feature: Feature) -> np.ndarray:
@@ -72,10 +76,16 @@ def _named_texts(encoding: TextEncoding, path: Path) -> Iterator[tuple[str, str]
         names = find_files(path, TEXTS)
         if not names:
             raise none_found(path, TEXTS)
-        yield from ((name, "".join(read_text(path / name))) for name in names)
-    elif path.suffix.lower() in TABLES:
-        for number, (_, (text,)) in enumerate(read_rows(path, (encoding.column,))):
-            yield str(number), text
+        yield from ((name, "".join(read_text(path / name, encoding.dialect.encoding))) for name in names)
+    elif is_table(path):
+        columns = (encoding.column or "",)
+        rows = read_rows(path, columns, find_dialect(path, columns, encoding.dialect))
+        yield from ((str(number), text) for number, (_, (text,)) in enumerate(rows))
     else:
-        lines = io.StringIO("".join(read_text(path)), newline=None).read().removesuffix("\n").split("\n")
+        lines = (
+            io.StringIO("".join(read_text(path, encoding.dialect.encoding)), newline=None)
+            .read()
+            .removesuffix("\n")
+            .split("\n")
+        )
         yield from ((str(number), line) for number, line in enumerate(lines))

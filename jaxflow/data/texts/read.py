@@ -1,28 +1,25 @@
 """Reads texts: one in a file, one in each file of a folder, or one in each row of a table."""
 
-import csv
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from jaxflow.console import track
+from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.reading.formats import Kind, find_files, none_found
-from jaxflow.data.reading.limits import MAX_LINE, read_lines
+from jaxflow.data.reading.rows import find_dialect, read_rows
+from jaxflow.data.reading.text_files import open_text, readable, table_suffix
 from jaxflow.data.splitting.keys import make_unique
-from jaxflow.errors import UserError, listed
+from jaxflow.errors import UserError
 
 TEXTS = Kind("texts", (".txt",))
 TABLES = (".csv", ".tsv", ".jsonl")
 # Characters that are read at once: a text may be larger than memory.
 CHUNK_SIZE = 1 << 20
-# A cell of a table may hold a book; Python's own limit is 128 KiB.
-csv.field_size_limit(MAX_LINE)
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,11 @@ class Documents:
     sizes: np.ndarray
     read: Callable[[], Iterator[tuple[int, str]]]
     empty: int
+
+
+def is_table(path: Path) -> bool:
+    """Returns whether texts lie in the rows of a file: .csv, .tsv or .jsonl, compressed or not."""
+    return table_suffix(path) in TABLES and path.is_file()
 
 
 def text_paths(path: Path) -> list[Path]:
@@ -70,12 +72,13 @@ def _none(folder: Path) -> list[Path]:
     raise none_found(folder, TEXTS)
 
 
-def find_documents(path: Path, column: str) -> Documents:
+def find_documents(path: Path, column: str, dialect: Dialect) -> Documents:
     """Scans all texts once.
 
     Args:
       path: a text file, a folder of .txt files, or a .csv, .tsv or .jsonl file with a text in each row.
       column: of a table, the one that holds the texts.
+      dialect: how a file is written.
 
     Returns:
       The documents that are not empty.
@@ -83,16 +86,17 @@ def find_documents(path: Path, column: str) -> Documents:
     Raises:
       UserError: there are none, or a file is not what it must be; it is named, and the line.
     """
-    files, rows = text_paths(path), path.suffix.lower() in TABLES and path.is_file()
+    files, rows = text_paths(path), is_table(path)
+    dialect = find_dialect(path, (column,), dialect) if rows else dialect
 
     def chunks() -> Iterator[tuple[str, str]]:
         """Yields the position of a text, and a chunk of it."""
         if rows:
-            yield from ((str(line), text) for line, (text,) in read_rows(path, (column,)))
+            yield from ((str(line), text) for line, (text,) in read_rows(path, (column,), dialect))
         else:
             for file in files:
                 name = file.relative_to(path).as_posix() if path.is_dir() else path.name
-                yield from ((name, chunk) for chunk in read_text(file))
+                yield from ((name, chunk) for chunk in read_text(file, dialect.encoding))
 
     sizes: Counter[str] = Counter()
     checksums, written = {}, set()
@@ -120,104 +124,19 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def read_text(path: Path) -> Iterator[str]:
+def read_text(path: Path, encoding: str | None = None) -> Iterator[str]:
     """Reads a text file in chunks.
 
     Args:
-      path: a file in UTF-8, with or without a byte-order mark; line ends are kept.
+      path: a text file, compressed or not; line ends are kept.
+      encoding: how its characters are encoded; None for UTF-8, or what a byte-order mark says.
 
     Yields:
       CHUNK_SIZE characters, at the end fewer.
 
     Raises:
-      UserError: it cannot be read, or is not UTF-8.
+      UserError: it cannot be read, or is not of this encoding.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            while chunk := file.read(CHUNK_SIZE):
-                yield chunk
-    except UnicodeDecodeError as error:
-        raise _not_utf8(path) from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Reads some columns of a table.
-
-    Args:
-      path: a .csv or .tsv file whose first line names the columns, or a .jsonl file with an object on each line.
-      columns: their names.
-
-    Yields:
-      The number of the line where a row ends, and its cells as text; empty where they are missing.
-
-    Raises:
-      UserError: the file, or a line of it, is no such table.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            read = _json_rows if path.suffix.lower() == ".jsonl" else _csv_rows
-            yield from read(path, file, columns)
-    except UnicodeDecodeError as error:
-        raise _not_utf8(path) from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _csv_rows(path: Path, file: IO[str], columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    lines = csv.reader(read_lines(file, path), delimiter=delimiter, strict=True)
-    try:
-        header = next(lines, [])
-        for name in columns:
-            if header.count(name) != 1:
-                raise UserError(
-                    f"{path}, line 1: there are {header.count(name)} columns named {name!r}; it has "
-                    f"{listed(header) or 'none'}"
-                )
-        positions = [header.index(name) for name in columns]
-        for row in lines:
-            if len(row) != len(header) and row:
-                raise UserError(
-                    f"{path}, line {lines.line_num}: there are {len(row)} cells in {len(header)} columns; put quotes "
-                    "around texts that hold what separates cells"
-                )
-            if row:
-                yield lines.line_num, tuple(row[position] for position in positions)
-    except csv.Error as error:
-        raise UserError(f"{path}, line {lines.line_num}: {error}; correct the line") from error
-
-
-def _json_rows(path: Path, file: IO[str], columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    for number, line in enumerate(read_lines(file, path), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{path}, line {number}: it is no JSON: {error}; correct the line") from error
-        if not isinstance(row, dict):
-            raise UserError(f"{path}, line {number}: it holds {line.strip()[:40]!r}; each line is an object of JSON")
-        for name in columns:
-            if name not in row:
-                raise UserError(f"{path}, line {number}: there is no {name!r}; it has {listed(row) or 'nothing'}")
-            if isinstance(row[name], dict | list):
-                raise UserError(f"{path}, line {number}: {name!r} holds no text but a {type(row[name]).__name__}")
-        cells = tuple("" if row[name] is None else str(row[name]) for name in columns)
-        if any("\ud800" <= letter <= "\udfff" for cell in cells for letter in cell if letter > "\ud7ff"):
-            raise UserError(
-                f"{path}, line {number}: it holds half of a character (\\ud800 to \\udfff); correct the line"
-            )
-        yield number, cells
-
-
-def _not_utf8(path: Path) -> UserError:
-    with path.open("rb") as file:
-        for number, line in enumerate(read_lines(file, path), 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError as error:
-                byte = line[error.start]
-                return UserError(f"{path}, line {number}: byte 0x{byte:02x} is no UTF-8; save the file as UTF-8")
-    return UserError(f"{path} is no UTF-8; save the file as UTF-8")
+    with readable(path, encoding), open_text(path, encoding) as file:
+        while chunk := file.read(CHUNK_SIZE):
+            yield chunk

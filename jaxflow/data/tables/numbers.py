@@ -1,0 +1,124 @@
+"""How the numbers of a column are written: decimal commas, thousands, per cent, currencies."""
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+BOOLEANS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
+PERCENT = "%"
+UNITS = rf"[$€£¥₹₽₩₺₫₪]|{PERCENT}|US\$|USD|EUR|GBP|CHF|JPY|CNY|INR|Rs\.?|kr|zł"
+# A number with a unit before or after it, and its sign before or after the unit.
+WITH_UNIT = re.compile(rf"([+-]?)\s*({UNITS})?\s*([+-]?[\d.,' \u00a0\u202f]*\d[.,]?(?:[eE][+-]?\d+)?)\s*({UNITS})?")
+# What looks like a number, or like one with a unit of a few letters.
+NUMBER_LIKE = re.compile(r"[^\w+-]?[+-]?\d[\d.,' ]*\s*\w{0,4}")
+SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2212": "-", "\u2019": "'"})  # as printers and offices write
+SEPARATORS = (",", ".", " ", "'")
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How the numbers of a column are written.
+
+    Attributes:
+      decimal: what separates decimals: "." or ",".
+      thousands: what separates thousands; "" for nothing.
+      unit: what stands before or after each number, such as "%" or "$"; "" for nothing. Numbers remain in that unit.
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    unit: str = ""
+
+    def read(self, cell: object) -> float:
+        """Reads a cell.
+
+        Raises:
+          ValueError: it is no number in this format.
+        """
+        if not isinstance(cell, str):
+            return float(cell)  # type: ignore[arg-type]
+        text = cell.strip().translate(SPACES)
+        if (known := BOOLEANS.get(text.lower())) is not None:
+            return known
+        if self.unit:
+            text, unit = split_unit(text)
+            if unit != self.unit and (unit or self.unit == PERCENT):  # 12 and 12% may be different things
+                raise ValueError(f"{cell!r} is not in {self.unit}")
+        if self.thousands:
+            if not _grouped(self.decimal, self.thousands).fullmatch(text):
+                raise ValueError(f"{cell!r} has no thousands separated by {self.thousands!r}")
+            text = text.replace(self.thousands, "")
+        elif self.decimal == "," and "." in text:
+            raise ValueError(f"{cell!r} has no decimal comma")
+        if "_" in text:
+            raise ValueError(cell)  # Python would take 1_000, no other reader does
+        return float(text.replace(self.decimal, "."))
+
+    def describe(self) -> str:
+        """Returns the format as settings of a source have it."""
+        return f"decimal={self.decimal!r}, thousands={self.thousands!r}" + (f", in {self.unit}" if self.unit else "")
+
+
+PLAIN = NumberFormat()
+
+
+def split_unit(text: str) -> tuple[str, str]:
+    """Returns a number's text without its unit, and the unit, "" where there is none."""
+    found = WITH_UNIT.fullmatch(text)
+    if found is None or (found[2] and found[4]):  # it is no number, or has two units
+        return text, ""
+    return found[1] + found[3], found[2] or found[4] or ""
+
+
+def find_formats(cells: Collection[object], decimal: str | None, thousands: str | None) -> list[NumberFormat]:
+    """Returns the formats in which all cells are numbers, but those that read the same.
+
+    Args:
+      cells: different cells of a column, none missing.
+      decimal: the one that numbers have, where it is known.
+      thousands: as `decimal`.
+
+    Returns:
+      [] where the cells are something else; several where they can be read in several ways.
+    """
+    found: dict[tuple[float, ...], NumberFormat] = {}
+    for each in candidates(cells, decimal, thousands):
+        try:
+            numbers = tuple(map(each.read, cells))
+        except (ValueError, TypeError, OverflowError):
+            continue
+        found.setdefault(tuple(map(_comparable, numbers)), each)
+    return list(found.values())
+
+
+def candidates(cells: Collection[object], decimal: str | None, thousands: str | None) -> Iterator[NumberFormat]:
+    """Yields the formats that cells may be written in, plain ones first; arguments are those of `find_formats`."""
+    texts = [cell.strip().translate(SPACES) for cell in cells if isinstance(cell, str)]
+    units = Counter(unit for text in texts if (unit := split_unit(text)[1]))
+    unit = units.most_common(1)[0][0] if units else ""
+    letters = set("".join(texts))
+    groups = ["", *(each for each in SEPARATORS if each in letters)] if thousands is None else [thousands]
+    for group, point in itertools.product(groups, [decimal] if decimal else [".", ","]):
+        if group != point:
+            yield NumberFormat(point, group, unit)
+
+
+def _comparable(number: float) -> float:
+    return number if number == number else float("-inf")  # NaN equals nothing
+
+
+def _grouped(decimal: str, thousands: str) -> re.Pattern[str]:
+    point, group = re.escape(decimal), re.escape(thousands)
+    return re.compile(rf"[+-]?(\d+|[1-9]\d{{0,2}}({group}\d{{2,3}})*{group}\d{{3}})({point}\d*)?([eE][+-]?\d+)?")
+
+
+def choose_format(formats: Sequence[NumberFormat], comma: bool) -> NumberFormat:
+    """Returns the format that numbers are read in where there are several: one mark before three digits may be either.
+
+    Args:
+      formats: from `find_formats`, one or more.
+      comma: whether the file has decimal commas.
+    """
+    return next((each for each in formats if (each.decimal == ",") == comma), formats[0])
