@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from jaxflow.data.reading.dialect import Dialect, find_delimiter
+from jaxflow.data.reading.dialect import Dialect, check_quotes, find_delimiter
 from jaxflow.data.reading.limits import read_lines
-from jaxflow.data.reading.quotes import check_quotes
 from jaxflow.data.reading.text_files import open_text, readable, table_suffix
 from jaxflow.errors import UserError, listed
 

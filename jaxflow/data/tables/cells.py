@@ -55,7 +55,7 @@ def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
     if find_date_formats(counts):
         return "date"
     number_reads = [form.read for form in candidates(counts, dialect.decimal, dialect.thousands)]
-    date_reads = [partial(read_date, form=form) for form in likely_formats(counts)]
+    date_reads = [partial(read_date, form=form) for form in likely_formats(cells[:200])]
     for kind, reads in (("number", number_reads), ("date", date_reads)):
         wrong = min(
             (_unreadable(counts, read) for read in reads), key=lambda cells: sum(counts[cell] for cell in cells)

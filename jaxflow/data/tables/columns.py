@@ -18,7 +18,7 @@ from jaxflow.data.tables.encoders import (
     fill_missing,
     map_unknown,
 )
-from jaxflow.data.tables.transforms import fit_quantiles, transformed
+from jaxflow.data.tables.numbers import fit_quantiles, transformed
 from jaxflow.errors import UserError
 from jaxflow.ranges import Count, Finite, Range, check_ranges
 

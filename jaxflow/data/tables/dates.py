@@ -79,7 +79,7 @@ def find_date_formats(cells: Collection[object]) -> list[str]:
 
 def likely_formats(cells: Iterable[object]) -> tuple[str, ...]:
     """Returns the formats that are tried where some cells are no dates: all if most look like dates, else ISO 8601."""
-    texts = [str(cell).strip() for cell in itertools.islice(cells, 200)]
+    texts = [str(cell).strip() for cell in cells]
     return ("", *FORMATS) if sum(map(bool, map(DATE_LIKE.fullmatch, texts))) > 0.5 * len(texts) else ("",)
 
 

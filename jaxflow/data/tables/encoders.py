@@ -9,8 +9,7 @@ import numpy as np
 from jaxflow.data.reading.category_names import category_key
 from jaxflow.data.tables.cells import Kind
 from jaxflow.data.tables.dates import cyclic_phase, epoch_seconds
-from jaxflow.data.tables.numbers import PLAIN, NumberFormat
-from jaxflow.data.tables.transforms import Transform, transformed
+from jaxflow.data.tables.numbers import PLAIN, NumberFormat, Transform, transformed
 
 # Stands for rare and unseen categories; no text in a file holds it.
 OTHER = "\0"

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxflow.data.reading.dialect import Dialect
-from jaxflow.data.reading.quotes import first_lines
+from jaxflow.data.reading.dialect import Dialect, first_lines
 from jaxflow.errors import UserError
 
 if TYPE_CHECKING:  # imported where a table is read

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxflow.data.reading.category_names import category_name
-from jaxflow.data.reading.dialect import MAX_HEADER, Dialect, find_delimiter
+from jaxflow.data.reading.dialect import MAX_HEADER, Dialect, check_quotes, find_delimiter
 from jaxflow.data.reading.limits import max_bytes, read_lines
-from jaxflow.data.reading.quotes import check_quotes
 from jaxflow.data.reading.text_files import NAME_IT, find_encoding, open_bytes, open_text, undecodable
 from jaxflow.data.storage.mapped import new_file
 from jaxflow.data.tables.parquet import ROW_BYTES, check_names, open_parquet
@@ -189,7 +188,7 @@ def _open_text(
 
 
 def _header(path: Path, dialect: Dialect) -> tuple[Sequence[str], int]:
-    """Returns the names of a file's columns; where they are given, also how many lines before the first row are none."""
+    """Returns the names of a file's columns; where they are given also the number of lines before the first row."""
     with open_text(path, dialect.encoding) as file:
         lines = read_lines(file, path, MAX_HEADER)
         rows = csv.reader(lines, delimiter=dialect.delimiter or ",", quoting=dialect.quoting)

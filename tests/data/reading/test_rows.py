@@ -84,7 +84,12 @@ def test_numbers_and_rows_of_a_table_that_spans_lines(tmp_path):
 
 
 def test_names_go_by_value():
-    same = [[3, 3.0, "3", " 3 ", "3.0", "+3.00"], [0, "0.0", "-0", "-0.0"], ["1.5", "1.50", 1.5, "01.5"[1:]], [".5", 0.5]]
+    same = [
+        [3, 3.0, "3", " 3 ", "3.0", "+3.00"],
+        [0, "0.0", "-0", "-0.0"],
+        ["1.5", "1.50", 1.5, "01.5"[1:]],
+        [".5", 0.5],
+    ]
     for values in same:
         assert len({category_name(value) for value in values}) == 1
     assert category_name("12345678901234567890.0") == "12345678901234567890"

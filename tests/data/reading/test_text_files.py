@@ -13,7 +13,7 @@ from jaxflow import HoldOut, LabelledText, Table, Text, UserError
 from jaxflow.data.inference_inputs import read_inputs
 from tests.conftest import assert_same_splits, joined
 
-ROWS = "größe,farbe,y\n" + "".join(f"{i * 7 % 60}.5,{'rot grün blau'.split()[i % 3]},{i * 7 % 2}\n" for i in range(60))
+ROWS = "größe,farbe,y\n" + "".join(f"{i * 7 % 60}.5,{['rot', 'grün', 'blau'][i % 3]},{i * 7 % 2}\n" for i in range(60))
 COMPRESS = {
     "gz": gzip.compress,
     "bz2": bz2.compress,
@@ -59,7 +59,7 @@ def test_an_encoding_may_be_named_and_is_asked_for(plain, tmp_path):
     found = load(tmp_path / "rows.csv", encoding="cp1252")
     assert_same_splits(found, plain)
     assert len(joined(read_inputs(tmp_path / "rows.csv", found.schema.inputs, found.input_encoding))[0]) == 60
-    with pytest.raises(UserError, match="data.encoding is 'cp9999', which is no encoding"):
+    with pytest.raises(UserError, match=r"data\.encoding is 'cp9999', which is no encoding"):
         Table("a.csv", "y", encoding="cp9999")
 
 
@@ -67,7 +67,9 @@ def test_texts_are_read_alike(tmp_path):
     lines = "text;label\n" + "".join(f"süß {i};{'ab'[i % 2]}\n" for i in range(40))
     (tmp_path / "a.csv").write_text(lines, encoding="utf-8")
     (tmp_path / "b.csv.gz").write_bytes(gzip.compress(lines.encode("utf-16")))
-    one, other = (LabelledText(str(tmp_path / name), length=8, split=HoldOut(0, 0.2)).load() for name in ("a.csv", "b.csv.gz"))
+    one, other = (
+        LabelledText(str(tmp_path / name), length=8, split=HoldOut(0, 0.2)).load() for name in ("a.csv", "b.csv.gz")
+    )
     assert_same_splits(one, other)
     assert one.splits["train"].lines.tolist() == other.splits["train"].lines.tolist()
     (tmp_path / "c.txt.xz").write_bytes(lzma.compress(("süßer Text " * 200).encode()))
