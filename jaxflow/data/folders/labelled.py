@@ -14,10 +14,11 @@ from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files
 from jaxflow.data.folders.file_split import FileSplit, read_all
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
+from jaxflow.data.folders.measures import fit_levels, read_measured, report_sizes
 from jaxflow.data.folders.source import LabelledSource
 from jaxflow.data.folders.splits import assign_splits, find_groups
 from jaxflow.data.reading.corrupt import report_corrupt
-from jaxflow.data.reading.formats import KINDS, read_files
+from jaxflow.data.reading.formats import KINDS
 from jaxflow.data.splitting import groups_by_split
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.errors import UserError
@@ -26,7 +27,7 @@ from jaxflow.schema import Feature, Schema, Target
 logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds files.
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 
 
 class InSplit(Protocol):
@@ -53,7 +54,7 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
     """
     folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
     require_folder(folder, source.download_hint)
-    found = find_labelled(folder, kind, source.labels)
+    found = find_labelled(folder, kind, source.labels, source.folders, source.follow_links)
     duplicates = 0
     if source.drop_duplicates:
         representatives = find_identical_files(folder, [(file.path,) for file in found], [file.split for file in found])
@@ -61,13 +62,16 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
         found, duplicates = drop_identical(found, representatives)
     paths = [folder / file.path for file in found]
 
-    def read_once() -> dict[str, np.ndarray]:
-        examples = ({"inputs": a} if isinstance(a, np.ndarray) else a for a in read_files(paths, feature))
-        like = {"inputs": (feature.shape, feature.dtype)} if source.in_memory else {}
-        return read_all(examples, len(paths), like, source.max_corrupt, folder.name)
+    def read(feature: Feature) -> dict[str, np.ndarray]:
+        # The first time every file is read, whether inputs are kept or not: both ways then have the same examples.
+        like = {"measured": ((len(kind.measures),), "float64")}
+        like |= {"inputs": (feature.shape, feature.dtype)} if source.in_memory else {}
+        return cached_arrays(
+            files_key(folder, [file.path for file in found], feature, source.in_memory),
+            lambda: read_all(read_measured(paths, feature), len(paths), like, source.max_corrupt, folder.name),
+        )
 
-    # The first time every file is read, whether inputs are kept or not: both ways then have the same examples.
-    arrays = cached_arrays(files_key(folder, [file.path for file in found], feature, source.in_memory), read_once)
+    arrays = read(feature)
     report_corrupt(arrays["bad"].tolist(), source.max_corrupt, kind.plural)
     names = tuple(sorted({file.label for file in found}))
     index_of = {name: index for index, name in enumerate(names)}
@@ -78,6 +82,9 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
     parts = assign_splits(source.split, ids, [file.split for file in good], folder, targets, groups)
     report_classes(folder, kind.plural, names, targets)
     check_classes(names, targets, parts, str(folder), f"readable {kind.plural}")
+    report_sizes(feature, arrays["measured"], folder)
+    fitted = fit_levels(feature, arrays["measured"][parts["train"]], folder)
+    arrays, feature = arrays if fitted == feature else read(fitted), fitted
     splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, parts)
     schema, excluded = Schema(feature, Target("class", names)), count_excluded(found, good, duplicates)
     return validate(Dataset(splits, schema, excluded, groups=groups_by_split(groups, parts)))

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from jaxflow.data.reading.formats import KINDS, find_files, read_files
+from jaxflow.data.reading.find import find_files
+from jaxflow.data.reading.formats import KINDS, read_files
 from jaxflow.data.reading.images import decode_image, read_image
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
@@ -280,7 +281,7 @@ def test_links_are_not_followed(tmp_path, said):
     for name, target in {"out": tmp_path / "outside", "loop": inside, "self.png": "self.png", "b.png": "a.png"}.items():
         (inside / name).symlink_to(target)
     assert find_files(inside, KINDS["image"]) == ["a.png"]
-    assert f"not followed: symbolic links in {inside}, 4 of them" in said()
+    assert f"not followed: symbolic links, 4 of them (--data.follow_links=True follows them) in {inside}" in said()
 
 
 def test_folders_that_cannot_be_listed_and_names_that_are_no_text(tmp_path, monkeypatch):

@@ -309,7 +309,7 @@ def test_a_file_that_breaks_later_is_named(make):
 
 def test_images_that_do_not_fit_into_memory(make):
     root = make(*(f"{label}/{i}.png" for label in "ab" for i in range(10)))
-    with pytest.raises(UserError, match=r"20 files take 60,000,000,000,000 bytes.*--data\.in_memory=False"):
+    with pytest.raises(UserError, match=r"20 files take 60,000,000,000,640 bytes.*--data\.in_memory=False"):
         load(root, size=(10**6, 10**6))
 
 

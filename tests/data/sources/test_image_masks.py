@@ -8,7 +8,8 @@ from PIL import Image
 
 import jaxflow
 from jaxflow import HoldOut, ImageMasks, KFold, UserError
-from jaxflow.data.reading.images import read_image, read_mask
+from jaxflow.data.reading.image_masks import read_mask
+from jaxflow.data.reading.images import read_image
 from jaxflow.schema import IGNORE, Feature
 from jaxflow.serialization import from_json, to_json
 from tests.conftest import ROOT, assert_same_splits
