@@ -52,13 +52,12 @@ class Predictor:
         for inputs, ids in read_inputs(source, self.schema.inputs, self.encoding, self.follow_links, bad):
             # A power of two: few programs to compile, and a single image does not wait for 255 rows of padding.
             batch_size = batch_size or min(BATCH_SIZE, 1 << (len(ids) - 1).bit_length())
-            predictions = self.predict(inputs, ids, batch_size)
-            finite = np.isfinite(predictions).reshape(len(predictions), -1).all(-1)  # (example,)
-            wrong = [f"the model's output for {ids[row]} is not finite" for row in np.flatnonzero(~finite)]
-            if bad is None and wrong:
-                raise UserError(f"{wrong[0]} ({len(wrong)} such); look at its inputs")
-            if wrong:
-                bad += wrong
+            if bad is None:
+                predictions = self.predict(inputs, ids, batch_size)
+            else:
+                predictions = self._predict(inputs, len(ids), batch_size)
+                finite = _finite(predictions)
+                bad += [f"the model's output for {ids[row]} is not finite" for row in np.flatnonzero(~finite)]
                 ids, predictions = [ids[row] for row in np.flatnonzero(finite)], predictions[finite]
             predicted += len(ids)
             if len(ids):
@@ -71,15 +70,32 @@ class Predictor:
 
         Args:
           inputs: (examples, ...) as the model takes them, a dict of such where it takes several.
-          ids: a name of each.
+          ids: a name of each, for errors.
           batch_size: rows of a batch; the last one is padded.
 
         Returns:
           (examples, ...) predictions.
+
+        Raises:
+          UserError: an output is not finite.
         """
-        firsts = range(0, len(ids), batch_size)
+        predictions = self._predict(inputs, len(ids), batch_size)
+        wrong = np.flatnonzero(~_finite(predictions))
+        if len(wrong):
+            raise UserError(
+                f"the model's output for {ids[wrong[0]]} is not finite ({len(wrong)} such); look at its inputs"
+            )
+        return predictions
+
+    def _predict(self, inputs: Any, count: int, batch_size: int) -> np.ndarray:
+        firsts = range(0, count, batch_size)
         parts = [np.asarray(self.step(_batch(inputs, first, batch_size))) for first in firsts]
-        return np.concatenate(parts)[: len(ids)]
+        return np.concatenate(parts)[:count]
+
+
+def _finite(predictions: np.ndarray) -> np.ndarray:
+    """Returns whether all outputs of each example are finite, (examples,)."""
+    return np.isfinite(predictions).reshape(len(predictions), -1).all(-1)
 
 
 def _batch(inputs: Any, first: int, size: int) -> Any:

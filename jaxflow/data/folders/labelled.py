@@ -87,7 +87,8 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
     arrays, feature = arrays if fitted == feature else read(fitted), fitted
     splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, parts)
     schema, excluded = Schema(feature, Target("class", names)), count_excluded(found, good, duplicates)
-    return validate(Dataset(splits, schema, excluded, groups=groups_by_split(groups, parts)))
+    written_in = f"the folders of {folder}" if any(file.split for file in good) else None
+    return validate(Dataset(splits, schema, excluded, groups=groups_by_split(groups, parts), written_in=written_in))
 
 
 def _check_labels(folder: Path, found: Sequence[LabelledFile], representatives: np.ndarray) -> None:

@@ -97,7 +97,9 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
     logger.info(f"{folder}: {len(good)} {kind.plural} with masks of {len(target.names)} classes")
     splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, assigned)
     excluded = count_excluded(found, good, duplicates)
-    return validate(Dataset(splits, Schema(feature, target), excluded, groups=groups_by_split(groups, assigned)))
+    written_in = f"the folders of {folder}" if any(pair.split for pair in good) else None
+    groups = groups_by_split(groups, assigned)
+    return validate(Dataset(splits, Schema(feature, target), excluded, groups=groups, written_in=written_in))
 
 
 def _targets(
