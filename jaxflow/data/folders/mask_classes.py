@@ -14,7 +14,7 @@ LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif")
 MAX_MASKS = 64
 # Values that fewer pixels have are rare. Blurred values are at least so many, all together rarer than this, and so many
 # of their pixels have no neighbour of the same value: of a thin object most have one.
-RARE, MIN_BLURRED, MAX_BLURRED, ALONE = 0.02, 6, 0.3, 0.5
+RARE, MIN_BLURRED, MAX_BLURRED, ALONE = 0.02, 6, 0.5, 0.5
 WAY = (
     "save masks as PNG, resized by the nearest pixel alone, or say which values they mean, and each pixel takes the "
     "nearest: --data.mask_values"

@@ -100,9 +100,9 @@ def _mode(path: str, follow_links: bool) -> int:
 
 
 def _unused(suffixes: Counter[str], junk: Set[str]) -> str:
-    parts = [f"{count} {suffix}" for suffix, count in suffixes.most_common(MAX_SUFFIXES)]
-    rest = suffixes.total() - sum(count for _, count in suffixes.most_common(MAX_SUFFIXES))
-    parts += [f"{rest} others"] if rest else []
+    most = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
+    parts = [f"{count} {suffix}" for suffix, count in most[:MAX_SUFFIXES]]
+    parts += [f"{sum(count for _, count in most[MAX_SUFFIXES:])} others"] if most[MAX_SUFFIXES:] else []
     if junk:
         names = listed(sorted({os.path.basename(path) for path in junk}), 5)
         parts.append(f"{len(junk)} hidden or system folders ({names})")

@@ -24,7 +24,22 @@ FORMATS += ("DDS", "PSD")
 # A file of it has no mark, so its suffix must say so.
 UNMARKED = {".tga": "TGA"}
 SUFFIXES = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff")
-SUFFIXES += (".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc", ".avif", ".avifs", ".ico")
+SUFFIXES += (
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
+    ".pfm",
+    ".jp2",
+    ".j2k",
+    ".jpf",
+    ".jpx",
+    ".j2c",
+    ".jpc",
+    ".avif",
+    ".avifs",
+    ".ico",
+)
 SUFFIXES += (".pcx", ".sgi", ".rgb", ".rgba", ".bw", ".qoi", ".dds", ".psd", *UNMARKED)
 # How modes of more than 8 bits begin: integers, floats.
 DEEP = ("I", "F")

@@ -34,10 +34,9 @@ def read_scan(path: Path) -> np.ndarray:
     nibabel = _nibabel(path)
     try:
         kind, header, end = _checked(path)
-        zipped = path.name.lower().endswith(ZIPPED)
         check_bytes(math.prod(map(int, header.get_data_shape())) * VOXEL_BYTES)
-        if zipped:
-            with gzip.open(path) as file:
+        if path.name.lower().endswith((*ZIPPED, ".mgh")):  # nibabel leaves an .mgh open
+            with gzip.open(path) if path.name.lower().endswith(ZIPPED) else path.open("rb") as file:
                 scan = kind.from_bytes(file.read(end))
         else:
             scan = kind.from_filename(path)
@@ -68,11 +67,11 @@ def write_mask(path: Path, mask: np.ndarray, scan_path: Path) -> None:
       scan_path: the scan.
     """
     nibabel = _nibabel(scan_path)
-    turn, scan = nibabel.orientations, nibabel.load(scan_path)
-    upright = np.array([[0, 1], [1, 1], [2, 1]])
-    back = turn.ornt_transform(upright, turn.io_orientation(scan.affine))
+    turn, (_, header, _) = nibabel.orientations, _checked(scan_path)
+    upright, affine = np.array([[0, 1], [1, 1], [2, 1]]), header.get_best_affine()
+    back = turn.ornt_transform(upright, turn.io_orientation(affine))
     own = turn.apply_orientation(mask.astype(np.int16), back)
-    image = nibabel.Nifti1Image(own, scan.affine, scan.header)
+    image = nibabel.Nifti1Image(own, affine, header)
     image.set_data_dtype(np.int16)
     image.header.set_slope_inter(1, 0)
     image.header["cal_min"] = image.header["cal_max"] = 0
