@@ -20,6 +20,7 @@ class Feature:
         (token,), "series" (time, column) for windows of a time series, or "vector" for everything else.
       resize: how an image file of another size becomes one of `shape`: "stretch" resizes it to that height and width,
         "crop" keeps its proportions and crops it on both sides, and "none" is an error.
+      levels: grey levels of image files of more than 8 bits that become 0 and 255; None for 0 and 65535.
       sample_rate: samples per second of audio.
       cardinalities: number of categories of each of a vector's last columns, which hold category indices.
       vocab_size: number of different tokens.
@@ -32,6 +33,7 @@ class Feature:
     sample_rate: int | None = None
     cardinalities: tuple[int, ...] = ()
     vocab_size: int | None = None
+    levels: tuple[float, float] | None = None
 
     @property
     def size(self) -> int:

@@ -9,7 +9,8 @@ from PIL import Image
 import jaxflow
 from jaxflow.data import inference_inputs
 from jaxflow.data.inference_inputs import read_inputs
-from jaxflow.deployment.outputs import masks_written
+from jaxflow.deployment.masks import masks_written
+from jaxflow.schema import Feature
 from tests.conftest import joined, toy_images
 
 
@@ -29,6 +30,9 @@ def trained(tmp_path_factory):
     jaxflow.train(experiment, folder, dataset=toy)
     jaxflow.evaluate(folder, dataset=toy)
     return folder, toy
+
+
+SMALL = Feature("image", (2, 2, 3), "uint8")
 
 
 def read(path):
@@ -84,16 +88,16 @@ def test_a_large_source_is_read_in_blocks_and_gives_the_same(rows, trained, tmp_
 def test_masks_take_their_names_when_all_are_written(tmp_path):
     masks = np.arange(12, dtype=np.int8).reshape(3, 2, 2)
     blocks = [(["a.jpg", "b/c.jpg"], masks[:2]), (["d.png"], masks[2:])]
-    with masks_written(tmp_path / "out", iter(blocks)) as passed:
+    with masks_written(tmp_path / "out", iter(blocks), SMALL) as passed:
         assert [ids for ids, _ in passed] == [ids for ids, _ in blocks]
         assert not (tmp_path / "out").exists()
     for name, mask in zip(("a", "b/c", "d"), masks):
         np.testing.assert_array_equal(Image.open(tmp_path / "out" / f"{name}.png"), mask)
-    with masks_written(tmp_path / "same", iter([(["a.jpg"], masks[:1]), (["a.png"], masks[1:2])])) as passed:
+    with masks_written(tmp_path / "same", iter([(["a.jpg"], masks[:1]), (["a.png"], masks[1:2])]), SMALL) as passed:
         list(passed)
     assert {path.name for path in (tmp_path / "same").iterdir()} == {"a.jpg.png", "a.png.png"}
     wrong = itertools.chain(blocks, (1 / 0 for _ in range(1)))
-    with pytest.raises(ZeroDivisionError), masks_written(tmp_path / "none", wrong) as passed:
+    with pytest.raises(ZeroDivisionError), masks_written(tmp_path / "none", wrong, SMALL) as passed:
         list(passed)
     assert {path.name for path in tmp_path.iterdir()} == {"out", "same"}
 

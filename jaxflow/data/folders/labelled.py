@@ -15,10 +15,11 @@ from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_
 from jaxflow.data.folders.file_split import FileSplit, read_all
 from jaxflow.data.folders.labels import encode_labels, report_targets
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
+from jaxflow.data.folders.measures import fit_levels, read_measured, report_sizes
 from jaxflow.data.folders.source import LabelledSource
 from jaxflow.data.folders.splits import assign_splits, find_groups
 from jaxflow.data.reading.corrupt import report_corrupt
-from jaxflow.data.reading.formats import KINDS, read_files
+from jaxflow.data.reading.formats import KINDS
 from jaxflow.data.splitting.advice import advise_on_rare_class
 from jaxflow.data.splitting.hold_out import as_rule
 from jaxflow.data.splitting.keys import groups_by_split
@@ -29,7 +30,7 @@ from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema
 
 # Changes with the way in which the cache holds files.
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 
 
 class InSplit(Protocol):
@@ -56,7 +57,10 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
     """
     folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
     require_folder(folder, source.download_hint)
-    found = find_labelled(folder, kind, source.labels, source.target, source.task == "number")
+    numbers = source.task == "number"
+    found = find_labelled(
+        folder, kind, source.labels, source.target, numbers, folders=source.folders, follow_links=source.follow_links
+    )
     duplicates = 0
     if source.drop_duplicates:
         representatives = find_identical_files(folder, [(file.path,) for file in found], [file.split for file in found])
@@ -64,13 +68,16 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
         found, duplicates = drop_identical(found, representatives)
     paths = [folder / file.path for file in found]
 
-    def read_once() -> dict[str, np.ndarray]:
-        examples = ({"inputs": a} if isinstance(a, np.ndarray) else a for a in read_files(paths, feature))
-        like = {"inputs": (feature.shape, feature.dtype)} if source.in_memory else {}
-        return read_all(examples, len(paths), like, source.max_corrupt, folder.name)
+    def read(feature: Feature) -> dict[str, np.ndarray]:
+        # The first time every file is read, whether inputs are kept or not: both ways then have the same examples.
+        like = {"measured": ((len(kind.measures),), "float64")}
+        like |= {"inputs": (feature.shape, feature.dtype)} if source.in_memory else {}
+        return cached_arrays(
+            files_key(folder, [file.path for file in found], feature, source.in_memory),
+            lambda: read_all(read_measured(paths, feature), len(paths), like, source.max_corrupt, folder.name),
+        )
 
-    # The first time every file is read, whether inputs are kept or not: both ways then have the same examples.
-    arrays = cached_arrays(files_key(folder, [file.path for file in found], feature, source.in_memory), read_once)
+    arrays = read(feature)
     report_corrupt(arrays["bad"].tolist(), source.max_corrupt, kind.plural)
     good = [found[number] for number in arrays["numbers"]]
     targets, target = encode_labels(source.target, source.task, found, good)
@@ -82,9 +89,13 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
     report_targets(folder, kind.plural, target, targets)
     advice = advise_on_rare_class(as_rule(source.split), keys)
     check_targets(target, targets, parts, str(folder), f"readable {kind.plural}", advice)
+    report_sizes(feature, arrays["measured"], folder)
+    fitted = fit_levels(feature, arrays["measured"][parts["train"]], folder)
+    arrays, feature = arrays if fitted == feature else read(fitted), fitted
     splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, parts)
     excluded = count_excluded(found, good, duplicates) | count_unassigned(parts, len(good))
-    return validate(Dataset(splits, Schema(feature, target), excluded, groups=groups_by_split(groups, parts)))
+    groups, written_in = groups_by_split(groups, parts), keys.written_in or None
+    return validate(Dataset(splits, Schema(feature, target), excluded, groups=groups, written_in=written_in))
 
 
 def _cells(files: Sequence[LabelledFile], labels: str, name: str) -> list[str | None]:

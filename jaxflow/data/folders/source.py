@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from jaxflow.data.folders.split_folders import Folders
 from jaxflow.data.folders.splits import check_group
 from jaxflow.data.splitting.folds import KFold
 from jaxflow.data.splitting.hold_out import HoldOut
@@ -34,6 +35,8 @@ class FileSource:
     datasets larger than memory; masks are kept in memory all the same. The batches are the same."""
     max_corrupt: Whole = field(default=0, metadata={"identity": False}, kw_only=True)
     """Examples that may be unreadable; they are left out, and counted. One more stops the run and names it."""
+    follow_links: bool = field(default=False, metadata={"identity": False}, kw_only=True)
+    """Whether symbolic links in the folder are followed, here and in `predict`; they may lead out of it."""
 
     def __post_init__(self) -> None:
         check_group(self.group)
@@ -50,6 +53,9 @@ class LabelledSource(FileSource):
     """Column of `labels` that is to be predicted, or several of a kind."""
     task: Literal["class", "label", "number"] = field(default="class", kw_only=True)
     """What these columns hold: a class each; whether a label holds, as 0 and 1 (or no and yes); or a number each."""
+    folders: Folders = field(default="auto", kw_only=True)
+    """What the folders in the folder are: classes, or splits (train, test) that hold the classes; auto infers it from
+    their names and from what they hold, and asks where they may be either."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,6 +72,9 @@ class MaskedSource(FileSource):
     """Names of the classes 0, 1, ...; () takes the values that the training masks hold, whatever they are."""
     ignore_label: Annotated[int, Range(0, 2**15 - 1)] | None = field(default=None, kw_only=True)
     """Value of the pixels or voxels that count nowhere, unlabelled or at borders; None where there is none."""
+    mask_values: tuple[Annotated[int, Range(0, 2**15 - 1)], ...] = field(default=(), kw_only=True)
+    """Values that masks mean, such as 0 255: each pixel takes the nearest of them, as masks need that were saved with
+    losses (JPEG). () takes the values as they are."""
     masks: str = field(default="masks", kw_only=True)
     """Name of the folder of masks."""
 
@@ -73,3 +82,9 @@ class MaskedSource(FileSource):
         super().__post_init__()
         if len(self.names) == 1 or len(set(self.names)) < len(self.names):
             raise UserError(f"data.names is {self.names}; name two classes or more, each once, or none")
+        if len(self.mask_values) == 1 or list(self.mask_values) != sorted(set(self.mask_values)):
+            raise UserError(f"data.mask_values is {self.mask_values}; give two or more, ascending, or none")
+        if self.names and self.mask_values and len(self.names) != len(set(self.mask_values) - {self.ignore_label}):
+            raise UserError(
+                f"data.names has {len(self.names)} names for data.mask_values {self.mask_values}; name each"
+            )

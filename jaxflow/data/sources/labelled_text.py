@@ -167,7 +167,8 @@ class LabelledText:
         )
         splits = {name: everything.take(chosen) for name, chosen in parts.items()}
         schema = Schema(feature, Target("class", tuple(names)))
-        return Dataset(splits, schema, dict(excluded), TextEncoding(tokenizer, self.text, self.dialect))
+        encoding = TextEncoding(tokenizer, self.text, self.dialect)
+        return Dataset(splits, schema, dict(excluded), encoding, written_in=by.written_in or None)
 
     def _examples(
         self, path: Path, files: Sequence[LabelledFile], dialects: Mapping[str, tuple[Path, Dialect]]

@@ -179,7 +179,8 @@ class Table:
         )
         encoding = TableEncoding(encoders, self.missing, self.id, self.missing_also, self.dialect)
         schema = Schema(Feature("vector", inputs.shape[1:], "float32", cardinalities=encoding.cardinalities), target)
-        return Dataset({name: everything.take(chosen) for name, chosen in parts.items()}, schema, excluded, encoding)
+        splits = {name: everything.take(chosen) for name, chosen in parts.items()}
+        return Dataset(splits, schema, excluded, encoding, written_in=by.written_in or None)
 
     @property
     def _targets(self) -> tuple[str, ...]:

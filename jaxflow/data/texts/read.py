@@ -10,7 +10,8 @@ import numpy as np
 
 from jaxflow.console import track
 from jaxflow.data.reading.dialect import Dialect
-from jaxflow.data.reading.formats import Kind, find_files, none_found
+from jaxflow.data.reading.find import find_files
+from jaxflow.data.reading.formats import Kind
 from jaxflow.data.reading.rows import find_dialect, read_rows
 from jaxflow.data.reading.text_files import open_text, readable, table_suffix
 from jaxflow.data.splitting.keys import make_unique
@@ -59,17 +60,13 @@ def text_paths(path: Path) -> list[Path]:
       UserError: there are none.
     """
     if path.is_dir():
-        return [path / name for name in find_files(path, TEXTS)] or _none(path)
+        return [path / name for name in find_files(path, TEXTS)]
     if not path.is_file():
         raise UserError(
             f"no text at {path}; data.path (--data.path=PATH) takes a text file, a folder of .txt files, or a .csv, "
             ".tsv or .jsonl file"
         )
     return [path]
-
-
-def _none(folder: Path) -> list[Path]:
-    raise none_found(folder, TEXTS)
 
 
 def find_documents(path: Path, column: str, dialect: Dialect) -> Documents:
