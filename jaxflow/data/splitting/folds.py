@@ -71,8 +71,11 @@ class KFold:
                 "split.stratify needs classes, and the target is a number, or several targets; leave it out"
             )
         classes = examples.classes if self.stratify else None
-        if examples.groups is not None:
-            return _deal_groups(examples.groups, classes, self.folds, self.seed)
+        groups = examples.groups
+        if groups is None and classes is not None and len(set(examples.ids)) < len(examples.ids):
+            groups = examples.ids  # equal examples are kept together
+        if groups is not None:
+            return _deal_groups(groups, classes, self.folds, self.seed)
         fractions = hash_fractions(examples.ids, self.seed)
         if classes is None:
             return (fractions * self.folds).astype(int)

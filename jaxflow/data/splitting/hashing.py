@@ -74,3 +74,11 @@ def rank_in_class(numbers: np.ndarray, classes: np.ndarray) -> np.ndarray:
         members = np.flatnonzero(classes == label)
         ranks[members[np.argsort(numbers[members], kind="stable")]] = np.arange(len(members))
     return ranks
+
+
+def least_of_equals(numbers: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Returns for each example the smallest number among those of its name: what goes by it keeps them together."""
+    of = np.unique(np.array(names), return_inverse=True)[1]
+    least = np.full(of.max() + 1, np.inf)
+    np.minimum.at(least, of, numbers)
+    return least[of]

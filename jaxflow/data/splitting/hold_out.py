@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from jaxflow.data.splitting.hashing import hash_fractions, rank_in_class
+from jaxflow.data.splitting.hashing import hash_fractions, least_of_equals, rank_in_class
 from jaxflow.data.splitting.keys import SplitKeys
 from jaxflow.data.splitting.written import check_column, keep_written, require_no_column
 from jaxflow.errors import UserError
@@ -68,7 +68,7 @@ class HoldOut:
                 )
             # Exact in each class: ranks in (0, 1) take the place of the hashes.
             sizes = np.bincount(examples.classes)[examples.classes]
-            fractions = (rank_in_class(fractions, examples.classes) + 0.5) / sizes
+            fractions = least_of_equals((rank_in_class(fractions, examples.classes) + 0.5) / sizes, examples.ids)
         test, held_out = fractions < self.test, fractions < self.test + self.validation
         parts = {"train": ~held_out, "validation": held_out & ~test, "test": test}
         wanted = {"train": 1.0, "validation": self.validation, "test": self.test}
