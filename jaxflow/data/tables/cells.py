@@ -22,6 +22,8 @@ Kind = Literal["number", "date", "category", "empty"]
 Form = NumberFormat | str
 # Fraction of the values of one type from which on a column is of that type, and the others are mistakes.
 MOSTLY = 0.9
+# Cells by which the format is chosen that most of a column may have.
+SAMPLE = 200
 COMPACT = "%Y%m%d"
 
 
@@ -54,12 +56,12 @@ def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
         return "number"
     if find_date_formats(counts):
         return "date"
-    number_reads = [form.read for form in candidates(counts, dialect.decimal, dialect.thousands)]
-    date_reads = [partial(read_date, form=form) for form in likely_formats(cells[:200])]
+    sample = Counter(cells[:SAMPLE])
+    number_reads = [form.read for form in candidates(sample, dialect.decimal, dialect.thousands)]
+    date_reads = [partial(read_date, form=form) for form in likely_formats(list(sample.elements()))]
     for kind, reads in (("number", number_reads), ("date", date_reads)):
-        wrong = min(
-            (_unreadable(counts, read) for read in reads), key=lambda cells: sum(counts[cell] for cell in cells)
-        )
+        best = min(reads, key=lambda read: sum(sample[cell] for cell in _unreadable(sample, read)))
+        wrong = _unreadable(counts, best)
         others = sum(counts[value] for value in wrong)
         if len(cells) - others > MOSTLY * len(cells):
             first = next(index for index, value in enumerate(cells) if value in wrong)

@@ -21,6 +21,8 @@ WITH_UNIT = re.compile(rf"([+-]?)\s*({UNITS})?\s*([+-]?[\d.,' \u00a0\u202f]*\d[.
 NUMBER_LIKE = re.compile(r"[^\w+-]?[+-]?\d[\d.,' ]*\s*\w{0,4}")
 SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2212": "-", "\u2019": "'"})  # as printers and offices write
 SEPARATORS = (",", ".", " ", "'")
+# Cells that are looked at first.
+FEW = 100
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,9 @@ def find_formats(cells: Collection[object], decimal: str | None, thousands: str 
     Returns:
       [] where the cells are something else; several where they can be read in several ways.
     """
+    few = list(itertools.islice(cells, FEW))
+    if len(cells) > FEW and not find_formats(few, decimal, thousands):
+        return []  # most columns of texts end here
     found: dict[tuple[float, ...], NumberFormat] = {}
     for each in candidates(cells, decimal, thousands):
         try:

@@ -9,7 +9,6 @@ from jaxflow.data.profiling.raw_columns import _distance, profile_raw_columns
 from jaxflow.data.tables.raw_columns import RawColumn
 from tests.data.sources.test_table import write
 
-
 LETTERS = np.array(list("ab") * 250, object)
 
 

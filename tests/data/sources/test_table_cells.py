@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+from PIL import Image
 
-from jaxflow import Category, Date, HoldOut, KFold, Number, Table, TimeSplit
+from jaxflow import Category, Date, HoldOut, ImageFolder, KFold, Number, Table, TimeSplit
 from jaxflow.data.tables.encode import encode_table
 from jaxflow.errors import UserError
 from tests.conftest import assert_same_splits, joined
@@ -232,3 +233,13 @@ def test_times_may_be_written_in_any_format(tmp_path):
     assert [part.lines.tolist() for part in parts.values()] == [[*range(2, 62)], [*range(62, 82)], [*range(82, 102)]]
     as_input = Table(str(tmp_path / "a.csv"), "y", columns=(Date("day"),)).load().input_encoding.columns[0]
     assert as_input.format == "%d/%m/%Y"
+
+
+def test_a_table_of_labels_names_classes_by_value(tmp_path):
+    for i in range(40):
+        Image.fromarray(np.full((4, 4, 3), 6 * i, np.uint8)).save(tmp_path / f"{i}.png")
+    spellings = ["1", "1.0", "0", " 0.0"]
+    text = " path; label\n" + "".join(f"{i}.png; {spellings[i % 4]}\n" for i in range(40))
+    (tmp_path / "labels.csv").write_bytes(text.encode("utf-16"))
+    dataset = ImageFolder(str(tmp_path), size=(4, 4), labels="labels.csv", split=HoldOut(0, 0.3)).load()
+    assert dataset.schema.target.names == ("0", "1")
