@@ -1,5 +1,6 @@
 """Volumes, with masks and with labels: NIfTI and NumPy, cut and filled up, whole and damaged."""
 
+import dataclasses
 import gzip
 import zipfile
 
@@ -134,9 +135,10 @@ def test_a_network_finds_what_is_bright_in_any_unit(folder, tmp_path):
     jaxflow.train(experiment, run)
     assert jaxflow.evaluate(run)["test"]["dice"] > 0.75
     output = jaxflow.predict(run, folder / "volumes")
-    assert len(list(output.with_suffix("").glob("*.npy"))) == 20
-    findings = jaxflow.explore(experiment, run)["findings"]
-    assert any("StandardizePerExample" in finding["advice"] for finding in findings)
+    assert len(list(output.with_suffix("").glob("*.nii.gz"))) == 20
+    for preprocess in ((), experiment.preprocess):  # what is used is not advised
+        findings = jaxflow.explore(dataclasses.replace(experiment, preprocess=preprocess), run)["findings"]
+        assert any("StandardizePerExample" in finding["advice"] for finding in findings) == (not preprocess)
 
 
 def test_volumes_with_labels(tmp_path):
