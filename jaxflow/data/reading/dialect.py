@@ -37,6 +37,7 @@ class Dialect:
       decimal: what separates the decimals of numbers.
       thousands: what separates thousands; "" for nothing.
       names: names of the columns, where the first line of the file is a row already.
+      spellings: cells that are read as others: pairs of what is written and what it means.
     """
 
     delimiter: str | None = None
@@ -45,6 +46,7 @@ class Dialect:
     decimal: Literal[".", ","] | None = None
     thousands: str | None = None
     names: tuple[str, ...] = ()
+    spellings: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         check_encoding(self.encoding)

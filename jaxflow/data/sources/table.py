@@ -89,6 +89,8 @@ class Table:
     """What separates their thousands, "" for nothing; None finds it in each column."""
     names: tuple[str, ...] = ()
     """Names of the columns, for a text file whose first line is a row already."""
+    spellings: tuple[tuple[str, str], ...] = ()
+    """Cells that are read as others, such as ((">50K.", ">50K"),), where two files write one class in two ways."""
     encoding: str | None = None
     """How the characters of a text file are encoded, for example cp1252; None for UTF-8, or what its beginning says."""
     required: tuple[str, ...] = ()
@@ -115,7 +117,8 @@ class Table:
     @property
     def dialect(self) -> Dialect:
         """How the text file is written, as far as it is said."""
-        return Dialect(self.delimiter, self.quotes, self.encoding, self.decimal, self.thousands, self.names)
+        how = (self.delimiter, self.quotes, self.encoding, self.decimal, self.thousands, self.names, self.spellings)
+        return Dialect(*how)
 
     def load(self) -> Dataset:
         """Reads, cleans, splits and encodes the table.

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from jaxflow import AudioFolder, HoldOut, ImageFolder, ImageMasks, KFold, LabelledText, Table, TimeSplit
+from jaxflow.data.inference_inputs import read_inputs
 from jaxflow.data.splitting.keys import SplitKeys
 from jaxflow.errors import UserError
-from tests.conftest import assert_same_splits
+from tests.conftest import assert_same_splits, joined
 
 SPLITS = ["train", "train", "Training", "val", " dev ", "TEST"]
 IN_SPLITS = {"train": {0, 1, 2}, "validation": {3, 4}, "test": {5}}  # by the remainder of a row's number
@@ -296,3 +297,41 @@ def test_folders_of_splits_do_not_take_other_splits(images):
         (images / f"{i}.png").rename(images / "ab"[i % 2] / f"{i}.png")
     with pytest.raises(UserError, match=r"has no table; name the one that has it: split.table"):
         ImageFolder(str(images), split="use").load()
+
+
+ADULT = (
+    "age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship", "race",
+    "sex", "capital-gain", "capital-loss", "hours-per-week", "native-country", "income",
+)  # fmt: skip
+
+
+def adult_rows(count, end, seed):
+    """Rows as the official files have them: a space after each comma, ? where a cell is missing."""
+    random = np.random.RandomState(seed)
+    for _ in range(count):
+        age, sector = random.randint(17, 91), random.choice(["Private", "State-gov", "?"])
+        cells = [age, sector, random.randint(10**6), "HS-grad", 9, random.choice(["Divorced", "Separated"]), "Sales"]
+        cells += ["Not-in-family", "White", random.choice(["Male", "Female"]), 0, 0, random.randint(1, 99)]
+        yield ", ".join(map(str, [*cells, "United-States", (">50K" if age > 50 else "<=50K") + end]))
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_adult_is_read_from_its_official_files(tmp_path, in_memory):
+    (tmp_path / "adult.data").write_text("\n".join([*adult_rows(200, "", 0), ""]))
+    (tmp_path / "adult.test").write_text("\n".join(["|1x3 Cross validator", *adult_rows(90, ".", 1), ""]))
+    source = Table(
+        str(tmp_path / "adult.data"),
+        target="income",
+        test=str(tmp_path / "adult.test"),
+        names=ADULT,
+        spellings=(("<=50K.", "<=50K"), (">50K.", ">50K")),
+        in_memory=in_memory,
+    )
+    dataset = source.load()
+    assert dataset.schema.target.names == ("<=50K", ">50K")
+    assert {name: len(split) for name, split in dataset.splits.items() if name == "test"} == {"test": 90}
+    assert sum(map(len, dataset.splits.values())) == 290
+    ages = [int(row.split(",")[0]) for row in adult_rows(90, ".", 1)]
+    np.testing.assert_array_equal(dataset.splits["test"].targets, np.array(ages) > 50)
+    inputs, _ = joined(read_inputs(tmp_path / "adult.test", dataset.schema.inputs, dataset.input_encoding))
+    np.testing.assert_array_equal(inputs, dataset.splits["test"].rows(np.arange(90))["inputs"])  # predict = evaluate
