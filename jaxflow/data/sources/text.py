@@ -5,7 +5,7 @@ import io
 import itertools
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
@@ -20,6 +20,7 @@ from jaxflow.data.splitting.folds import KFold
 from jaxflow.data.splitting.hold_out import HoldOut
 from jaxflow.data.splitting.keys import SplitKeys
 from jaxflow.data.splitting.time_split import TimeSplit
+from jaxflow.data.splitting.written import SPLIT_OF
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.storage.mapped import new_file, require_mapped
 from jaxflow.data.texts.encode import TextEncoding
@@ -34,7 +35,7 @@ from jaxflow.serialization import from_json, to_json
 logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds tokens.
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 SPLITS = ("train", "validation", "test")
 
 
@@ -67,7 +68,8 @@ class Text:
     encoding: str | None = None
     """How characters are encoded, for example cp1252; None for UTF-8, or what the beginning of a file says."""
     split: HoldOut | TimeSplit | KFold | None = None
-    """How texts are held out; None for TimeSplit() of one text and HoldOut() of several."""
+    """How texts are held out; None for TimeSplit() of one text and HoldOut() of several. Texts of a folder that all lie
+    in train, validation and test folders, or are files of these names, stay there."""
     download_hint: str | None = field(default=None, metadata={"identity": False})
     """Where the text can be had, said where it is missing."""
     in_memory: bool = field(default=True, metadata={"identity": False})
@@ -169,7 +171,12 @@ def _divide(
         def whole(chosen: set[int]) -> Iterator[tuple[str, str]]:
             return ((names[index], chunk) for index, chunk in documents.read() if index in chosen)
 
-        parts = (split or HoldOut()).split(SplitKeys(documents.keys, times=np.arange(len(names))))
+        keys = SplitKeys(documents.keys, times=np.arange(len(names)))
+        if official := _official(names):
+            where = "the names of folders or files"
+            keys = dataclasses.replace(keys, written=official, written_in=where)
+            logger.info(f"splits by {where}: train {official.count('train'):,} of {len(names):,} texts")
+        parts = (split or HoldOut()).split(keys)
         return {part: partial(whole, set(parts[part].tolist())) for part in SPLITS if part in parts}
     if not isinstance(split, TimeSplit | None):
         raise UserError(
@@ -192,6 +199,13 @@ def _divide(
 
     bounds = zip(SPLITS, [0, *ends], ends)
     return {part: partial(section, part, *bound) for part, *bound in bounds if getattr(split, part) != 0}
+
+
+def _official(names: Sequence[str]) -> list[str] | None:
+    """Returns the split that each text's folder, or its file, is named after; None where that holds not for all."""
+    tops = [name.partition("/")[0] if "/" in name else name.rpartition(".")[0] for name in names]
+    found = [SPLIT_OF.get(top.lower(), "") for top in tops]
+    return found if all(found) and "train" in found else None
 
 
 def _read_back(file: IO[bytes], dtype: str) -> np.ndarray:

@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
-from jaxflow import AudioFolder, HoldOut, ImageFolder, ImageMasks, KFold, LabelledText, Table, TimeSplit
+from jaxflow import AudioFolder, HoldOut, ImageFolder, ImageMasks, KFold, LabelledText, Table, Text, TimeSplit
 from jaxflow.data.inference_inputs import read_inputs
 from jaxflow.data.splitting.keys import SplitKeys
 from jaxflow.errors import UserError
@@ -335,3 +335,23 @@ def test_adult_is_read_from_its_official_files(tmp_path, in_memory):
     np.testing.assert_array_equal(dataset.splits["test"].targets, np.array(ages) > 50)
     inputs, _ = joined(read_inputs(tmp_path / "adult.test", dataset.schema.inputs, dataset.input_encoding))
     np.testing.assert_array_equal(inputs, dataset.splits["test"].rows(np.arange(90))["inputs"])  # predict = evaluate
+
+
+@pytest.mark.parametrize("layout", ["{split}.txt", "{split}/{number}.txt"])
+def test_texts_of_a_language_model_stay_in_their_splits(tmp_path, layout, said):
+    for split in ("train", "valid", "test"):
+        for number in range(3):
+            path = tmp_path / "wiki" / layout.format(split=split, number=number)
+            path.parent.mkdir(exist_ok=True, parents=True)
+            path.write_text(f"{split} " * 40)
+    dataset = Text(str(tmp_path / "wiki"), length=8).load()
+    assert "splits by the names of folders or files" in said()
+    for name, part in (("train", "train"), ("validation", "valid"), ("test", "test")):
+        ids = [dataset.splits[name].id(i) for i in range(len(dataset.splits[name]))]
+        assert all(id_.startswith(part) for id_ in ids)
+    assert set("".join(dataset.input_encoding.tokenizer.vocabulary)) >= set("train ")
+    assert "v" not in dataset.input_encoding.tokenizer.vocabulary  # which no training text has
+    for number in range(9):  # a name that means nothing: all of them are split by name, as ever
+        (tmp_path / "wiki" / f"page {number}.txt").write_text("page " * 40)
+    Text(str(tmp_path / "wiki"), length=8, split=HoldOut(0.3, 0.3)).load()
+    assert "splits by the names" not in said()
