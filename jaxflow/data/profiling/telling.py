@@ -10,15 +10,16 @@ from jaxflow.data.profiling.issue import Issue
 from jaxflow.data.profiling.sample import Sample
 from jaxflow.data.tables.encode import TableEncoding
 
-# Rows and columns that are looked at, at most; and the fraction of a guess's errors that a column alone must avoid.
-MAX_ROWS, MAX_COLUMNS, TELLING = 2000, 100, 0.95
+# Rows that are needed, rows and columns that are looked at, and the fraction of a guess's errors that a column alone
+# must avoid.
+MIN_ROWS, MAX_ROWS, MAX_COLUMNS, TELLING = 30, 2000, 100, 0.95
 # How much more alike neighbours are than others, from 0 to 1, and standard errors beyond which that is no chance.
 ALIKE, SURE = 0.3, 6.0
 
 
 def telling_columns(dataset: Dataset, sample: Sample) -> list[Issue]:
     """Finds columns that tell the target alone, by any threshold or category, as a small tree sees it."""
-    if len(sample.inputs) < 30 or len(dataset.schema.target.shape) > 1:
+    if not _is_simple(dataset, sample):
         return []
     chosen = np.linspace(0, len(sample.inputs) - 1, min(len(sample.inputs), MAX_ROWS)).astype(int)
     inputs, targets = sample.inputs[chosen].astype(np.float64), sample.targets[chosen]
@@ -36,7 +37,7 @@ def telling_columns(dataset: Dataset, sample: Sample) -> list[Issue]:
 def order_of_rows(dataset: Dataset, sample: Sample) -> list[Issue]:
     """Finds whether the order of the training rows tells the target: neighbours are alike."""
     targets, count = sample.targets, len(sample.targets)
-    if count < 30:
+    if not _is_simple(dataset, sample):
         return []
     if dataset.schema.target.kind == "class":
         same = float((targets[1:] == targets[:-1]).mean())
@@ -58,6 +59,13 @@ def order_of_rows(dataset: Dataset, sample: Sample) -> list[Issue]:
         "neighbours belong together they go to one split (group=, or time= with split=TimeSplit())"
     )
     return [Issue("note", message, advice)]
+
+
+def _is_simple(dataset: Dataset, sample: Sample) -> bool:
+    """Returns whether there are examples enough, with one class each or some values."""
+    return len(sample.targets) >= MIN_ROWS and sample.targets.ndim == (
+        1 if dataset.schema.target.kind == "class" else 2
+    )
 
 
 def _columns(dataset: Dataset) -> dict[str, list[int]]:

@@ -1,7 +1,7 @@
 """How text files of rows are written: what separates columns, and whether unpaired quotes swallow rows."""
 
 import csv
-import itertools
+import io
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ logger = logging.getLogger("jaxflow")
 
 DELIMITERS = (",", ";", "\t", "|")
 NAMES = {"\t": "tabs", " ": "spaces"}
-# Characters of a line of column names at most, and lines that are looked at for what separates columns.
-MAX_HEADER, SAMPLE_LINES = 1 << 24, 30
+# Characters of a line of column names at most; and characters and lines that are looked at for what separates columns.
+MAX_HEADER, SAMPLE_SIZE, SAMPLE_LINES = 1 << 24, 1 << 20, 30
 # Different cells of a column that are remembered, and suspicious rows.
 MAX_KNOWN, MAX_SUSPECTS = 10_000, 1000
 # A cell may hold a book; Python's own limit is 128 KiB.
@@ -81,9 +81,8 @@ def find_delimiter(path: Path, dialect: Dialect, columns: Sequence[str] = ()) ->
         return dialect.delimiter
     usual = "\t" if table_suffix(path) == ".tsv" else ","
     with open_text(path, dialect.encoding) as file:
-        lines = (line for line in read_lines(file, path, MAX_HEADER) if line.strip())
-        sample = list(itertools.islice(lines, SAMPLE_LINES))
-    fits = {each: _fit(sample, each, dialect, columns) for each in (usual, *DELIMITERS)}
+        lines = [line for line in io.StringIO(file.read(SAMPLE_SIZE), newline="") if line.strip()]
+    fits = {each: _fit(lines[:SAMPLE_LINES], each, dialect, columns) for each in (usual, *DELIMITERS)}
     best = max(fits, key=lambda each: fits[each])  # of equals the first, which is the usual one
     best = best if fits[best] > 1 else usual
     if best != usual:
@@ -107,7 +106,7 @@ def _fit(sample: Sequence[str], delimiter: str, dialect: Dialect, columns: Seque
     known = bool(columns) and set(columns) <= set(names)
     if len(names) < 2:
         return 3 * known
-    whole = rows if len(rows) < SAMPLE_LINES else rows[:-1]  # the last row of a sample may be cut
+    whole = rows[:-1] or rows  # the last row of a sample may be cut
     return 3 * known + (2 if all(len(row) == len(names) for row in whole) else 1)
 
 

@@ -24,7 +24,7 @@ from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
 from jaxflow.data.tables.inputs import check_columns, choose_specs, find_row_numbers, numeric_columns, read_numbers
 from jaxflow.data.tables.raw_columns import RawColumn, read_raw_columns
 from jaxflow.data.tables.raw_table import RawTable, ids_from_column, keys_from_cells
-from jaxflow.data.tables.read import read_table
+from jaxflow.data.tables.read import MISSING, read_table
 from jaxflow.data.tables.several_files import read_tables, tables_key
 from jaxflow.data.tables.split_keys import read_split_keys, split_rows
 from jaxflow.data.tables.target import Task, check_target, read_targets
@@ -37,7 +37,6 @@ logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds encoded tables.
 CACHE_VERSION = 3
-MISSING = ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NaT", "null", "NULL", "None", "?", "--")
 
 
 @dataclass(frozen=True)
@@ -187,7 +186,7 @@ class Table:
 
     @property
     def _targets(self) -> tuple[str, ...]:
-        return target_names(self.target, self.task)
+        return tuple(name.strip() for name in target_names(self.target, self.task))
 
     def raw_columns(self, dataset: Dataset) -> Iterator[RawColumn]:
         """Reads the columns as the file has them, for people.
@@ -225,8 +224,8 @@ class Table:
         named |= {"required": self.required, "outliers.columns": self.outliers.columns if self.outliers else ()}
         named |= {key: (getattr(self, key),) for key in ("id", "group", "time") if getattr(self, key)}
         check_columns(raw, named, self.path, hint=not self.names)
-        if both := [name for name in self._targets if name in named["columns"]]:
-            raise UserError(f"data.columns names {both[0]}, the target; it cannot be an input too")
+        if both := {*self._targets} & {*map(str.strip, named["columns"])}:
+            raise UserError(f"data.columns names {min(both)}, the target; it cannot be an input too")
         if not self._inputs(raw):
             raise UserError(f"{self.path} has no column left to predict {listed(self._targets)} from")
 
@@ -244,6 +243,6 @@ class Table:
         """Lists the columns that the target may be predicted from."""
         rule = as_rule(self.split)
         split = rule.column if isinstance(rule, HoldOut | KFold) and rule.table is None else None
-        no_input = {self.id, self.group, self.time, split, *self._targets, *self.drop}
-        no_input -= {spec.name for spec in self.columns}
+        no_input = (*self._targets, self.id, self.group, self.time, split, *self.drop)
+        no_input = {name.strip() for name in no_input if name} - {spec.name.strip() for spec in self.columns}
         return [name for name in raw if name not in no_input]

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from jaxflow.data.reading.category_names import category_names
-from jaxflow.data.tables.dates import DATE_LIKE, are_compact, find_date_formats, likely_formats, read_date
+from jaxflow.data.tables.dates import DATE_LIKE, TIME_LIKE, are_compact, find_date_formats, likely_formats, read_date
 from jaxflow.data.tables.numbers import NUMBER_LIKE, PLAIN, NumberFormat, candidates, choose_format, find_formats
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError
@@ -155,7 +155,10 @@ def parse_column(table: RawTable, name: str, kind: Kind, form: Form | None = Non
     Raises:
       UserError: a value is not of the type; it is named, and its row.
     """
-    form = find_form(table, name, kind, np.arange(table.rows)) if form is None else form
+    if form is None:
+        form = find_form(table, name, kind, np.arange(table.rows))
+        if table.first == 0:  # once for all blocks
+            report_form(table, name, form, np.arange(table.rows))
     plain = isinstance(form, str) or form in (PLAIN, NumberFormat(thousands=","))  # written without a comma, alike
     if kind == "number" and plain and (numbers := table.numbers(name)) is not None:
         return _finite(numbers)
@@ -181,9 +184,9 @@ def parse_column(table: RawTable, name: str, kind: Kind, form: Form | None = Non
 
 
 def guess(table: RawTable, name: str, rows: np.ndarray) -> str:
-    """Returns what a column of texts looks like, for messages: "numbers" or "dates"; "" for neither."""
+    """Returns what a column of texts looks like, for messages: "numbers", "dates", "times of day" or ""."""
     cells = [str(cell).strip() for cell in table[name][rows] if cell is not None][:1000]
-    for what, pattern in (("dates", DATE_LIKE), ("numbers", NUMBER_LIKE)):
+    for what, pattern in (("dates", DATE_LIKE), ("times of day", TIME_LIKE), ("numbers", NUMBER_LIKE)):
         if sum(pattern.fullmatch(cell) is not None for cell in cells) > 0.5 * len(cells):
             return what
     return ""

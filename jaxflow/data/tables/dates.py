@@ -30,6 +30,7 @@ PERIODS = {"year": 31_556_952.0, "week": 604_800.0, "day": 86_400.0}
 DATE_LIKE = re.compile(
     r"\d{1,4}[-/. ](\d{1,2}|[A-Za-z]{3,9})[-/., ]+\d{1,4}(\D.*)?|[A-Za-z]{3,9} \d{1,2},? \d{4}(\D.*)?"
 )
+TIME_LIKE = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?")
 # Whole numbers that may be days, such as 20240131.
 FIRST_COMPACT, LAST_COMPACT = 1900_01_01, 2100_12_31
 

@@ -39,6 +39,7 @@ def check_columns(raw: RawTable, named: Mapping[str, Sequence[str]], path: str, 
     """
     advice = "; where the first line is a row already, data.names names the columns"
     advice = advice if hint and any(category_name(name)[:1].isdigit() for name in raw) else ""
+    advice = advice if len(raw) > 1 else "; it is one column: name what separates them, data.delimiter"
     for field, names in named.items():
         for name in names:
             if name not in raw:
@@ -57,7 +58,8 @@ def find_row_numbers(raw: RawTable, names: Sequence[str], named: Collection[str]
       Those named like an index, such as the unnamed one of pandas; those named like an id that differ in every row; and
       those that count the rows from 0 or 1 and are named like a number.
     """
-    found = [name for name in names if name not in named and _numbers_rows(raw, name)]
+    known = {name.strip() for name in named}
+    found = [name for name in names if name not in known and _numbers_rows(raw, name)]
     return [] if len(found) == len(names) else found  # nothing would be left
 
 
@@ -103,7 +105,7 @@ def choose_specs(
         kind, distinct = infer_column_type(raw, name, train), raw.distinct(name, train)
         hint = _hint(raw, name, train) if kind == "category" and distinct > 1 else ""
         if reason := _useless(kind, distinct, len(train)):
-            logger.info(f"column {name} is left out: {reason}{hint}")
+            logger.info(f"column {name or repr(name)} is left out: {reason}{hint}")
             continue
         if hint and (distinct > FEW or raw.numbers(name) is not None):
             logger.info(f"column {name} is read as categories{hint}")
@@ -145,7 +147,8 @@ def _hint(raw: RawTable, name: str, train: np.ndarray) -> str:
         return f"; they are codes with leading zeros: data.columns=(Number({name!r}),) reads numbers"
     like = guess(raw, name, train)
     settings = {
-        "numbers": f"data.columns=(Number({name!r}),) names what is none; decimal, thousands, missing_also read more",
+        "numbers": f"data.columns=(Number({name!r}),) names the first that is none (decimal, thousands, missing_also)",
+        "times of day": "write them as numbers, for example hours, or beside the day in one column",
         "dates": f"data.columns=(Date({name!r}, format='%d/%m/%Y'),) reads them, in their format",
     }
     return f"; they look like {like}: {settings[like]}" if like else ""

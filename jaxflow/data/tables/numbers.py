@@ -18,7 +18,7 @@ UNITS = rf"[$€£¥₹₽₩₺₫₪]|{PERCENT}|US\$|USD|EUR|GBP|CHF|JPY|CNY|I
 # A number with a unit before or after it, and its sign before or after the unit.
 WITH_UNIT = re.compile(rf"([+-]?)\s*({UNITS})?\s*([+-]?[\d.,' \u00a0\u202f]*\d[.,]?(?:[eE][+-]?\d+)?)\s*({UNITS})?")
 # What looks like a number, or like one with a unit of a few letters.
-NUMBER_LIKE = re.compile(r"[^\w+-]?[+-]?\d[\d.,' ]*\s*\w{0,4}")
+NUMBER_LIKE = re.compile(r"[^\w+-]{0,2}[+-]?\d[\d.,' ]*\s*[%$€£\w]{0,4}\)?")
 SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2212": "-", "\u2019": "'"})  # as printers and offices write
 SEPARATORS = (",", ".", " ", "'")
 # Cells that are looked at first.
@@ -50,6 +50,8 @@ class NumberFormat:
         text = cell.strip().translate(SPACES)
         if (known := BOOLEANS.get(text.lower())) is not None:
             return known
+        if text.startswith("(") and text.endswith(")") and not set("+-(") & set(text[1:]):
+            return -self.read(text[1:-1])  # as accountants write what is negative
         if self.unit:
             text, unit = split_unit(text)
             if unit != self.unit and (unit or self.unit == PERCENT):  # 12 and 12% may be different things
@@ -107,7 +109,7 @@ def find_formats(cells: Collection[object], decimal: str | None, thousands: str 
 def candidates(cells: Collection[object], decimal: str | None, thousands: str | None) -> Iterator[NumberFormat]:
     """Yields the formats that cells may be written in, plain ones first; arguments are those of `find_formats`."""
     texts = [cell.strip().translate(SPACES) for cell in cells if isinstance(cell, str)]
-    units = Counter(unit for text in texts if (unit := split_unit(text)[1]))
+    units = Counter(unit for text in texts if (unit := split_unit(text.strip("()"))[1]))
     unit = units.most_common(1)[0][0] if units else ""
     letters = set("".join(texts))
     groups = ["", *(each for each in SEPARATORS if each in letters)] if thousands is None else [thousands]

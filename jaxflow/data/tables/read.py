@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # imported where a table is read
 
 logger = logging.getLogger("jaxflow")
 
+# What stands for a missing value in a text file, unless a source says otherwise.
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NaT", "null", "NULL", "None", "?", "--")
 # Bytes of a text file that are read at once.
 BLOCK_BYTES = 1 << 26
 # What is found in a file.
@@ -97,6 +100,9 @@ def _on_disk(batches: "Iterable[pyarrow.RecordBatch]", schema: "pyarrow.Schema")
 
 def _ragged(why: str) -> str:
     """Returns what may be done about a row with too many or too few cells, which Arrow's message names."""
+    found = re.search(r"Row #2: Expected (\d+) columns, got (\d+)", why)
+    if found and int(found[2]) == int(found[1]) + 1:
+        return "; if the rows have a name each, which the first line does not count, give their column one there"
     if "Expected" not in why or "columns" not in why:
         return ""
     return "; correct the line, put quotes around cells that hold what separates them, or name that: data.delimiter"

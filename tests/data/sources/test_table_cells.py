@@ -243,3 +243,19 @@ def test_a_table_of_labels_names_classes_by_value(tmp_path):
     (tmp_path / "labels.csv").write_bytes(text.encode("utf-16"))
     dataset = ImageFolder(str(tmp_path), size=(4, 4), labels="labels.csv", split=HoldOut(0, 0.3)).load()
     assert dataset.schema.target.names == ("0", "1")
+
+
+def test_settings_may_name_columns_with_their_spaces(tmp_path):
+    lines = [[i % 40, i * 7 % 11, f" {'ab'[i % 2]}", i] for i in range(120)]
+    path = write(tmp_path / "a.csv", lines, ["x", " z", " y", " who "])
+    spaced = Table(path, " y", drop=(" z",), id=" who ").load()
+    assert spaced.input_encoding.features == ("x",)
+    assert_same_splits(spaced, Table(path, "y", drop=("z",), id="who").load())
+    with pytest.raises(UserError, match="names  y, the target; it cannot be an input too"):
+        Table(path, " y", columns=(Category("y"),)).load()
+
+
+def test_a_long_line_is_a_row_like_others(tmp_path):
+    rows = [f'{i},"{"long " * (300_000 if i == 3 else 1)}",{"ab"[i % 2]}' for i in range(40)]
+    (tmp_path / "a.csv").write_text("x;,note,y\n" + "\n".join(rows) + "\n")
+    assert Table(str(tmp_path / "a.csv"), "y").load().input_encoding.features[0] == "x;"

@@ -28,6 +28,7 @@ WAYS = {
     "percent, German": lambda number: f"{german(number)} %",
     "dollars": lambda number: f"${number:,}".replace("$-", "-$"),
     "euros": lambda number: f"{german(number)} €",
+    "accounts": lambda number: f"{number:,}" if number >= 0 else f"({-number:,})",
     "code": lambda number: f"USD {number:,}",
 }
 
