@@ -17,6 +17,7 @@ from jaxflow.data.checks import check_classes, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.folders.labelled import report_classes, require_folder
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
+from jaxflow.data.folders.split_folders import Folders
 from jaxflow.data.folders.splits import assign_splits
 from jaxflow.data.splitting import HoldOut, KFold, make_unique
 from jaxflow.data.storage.cache import cache_key
@@ -60,6 +61,11 @@ class LabelledText:
     in_memory: bool = field(default=True, metadata={"identity": False})
     """Whether the tokens are kept in memory. With False they are read from the cache's disk batch by batch, for texts
     larger than memory; the batches are the same."""
+    follow_links: bool = field(default=False, metadata={"identity": False})
+    """Whether symbolic links in a folder are followed, here and in `predict`; they may lead out of it."""
+    folders: Folders = "auto"
+    """What the folders in a folder are: classes, or splits (train, test) that hold the classes; auto infers it from
+    their names and from what they hold, and asks where they may be either."""
 
     __post_init__ = check_ranges
 
@@ -78,7 +84,7 @@ class LabelledText:
         if not path.exists():
             raise UserError(f"no texts at {path}; data.path takes a folder of .txt files, or {', '.join(TABLES)}")
         is_table = path.suffix.lower() in TABLES and not path.is_dir()
-        files = [] if is_table else find_labelled(path, TEXTS, None)
+        files = [] if is_table else find_labelled(path, TEXTS, None, self.folders, self.follow_links)
         if self.in_memory:
             dataset = self._encoded(path, files)
         else:

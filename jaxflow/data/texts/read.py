@@ -45,11 +45,12 @@ class Documents:
     empty: int
 
 
-def text_paths(path: Path) -> list[Path]:
+def text_paths(path: Path, follow_links: bool = False) -> list[Path]:
     """Lists the files that hold texts.
 
     Args:
       path: a file, or a folder of .txt files.
+      follow_links: whether symbolic links in a folder are followed.
 
     Returns:
       The files, in ascending order.
@@ -58,7 +59,7 @@ def text_paths(path: Path) -> list[Path]:
       UserError: there are none.
     """
     if path.is_dir():
-        return [path / name for name in find_files(path, TEXTS)]
+        return [path / name for name in find_files(path, TEXTS, follow_links)]
     if not path.is_file():
         raise UserError(
             f"no text at {path}; data.path (--data.path=PATH) takes a text file, a folder of .txt files, or a .csv, "
@@ -67,12 +68,13 @@ def text_paths(path: Path) -> list[Path]:
     return [path]
 
 
-def find_documents(path: Path, column: str) -> Documents:
+def find_documents(path: Path, column: str, *, follow_links: bool = False) -> Documents:
     """Scans all texts once.
 
     Args:
       path: a text file, a folder of .txt files, or a .csv, .tsv or .jsonl file with a text in each row.
       column: of a table, the one that holds the texts.
+      follow_links: whether symbolic links in a folder are followed.
 
     Returns:
       The documents that are not empty.
@@ -80,7 +82,7 @@ def find_documents(path: Path, column: str) -> Documents:
     Raises:
       UserError: there are none, or a file is not what it must be; it is named, and the line.
     """
-    files, rows = text_paths(path), path.suffix.lower() in TABLES and path.is_file()
+    files, rows = text_paths(path, follow_links), path.suffix.lower() in TABLES and path.is_file()
 
     def chunks() -> Iterator[tuple[str, str]]:
         """Yields the position of a text, and a chunk of it."""
