@@ -60,7 +60,7 @@ def read_inputs(
                 f"{source} is no .npy array of tokens, and a language model goes on with text: "
                 f"{program_name()} generate --workdir DIR --prompt TEXT"
             )
-        return encode_texts(encoding, source, feature, rows, bad)
+        return encode_texts(encoding, source, feature, rows, follow_links, bad)
     if encoding is not None:
         return encode_table(encoding, source)
     raise UserError(f"{source} is no .npy or .npz file, and the model takes vectors of shape {feature.shape}")

@@ -21,7 +21,7 @@ def masks_written(
 ) -> Iterator[Iterator[Block]]:
     """Writes masks as files while they pass by, class indices as pixels.
 
-    Those of images are PNG files, where 255 (65535 of more than 255 classes) means that the image was cropped there;
+    Those of images are PNG files, where 255 (65535 of more than 128 classes) means that the image was cropped there;
     those of scans are NIfTI files with the scan's affine, and of other volumes .npy files, where -1 means that.
 
     Args:

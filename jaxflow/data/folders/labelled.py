@@ -58,9 +58,7 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
     folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
     require_folder(folder, source.download_hint)
     numbers = source.task == "number"
-    found = find_labelled(
-        folder, kind, source.labels, source.target, numbers, folders=source.folders, follow_links=source.follow_links
-    )
+    found = find_labelled(folder, kind, source.labels, source.folders, source.follow_links, source.target, numbers)
     duplicates = 0
     if source.drop_duplicates:
         representatives = find_identical_files(folder, [(file.path,) for file in found], [file.split for file in found])

@@ -46,10 +46,10 @@ def find_labelled(
     folder: Path,
     kind: Kind,
     labels: str | None,
-    target: str | tuple[str, ...] = "label",
-    numbers: bool = False,
     folders: Folders = "auto",
     follow_links: bool = False,
+    target: str | tuple[str, ...] = "label",
+    numbers: bool = False,
 ) -> list[LabelledFile]:
     """Finds the files of a dataset and their labels; files that are not used are logged.
 
@@ -58,10 +58,10 @@ def find_labelled(
         their class.
       kind: kind of the files.
       labels: CSV file with the columns path and label, relative to `folder`; None where there is none.
-      target: what is read in place of its column label; several columns give each file several.
-      numbers: whether these are no classes.
       folders: what the folders in `folder` are; "auto" infers it.
       follow_links: whether symbolic links are followed.
+      target: what is read of the table in place of its column label; several columns give each file several.
+      numbers: whether these are no classes.
 
     Returns:
       The files in ascending order of their paths.

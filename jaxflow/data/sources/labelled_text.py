@@ -18,6 +18,7 @@ from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.folders.labelled import require_folder
 from jaxflow.data.folders.labels import report_classes
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
+from jaxflow.data.folders.split_folders import Folders
 from jaxflow.data.folders.splits import assign_splits
 from jaxflow.data.reading.category_names import category_names
 from jaxflow.data.reading.dialect import Dialect
@@ -78,6 +79,11 @@ class LabelledText:
     in_memory: bool = field(default=True, metadata={"identity": False})
     """Whether the tokens are kept in memory. With False they are read from the cache's disk batch by batch, for texts
     larger than memory; the batches are the same."""
+    follow_links: bool = field(default=False, metadata={"identity": False})
+    """Whether symbolic links in a folder are followed, here and in `predict`; they may lead out of it."""
+    folders: Folders = "auto"
+    """What the folders in a folder are: classes, or splits (train, test) that hold the classes; auto infers it from
+    their names and from what they hold, and asks where they may be either."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -106,7 +112,7 @@ class LabelledText:
             raise UserError(
                 f"data.validation and data.test name tables, and {path} is none; put all splits into folders"
             )
-        files = [] if is_table(path) else find_labelled(path, TEXTS, None)
+        files = [] if is_table(path) else find_labelled(path, TEXTS, None, self.folders, self.follow_links)
         if self.in_memory:
             dataset = self._encoded(path, files)
         else:

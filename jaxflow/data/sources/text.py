@@ -75,6 +75,8 @@ class Text:
     in_memory: bool = field(default=True, metadata={"identity": False})
     """Whether the tokens are kept in memory. With False they are read from the cache's disk window by window, for texts
     larger than memory; the batches are the same."""
+    follow_links: bool = field(default=False, metadata={"identity": False})
+    """Whether symbolic links in a folder are followed, here and in `predict`; they may lead out of it."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -124,13 +126,13 @@ class Text:
 
     def _key(self, path: Path) -> str:
         """Computes the cache's key of the files and how they are read: a changed file is read anew."""
-        files = [str(file.relative_to(path)) for file in text_paths(path)]
+        files = [str(file.relative_to(path)) for file in text_paths(path, self.follow_links)]
         how = dataclasses.replace(self, path="", download_hint=None, in_memory=True)
         return cache_key(path, (CACHE_VERSION, how), files)
 
     def _tokenized(self, path: Path) -> dict[str, np.ndarray]:
         """Computes what the cache holds: the tokenizer, and the fields of each WindowSplit."""
-        documents = find_documents(path, self.column, self.dialect)
+        documents = find_documents(path, self.column, self.dialect, self.follow_links)
         parts = _divide(self.split, documents)
         tokenizer = self.tokens.fit(piece for _, piece in parts["train"]())
         dtype = Target("class", tokenizer.vocabulary, dense_shape=(self.length,)).dtype

@@ -44,7 +44,12 @@ def pad_or_truncate(tokenizer: Tokenizer, text: str, feature: Feature) -> np.nda
 
 
 def encode_texts(
-    encoding: TextEncoding, path: Path, feature: Feature, rows: int, bad: list[str] | None = None
+    encoding: TextEncoding,
+    path: Path,
+    feature: Feature,
+    rows: int,
+    follow_links: bool = False,
+    bad: list[str] | None = None,
 ) -> Iterator[tuple[np.ndarray, list[str]]]:
     """Reads new texts as a model takes them, some at a time.
 
@@ -53,6 +58,7 @@ def encode_texts(
       path: a table with the same column of texts, a folder of .txt files, or a text file, each line of which is a text.
       feature: what the model takes.
       rows: texts that are read at once.
+      follow_links: whether symbolic links in a folder are followed.
       bad: gets what is wrong with each file of a folder that cannot be read, which is left out; None raises it instead.
 
     Yields:
@@ -62,7 +68,7 @@ def encode_texts(
     Raises:
       UserError: there are no texts, or not what they must be.
     """
-    named, written = _named_texts(encoding, path, bad), False
+    named, written = _named_texts(encoding, path, follow_links, bad), False
     while block := list(itertools.islice(named, rows)):
         written |= any(text for _, text in block)
         yield (
@@ -73,10 +79,12 @@ def encode_texts(
         raise UserError(f"{path} holds no text")
 
 
-def _named_texts(encoding: TextEncoding, path: Path, bad: list[str] | None) -> Iterator[tuple[str, str]]:
+def _named_texts(
+    encoding: TextEncoding, path: Path, follow_links: bool, bad: list[str] | None
+) -> Iterator[tuple[str, str]]:
     """Yields the name of each text, and the text."""
     if path.is_dir():
-        for name in find_files(path, TEXTS):
+        for name in find_files(path, TEXTS, follow_links):
             try:
                 text = "".join(read_text(path / name, encoding.dialect.encoding))
             except UserError as error:
