@@ -27,6 +27,7 @@ from jaxflow.data.texts.encode import TextEncoding
 from jaxflow.data.texts.read import Documents, find_documents, text_paths
 from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters
 from jaxflow.data.texts.windows import WindowSplit, write_windows
+from jaxflow.data.written_splits import add_written
 from jaxflow.errors import UserError
 from jaxflow.ranges import Count, check_ranges
 from jaxflow.schema import Feature, Schema, Target
@@ -96,7 +97,7 @@ class Text:
 
         Returns:
           The dataset: inputs (examples, length) and the next tokens, IGNORE past the end of a document;
-          `input_encoding` holds the fitted tokenizer, and `excluded` counts empty documents.
+          `input_encoding` holds the fitted tokenizer, and `excluded` counts empty documents and what is in no split.
 
         Raises:
           UserError: there is no text, or not what it must be; file and line are named.
@@ -116,28 +117,31 @@ class Text:
             if f"{name}.tokens" in arrays:
                 starts, of, firsts = (np.array(arrays[f"{name}.{key}"]) for key in ("starts", "names", "firsts"))
                 splits[name] = WindowSplit(arrays[f"{name}.tokens"], starts, self.length, of, firsts)
-        empty = int(arrays["empty"][0])
+        excluded = json.loads(str(arrays["excluded"][0]))
         counts = "  ".join(f"{name} {len(split):,}" for name, split in splits.items())
-        dropped = f"; {empty:,} empty documents left out" if empty else ""
+        dropped = "".join(f"; {count:,} {what} left out" for what, count in excluded.items())
         logger.info(f"{path}: windows of {self.length} tokens, of which there are {len(names)} ({counts}){dropped}")
         feature = Feature("tokens", (self.length,), target.dtype, vocab_size=len(names))
-        excluded = {"empty documents": empty} if empty else {}
         return Dataset(splits, Schema(feature, target), excluded, TextEncoding(tokenizer))
 
     def _key(self, path: Path) -> str:
         """Computes the cache's key of the files and how they are read: a changed file is read anew."""
         files = [str(file.relative_to(path)) for file in text_paths(path, self.follow_links)]
         how = dataclasses.replace(self, path="", download_hint=None, in_memory=True)
-        return cache_key(path, (CACHE_VERSION, how), files)
+        table = getattr(self.split, "table", None)
+        return cache_key(
+            path, (CACHE_VERSION, how), [*files, *([str(Path(table).expanduser().absolute())] if table else [])]
+        )
 
     def _tokenized(self, path: Path) -> dict[str, np.ndarray]:
         """Computes what the cache holds: the tokenizer, and the fields of each WindowSplit."""
         documents = find_documents(path, self.column, self.dialect, self.follow_links)
-        parts = _divide(self.split, documents)
+        parts, unassigned = _divide(self.split, documents)
+        excluded = ({"empty documents": documents.empty} if documents.empty else {}) | unassigned
         tokenizer = self.tokens.fit(piece for _, piece in parts["train"]())
         dtype = Target("class", tokenizer.vocabulary, dense_shape=(self.length,)).dtype
         how = {"ends": len(documents.names) > 1, "pack": self.documents == "pack"}
-        arrays = {"tokenizer": np.array([json.dumps(to_json(tokenizer))]), "empty": np.array([documents.empty])}
+        arrays = {"tokenizer": np.array([json.dumps(to_json(tokenizer))]), "excluded": np.array([json.dumps(excluded)])}
         for split, read in parts.items():
             named = (
                 (name, (tokenizer.encode(text) for _, text in chunks))
@@ -154,7 +158,7 @@ class Text:
 
 def _divide(
     split: HoldOut | TimeSplit | KFold | None, documents: Documents
-) -> dict[str, Callable[[], Iterator[tuple[str, str]]]]:
+) -> tuple[dict[str, Callable[[], Iterator[tuple[str, str]]]], dict[str, int]]:
     """Assigns texts to splits.
 
     Args:
@@ -162,7 +166,8 @@ def _divide(
       documents: the texts.
 
     Returns:
-      For each split a function that reads its texts: (name of the document, a chunk of it), in order.
+      For each split a function that reads its texts: (name of the document, a chunk of it), in order. And how many
+      texts, or characters of one text, are in no split.
 
     Raises:
       UserError: a split would be empty, or one text is to be split by names.
@@ -173,13 +178,17 @@ def _divide(
         def whole(chosen: set[int]) -> Iterator[tuple[str, str]]:
             return ((names[index], chunk) for index, chunk in documents.read() if index in chosen)
 
-        keys = SplitKeys(documents.keys, times=np.arange(len(names)))
-        if official := _official(names):
+        rule, keys = split or HoldOut(), SplitKeys(documents.keys, times=np.arange(len(names)))
+        keys = add_written(keys, rule, "this text")
+        official = None if keys.written else _official(names)
+        if official:
             where = "the names of folders or files"
             keys = dataclasses.replace(keys, written=official, written_in=where)
             logger.info(f"splits by {where}: train {official.count('train'):,} of {len(names):,} texts")
-        parts = (split or HoldOut()).split(keys)
-        return {part: partial(whole, set(parts[part].tolist())) for part in SPLITS if part in parts}
+        parts = rule.split(keys)
+        unassigned = len(names) - sum(map(len, parts.values()))
+        reads = {part: partial(whole, set(parts[part].tolist())) for part in SPLITS if part in parts}
+        return reads, {"texts in no split": unassigned} if unassigned else {}
     if not isinstance(split, TimeSplit | None):
         raise UserError(
             f"data.split is {type(split).__name__}, and {names[0]} is one text, which is split in order; use "
@@ -189,7 +198,7 @@ def _divide(
     if split.end is not None or isinstance(split.validation, str) or isinstance(split.test, str):
         raise UserError(f"data.split names a time, and {names[0]} is one text; hold out fractions or characters of it")
     fractions = split.fractions(size)
-    size = round(size * fractions["all"])
+    whole_size, size = size, round(size * fractions["all"])
     ends = [int(size * (1 - fractions["test"] - fractions["validation"])), int(size * (1 - fractions["test"])), size]
 
     def section(part: str, first: int, last: int) -> Iterator[tuple[str, str]]:
@@ -200,7 +209,8 @@ def _divide(
                 yield f"{names[0]} {part}", chunk[max(first - begin, 0) : last - begin]
 
     bounds = zip(SPLITS, [0, *ends], ends)
-    return {part: partial(section, part, *bound) for part, *bound in bounds if getattr(split, part) != 0}
+    reads = {part: partial(section, part, *bound) for part, *bound in bounds if getattr(split, part) != 0}
+    return reads, {"characters in no split": whole_size - size} if size < whole_size else {}
 
 
 def _official(names: Sequence[str]) -> list[str] | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxflow.data.splitting.hashing import hash_fractions, hash_names, rank_in_class
 from jaxflow.data.splitting.keys import SplitKeys
-from jaxflow.data.splitting.written import check_column, require_no_column
+from jaxflow.data.splitting.written import check_column, report_crossing, require_no_column
 from jaxflow.errors import UserError, listed
 from jaxflow.ranges import MAX_INT, Range, Seed, Whole, check_ranges
 
@@ -59,6 +59,8 @@ class KFold:
             raise UserError(
                 f"of {len(part)} examples none would be in the {empty[0]} split; give more data, or use fewer folds"
             )
+        if examples.written is not None:
+            report_crossing(examples, indices)
         return indices
 
     def _parts(self, examples: SplitKeys) -> np.ndarray:

@@ -45,6 +45,16 @@ def count_unassigned(parts: Mapping[str, np.ndarray], size: int) -> dict[str, in
     return {"in no split": count} if count else {}
 
 
+def report_crossing(examples: SplitKeys, parts: Mapping[str, np.ndarray]) -> None:
+    """Logs groups that what is written down divides between splits."""
+    crossing = groups_across_splits(groups_by_split(examples.groups, parts))
+    if crossing:
+        logger.info(
+            f"{len(crossing)} groups lie in more than one of the splits of {examples.written_in}, the first "
+            f"{crossing[0]!r}: a leak"
+        )
+
+
 def keep_written(rule: "HoldOut | TimeSplit", examples: SplitKeys) -> dict[str, np.ndarray]:
     """Returns the splits that are written down; what is missing there the rule takes out of train.
 
@@ -77,12 +87,7 @@ def keep_written(rule: "HoldOut | TimeSplit", examples: SplitKeys) -> dict[str, 
     given = {name: np.flatnonzero(splits == name) for name in SPLITS if (splits == name).any()}
     if "train" not in given:
         raise UserError(f"{examples.written_in} holds {' and '.join(given) or 'nothing'}, and no train; name another")
-    crossing = groups_across_splits(groups_by_split(examples.groups, given))
-    if crossing:
-        logger.info(
-            f"{len(crossing)} groups lie in more than one of the splits of {examples.written_in}, the first "
-            f"{crossing[0]!r}: a leak"
-        )
+    report_crossing(examples, given)
     missing = [name for name in SPLITS[1:] if name not in given and getattr(rule, name) != 0]
     if missing:
         logger.info(f"{examples.written_in}: no {' and no '.join(missing)}, which data.split takes out of train")

@@ -355,3 +355,25 @@ def test_texts_of_a_language_model_stay_in_their_splits(tmp_path, layout, said):
         (tmp_path / "wiki" / f"page {number}.txt").write_text("page " * 40)
     Text(str(tmp_path / "wiki"), length=8, split=HoldOut(0.3, 0.3)).load()
     assert "splits by the names" not in said()
+
+
+def test_texts_of_a_language_model_are_split_by_a_table_of_their_names(tmp_path):
+    (tmp_path / "plays").mkdir()
+    for i in range(12):
+        (tmp_path / "plays" / f"{i}.txt").write_text(f"play {i} " * 20)
+    table = write(tmp_path / "t.csv", ("file", "part"), [(f"{i}.txt", SPLITS[i % 6]) for i in range(9)])
+    for _ in range(2):  # the second time from the cache
+        dataset = Text(str(tmp_path / "plays"), length=8, split=HoldOut(column="part", table=table)).load()
+        held = {name: {split.id(i).partition(".")[0] for i in range(len(split))} for name, split in dataset.splits.items()}
+        assert held == {"train": {"0", "1", "2", "6", "7", "8"}, "validation": {"3", "4"}, "test": {"5"}}
+        assert dataset.excluded == {"texts in no split": 3}
+
+
+def test_a_text_is_divided_by_characters(tmp_path):
+    (tmp_path / "a.txt").write_text("0123456789" * 100)
+    dataset = Text(str(tmp_path / "a.txt"), length=9, split=TimeSplit(train=500, validation=200, test=100)).load()
+    sizes = {name: sum(len(row[row >= 0]) + 1 for row in split.targets) for name, split in dataset.splits.items()}
+    assert {name: abs(size - {"train": 500, "validation": 200, "test": 100}[name]) < 60 for name, size in sizes.items()}
+    assert dataset.excluded == {"characters in no split": 200}
+    with pytest.raises(UserError, match="hold out fractions or characters of it"):
+        Text(str(tmp_path / "a.txt"), split=TimeSplit("2020")).load()
