@@ -62,7 +62,8 @@ def _raw_columns(columns: Sequence[Mapping[str, Any]]) -> str:
     others = [column for column in columns if "histogram" not in column]
     left = {"kind", "target", "histogram", "edges"}
     rows = [
-        {key: value for key, value in column.items() if key not in left} | {"missing": column["missing"]["train"]}
+        {key: f"{value:.8g}" if isinstance(value, float) else value for key, value in column.items() if key not in left}
+        | {"missing": column["missing"]["train"]}
         for column in numbers
     ]
     texts = [

@@ -21,7 +21,7 @@ from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Schema, Split
-from jaxflow.serialization import from_json, to_json
+from jaxflow.serialization import to_json
 from jaxflow.training.checkpoints.data_check import check_unchanged, digest_of_names
 from jaxflow.training.checkpoints.manager import save
 from jaxflow.training.checkpoints.reading import Checkpoints, read_meta
@@ -221,7 +221,5 @@ def resume(
         return None
     step, now = int(state.step), json.loads(json.dumps(session.meta))
     saved = on_main(lambda: read_meta(checkpoints, step))
-    # Fields that are younger than the run have their defaults.
-    rebuilt = {name: to_json(from_json(saved[name])) for name in ("schema", "encoding") if name in saved}
-    check_unchanged(checkpoints.folder.parent, {**saved, **json.loads(json.dumps(rebuilt))}, now)
+    check_unchanged(checkpoints.folder.parent, saved, now)
     return state, read_loop_state(saved, step)

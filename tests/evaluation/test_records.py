@@ -48,6 +48,16 @@ def of_masks():
 IDS = [f"example {number}" for number in range(7)]
 
 
+def test_rows_of_a_file_are_named_by_their_lines(tmp_path):
+    lines = np.arange(7) * 3 + 2
+    with write_records(tmp_path, "test", CLASSES, IDS, class_table, lines) as write:
+        for block in blocks_of(of_classes(), 3):
+            write(block)
+    with (tmp_path / "test.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["id"], int(row["line"])) for row in rows] == list(zip(IDS, lines))
+
+
 def test_distributions_are_kept_at_full_precision(tmp_path):
     arrays = of_classes()
     with write_records(tmp_path, "test", CLASSES, IDS, class_table) as write:

@@ -44,3 +44,8 @@ def test_a_table_is_described_column_by_column(target, experiment, tmp_path):
         assert not [finding for finding in described["findings"] if finding["severity"] == "leak"]
     page = (tmp_path / "run" / "report" / "data.html").read_text()
     assert "colour = green" in page
+    raw = {column["name"]: column for column in described["raw_columns"]}
+    assert raw.keys() == expected.keys() | {target}
+    assert [name for name, column in raw.items() if column["target"]] == [target]
+    assert "Columns as the file has them" in page
+    assert f"<td>{raw['size']['q95']:.8g}</td>" in page  # in its own units

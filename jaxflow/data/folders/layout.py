@@ -192,13 +192,13 @@ def _from_table(
     unlisted = set(list_files(folder, kind, follow_links)[0]) - {file.path for file in found}
     if unlisted:
         logger.info(f"not used: {len(unlisted)} {kind.plural} of {folder} that {labels} does not list")
-    return _named_by_value(found)
+    return _named_by_value(found, str(table))
 
 
-def _named_by_value(files: list[LabelledFile]) -> list[LabelledFile]:
+def _named_by_value(files: list[LabelledFile], where: str) -> list[LabelledFile]:
     """Returns files with labels that are the same however a value is written."""
     if isinstance(files[0].label, str):
-        names = category_names({file.label for file in files})
+        names = category_names({file.label for file in files}, where)
         return [replace(file, label=names[file.label]) for file in files]
-    columns = [category_names(set(cells)) for cells in zip(*(file.label for file in files))]
+    columns = [category_names(set(cells), where) for cells in zip(*(file.label for file in files))]
     return [replace(file, label=tuple(of[cell] for of, cell in zip(columns, file.label))) for file in files]

@@ -1,5 +1,6 @@
 """Columns of a table in their own units: quantiles, categories and what is missing, and issues that these show."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,9 +16,11 @@ QUANTILES = {"min": 0.0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "
 MAX_NAMED, BINS = 20, 30
 # Different numbers of a column that may be capped, fraction of the rows at the cap, and how many times the usual count.
 MIN_DISTINCT, MIN_CAPPED, OFTEN = 20, 0.01, 10
-# Difference between distributions of two splits that is said, and how surely it is no chance (of Kolmogorov-Smirnov's
-# statistic times the root of the rows: 2.2 is a probability of 1e-4).
-SHIFT, SURE = 0.1, 2.2
+# Difference between distributions of two splits that is said, and how surely it is no chance: Kolmogorov-Smirnov's
+# statistic times the root of the rows, of which 2.2 has a probability of 1e-4; equal rows come together, so it is more.
+SHIFT, SURE = 0.15, 3.0
+# Fraction of a split's rows with categories that train has not, that is said.
+NEW = 0.05
 # Different categories a row, at most, where it says something that a split has new ones.
 MOSTLY_NEW = 0.2
 # Fraction of the rows that is missing in one split more than in another.
@@ -83,10 +86,12 @@ def _capped(column: RawColumn, known: np.ndarray) -> list[Issue]:
     for end, inner in ((-1, -2), (0, 1)) if len(values) > 2 else ():
         value, count = values[end], int(counts[end])
         rest = np.ptp(np.delete(values, end))
-        apart = abs(value - values[inner]) > rest and count > 1 and set(f"{abs(value):.0f}") == {"9"}
+        beside = counts[-6:-1] if end else counts[1:6]
+        apart = abs(value - values[inner]) > rest or count >= 5 * beside.max()
+        apart = apart and count > 1 and re.fullmatch(r"9{2,}", f"{abs(value):.0f}") is not None
         often = count >= MIN_CAPPED * len(known) and count >= OFTEN * len(known) / len(values) and value != 0
         if apart:
-            message = f"{count:,} training rows hold {value:.15g} in {column.name}, and all others are far from it"
+            message = f"{count:,} training rows hold {value:.15g} in {column.name}, as what has no value often does"
             advice = f"if it stands for something else, say that it is missing: data.missing_also=('{value:.15g}',)"
             issues.append(Issue("problem", message, advice))
         elif often and len(values) >= MIN_DISTINCT:
@@ -122,7 +127,7 @@ def _shifts(column: RawColumn) -> list[Issue]:
             message = f"{column.name} is distributed otherwise in {split} than in train (distance {distance:.2f})"
             issues.append(Issue("problem", message, advice))
         unseen = np.mean([value not in seen for value in held.tolist()]) if (seen := set(known.tolist())) else 0.0
-        if column.kind == "category" and unseen > SHIFT / 2 and len(seen) < MOSTLY_NEW * len(known):
+        if column.kind == "category" and unseen > NEW and len(seen) < MOSTLY_NEW * len(known):
             message = f"{unseen:.0%} of {split} have a {column.name} that train has not"
             issues.append(Issue("note", message, "they count as rare ones; split by it if new ones come: group="))
     return issues

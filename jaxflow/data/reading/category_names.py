@@ -1,8 +1,11 @@
 """What categories and classes are called: cells of one value have one name, however they are written."""
 
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Collection
+
+logger = logging.getLogger("jaxflow")
 
 NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)", re.ASCII)
 
@@ -24,19 +27,25 @@ def category_name(value: object) -> str:
 
 
 def category_key(value: object) -> str:
-    """Returns what names of one category share: TRUE and true are the same."""
+    """Returns what names of one category share: TRUE and true are the same, and >50K and >50K. with a full stop."""
     name = category_name(value)
-    return name.capitalize() if name.lower() in ("true", "false") else name
+    if name.lower() in ("true", "false"):
+        return name.capitalize()
+    return name[:-1] if name.endswith(".") and name[-2:-1] not in ("", ".") else name
 
 
-def category_names(values: Collection[object]) -> dict[object, str]:
-    """Returns the name of each of a column's different values; booleans keep their spelling where there is one only.
+def category_names(values: Collection[object], what: str = "") -> dict[object, str]:
+    """Returns the name of each of a column's different values; one that is spelled in one way keeps its spelling.
 
     Args:
       values: none of them missing.
+      what: what is named, for a line of the log that says which spellings are one; "" for none.
     """
     spellings = defaultdict(set)
     for value in values:
         spellings[category_key(value)].add(category_name(value))
+    several = [f"{min(found)!r} and {max(found)!r}" for found in spellings.values() if len(found) > 1]
+    if what and several:
+        logger.info(f"{what}: {', '.join(several[:5])} are one")
     names = {key: next(iter(found)) if len(found) == 1 else key for key, found in spellings.items()}
     return {value: names[category_key(value)] for value in values}

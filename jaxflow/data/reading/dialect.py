@@ -37,7 +37,6 @@ class Dialect:
       decimal: what separates the decimals of numbers.
       thousands: what separates thousands; "" for nothing.
       names: names of the columns, where the first line of the file is a row already.
-      spellings: cells that are read as others: pairs of what is written and what it means.
     """
 
     delimiter: str | None = None
@@ -46,12 +45,11 @@ class Dialect:
     decimal: Literal[".", ","] | None = None
     thousands: str | None = None
     names: tuple[str, ...] = ()
-    spellings: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         check_encoding(self.encoding)
         for name, value, empty in (("delimiter", self.delimiter, False), ("thousands", self.thousands, True)):
-            if value is not None and not (len(value) == 1 or (empty and not value)):
+            if value is not None and not (isinstance(value, str) and (len(value) == 1 or (empty and not value))):
                 raise UserError(f"data.{name} is {value!r}; it is one character, for example ';'")
         if self.delimiter in ('"', "\n", "\r"):
             raise UserError(f"data.delimiter is {self.delimiter!r}; it is what separates columns, for example ';'")

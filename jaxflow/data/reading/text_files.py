@@ -118,14 +118,15 @@ def open_text(path: Path, encoding: str | None = None) -> TextIO:
       UserError: it is no text.
       OSError: it cannot be opened.
     """
-    return io.TextIOWrapper(open_bytes(path), encoding or find_encoding(path), newline="")
+    encoding = encoding or find_encoding(path)
+    return io.TextIOWrapper(open_bytes(path), encoding, newline="")
 
 
 def check_encoding(encoding: str | None) -> None:
     """Raises UserError if an encoding has a name that nobody knows."""
     try:
-        codecs.lookup(encoding or "utf-8")
-    except LookupError:
+        codecs.lookup("utf-8" if encoding is None else encoding)
+    except (LookupError, TypeError, ValueError):
         raise UserError(
             f"data.encoding is {encoding!r}, which is no encoding; for example 'cp1252' (Windows), 'latin-1', 'utf-16'"
         ) from None

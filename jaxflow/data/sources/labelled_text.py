@@ -144,7 +144,7 @@ class LabelledText:
                 lines.append(example.line)
         if not keys:
             raise UserError(f"{path} holds no text with a class; name another: --data.path=PATH")
-        name_of = category_names(set(labels)) if not files else {label: label for label in labels}
+        name_of = category_names(set(labels), str(path)) if not files else {label: label for label in labels}
         labels = [name_of[label] for label in labels]
         names = sorted(set(labels))
         if len(names) == 1:

@@ -21,7 +21,7 @@ from jaxflow.data.storage.mapped import cached_dataset, mapped_split
 from jaxflow.data.tables.cleaning import Outliers, filter_rows
 from jaxflow.data.tables.columns import Category, Date, Number
 from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
-from jaxflow.data.tables.inputs import check_columns, choose_specs, find_row_numbers, numeric_columns, read_numbers
+from jaxflow.data.tables.inputs import check_columns, choose_specs, find_row_numbers, read_numbers, report_counts
 from jaxflow.data.tables.raw_columns import RawColumn, read_raw_columns
 from jaxflow.data.tables.raw_table import RawTable, ids_from_column, keys_from_cells
 from jaxflow.data.tables.read import MISSING, read_table
@@ -88,8 +88,6 @@ class Table:
     """What separates their thousands, "" for nothing; None finds it in each column."""
     names: tuple[str, ...] = ()
     """Names of the columns, for a text file whose first line is a row already."""
-    spellings: tuple[tuple[str, str], ...] = ()
-    """Cells that are read as others, such as ((">50K.", ">50K"),), where two files write one class in two ways."""
     encoding: str | None = None
     """How the characters of a text file are encoded, for example cp1252; None for UTF-8, or what its beginning says."""
     required: tuple[str, ...] = ()
@@ -116,8 +114,7 @@ class Table:
     @property
     def dialect(self) -> Dialect:
         """How the text file is written, as far as it is said."""
-        how = (self.delimiter, self.quotes, self.encoding, self.decimal, self.thousands, self.names, self.spellings)
-        return Dialect(*how)
+        return Dialect(self.delimiter, self.quotes, self.encoding, self.decimal, self.thousands, self.names)
 
     def load(self) -> Dataset:
         """Reads, cleans, splits and encodes the table.
@@ -153,6 +150,7 @@ class Table:
         for name in numbering:
             way = f"data.columns=(Number({name!r}),) keeps it" if name else "it has no name: give it one to keep it"
             logger.info(f"column {name!r} is left out: it numbers the rows ({way})")
+        report_counts(raw, [name for name in self._inputs(raw) if name not in {spec.name for spec in self.columns}])
         keys = self._keys(raw)
         names, lines = make_unique(keys), raw.first_lines(Path(self.path))
         rows, excluded = self._clean(raw)
@@ -163,9 +161,9 @@ class Table:
         parts = split_rows(rule, by, ids)
         excluded |= count_unassigned(parts, len(rows))
         if self.outliers is not None:
-            train = rows[parts["train"]]
-            names = self.outliers.columns or numeric_columns(self.columns, raw, self._inputs(raw), train)
-            parts, outliers = self.outliers.drop(read_numbers(raw, names, rows, train), parts)
+            names, train = self.outliers.columns, rows[parts["train"]]
+            numbers = read_numbers(self.columns, raw, names, self._inputs(raw), rows, train)
+            parts, outliers = self.outliers.drop(numbers, parts)
             excluded |= outliers
         where = f"target {listed(self._targets)} of {self.path}"
         check_targets(target, targets, parts, where, "rows", advise_on_rare_class(rule, by))

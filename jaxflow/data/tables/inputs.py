@@ -63,17 +63,31 @@ def find_row_numbers(raw: RawTable, names: Sequence[str], named: Collection[str]
     return [] if len(found) == len(names) else found  # nothing would be left
 
 
+def report_counts(raw: RawTable, names: Sequence[str]) -> None:
+    """Logs which of a table's inputs count its rows, under a name that does not say so."""
+    for name in names:
+        if (numbers := _whole_numbers(raw, name)) is not None and _counts(numbers):
+            logger.info(f"column {name} counts the rows; if it is nothing but their number, leave it out: data.drop")
+
+
 def _numbers_rows(raw: RawTable, name: str) -> bool:
+    numbers = _whole_numbers(raw, name)
+    if numbers is None:
+        return False
+    if INDEX.fullmatch(name) or (_counts(numbers) and COUNTED.fullmatch(name)):
+        return True
+    return ID.fullmatch(name) is not None and len(np.unique(numbers)) == len(numbers)
+
+
+def _whole_numbers(raw: RawTable, name: str) -> np.ndarray | None:
     numbers = raw.numbers(name)
     if numbers is None or len(numbers) < 2 or not np.isfinite(numbers).all() or (numbers % 1 != 0).any():
-        return False
-    if INDEX.fullmatch(name):
-        return True
-    counts = numbers[0] in (0, 1) and bool((np.diff(numbers) == 1).all())
-    if counts and not (ID.fullmatch(name) or COUNTED.fullmatch(name)):
-        logger.info(f"column {name} counts the rows; if it is nothing but their number, leave it out: data.drop")
-        return False
-    return counts or (bool(ID.fullmatch(name)) and len(np.unique(numbers)) == len(numbers))
+        return None
+    return numbers
+
+
+def _counts(numbers: np.ndarray) -> bool:
+    return numbers[0] in (0, 1) and bool((np.diff(numbers) == 1).all())
 
 
 def choose_specs(
@@ -120,13 +134,28 @@ def kind_of(columns: Sequence[Spec], raw: RawTable, name: str, train: np.ndarray
     return named[0] if named else infer_column_type(raw, name, train)
 
 
-def numeric_columns(columns: Sequence[Spec], raw: RawTable, names: Sequence[str], train: np.ndarray) -> list[str]:
-    """Lists the columns that hold numbers; arguments as in `choose_specs`."""
-    return [name for name in names if kind_of(columns, raw, name, train) == "number"]
+def read_numbers(
+    columns: Sequence[Spec],
+    raw: RawTable,
+    names: Sequence[str],
+    inputs: Sequence[str],
+    rows: np.ndarray,
+    train: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Reads columns of numbers, by name; the training rows say how they are written.
 
+    Args:
+      columns: how columns are encoded that are named.
+      raw: the table.
+      names: the columns; empty for all inputs that hold numbers.
+      inputs: the columns that may be inputs.
+      rows: indices of the rows that are read.
+      train: indices of the training rows.
 
-def read_numbers(raw: RawTable, names: Sequence[str], rows: np.ndarray, train: np.ndarray) -> dict[str, np.ndarray]:
-    """Reads columns of numbers, (rows,) float64, NaN where missing; the training rows say how they are written."""
+    Returns:
+      (rows,) float64 each, NaN where missing.
+    """
+    names = names or [name for name in inputs if kind_of(columns, raw, name, train) == "number"]
     forms = {name: find_form(raw, name, "number", train) for name in names}
     return {name: parse_column(raw, name, "number", form)[rows] for name, form in forms.items()}
 

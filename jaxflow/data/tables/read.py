@@ -69,8 +69,7 @@ def read_table(
                 dialect = replace(dialect, delimiter=find_delimiter(path, dialect, columns))
                 (schema, batches), marks = _open_text(path, dialect, files), (*missing, *missing_also)
             schema = pyarrow.schema([field.with_name(field.name.strip()) for field in schema])
-            batches = (_with_missing(_respelled(batch, dialect), schema, marks) for batch in batches)
-            batches = _limited(batches, in_memory)
+            batches = _limited((_with_missing(batch, schema, marks) for batch in batches), in_memory)
             table = pyarrow.Table.from_batches(batches, schema) if in_memory else _on_disk(batches, schema)
     except UserError:
         raise
@@ -106,23 +105,6 @@ def _ragged(why: str) -> str:
     if "Expected" not in why or "columns" not in why:
         return ""
     return "; correct the line, put quotes around cells that hold what separates them, or name that: data.delimiter"
-
-
-def _respelled(batch: "pyarrow.RecordBatch", dialect: Dialect) -> "pyarrow.RecordBatch":
-    """Returns a batch whose texts are read as the dialect's spellings say."""
-    import pyarrow
-    from pyarrow import compute, types
-
-    if not dialect.spellings:
-        return batch
-    written, meant = (pyarrow.array(texts, pyarrow.string()) for texts in zip(*dialect.spellings))
-    columns = [
-        compute.coalesce(meant.take(compute.index_in(compute.utf8_trim_whitespace(column), written)), column)
-        if types.is_string(column.type)
-        else column
-        for column in batch.columns
-    ]
-    return pyarrow.record_batch(columns, batch.schema)
 
 
 def _with_missing(

@@ -56,7 +56,7 @@ def _read_target(name: str, task: Task, raw: RawTable, rows: np.ndarray) -> tupl
         if task == "number" or not few:
             return values, Target("number", (name,))
     values = raw[name][rows]
-    name_of = category_names(set(values))
+    name_of = category_names(set(values), f"target {name}")
     texts = [name_of[value] for value in values]
     names = sorted(set(texts), key=natural_order)
     if len(names) < 2:

@@ -97,6 +97,8 @@ def test_names_go_by_value():
         assert category_name(code) == code
     assert category_names(["TRUE", "False"]) == {"TRUE": "TRUE", "False": "False"}
     assert category_names(["TRUE", "true", "no"]) == {"TRUE": "True", "true": "True", "no": "no"}
+    assert category_names([">50K", ">50K.", "<=50K"]) == {">50K": ">50K", ">50K.": ">50K", "<=50K": "<=50K"}
+    assert category_names(["Mr.", "Dr.", "a..", "a", "."]) == {name: name for name in ("Mr.", "Dr.", "a..", "a", ".")}
     assert category_key(True) == category_key("TRUE") == category_key("true")
 
 

@@ -86,6 +86,9 @@ def test_texts_are_read_alike(tmp_path):
         ("a.csv", b"PAR1" + bytes(40), "is a Parquet file; rename it"),
         ("a.csv", b"SQLite format 3\0" + bytes(40), "is a SQLite database; export"),
         ("a.csv", b"<!DOCTYPE html>\n<html>", "is a page of the web"),
+        ("a.csv.gz", gzip.compress(ROWS.encode())[:15], "cannot be read as a table: Compressed file ended before"),
+        ("a.csv.xz", lzma.compress(ROWS.encode())[:40], "cannot be read as a table: Compressed file ended before"),
+        ("a.csv.gz", gzip.compress(b""), "cannot be read as a table: Empty CSV file"),
         ("a.csv.gz", gzip.compress(ROWS.encode())[:-30], "cannot be read as a table: Compressed file ended before"),
     ],
 )

@@ -324,7 +324,6 @@ def test_adult_is_read_from_its_official_files(tmp_path, in_memory):
         target="income",
         test=str(tmp_path / "adult.test"),
         names=ADULT,
-        spellings=(("<=50K.", "<=50K"), (">50K.", ">50K")),
         in_memory=in_memory,
     )
     dataset = source.load()
@@ -364,7 +363,9 @@ def test_texts_of_a_language_model_are_split_by_a_table_of_their_names(tmp_path)
     table = write(tmp_path / "t.csv", ("file", "part"), [(f"{i}.txt", SPLITS[i % 6]) for i in range(9)])
     for _ in range(2):  # the second time from the cache
         dataset = Text(str(tmp_path / "plays"), length=8, split=HoldOut(column="part", table=table)).load()
-        held = {name: {split.id(i).partition(".")[0] for i in range(len(split))} for name, split in dataset.splits.items()}
+        held = {
+            name: {split.id(i).partition(".")[0] for i in range(len(split))} for name, split in dataset.splits.items()
+        }
         assert held == {"train": {"0", "1", "2", "6", "7", "8"}, "validation": {"3", "4"}, "test": {"5"}}
         assert dataset.excluded == {"texts in no split": 3}
 
