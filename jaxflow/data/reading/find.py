@@ -53,7 +53,7 @@ def list_files(folder: Path, kind: Kind, follow_links: bool = False) -> tuple[li
     """Lists the files of a kind, as `find_files` does, and whatever else there is.
 
     Hidden files and folders of thumbnails are skipped. Symbolic links may lead out of the folder, into a loop, or show
-    one file in two splits: they are followed by wish alone, and a folder that is reached twice is listed once.
+    one file in two splits: they are followed by wish alone, loops are cut, and files with two names are counted.
 
     Returns:
       The paths; in words what files are not used; and in words which links are not followed; "" where there are none.
@@ -62,15 +62,11 @@ def list_files(folder: Path, kind: Kind, follow_links: bool = False) -> tuple[li
     def fail(error: OSError) -> None:
         raise UserError(f"{error.filename} cannot be listed: {error.strerror}; give it the permissions to be read")
 
-    found, links, junk, suffixes, seen = [], 0, set(), Counter(), set()
+    found, links, junk, suffixes = [], 0, set(), Counter()
     for at, folders, files in os.walk(folder, onerror=fail, followlinks=follow_links):
-        place = os.path.realpath(at) if follow_links else at
-        if place in seen:
-            folders.clear()
-            continue
-        seen.add(place)
-        if not follow_links:
-            links += sum(os.path.islink(os.path.join(at, name)) for name in folders)
+        linked = [name for name in folders if os.path.islink(os.path.join(at, name))]
+        links += 0 if follow_links else len(linked)
+        folders[:] = [name for name in folders if name not in linked or not _is_loop(os.path.join(at, name))]
         junk |= {os.path.join(at, name) for name in folders if is_junk(name)}
         folders[:] = [name for name in folders if not is_junk(name)]
         for name in files:
@@ -88,7 +84,15 @@ def list_files(folder: Path, kind: Kind, follow_links: bool = False) -> tuple[li
     wrong = [name for name in names if not name.isascii() and not _is_text(name)]
     if wrong:
         raise UserError(f"{folder} holds a file whose name is not UTF-8: {wrong[0]!a}; rename it")
-    return names, _unused(suffixes, junk), _links(links, follow_links)
+    twice = len(found) - len({os.path.realpath(path) for path in found}) if follow_links else 0
+    return names, _unused(suffixes, junk), _links(links, twice, follow_links)
+
+
+def _is_loop(link: str) -> bool:
+    """Returns whether a link leads to a folder that it lies in."""
+    target = os.path.realpath(link)
+    parents = Path(os.path.abspath(link)).parents
+    return any(target == os.path.realpath(parent) for parent in parents)
 
 
 def _mode(path: str, follow_links: bool) -> int:
@@ -109,11 +113,13 @@ def _unused(suffixes: Counter[str], junk: Set[str]) -> str:
     return ", ".join(parts)
 
 
-def _links(count: int, follow_links: bool) -> str:
+def _links(count: int, twice: int, follow_links: bool) -> str:
+    if follow_links:
+        said = [f"{count} symbolic links that lead nowhere are not used"] if count else []
+        said += [f"{twice} files are there under two names, by symbolic links"] if twice else []
+        return " and ".join(said)
     if count == 0:
         return ""
-    if follow_links:
-        return f"not used: {count} symbolic links that lead nowhere"
     return f"not followed: symbolic links, {count} of them (--data.follow_links=True follows them)"
 
 

@@ -1,6 +1,8 @@
 """Reads image files as arrays of one shape, the same way in training, evaluation and prediction."""
 
+import functools
 import io
+import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from jaxflow.ranges import Range
 from jaxflow.schema import Feature
 
 T = TypeVar("T")
+logger = logging.getLogger("jaxflow")
 # A grey level of a file.
 Level = Annotated[float, Range(-1e12, 1e12)]
 # What Pillow reads whatever the suffix says, the frequent ones first; other formats run other programs (EPS), belong to
@@ -24,39 +27,19 @@ FORMATS += ("DDS", "PSD")
 # A file of it has no mark, so its suffix must say so.
 UNMARKED = {".tga": "TGA"}
 SUFFIXES = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff")
-SUFFIXES += (
-    ".ppm",
-    ".pgm",
-    ".pbm",
-    ".pnm",
-    ".pfm",
-    ".jp2",
-    ".j2k",
-    ".jpf",
-    ".jpx",
-    ".j2c",
-    ".jpc",
-    ".avif",
-    ".avifs",
-    ".ico",
-)
-SUFFIXES += (".pcx", ".sgi", ".rgb", ".rgba", ".bw", ".qoi", ".dds", ".psd", *UNMARKED)
+SUFFIXES += (".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc", ".avif", ".avifs")
+SUFFIXES += (".ico", ".pcx", ".sgi", ".rgb", ".rgba", ".bw", ".qoi", ".dds", ".psd", *UNMARKED)
 # How modes of more than 8 bits begin: integers, floats.
 DEEP = ("I", "F")
+# Of colours of 16 bits Pillow reads the upper 8; where these reach no further, the image has fewer bits.
+DARK = 64
 # What is measured of an image file.
 MEASURES = ("height", "width", "lowest", "highest")
 # Pillow's mode for so many channels.
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # What turns an image upright, by its EXIF orientation.
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+TURNS = ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
+UPRIGHT = {number: Image.Transpose[name] for number, name in enumerate(TURNS, 2)}
 SIDEWAYS = (5, 6, 7, 8)
 # A JPEG is decoded at the least of 1/2, 1/4 and 1/8 of its size that is still so many times as large as the result: the
 # frequencies that resizing would remove are never computed.
@@ -164,13 +147,22 @@ def _content(path: Path) -> bytes:
 
 def _open(file: BinaryIO, feature: Feature, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     with Image.open(file, formats=formats) as opened:
-        orientation = orientation_of(opened)
+        colours = not opened.mode.startswith(DEEP) and any("16" in str(tile[3]) for tile in opened.tile)
+        orientation = orientation_of(opened)  # which decodes a PNG
         if feature.resize != "none":
-            height, width, _ = feature.shape
-            sides = (height, width) if orientation in SIDEWAYS else (width, height)
+            sides = feature.shape[:2] if orientation in SIDEWAYS else feature.shape[1::-1]
             opened.draft(None, tuple(math.ceil(SPARE * side) for side in sides))
         opened.load()
+        if colours and 0 < np.asarray(opened).max() < DARK:
+            _say_dark()
         return upright(_in_mode(_in_eight_bits(opened, feature.levels), MODES[feature.shape[-1]]), orientation)
+
+
+@functools.cache  # once: there may be thousands
+def _say_dark() -> None:
+    logger.warning(
+        "of colours of 16 bits the upper 8 are read, and some images hardly use these: save them with 8 bits"
+    )
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:

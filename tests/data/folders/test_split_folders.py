@@ -155,7 +155,12 @@ def test_links_are_followed_by_wish(load, tmp_path, said):
         source.load()
     found = sides(ImageFolder(str(root), size=(2, 2), split=HoldOut(0.0, 0.3), follow_links=True).load())
     assert set(found["train"]) | set(found["test"]) == set(names)
-    assert "not used: 1 symbolic links that lead nowhere" in said()
+    assert "1 symbolic links that lead nowhere are not used" in said()
+    (root / "cat" / "more").symlink_to(tmp_path / "d" / "cat")  # a way to the same files
+    load_all = ImageFolder(str(root), size=(2, 2), split=HoldOut(0.0, 0.3), follow_links=True)
+    found = sides(load_all.load())
+    assert set(found["train"]) | set(found["test"]) == {*names, *(f"cat/more/{i}.png" for i in range(4))}
+    assert "4 files are there under two names, by symbolic links" in said()
 
 
 def test_what_a_size_does_is_said(load, said):

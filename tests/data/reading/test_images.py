@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
+from jaxflow.data.reading import images
 from jaxflow.data.reading.find import find_files
 from jaxflow.data.reading.formats import KINDS, read_files
 from jaxflow.data.reading.image_masks import read_mask, restore_mask
@@ -367,3 +368,18 @@ def test_a_mask_of_a_sideways_photograph_is_upright(tmp_path):
     mask = np.arange(6, dtype=np.int8).reshape(3, 2)
     whole = restore_mask(mask, tmp_path / "i.jpg", feature(3, 2))
     np.testing.assert_array_equal(whole, np.kron(mask, np.ones((8, 8))))
+
+
+@pytest.mark.parametrize(("bits", "dark"), [(12, True), (16, False)])
+def test_colours_of_sixteen_bits_that_use_twelve_are_said(bits, dark, tmp_path, said):
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = np.full((3, 4, 3), 2**bits - 1, ">u2")
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 3, 16, 2, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b""))
+    images._say_dark.cache_clear()
+    for _ in range(2):
+        np.testing.assert_array_equal(read_image(tmp_path / "a.png", feature(3, 4)), (2**bits - 1) >> 8)
+    assert said().count("of colours of 16 bits") == dark
