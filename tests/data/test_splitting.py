@@ -204,7 +204,9 @@ def test_stratified_folds_of_groups_are_whole_and_as_even_as_scikit_learns():
     assert ours < 2 * unevenness(theirs)
 
 
-@pytest.mark.parametrize("policy", [HoldOut(0.2, 0.3, stratify=True), KFold(folds=3, stratify=True), KFold(), HoldOut()])
+@pytest.mark.parametrize(
+    "policy", [HoldOut(0.2, 0.3, stratify=True), KFold(folds=3, stratify=True), KFold(), HoldOut()]
+)
 def test_examples_of_one_name_are_kept_together(policy):
     names = [f"text {i % 150}" for i in range(400)]
     side = sides(policy.split(SplitKeys(names, classes=np.arange(400) % 150 % 3)))
