@@ -18,8 +18,10 @@ logger = logging.getLogger("jaxflow")
 # Categories up to which a column of texts is not asked whether it is something else.
 FEW = 20
 # Names that an index is written under, names of ids, and those of what is counted from 0 or 1.
-INDEX = re.compile(r"|unnamed: ?\d+|__index_level_\d+__|level_0|index|rownames|row\.names", re.IGNORECASE)
-ID = re.compile(r"(?i:id|ids|uid|idx|key|row[ _.-]?(id|no|nr|num|number))|.*[_\-. ](?i:id)|.*[a-z]I[dD]")
+INDEX = re.compile(r"|unnamed: ?\d+|__index_level_\d+__|level_0", re.IGNORECASE)
+ID = re.compile(
+    r"(?i:id|ids|uid|idx|key|index|row\.?names|row[ _.-]?(id|no|nr|num|number))|.*[_\-. ](?i:id)|.*[a-z]I[dD]"
+)
 COUNTED = re.compile(
     r"nr|no\.?|#|num|s\.?no\.?|row|record|serial|case|obs|observation|sample|instance|entry", re.IGNORECASE
 )

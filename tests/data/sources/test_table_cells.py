@@ -120,9 +120,15 @@ def test_numbers_of_rows_are_no_inputs(name, suffix, tmp_path, said):
 
 
 def test_columns_that_number_nothing_remain(tmp_path):
-    lines = [[i % 7, 1990 + i, i / 2, "ab"[i % 2], i * 2] for i in range(60)]
-    dataset = Table(write(tmp_path / "a.csv", lines, ["user_id", "year", "", "y", "paid"]), "y").load()
-    assert dataset.input_encoding.features == ("user_id", "year", "", "paid")  # an id that is not one, halves, a price
+    lines = [[i % 7, 1990 + i, i / 2, "ab"[i % 2], i * 2, 100 + i % 9] for i in range(60)]
+    dataset = Table(write(tmp_path / "a.csv", lines, ["user_id", "year", "", "y", "paid", "index"]), "y").load()
+    assert dataset.input_encoding.features == (
+        "user_id",
+        "year",
+        "",
+        "paid",
+        "index",
+    )  # no ids, halves, a price, a rate
     lonely = Table(write(tmp_path / "b.csv", [[i, i % 2] for i in range(60)], ["id", "y"]), "y").load()
     assert lonely.input_encoding.features == ("id",)  # nothing else would be left
 
