@@ -9,13 +9,16 @@ from jaxflow.data.reading.images import attempt, centre, formats_of, orientation
 from jaxflow.errors import UserError
 from jaxflow.schema import IGNORE, Feature
 
+# How far the colours of a grey JPEG may lie apart.
+JPEG_SPREAD = 8
+
 
 def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
     """Reads the mask of an image: resized as the image is, each pixel taking the value of the nearest.
 
     Args:
       path: the image.
-      mask_path: an image of grey levels or with a palette, whose values are class indices.
+      mask_path: an image of grey levels, be they saved as colours, or with a palette; its values are class indices.
       feature: what the image becomes.
 
     Returns:
@@ -75,4 +78,12 @@ def _size(path: Path) -> tuple[int, int]:
 
 def _open_mask(path: Path) -> Image.Image:
     with Image.open(path, formats=formats_of(path)) as opened:
-        return upright(opened.copy(), orientation_of(opened))
+        return upright(_grey(opened), orientation_of(opened))
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Returns a mask in grey levels that was saved in colours; one with colours as it is."""
+    if image.mode != "RGB":
+        return image.copy()
+    spread = np.ptp(np.asarray(image), axis=-1).max()
+    return image.convert("L") if spread <= (JPEG_SPREAD if image.format == "JPEG" else 0) else image.copy()

@@ -151,7 +151,7 @@ def test_what_is_wrong_is_said_in_one_line(make):
     refused(r"ImageMasks\.ignore_label is -2", ignore_label=-2)
     refused(r"holds the value 3, and the classes are \[0, 1, 2\]", names=("a", "b", "c"))
     refused(r"has no images in a folder 'labels'", masks="labels")
-    Image.fromarray(np.zeros((9, 12, 3), np.uint8)).save(mask)
+    Image.fromarray(np.full((9, 12, 3), (2, 1, 1), np.uint8)).save(mask)
     refused(r"scene 3 ü\.png has colours \(mode RGB\)")
     Image.fromarray(np.zeros((5, 12), np.uint8)).save(mask)
     refused(r"scene 3 ü\.png is 12x5 pixels and its image scene 3 ü\.png 12x9")
@@ -294,6 +294,20 @@ def test_masks_of_a_format_with_losses_are_refused_and_can_be_used(paired, said)
         load(root, mask_values=(0, 255), names=("a", "b", "c"))
     with pytest.raises(UserError, match="give two or more, ascending"):
         load(root, mask_values=(255, 0))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_masks_in_grey_that_were_saved_as_colours_are_read(suffix, paired):
+    root = paired(blobs(20, 64, (0, 255)))
+    for path in list((root / "masks").iterdir()):
+        Image.open(path).convert("RGB").save(path.with_suffix(suffix))
+        if suffix != ".png":
+            path.unlink()
+    dataset = load(root, size=(64, 64), mask_values=(0, 255))
+    expected = blobs(20, 64, (0, 255)) > 127
+    split = dataset.splits["train"]
+    for index, target in enumerate(split.targets):
+        np.testing.assert_array_equal(target, expected[int(split.id(index).split("/")[1].split(".")[0])])
 
 
 def test_many_small_classes_are_classes(paired):
