@@ -19,9 +19,9 @@ from jaxflow.data.sources.tfds import TFDS as TFDS
 from jaxflow.data.sources.toy_tables import ToyTable as ToyTable
 from jaxflow.data.sources.volume_folder import VolumeFolder as VolumeFolder
 from jaxflow.data.sources.volume_masks import VolumeMasks as VolumeMasks
-from jaxflow.data.splitting import HoldOut as HoldOut
-from jaxflow.data.splitting import KFold as KFold
-from jaxflow.data.splitting import TimeSplit as TimeSplit
+from jaxflow.data.splitting.folds import KFold as KFold
+from jaxflow.data.splitting.hold_out import HoldOut as HoldOut
+from jaxflow.data.splitting.time_split import TimeSplit as TimeSplit
 from jaxflow.data.tables.cleaning import Outliers as Outliers
 from jaxflow.data.tables.columns import Category as Category
 from jaxflow.data.tables.columns import Date as Date

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from jaxflow.data.dataset import Dataset
-    from jaxflow.data.splitting import SplitKeys
+    from jaxflow.data.splitting.keys import SplitKeys
     from jaxflow.schema import Schema
     from jaxflow.transforms.preprocess import Inputs
 
@@ -40,7 +40,7 @@ class Batch(TypedDict, total=False):
     Attributes:
       inputs: (batch, *input shape), as the split's `rows` returns them, or as preprocessing does after it has run.
       targets: (batch,) or (batch, *spatial) integer classes, negative where the class is unknown; (batch, values)
-        float32 for regression.
+        float32 for regression; (batch, targets) integer classes or labels where an example has several.
       weights: float, of the loss's shape or a prefix of it: (batch,) or (batch, *spatial); 0 where there is padding.
         Absent where all examples count alike.
       index: (batch,) int32, the examples' positions in the training split.
@@ -206,7 +206,7 @@ class Problem(Protocol):
         ...
 
     def losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
-        """Returns one float32 loss for each target, neither averaged nor weighted: (batch,) or (batch, *spatial).
+        """Returns one float32 loss for each target, neither averaged nor weighted: (batch, *Target.loss_shape).
 
         Args:
           outputs: (batch, outputs) or (batch, *spatial, outputs), raw, from the model.

@@ -78,7 +78,8 @@ def violation(held: Any, annotation: Any) -> str | None:
     """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
-        if held is None or (isinstance(held, str) and any(get_origin(option) is Literal for option in arguments)):
+        texts = any(option is str or get_origin(option) is Literal for option in arguments)
+        if held is None or (isinstance(held, str) and texts):
             return None  # `check_fields` looks at the words
         found = [violation(held, option) for option in arguments]
         return next(filter(None, found), None)

@@ -20,6 +20,7 @@ class Feature:
         (token,), "series" (time, column) for windows of a time series, or "vector" for everything else.
       resize: how an image file of another size becomes one of `shape`: "stretch" resizes it to that height and width,
         "crop" keeps its proportions and crops it on both sides, and "none" is an error.
+      levels: grey levels of image files of more than 8 bits that become 0 and 255; None for 0 and 65535.
       sample_rate: samples per second of audio.
       cardinalities: number of categories of each of a vector's last columns, which hold category indices.
       vocab_size: number of different tokens.
@@ -32,6 +33,7 @@ class Feature:
     sample_rate: int | None = None
     cardinalities: tuple[int, ...] = ()
     vocab_size: int | None = None
+    levels: tuple[float, float] | None = None
 
     @property
     def size(self) -> int:
@@ -84,20 +86,39 @@ class Target:
 
     Attributes:
       kind: "class" for one of `names`, stored as its index, (examples,) int32; "number" for a value under each of
-        `names`, (examples, names) float32.
+        `names`, (examples, names) float32; "classes" for several classes at once, each one of its own `class_names`,
+        (examples, names) int32 indices; "labels" for any of `names` at once, (examples, names) int32, 1 where it holds
+        and 0 where it does not. IGNORE stands where one of several classes or labels is unknown.
       dense_shape: shape of dense targets: (height, width) of a mask, (time,) of a sequence; () for one target per
         example. Class indices are the smallest signed integers that hold them, (examples, *dense_shape), and IGNORE
         where the class is unknown.
+      class_names: of "classes", the names of the classes of each.
     """
 
-    kind: Literal["class", "number"]
+    kind: Literal["class", "number", "classes", "labels"]
     names: tuple[str, ...]
     dense_shape: tuple[int, ...] = ()
+    class_names: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def several(self) -> bool:
+        """Whether an example has several classes or labels at once."""
+        return self.kind in ("classes", "labels")
+
+    @property
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """Names of the classes of each of several classes or labels; of a label "no" and "yes"."""
+        return dict(zip(self.names, self.class_names or (("no", "yes"),) * len(self.names)))
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one example's target."""
-        return (len(self.names),) if self.kind == "number" else self.dense_shape
+        return self.dense_shape if self.kind == "class" else (len(self.names),)
+
+    @property
+    def loss_shape(self) -> tuple[int, ...]:
+        """Shape of one example's losses: one for each class index or label, and one for all of its values."""
+        return () if self.kind == "number" else self.shape
 
     @property
     def dtype(self) -> str:

@@ -105,8 +105,8 @@ VALUES = [
     ("model", jaxflow.CNN(norm="layer"), "model.norm is 'layer'; it must be 'none' or 'batch'"),
     ("augment", (jaxflow.Affine(axes=(1,)),), "augment.0.axes is (1,) (tuple); it must be a tuple of 2: "
      "(an int, an int), for example (0, 1)"),
-    ("data", jaxflow.ImageFolder("x", split=0.1), "data.split is 0.1; it must be HoldOut or KFold, for example "
-     "HoldOut(validation=0.1, test=0.1, seed=0, stratify=False)"),
+    ("data", jaxflow.ImageFolder("x", split=0.1), "data.split is 0.1; it must be HoldOut or KFold or a string, for "
+     "example HoldOut(validation=0.1, test=0.1, seed=0, stratify=False, column=None, table=None)"),
     ("preprocess", (Halve("a"),), "preprocess.0.factor is 'a'; it must be a number, for example 0.5"),
     ("preprocess", (Halve(pair=(1, 2)),), "preprocess.0.pair is (1, 2) (tuple); it must be a tuple of 2: "
      "(an int, a string), for example (1, 'a')"),

@@ -13,6 +13,7 @@ FLAGS = (
     Flag("input", "PATH", NEW_DATA),
     Flag("output", "FILE", "the table to write; without it predictions/new/<input>.csv of the run folder"),
     Flag("submission", "CLASS", "write id,label as Kaggle wants it, with the probability of this class"),
+    Flag("bad", "skip|stop", "leave out what cannot be read and count it, or stop there", default="stop"),
     CHECKPOINT,
 )
 logger = logging.getLogger("jaxflow")
@@ -31,6 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.output,
         experiment=experiment,
         submission=arguments.submission,
+        bad=arguments.bad,
         checkpoint=arguments.checkpoint,
     )
     logger.info(f"predictions: {output}")

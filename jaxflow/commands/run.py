@@ -3,16 +3,20 @@
 import argparse
 import logging
 
-from jaxflow.commands.arguments import EXPERIMENT, OVERWRITE, PROCESSES, select_experiment
+from jaxflow.commands.arguments import EXPERIMENT, OVERWRITE, PROCESSES, Flag, select_experiment
 from jaxflow.errors import UserError, program_name
 
 HELP = "train, then evaluate the test split once"
-FLAGS = (*EXPERIMENT, OVERWRITE, *PROCESSES)
+FOLDS = Flag("folds", "all", "train and test every fold of data.split=KFold(...), each in a run folder, and their mean")
+FLAGS = (*EXPERIMENT, OVERWRITE, FOLDS, *PROCESSES)
 logger = logging.getLogger("jaxflow")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Trains, or resumes the run, and evaluates the test split unless this was done already."""
+    """Trains, or resumes the run, and evaluates the test split unless this was done already; with --folds of each."""
+    if arguments.folds is not None:
+        _run_folds(arguments)
+        return
     from jaxflow.console import format_metrics
     from jaxflow.experiment import load_data
     from jaxflow.training.loop import train
@@ -32,3 +36,20 @@ def run(arguments: argparse.Namespace) -> None:
     logger.info(f"run folder: {workdir}")
     logger.info(f"look at: {workdir}/report/index.html")
     logger.info(f"next: {program_name()} predict --workdir {workdir} --input PATH")
+
+
+def _run_folds(arguments: argparse.Namespace) -> None:
+    """Trains and tests every fold, and shows what they say together."""
+    if arguments.folds != "all":
+        raise UserError(f"--folds is {arguments.folds}; it takes all. One fold alone: --data.split.fold=N")
+    if not arguments.config:
+        raise UserError("--folds needs --config FILE: each fold is a run of its own")
+    from jaxflow.evaluation.cross_validation import cross_validate, format_estimate
+
+    experiment, workdir, source = select_experiment(arguments)
+    if not arguments.workdir:
+        workdir = workdir.with_name(f"{workdir.name}-folds")
+    estimates = cross_validate(experiment, workdir, source=source, overwrite=arguments.overwrite)
+    for name, estimate in estimates.items():
+        logger.info(f"test {name}: {format_estimate(estimate)}")
+    logger.info(f"each fold is a run folder: {workdir}/fold-0, ...; together: {workdir}/folds.json")

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxflow.data.dataset import Dataset, name_of
 from jaxflow.errors import UserError
-from jaxflow.schema import IGNORE, Features, Schema, Split
+from jaxflow.schema import IGNORE, Features, Schema, Split, Target
 
 # What a split must have.
 MEMBERS = ("__len__", "rows", "id", "targets", "nbytes")
@@ -25,7 +25,6 @@ def validate(dataset: Dataset) -> Dataset:
     Raises:
       UserError: a split is empty, a label lies outside the classes, or a value is not finite.
     """
-    classes = len(dataset.schema.target.names)
     for name, split in dataset.splits.items():
         if len(split) == 0:
             raise UserError(f"the {name} split is empty; give it examples or change the split fractions of `data`")
@@ -38,14 +37,24 @@ def validate(dataset: Dataset) -> Dataset:
                     f"({len(wrong)} such); targets are finite numbers: clean them or leave these examples out"
                 )
             continue
-        lowest = IGNORE if dataset.schema.target.dense_shape else 0
-        wrong = np.argwhere((targets < lowest) | (targets >= classes))
-        if len(wrong):
-            raise UserError(
-                f"{name} example {name_of(split, int(wrong[0][0]))} has label {targets[tuple(wrong[0])]}, outside "
-                f"0..{classes - 1} ({len(wrong)} such labels); correct the labels or name all classes"
-            )
+        _check_labels(name, split, dataset.schema.target)
     return dataset
+
+
+def _check_labels(name: str, split: Split, target: Target) -> None:
+    """Raises if a class index of a split lies outside its classes; IGNORE is none of an example's one class."""
+    several = target.several
+    sizes = np.array([len(names) for names in target.choices.values()]) if several else len(target.names)
+    lowest = 0 if target.kind == "class" and not target.dense_shape else IGNORE
+    wrong = np.argwhere((split.targets < lowest) | (split.targets >= sizes))
+    if len(wrong):
+        first = tuple(wrong[0])
+        size = sizes if isinstance(sizes, int) else int(sizes[first[1]])
+        raise UserError(
+            f"{name} example {name_of(split, int(first[0]))} has label {split.targets[first]}"
+            f"{f' for {target.names[first[1]]}' if several else ''}, outside 0..{size - 1} ({len(wrong)} such labels); "
+            "correct the labels or name all classes"
+        )
 
 
 def check_contract(dataset: Any, name: str) -> Dataset:
@@ -99,7 +108,12 @@ def _check_rows(split: Split, schema: Schema, where: str) -> None:
 
 
 def check_classes(
-    names: Sequence[str], targets: np.ndarray, parts: Mapping[str, np.ndarray], source: str, plural: str
+    names: Sequence[str],
+    targets: np.ndarray,
+    parts: Mapping[str, np.ndarray],
+    source: str,
+    plural: str,
+    advice: str,
 ) -> None:
     """Checks that every class can be learned.
 
@@ -109,6 +123,7 @@ def check_classes(
       parts: indices of the examples of each split.
       source: where the examples come from, for the error.
       plural: what they are called, for the error.
+      advice: what to do where a class is not in the train split.
 
     Raises:
       UserError: a class is not in the train split.
@@ -117,5 +132,5 @@ def check_classes(
     if len(unknown):
         raise UserError(
             f"class {names[unknown[0]]!r} of {source} has {np.sum(targets == unknown[0])} {plural} and none in the "
-            "train split; give it more, remove it, or stratify: split=HoldOut(stratify=True)"
+            f"train split; {advice}"
         )

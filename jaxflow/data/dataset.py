@@ -75,6 +75,8 @@ class Dataset:
         where it fitted nothing. It travels with the state, so that new data becomes inputs in the same way.
       groups: by split, the name of each example's group, of which none should lie in two splits; empty where there are
         no groups.
+      written_in: what says which split an example belongs to, for example the folders; None where examples are held out
+        by a rule.
     """
 
     splits: Mapping[str, Split]
@@ -82,3 +84,4 @@ class Dataset:
     excluded: Mapping[str, int] = field(default_factory=dict)
     input_encoding: "TableEncoding | TextEncoding | None" = None
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    written_in: str | None = None

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxflow.data.reading.formats import KINDS, find_files, none_found, read_files
+from jaxflow.data.reading.find import find_files
+from jaxflow.data.reading.formats import KINDS, read_files
 from jaxflow.data.reading.npy import read_array
 from jaxflow.data.tables.encode import TableEncoding, encode_table
 from jaxflow.data.texts.encode import TextEncoding, encode_texts
@@ -21,7 +22,13 @@ InputEncoding = TableEncoding | TextEncoding
 Block = tuple[Any, Sequence[str]]
 
 
-def read_inputs(source: Path, feature: Feature, encoding: InputEncoding | None = None) -> Iterator[Block]:
+def read_inputs(
+    source: Path,
+    feature: Feature,
+    encoding: InputEncoding | None = None,
+    follow_links: bool = False,
+    bad: list[str] | None = None,
+) -> Iterator[Block]:
     """Reads examples of the shape that a model takes, in blocks that fit into memory.
 
     Args:
@@ -29,6 +36,8 @@ def read_inputs(source: Path, feature: Feature, encoding: InputEncoding | None =
         texts; an .npz with an array for each input where there are several.
       feature: what the model takes.
       encoding: how rows of a table or texts become that; None where the model was not trained on one.
+      follow_links: whether symbolic links in a folder of files are followed.
+      bad: gets what is wrong with each file of a folder that cannot be read, which is left out; None raises it instead.
 
     Yields:
       (examples, ...) array of the feature's dtype, a dict of such where an example has several inputs, and an id for
@@ -37,11 +46,12 @@ def read_inputs(source: Path, feature: Feature, encoding: InputEncoding | None =
     Raises:
       UserError: the source cannot be read or holds something else.
     """
-    if not source.exists():
-        raise UserError(f"--input {source} does not exist")
+    root = files_root(source, feature, encoding)
     rows = max(1, BLOCK_BYTES // max(1, feature.nbytes))
     if isinstance(feature, Features):
         return _several(source, feature, rows)
+    if root:
+        return _files(source, feature, rows, follow_links, bad)
     if source.suffix in (".npy", ".npz"):
         return _blocks(_read_array(source, "inputs", feature), rows)
     if isinstance(encoding, TextEncoding):
@@ -50,12 +60,36 @@ def read_inputs(source: Path, feature: Feature, encoding: InputEncoding | None =
                 f"{source} is no .npy array of tokens, and a language model goes on with text: "
                 f"{program_name()} generate --workdir DIR --prompt TEXT"
             )
-        return encode_texts(encoding, source, feature, rows)
+        return encode_texts(encoding, source, feature, rows, follow_links, bad)
     if encoding is not None:
         return encode_table(encoding, source)
-    if feature.kind not in KINDS:
-        raise UserError(f"{source} is no .npy or .npz file, and the model takes vectors of shape {feature.shape}")
-    return _files(source, feature, rows)
+    raise UserError(f"{source} is no .npy or .npz file, and the model takes vectors of shape {feature.shape}")
+
+
+def files_root(source: Path, feature: Feature, encoding: InputEncoding | None = None) -> Path | None:
+    """Returns the folder below which the ids of a source's examples are files; None where they are rows.
+
+    Args:
+      source: as for `read_inputs`.
+      feature: as for `read_inputs`.
+      encoding: as for `read_inputs`.
+
+    Raises:
+      UserError: there is no such source.
+    """
+    if not source.exists():
+        raise UserError(f"--input {source} does not exist")
+    if encoding is not None or feature.kind not in KINDS:
+        return None
+    if source.suffix in (".npy", ".npz") and not (feature.kind == "volume" and _is_volume(source, feature)):
+        return None
+    return source if source.is_dir() else source.parent
+
+
+def _is_volume(source: Path, feature: Feature) -> bool:
+    """Returns whether an array is one volume of its own size, rather than examples of the model's."""
+    shape = read_array(source, "inputs").shape
+    return len(shape) in (3, 4) and shape[1:] != feature.shape and shape != feature.shape
 
 
 def _several(source: Path, feature: Features, rows: int) -> Iterator[Block]:
@@ -88,18 +122,21 @@ def _read_array(source: Path, name: str, feature: Feature) -> np.ndarray:
     return inputs
 
 
-def _files(source: Path, feature: Feature, rows: int) -> Iterator[Block]:
-    kind, root, names = KINDS[feature.kind], source.parent, [source.name]
+def _files(source: Path, feature: Feature, rows: int, follow_links: bool, bad: list[str] | None) -> Iterator[Block]:
+    root, names = source.parent, [source.name]
     if source.is_dir():
-        root, names = source, find_files(source, kind)
-        if not names:
-            raise none_found(source, kind)
+        root, names = source, find_files(source, KINDS[feature.kind], follow_links)
     arrays = read_files([root / name for name in names], feature)
     for first in range(0, len(names), rows):
-        block = names[first : first + rows]
+        block, ids = names[first : first + rows], []
         inputs = np.empty((len(block), *feature.shape), feature.dtype)
-        for row, array in enumerate(itertools.islice(arrays, len(block))):
-            if isinstance(array, UserError):
+        for name, array in zip(block, itertools.islice(arrays, len(block))):
+            if not isinstance(array, UserError):
+                inputs[len(ids)] = array
+                ids.append(name)
+            elif bad is None:
                 raise array
-            inputs[row] = array
-        yield inputs, block
+            else:
+                bad.append(str(array))
+        if ids:
+            yield inputs[: len(ids)], ids

@@ -28,7 +28,11 @@ def read_predictor(workdir: Path, checkpoint: str = "last", experiment: Experime
     program, variables = trained.program, trained.state.variables()
     step, problem = program.compile_predict_step(), program.experiment.problem
     return Predictor(
-        program.schema, trained.input_encoding, problem.prediction_table, lambda inputs: step(variables, inputs)
+        program.schema,
+        trained.input_encoding,
+        problem.prediction_table,
+        lambda inputs: step(variables, inputs),
+        getattr(program.experiment.data, "follow_links", False),
     )
 
 

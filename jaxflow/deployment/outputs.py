@@ -1,18 +1,13 @@
-"""Predictions as files: tables, masks, and Kaggle's submissions. Nothing is left of one that is not complete."""
+"""Predictions as tables, and as Kaggle's submissions. Nothing is left of one that is not complete."""
 
-import os
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
 
 from jaxflow.csv_tables import write_table
 from jaxflow.deployment.predictor import Predictor
 from jaxflow.errors import UserError
-from jaxflow.file_io import temporary
 
 # The ids of some examples, and their predictions.
 Block = tuple[Sequence[str], np.ndarray]
@@ -21,44 +16,6 @@ Block = tuple[Sequence[str], np.ndarray]
 def write_predictions(path: Path, predictor: Predictor, blocks: Iterable[Block]) -> None:
     """Writes a CSV file with an id and the predictor's columns for each example, one block after the other."""
     write_table(path, ({"id": ids, **predictor.table(predictor.schema, rows)} for ids, rows in blocks))
-
-
-@contextmanager
-def masks_written(folder: Path, blocks: Iterable[Block]) -> Iterator[Iterator[Block]]:
-    """Writes masks as files while they pass by: PNG for images and .npy for volumes, class indices as pixels.
-
-    Args:
-      folder: where they lie when the context ends without an error, each under its input's name.
-      blocks: their ids and masks, (examples, *spatial).
-
-    Yields:
-      The same blocks, for who else needs them.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh, ids = temporary(folder), []
-
-    def write() -> Iterator[Block]:
-        for names, masks in blocks:
-            fresh.mkdir(parents=True, exist_ok=True)
-            for number, mask in enumerate(masks, len(ids)):
-                if mask.ndim == 2:
-                    pixels = mask.astype(np.uint8 if mask.dtype == np.int8 else np.int32)
-                    Image.fromarray(pixels).save(fresh / f"{number}.png")
-                else:
-                    np.save(fresh / f"{number}.npy", mask)
-            ids.extend(names)
-            yield names, masks
-
-    try:
-        yield write()
-        short = [str(PurePosixPath(id_).parent / PurePosixPath(id_).name.partition(".")[0]) for id_ in ids]
-        names = short if len(set(short)) == len(ids) else ids  # a.jpg and a.png are two images
-        for file in fresh.iterdir():
-            path = folder / f"{names[int(file.stem)]}{file.suffix}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(file, path)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def write_submission(path: Path, probabilities: Iterable[Block]) -> None:

@@ -25,30 +25,45 @@ class Predictor:
       table: (schema, predictions) -> columns by name, as those of `jaxflow.problems.tables`.
       step: (batch, ...) inputs -> (batch, ...) predictions, which `table` takes: probabilities or values, and where
         each pixel or token has an answer, the answers.
+      follow_links: whether symbolic links in a folder of new files are followed, as in that of the training files.
     """
 
     schema: Schema
     encoding: InputEncoding | None
     table: Callable[[Schema, np.ndarray], Mapping[str, Sequence[object]]]
     step: Callable[[Any], Any]
+    follow_links: bool = False
 
-    def predict_source(self, source: Path) -> Iterator[tuple[Sequence[str], np.ndarray]]:
+    def predict_source(self, source: Path, bad: list[str] | None = None) -> Iterator[tuple[Sequence[str], np.ndarray]]:
         """Predicts the examples of a source, of which one block is in memory at a time.
 
         Args:
           source: as `read_inputs` takes it.
+          bad: gets what is wrong with each example that cannot be read or predicted, which is left out; None raises it
+            instead.
 
         Yields:
           The ids of a block's examples, and their predictions.
 
         Raises:
-          UserError: the source does not hold what the model takes, or an output is not finite.
+          UserError: the source does not hold what the model takes, an example cannot be predicted, or none can.
         """
-        batch_size = None
-        for inputs, ids in read_inputs(source, self.schema.inputs, self.encoding):
+        batch_size, predicted = None, 0
+        for inputs, ids in read_inputs(source, self.schema.inputs, self.encoding, self.follow_links, bad):
             # A power of two: few programs to compile, and a single image does not wait for 255 rows of padding.
             batch_size = batch_size or min(BATCH_SIZE, 1 << (len(ids) - 1).bit_length())
-            yield ids, self.predict(inputs, ids, batch_size)
+            if bad is None:
+                predictions = self.predict(inputs, ids, batch_size)
+            else:
+                predictions = self._predict(inputs, len(ids), batch_size)
+                finite = _finite(predictions)
+                bad += [f"the model's output for {ids[row]} is not finite" for row in np.flatnonzero(~finite)]
+                ids, predictions = [ids[row] for row in np.flatnonzero(finite)], predictions[finite]
+            predicted += len(ids)
+            if len(ids):
+                yield ids, predictions
+        if bad and not predicted:
+            raise UserError(f"none of the {len(bad)} examples of {source} can be predicted: {bad[0]}")
 
     def predict(self, inputs: Any, ids: Sequence[str], batch_size: int) -> np.ndarray:
         """Predicts examples in batches of one size.
@@ -64,15 +79,23 @@ class Predictor:
         Raises:
           UserError: an output is not finite.
         """
-        firsts = range(0, len(ids), batch_size)
-        parts = [np.asarray(self.step(_batch(inputs, first, batch_size))) for first in firsts]
-        predictions = np.concatenate(parts)[: len(ids)]
-        wrong = np.flatnonzero(~np.isfinite(predictions).reshape(len(predictions), -1).all(-1))  # (example, output)
+        predictions = self._predict(inputs, len(ids), batch_size)
+        wrong = np.flatnonzero(~_finite(predictions))
         if len(wrong):
             raise UserError(
                 f"the model's output for {ids[wrong[0]]} is not finite ({len(wrong)} such); look at its inputs"
             )
         return predictions
+
+    def _predict(self, inputs: Any, count: int, batch_size: int) -> np.ndarray:
+        firsts = range(0, count, batch_size)
+        parts = [np.asarray(self.step(_batch(inputs, first, batch_size))) for first in firsts]
+        return np.concatenate(parts)[:count]
+
+
+def _finite(predictions: np.ndarray) -> np.ndarray:
+    """Returns whether all outputs of each example are finite, (examples,)."""
+    return np.isfinite(predictions).reshape(len(predictions), -1).all(-1)
 
 
 def _batch(inputs: Any, first: int, size: int) -> Any:

@@ -100,6 +100,9 @@ def _columns(target: Target, block: Block) -> dict[str, np.ndarray]:
     targets, predictions = block["targets"], block["predictions"].astype(np.float32)
     if target.kind == "class":
         return {"target": targets} | {f"p_{name}": predictions[:, i] for i, name in enumerate(target.names)}
+    if target.several:
+        made = {f"prediction_{i}": values for i, values in enumerate(predictions.reshape(len(predictions), -1).T)}
+        return {f"target_{name}": targets[:, i] for i, name in enumerate(target.names)} | made
     ends = [""] if len(target.names) == 1 else [f"_{name}" for name in target.names]
     pairs = (("target", targets), ("prediction", predictions))
     return {f"{name}{end}": values[:, i] for name, values in pairs for i, end in enumerate(ends)}

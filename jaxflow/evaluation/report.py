@@ -37,6 +37,8 @@ def figure_data(schema: Schema, test: Split) -> FigureData:
     """
     if schema.target.kind == "number":
         return Values()
+    if schema.target.several:
+        return NoFigures()
     if not schema.target.dense_shape:
         return Classes()
     if schema.inputs.kind == "tokens":
@@ -69,6 +71,18 @@ def report_figures(
     learning_curve = folder / "learning_curve.png"
     prediction_figures.learning_curve(lines, units, learning_curve)
     return [("Learning curve", learning_curve), *data.draw(schema, test, folder)]
+
+
+@dataclass
+class NoFigures:
+    """Several classes or labels at once, of which a problem of the user's own makes predictions of its own."""
+
+    def add(self, block: Mapping[str, np.ndarray]) -> None:
+        """Collects nothing."""
+
+    def draw(self, schema: Schema, test: Split, folder: Path) -> Figures:
+        """Draws nothing."""
+        return []
 
 
 @dataclass

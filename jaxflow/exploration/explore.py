@@ -4,11 +4,12 @@ import dataclasses
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.describe import describe
 from jaxflow.data.profiling.findings import by_severity, find_issues
+from jaxflow.data.profiling.plan import Plan
 from jaxflow.data.profiling.raw_columns import profile_raw_columns
 from jaxflow.data.profiling.sample import take_sample
 from jaxflow.data.sources.table import Table
@@ -46,7 +47,7 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
         raise UserError("explore describes one input of each example, and the data has several; explore each by itself")
     samples = {name: take_sample(split) for name, split in dataset.splits.items()}
     numbers = describe(dataset, samples)
-    findings = find_issues(dataset, samples)
+    findings = find_issues(dataset, samples, plan_of(experiment, dataset))
     if isinstance(experiment.data, Table):
         with storage_error(workdir):
             numbers["raw_columns"], odd = profile_raw_columns(experiment.data.raw_columns(dataset))
@@ -66,3 +67,15 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
     for finding in findings:
         logger.info(f"{finding.severity}: {finding.message}: {finding.advice}")
     return described
+
+
+def plan_of(experiment: Experiment, dataset: Dataset) -> Plan:
+    """Returns what an experiment does already about what may be found in its data."""
+    weights = getattr(getattr(experiment.problem, "loss", None), "class_weights", "none")
+    source = experiment.data
+    return Plan(
+        preprocess=tuple(type(transform).__name__ for transform in experiment.preprocess),
+        weighs_classes=weights != "none" or experiment.sampling == "balanced",
+        settings=tuple((field.name, getattr(source, field.name)) for field in dataclasses.fields(cast(Any, source))),
+        written_in=dataset.written_in,
+    )

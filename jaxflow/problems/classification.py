@@ -8,7 +8,7 @@ import clu.metrics
 import jax
 import numpy as np
 
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed
 from jaxflow.problems import tables
 from jaxflow.problems.losses import CrossEntropy, Loss, check_class_weights, fit_loss
 from jaxflow.problems.metrics import Accuracy, Metric, check_choices, score
@@ -42,6 +42,11 @@ class Classification:
           UserError: the target is a number or a class for each position, or the loss weighs other classes.
         """
         if schema.target.kind != "class":
+            if schema.target.several:
+                raise UserError(
+                    "problem Classification predicts one class for each example, and the data has several targets at "
+                    f"once ({listed(schema.target.names)}); name one of them, or use a problem of your own"
+                )
             numbers = ", ".join(schema.target.names)
             raise UserError(
                 f"problem Classification predicts classes, and the data has numbers ({numbers}); "

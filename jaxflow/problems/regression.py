@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed
 from jaxflow.problems import tables
 from jaxflow.problems.losses import Loss, SquaredError, fit_loss
 from jaxflow.problems.metrics import MAE, RMSE, Metric, check_choices, score
@@ -71,6 +71,11 @@ class Regression:
           UserError: the target is a class, or `mean` or `std` are for another number of targets.
         """
         names = schema.target.names
+        if schema.target.several:
+            raise UserError(
+                f"problem Regression predicts numbers, and the targets ({listed(names)}) are classes or labels; say "
+                "data.task='number' if they are numbers, or use a problem of your own"
+            )
         if schema.target.kind != "number":
             raise UserError(
                 f"problem Regression predicts numbers, and the target is one of {len(names)} classes; "

@@ -50,15 +50,20 @@ def mask_table(schema: Schema, masks: np.ndarray, targets: np.ndarray | None = N
 
     Args:
       schema: what the data holds.
-      masks: (examples, *spatial) predicted class indices.
+      masks: (examples, *spatial) predicted class indices, negative where there is padding.
       targets: (examples, *spatial) to compare with; None where nobody knows them.
 
     Returns:
       Columns by name, (examples,) each: with targets the "accuracy" of each example's known pixels, and always the
-      fraction "fraction_<name>" of its pixels that has each class.
+      fraction "fraction_<name>" of its pixels that has each class: of a volume's voxels those that are no padding.
     """
     flat = masks.reshape(len(masks), -1)  # (example, pixel)
-    fractions = {f"fraction_{name}": (flat == i).mean(1).round(6) for i, name in enumerate(schema.target.names)}
+    if targets is not None and schema.inputs.kind == "volume":
+        flat = np.where(targets.reshape(len(targets), -1) < 0, -1, flat)
+    counted = np.maximum((flat >= 0).sum(1), 1)
+    fractions = {
+        f"fraction_{name}": ((flat == i).sum(1) / counted).round(6) for i, name in enumerate(schema.target.names)
+    }
     if targets is None:
         return fractions
     true = targets.reshape(len(targets), -1)  # (example, pixel)

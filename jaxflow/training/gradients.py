@@ -145,7 +145,7 @@ def loss_weights(batch: Batch) -> jax.Array:
       batch: "targets" and, where some rows are padding, "weights".
 
     Returns:
-      (batch,) float32, or for dense targets (batch, *dense_shape), 0 where they are ignored.
+      (batch,) float32, or for dense or several targets (batch, *loss_shape), 0 where they are ignored.
     """
     targets = batch["targets"]
     weights = batch.get("weights", jnp.ones(targets.shape[0], jnp.float32))

@@ -150,7 +150,7 @@ class Program:
         outputs = jax.ShapeDtypeStruct(
             (1, *target.dense_shape, self.experiment.problem.num_outputs(self.schema)), jnp.float32
         )
-        floats = jax.ShapeDtypeStruct((1, *target.dense_shape), jnp.float32)
+        floats = jax.ShapeDtypeStruct((1, *target.loss_shape), jnp.float32)
         metrics = jax.eval_shape(self.experiment.problem.running_metrics, outputs, targets, floats, floats)
         return self.layout.replicate(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), metrics))
 

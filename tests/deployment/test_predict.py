@@ -1,7 +1,9 @@
 import csv
+import io
 import itertools
 import shutil
 
+import nibabel
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +11,13 @@ from PIL import Image
 import jaxflow
 from jaxflow.data import inference_inputs
 from jaxflow.data.inference_inputs import read_inputs
-from jaxflow.deployment.outputs import masks_written
+from jaxflow.data.texts.encode import _lines
+from jaxflow.deployment.masks import masks_written
+from jaxflow.deployment.predict import predict_with
+from jaxflow.deployment.predictor import Predictor
+from jaxflow.deployment.sentence import sentence
+from jaxflow.problems.tables import class_table, mask_table
+from jaxflow.schema import Feature, Schema, Target
 from tests.conftest import joined, toy_images
 
 
@@ -29,6 +37,9 @@ def trained(tmp_path_factory):
     jaxflow.train(experiment, folder, dataset=toy)
     jaxflow.evaluate(folder, dataset=toy)
     return folder, toy
+
+
+SMALL = Feature("image", (2, 2, 3), "uint8")
 
 
 def read(path):
@@ -84,16 +95,16 @@ def test_a_large_source_is_read_in_blocks_and_gives_the_same(rows, trained, tmp_
 def test_masks_take_their_names_when_all_are_written(tmp_path):
     masks = np.arange(12, dtype=np.int8).reshape(3, 2, 2)
     blocks = [(["a.jpg", "b/c.jpg"], masks[:2]), (["d.png"], masks[2:])]
-    with masks_written(tmp_path / "out", iter(blocks)) as passed:
+    with masks_written(tmp_path / "out", iter(blocks), SMALL) as passed:
         assert [ids for ids, _ in passed] == [ids for ids, _ in blocks]
         assert not (tmp_path / "out").exists()
     for name, mask in zip(("a", "b/c", "d"), masks):
         np.testing.assert_array_equal(Image.open(tmp_path / "out" / f"{name}.png"), mask)
-    with masks_written(tmp_path / "same", iter([(["a.jpg"], masks[:1]), (["a.png"], masks[1:2])])) as passed:
+    with masks_written(tmp_path / "same", iter([(["a.jpg"], masks[:1]), (["a.png"], masks[1:2])]), SMALL) as passed:
         list(passed)
     assert {path.name for path in (tmp_path / "same").iterdir()} == {"a.jpg.png", "a.png.png"}
     wrong = itertools.chain(blocks, (1 / 0 for _ in range(1)))
-    with pytest.raises(ZeroDivisionError), masks_written(tmp_path / "none", wrong) as passed:
+    with pytest.raises(ZeroDivisionError), masks_written(tmp_path / "none", wrong, SMALL) as passed:
         list(passed)
     assert {path.name for path in tmp_path.iterdir()} == {"out", "same"}
 
@@ -225,3 +236,140 @@ def test_outputs_that_are_not_finite_are_refused(tmp_path):
     ):
         jaxflow.predict(tmp_path / "run", tmp_path / "new.npy")
     assert not (tmp_path / "run" / "predictions").exists()
+
+
+def test_what_cannot_be_read_is_left_out_by_wish_and_counted(photographs, tmp_path, said):
+    folder, root = photographs
+    shutil.copytree(root / "dark", tmp_path / "new")
+    for name in ("3.png", "5.png"):
+        (tmp_path / "new" / name).write_bytes(b"")
+    with pytest.raises(jaxflow.UserError, match=r"3\.png cannot be read"):
+        jaxflow.predict(folder, tmp_path / "new", bad="stop")
+    rows = read(jaxflow.predict(folder, tmp_path / "new", tmp_path / "out.csv", bad="skip"))
+    assert [row["id"] for row in rows] == sorted(f"{i}.png" for i in range(1, 13) if i not in (3, 5))
+    assert f"left out 2 examples that cannot be predicted, the first: {tmp_path}/new/3.png" in said()
+    for path in (tmp_path / "new").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(jaxflow.UserError, match=r"none of the 12 examples of .*new can be predicted: .*it is empty"):
+        jaxflow.predict(folder, tmp_path / "new", tmp_path / "none.csv", bad="skip")
+    assert not (tmp_path / "none.csv").exists()
+    with pytest.raises(jaxflow.UserError, match="--bad is 'ignore'; it is stop or skip"):
+        jaxflow.predict(folder, tmp_path / "new", bad="ignore")
+
+
+def test_outputs_that_are_not_finite_are_left_out_by_wish():
+    predictor = Predictor(Schema(SMALL, Target("class", ("a", "b"))), None, class_table, lambda x: x.mean((1, 2, 3)))
+    inputs = np.ones((5, 2, 2, 3), np.float32)
+    inputs[[1, 4], 0] = np.nan
+    blocks, bad = [(inputs, list("vwxyz"))], []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxflow.deployment.predictor.read_inputs", lambda *_: iter(blocks))
+        ((ids, predictions),) = predictor.predict_source(SMALL, bad)
+        assert list(ids) == ["v", "x", "y"]
+        np.testing.assert_array_equal(predictions, 1)
+        assert bad == [f"the model's output for {name} is not finite" for name in "wz"]
+        with pytest.raises(jaxflow.UserError, match=r"output for w is not finite \(2 such\)"):
+            list(predictor.predict_source(SMALL))
+
+
+def test_one_example_is_answered_in_a_sentence(photographs, tmp_path, said):
+    folder, root = photographs
+    (row,) = read(jaxflow.predict(folder, root / "dark" / "3.png", tmp_path / "one.csv"))
+    assert f"3.png: dark, {float(row['probability']):.0%}" in said()
+    jaxflow.predict(folder, root / "dark", tmp_path / "all.csv")
+    assert "png: dark" not in said()
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"prediction": ["cat"], "probability": ["0.7213"], "p_cat": ["0.72"]}, "x: cat, 72%"),
+        ({"prediction": np.array([3.25], np.float32)}, "x: 3.25"),
+        ({"prediction_width": [1234.5678], "prediction_height": [2.0]}, "x: width 1234.57, height 2"),
+        ({"fraction_sky": [0.25], "fraction_road": [0.75], "fraction_car": [0.0]}, "x: road 75%, sky 25%"),
+        ({"prediction": ["word"]}, "x: word"),
+    ],
+)
+def test_sentences(columns, expected):
+    assert sentence("x", columns) == expected
+
+
+class Brightness:
+    """A step that answers with a mask: 1 where the first channel is bright."""
+
+    def __call__(self, inputs):
+        return (inputs[..., 0] > 100).astype(np.int8)
+
+
+def mask_predictor(feature):
+    target = Target("class", ("dark", "bright"), feature.shape[:-1])
+    return Predictor(Schema(feature, target), None, mask_table, Brightness())
+
+
+@pytest.mark.parametrize("resize", ["stretch", "crop"])
+def test_masks_have_the_size_of_their_photographs(resize, tmp_path):
+    (tmp_path / "in").mkdir()
+    shapes = {"a.png": (16, 24), "b.png": (8, 8), "c.png": (24, 16)}
+    for name, (height, width) in shapes.items():
+        pixels = np.zeros((height, width, 3), np.uint8)
+        pixels[:, width // 2 :] = 200
+        Image.fromarray(pixels).save(tmp_path / "in" / name)
+    predictor = mask_predictor(Feature("image", (4, 4, 3), "uint8", resize))
+    predict_with(predictor, tmp_path / "in", tmp_path / "out.csv")
+    for name, (height, width) in shapes.items():
+        mask = np.asarray(Image.open(tmp_path / "out" / name))
+        expected = np.zeros((height, width), np.uint8)
+        expected[:, width // 2 :] = 1
+        if resize == "crop":
+            side = min(height, width)
+            top, left = (height - side) // 2, (width - side) // 2
+            inside = np.zeros((height, width), bool)
+            inside[top : top + side, left : left + side] = True
+            expected[~inside] = 255
+        np.testing.assert_array_equal(mask, expected)
+    for row in read(tmp_path / "out.csv"):
+        assert float(row["fraction_bright"]) == 0.5
+
+
+def test_masks_lie_on_their_scans(tmp_path, said):
+    """NIfTI of any order of axes and arrays: the mask has the scan's shape and affine, and padding has no class."""
+    affine = np.array([[0, -2, 0, 3], [0, 0, 1.5, 4], [-1, 0, 0, 5], [0, 0, 0, 1.0]])
+    voxels = (200 * (np.random.RandomState(0).rand(4, 5, 6) > 0.5)).astype(np.int16)
+    (tmp_path / "in").mkdir()
+    nibabel.save(nibabel.Nifti1Image(voxels, affine), tmp_path / "in" / "a.nii.gz")
+    np.save(tmp_path / "in" / "b.npy", voxels)
+    predictor = mask_predictor(Feature("volume", (8, 8, 8, 1), "float32"))
+    predict_with(predictor, tmp_path / "in", tmp_path / "out.csv")
+    mask = nibabel.load(tmp_path / "out" / "a.nii.gz")
+    np.testing.assert_array_equal(np.asarray(mask.dataobj), voxels > 100)
+    np.testing.assert_allclose(mask.affine, affine)
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "b.npy"), voxels > 100)
+    for row in read(tmp_path / "out.csv"):
+        assert float(row["fraction_bright"]) == pytest.approx((voxels > 100).mean(), abs=1e-6)
+        assert float(row["fraction_bright"]) + float(row["fraction_dark"]) == pytest.approx(1, abs=1e-5)
+    predict_with(predictor, tmp_path / "in" / "b.npy", tmp_path / "one.csv")  # one volume, of its own size
+    np.testing.assert_array_equal(np.load(tmp_path / "one" / "b.npy"), voxels > 100)
+    assert f"bright {(voxels > 100).mean():.0%}" in said().splitlines()[-1]
+    small = mask_predictor(Feature("volume", (2, 8, 8, 1), "float32"))
+    predict_with(small, tmp_path / "in" / "a.nii.gz", tmp_path / "cropped.csv")
+    cropped = nibabel.as_closest_canonical(nibabel.load(tmp_path / "cropped" / "a.nii.gz")).get_fdata()
+    upright = nibabel.as_closest_canonical(nibabel.load(tmp_path / "in" / "a.nii.gz")).get_fdata()
+    np.testing.assert_array_equal(cropped[1:3], upright[1:3] > 100)
+    assert (cropped[[0, 3, 4]] == -1).all()
+
+
+def test_arrays_of_examples_keep_the_size_of_the_model(tmp_path):
+    images = (200 * (np.random.RandomState(0).rand(3, 4, 4, 3) > 0.5)).astype(np.uint8)
+    np.save(tmp_path / "in.npy", images)
+    predict_with(mask_predictor(Feature("image", (4, 4, 3), "uint8")), tmp_path / "in.npy", tmp_path / "out.csv")
+    for number, image in enumerate(images):
+        np.testing.assert_array_equal(Image.open(tmp_path / "out" / f"{number}.png"), image[..., 0] > 100)
+
+
+@pytest.mark.parametrize("text", ["", "a", "a\n", "a\n\nb\n", "a\r\nb\rc\r\n", "\r\n", "a\r", "é\r\n\r\nz"])
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_lines_of_texts_are_those_that_python_reads(text, size, tmp_path, monkeypatch):
+    monkeypatch.setattr("jaxflow.data.texts.read.CHUNK_SIZE", size)
+    (tmp_path / "a.txt").write_bytes(text.encode())
+    expected = io.StringIO(text, newline=None).read().removesuffix("\n").split("\n")
+    assert list(_lines(tmp_path / "a.txt")) == expected

@@ -118,5 +118,5 @@ def test_what_is_no_audio_is_refused(trained, tmp_path):
     with pytest.raises(jaxflow.UserError, match=r"a\.wav cannot be read as audio: Format not recognised"):
         jaxflow.predict(run, tmp_path / "a.wav")
     (tmp_path / "none").mkdir()
-    with pytest.raises(jaxflow.UserError, match=r"none holds no audio files \(\.flac, \.ogg, \.wav\)"):
+    with pytest.raises(jaxflow.UserError, match=r"none holds no audio files \(\.aif, .*\.wav, \.wave\)"):
         jaxflow.predict(run, tmp_path / "none")

@@ -1,32 +1,36 @@
 """Loads files with a class each from a folder: found, read once, split."""
 
-import logging
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from jaxflow.data.checks import check_classes, validate
+from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files
 from jaxflow.data.folders.file_split import FileSplit, read_all
+from jaxflow.data.folders.labels import encode_labels, report_targets
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
+from jaxflow.data.folders.measures import fit_levels, read_measured, report_sizes
 from jaxflow.data.folders.source import LabelledSource
 from jaxflow.data.folders.splits import assign_splits, find_groups
 from jaxflow.data.reading.corrupt import report_corrupt
-from jaxflow.data.reading.formats import KINDS, read_files
-from jaxflow.data.splitting import groups_by_split
+from jaxflow.data.reading.formats import KINDS
+from jaxflow.data.splitting.advice import advise_on_rare_class
+from jaxflow.data.splitting.hold_out import as_rule
+from jaxflow.data.splitting.keys import groups_by_split
+from jaxflow.data.splitting.written import count_unassigned
 from jaxflow.data.storage.cache import cache_key, cached_arrays
+from jaxflow.data.targets import check_targets
 from jaxflow.errors import UserError
-from jaxflow.schema import Feature, Schema, Target
-
-logger = logging.getLogger("jaxflow")
+from jaxflow.schema import Feature, Schema
 
 # Changes with the way in which the cache holds files.
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 
 
 class InSplit(Protocol):
@@ -53,7 +57,8 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
     """
     folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
     require_folder(folder, source.download_hint)
-    found = find_labelled(folder, kind, source.labels)
+    numbers = source.task == "number"
+    found = find_labelled(folder, kind, source.labels, source.folders, source.follow_links, source.target, numbers)
     duplicates = 0
     if source.drop_duplicates:
         representatives = find_identical_files(folder, [(file.path,) for file in found], [file.split for file in found])
@@ -61,26 +66,41 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
         found, duplicates = drop_identical(found, representatives)
     paths = [folder / file.path for file in found]
 
-    def read_once() -> dict[str, np.ndarray]:
-        examples = ({"inputs": a} if isinstance(a, np.ndarray) else a for a in read_files(paths, feature))
-        like = {"inputs": (feature.shape, feature.dtype)} if source.in_memory else {}
-        return read_all(examples, len(paths), like, source.max_corrupt, folder.name)
+    def read(feature: Feature) -> dict[str, np.ndarray]:
+        # The first time every file is read, whether inputs are kept or not: both ways then have the same examples.
+        like = {"measured": ((len(kind.measures),), "float64")}
+        like |= {"inputs": (feature.shape, feature.dtype)} if source.in_memory else {}
+        return cached_arrays(
+            files_key(folder, [file.path for file in found], feature, source.in_memory),
+            lambda: read_all(read_measured(paths, feature), len(paths), like, source.max_corrupt, folder.name),
+        )
 
-    # The first time every file is read, whether inputs are kept or not: both ways then have the same examples.
-    arrays = cached_arrays(files_key(folder, [file.path for file in found], feature, source.in_memory), read_once)
+    arrays = read(feature)
     report_corrupt(arrays["bad"].tolist(), source.max_corrupt, kind.plural)
-    names = tuple(sorted({file.label for file in found}))
-    index_of = {name: index for index, name in enumerate(names)}
     good = [found[number] for number in arrays["numbers"]]
-    targets = np.array([index_of[file.label] for file in good], np.int32)
+    targets, target = encode_labels(source.target, source.task, found, good)
     ids = [file.path for file in good]
     groups = find_groups(ids, source.group, folder)
-    parts = assign_splits(source.split, ids, [file.split for file in good], folder, targets, groups)
-    report_classes(folder, kind.plural, names, targets)
-    check_classes(names, targets, parts, str(folder), f"readable {kind.plural}")
+    classes = targets if target.kind == "class" else None
+    column = None if source.labels is None else partial(_cells, good, source.labels)
+    parts, keys = assign_splits(source.split, ids, [file.split for file in good], folder, classes, groups, column)
+    report_targets(folder, kind.plural, target, targets)
+    advice = advise_on_rare_class(as_rule(source.split), keys)
+    check_targets(target, targets, parts, str(folder), f"readable {kind.plural}", advice)
+    report_sizes(feature, arrays["measured"], folder)
+    fitted = fit_levels(feature, arrays["measured"][parts["train"]], folder)
+    arrays, feature = arrays if fitted == feature else read(fitted), fitted
     splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, parts)
-    schema, excluded = Schema(feature, Target("class", names)), count_excluded(found, good, duplicates)
-    return validate(Dataset(splits, schema, excluded, groups=groups_by_split(groups, parts)))
+    excluded = count_excluded(found, good, duplicates) | count_unassigned(parts, len(good))
+    groups, written_in = groups_by_split(groups, parts), keys.written_in or None
+    return validate(Dataset(splits, Schema(feature, target), excluded, groups=groups, written_in=written_in))
+
+
+def _cells(files: Sequence[LabelledFile], labels: str, name: str) -> list[str | None]:
+    """Reads a column of the table of labels."""
+    if any(name not in (file.cells or {}) for file in files):
+        raise UserError(f"data.split names {name!r}, but {labels} has no such column, or not in every line")
+    return [(file.cells or {})[name] for file in files]
 
 
 def _check_labels(folder: Path, found: Sequence[LabelledFile], representatives: np.ndarray) -> None:
@@ -136,19 +156,3 @@ def require_folder(folder: Path, download_hint: str | None) -> None:
     """Raises UserError with download instructions if the folder is missing."""
     if download_hint and not os.path.exists(folder):
         raise UserError(f"data.path {folder} is not there; {download_hint}, or name another folder: --data.path=DIR")
-
-
-def report_classes(folder: Path, plural: str, names: Sequence[str], targets: np.ndarray) -> None:
-    """Logs how many examples each class has.
-
-    Args:
-      folder: what the examples come from.
-      plural: what they are called.
-      names: names of the classes.
-      targets: (examples,) class indices.
-    """
-    counts = np.bincount(targets, minlength=len(names))
-    most = ", ".join(f"{name} {count}" for name, count in list(zip(names, counts))[:10])
-    logger.info(
-        f"{folder}: {len(targets)} {plural} of {len(names)} classes ({most}{', ...' if len(names) > 10 else ''})"
-    )

@@ -3,25 +3,21 @@
 import csv
 import logging
 import os
-import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from jaxflow.data.folders.split_folders import Folders, inverted_splits, label_in_name, split_folders, split_of
 from jaxflow.data.reading.category_names import category_names
 from jaxflow.data.reading.dialect import Dialect, find_delimiter
-from jaxflow.data.reading.formats import Kind, find_files, none_found
+from jaxflow.data.reading.find import find_files, is_junk, list_files
+from jaxflow.data.reading.formats import Kind
 from jaxflow.data.reading.limits import read_lines
 from jaxflow.data.reading.text_files import open_text
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed
 
 logger = logging.getLogger("jaxflow")
-
-# Names of folders that are splits.
-OFFICIAL = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
-# The label in a file's name, and what separates it from the rest: cat.0.jpg, cat_0.jpg, cat-0.jpg, cat 0.jpg.
-LABEL = re.compile(r"([^._\s-]+)[._\s-]")
 
 WAYS = (
     "a class is a folder (cat/0.jpg), the beginning of a file's name (cat.0.jpg), or in a table of path,label "
@@ -35,16 +31,26 @@ class LabelledFile:
 
     Attributes:
       path: relative to the dataset's folder, with slashes.
-      label: name of its class.
+      label: name of its class; of several targets, the cell of each.
       split: the split whose folder it lies in ("train", "validation", "test"); None where there are no such folders.
+      cells: its line in the table of labels, by column; None where there is no table.
     """
 
     path: str
-    label: str
+    label: str | tuple[str, ...]
     split: str | None = None
+    cells: Mapping[str, str] | None = None
 
 
-def find_labelled(folder: Path, kind: Kind, labels: str | None) -> list[LabelledFile]:
+def find_labelled(
+    folder: Path,
+    kind: Kind,
+    labels: str | None,
+    folders: Folders = "auto",
+    follow_links: bool = False,
+    target: str | tuple[str, ...] = "label",
+    numbers: bool = False,
+) -> list[LabelledFile]:
     """Finds the files of a dataset and their labels; files that are not used are logged.
 
     Args:
@@ -52,6 +58,10 @@ def find_labelled(folder: Path, kind: Kind, labels: str | None) -> list[Labelled
         their class.
       kind: kind of the files.
       labels: CSV file with the columns path and label, relative to `folder`; None where there is none.
+      folders: what the folders in `folder` are; "auto" infers it.
+      follow_links: whether symbolic links are followed.
+      target: what is read of the table in place of its column label; several columns give each file several.
+      numbers: whether these are no classes.
 
     Returns:
       The files in ascending order of their paths.
@@ -63,11 +73,13 @@ def find_labelled(folder: Path, kind: Kind, labels: str | None) -> list[Labelled
         wrong = "a file" if os.path.exists(folder) else "not there"
         raise UserError(f"{folder} is {wrong}; name a folder of {kind.plural}")
     if labels is not None:
-        found = _from_table(folder, kind, labels)
+        found = _from_table(folder, kind, labels, target, follow_links)
     else:
-        found = _from_names(folder, kind, find_files(folder, kind))
+        found = _from_names(folder, kind, find_files(folder, kind, follow_links), folders)
     found.sort(key=lambda file: file.path)
     classes = {file.label for file in found}
+    if numbers or not isinstance(target, str):
+        return found
     if len(classes) == 1:
         raise UserError(
             f"all {len(found)} {kind.plural} of {folder} are of one class, {min(classes)!r}; name a folder "
@@ -78,31 +90,31 @@ def find_labelled(folder: Path, kind: Kind, labels: str | None) -> list[Labelled
     return found
 
 
-def _from_names(folder: Path, kind: Kind, names: Sequence[str]) -> list[LabelledFile]:
-    if not names:
-        raise none_found(folder, kind)
+def _from_names(folder: Path, kind: Kind, names: Sequence[str], folders: Folders) -> list[LabelledFile]:
     by_top = defaultdict(list)
     for name in names:
         by_top[name.partition("/")[0] if "/" in name else ""].append(name)
-    official = {top: OFFICIAL[top.lower()] for top in by_top if top.lower() in OFFICIAL}
-    if "train" not in official.values():
-        if official and len(official) == len(by_top):
-            raise UserError(f"{folder} has {' and '.join(official)} but no train folder with {kind.plural}; add one")
+    if folders == "auto" and inverted_splits(by_top):
+        _report_beside(folder, kind, "", len(by_top[""]))
+        return [
+            LabelledFile(name, name.split("/")[0], split_of(name.split("/")[1])) for name in names if name.count("/")
+        ]
+    splits = split_folders(folder, by_top, folders)
+    if not splits:
         return list(_labelled(folder, kind, "", names))
-    for split in official.values():
-        same = [top for top in official if official[top] == split]
-        if len(same) > 1:
-            raise UserError(f"{folder} has two folders for one split: {' and '.join(same)}; leave one of them")
-    train = next(top for top, split in official.items() if split == "train")
-    found = list(_labelled(folder, kind, train, by_top[train]))
-    classes = {file.label for file in found}
-    for top in sorted(by_top.keys() - {train}):
-        flat = all(name.count("/") == 1 for name in by_top[top])
-        if top in official and not (flat and any(_label(name) not in classes for name in by_top[top])):
-            found += _labelled(folder, kind, top, by_top[top])
-        else:
-            logger.info(f"not used: {len(by_top[top])} {kind.plural} in {folder / top}, which is no split with labels")
-    return [LabelledFile(file.path, file.label, official[file.path.partition("/")[0]]) for file in found]
+    inside = {below: [name for name in names if name.startswith(f"{below}/")] for below in splits}
+    train = next(below for below, split in splits.items() if split == "train")
+    found = {train: list(_labelled(folder, kind, train, inside[train]))}
+    classes = {file.label for file in found[train]}
+    for below in [below for below in inside if below != train]:
+        flat = all(name.count("/") == below.count("/") + 1 for name in inside[below])
+        if not (flat and any(label_in_name(name) not in classes for name in inside[below])):
+            found[below] = list(_labelled(folder, kind, below, inside[below]))
+    for top in sorted(by_top):
+        if not any(below.split("/")[0] == top for below in found):
+            where = folder / top
+            logger.info(f"not used: {len(by_top[top])} {kind.plural} in {where}, which is no split with labels")
+    return [LabelledFile(file.path, file.label, splits[below]) for below, files in found.items() for file in files]
 
 
 def _labelled(folder: Path, kind: Kind, below: str, names: Sequence[str]) -> Iterator[LabelledFile]:
@@ -110,37 +122,46 @@ def _labelled(folder: Path, kind: Kind, below: str, names: Sequence[str]) -> Ite
     inner = {name: name.removeprefix(f"{below}/") for name in names}
     nested = [name for name in names if "/" in inner[name]]
     if nested:
-        if len(nested) < len(names):
-            logger.info(
-                f"not used: {len(names) - len(nested)} {kind.plural} of {folder / below} beside the class folders"
-            )
+        _report_beside(folder, kind, below, len(names) - len(nested))
+        _report_empty(folder / below, kind, {inner[name].partition("/")[0] for name in nested})
         for name in nested:
             yield LabelledFile(name, inner[name].partition("/")[0])
         return
     for name in names:
-        label = _label(name)
+        label = label_in_name(name)
         if label is None:
-            raise UserError(f"{folder / name} has no label; {WAYS}")
+            folders = f"; if {below} is a class: --data.folders=classes" if below else ""
+            raise UserError(f"{folder / name} has no label; {WAYS}{folders}")
         yield LabelledFile(name, label)
 
 
-def _label(name: str) -> str | None:
-    found = LABEL.match(PurePosixPath(name).stem)
-    return found[1] if found else None
+def _report_beside(folder: Path, kind: Kind, below: str, count: int) -> None:
+    if count:
+        logger.info(f"not used: {count} {kind.plural} of {folder / below} beside the class folders")
 
 
-def _from_table(folder: Path, kind: Kind, labels: str) -> list[LabelledFile]:
-    table = folder / labels
+def _report_empty(folder: Path, kind: Kind, classes: Set[str]) -> None:
+    """Logs the names of class folders that hold no file of the kind."""
+    empty = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not is_junk(entry.name))
+    empty = [name for name in empty if name not in classes]
+    if empty:
+        logger.warning(f"no {kind.plural} in {len(empty)} of the class folders of {folder}: {listed(empty, 10)}")
+
+
+def _from_table(
+    folder: Path, kind: Kind, labels: str, target: str | tuple[str, ...], follow_links: bool
+) -> list[LabelledFile]:
+    table, targets = folder / labels, (target,) if isinstance(target, str) else target
     try:
-        delimiter = find_delimiter(table, Dialect(), ("path", "label"))
+        delimiter = find_delimiter(table, Dialect(), ("path", *targets))
         with open_text(table) as file:
             lines = csv.reader(read_lines(file, table), delimiter=delimiter, strict=True)
             header = [name.strip() for name in next(lines, [])]
-            for column in ("path", "label"):
+            for column in ("path", *targets):
                 if header.count(column) != 1:
                     raise UserError(
                         f"{table} has {header.count(column)} columns named {column!r} (its first line is "
-                        f"{','.join(header)!r}); it takes one 'path' and one 'label'"
+                        f"{','.join(header)!r}); it takes one 'path' and one {targets[0]!r}"
                     )
             rows = [(lines.line_num, dict(zip(header, row))) for row in lines if row]
     except OSError as error:
@@ -151,18 +172,33 @@ def _from_table(folder: Path, kind: Kind, labels: str) -> list[LabelledFile]:
         raise UserError(f"data.labels {table} lists no {kind.plural}")
     root, seen, found = folder.resolve(), {}, []
     for number, row in rows:
-        where, path, label = f"{table}, line {number}", PurePosixPath(row.get("path", "")), row.get("label", "").strip()
+        where, path = f"{table}, line {number}", PurePosixPath(row.get("path", ""))
+        cells = tuple(row.get(name, "").strip() for name in targets)
         if path.is_absolute() or ".." in path.parts:
             raise UserError(f"{where}: {path} leads out of {folder}; paths are relative to it")
         if not os.path.isfile(folder / path):
             raise UserError(f"{where}: there is no file {folder / path}; correct the path or remove the line")
-        if not (folder / path).resolve().is_relative_to(root):
-            raise UserError(f"{where}: {path} is a link that leads out of {folder}; put the file there")
-        if not label:
-            raise UserError(f"{where}: {path} has no label; write one or remove the line")
+        if not follow_links and not (folder / path).resolve().is_relative_to(root):
+            raise UserError(
+                f"{where}: {path} is a link that leads out of {folder}; put the file there, or follow links: "
+                "--data.follow_links=True"
+            )
+        if not all(cells):
+            raise UserError(f"{where}: {path} has no {targets[cells.index('')]}; write one or remove the line")
         if path in seen:
             raise UserError(f"{where}: {path} is on line {seen[path]} already; remove one of them")
         seen[path] = number
-        found.append(LabelledFile(str(path), label))
-    names = category_names({file.label for file in found}, str(table))
-    return [replace(file, label=names[file.label]) for file in found]
+        found.append(LabelledFile(str(path), cells[0] if isinstance(target, str) else cells, cells=row))
+    unlisted = set(list_files(folder, kind, follow_links)[0]) - {file.path for file in found}
+    if unlisted:
+        logger.info(f"not used: {len(unlisted)} {kind.plural} of {folder} that {labels} does not list")
+    return _named_by_value(found, str(table))
+
+
+def _named_by_value(files: list[LabelledFile], where: str) -> list[LabelledFile]:
+    """Returns files with labels that are the same however a value is written."""
+    if isinstance(files[0].label, str):
+        names = category_names({file.label for file in files}, where)
+        return [replace(file, label=names[file.label]) for file in files]
+    columns = [category_names(set(cells), where) for cells in zip(*(file.label for file in files))]
+    return [replace(file, label=tuple(of[cell] for of, cell in zip(columns, file.label))) for file in files]

@@ -12,12 +12,22 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files
 from jaxflow.data.folders.file_split import read_all
 from jaxflow.data.folders.labelled import count_excluded, files_key, make_splits, require_folder
-from jaxflow.data.folders.layout import OFFICIAL
+from jaxflow.data.folders.mask_classes import (
+    check_blurred,
+    check_lossless,
+    class_indices,
+    nearest_values,
+    require_two,
+)
+from jaxflow.data.folders.measures import fit_levels, read_measured, report_sizes
 from jaxflow.data.folders.source import MaskedSource
+from jaxflow.data.folders.split_folders import split_of
 from jaxflow.data.folders.splits import assign_splits, find_groups
 from jaxflow.data.reading.corrupt import report_corrupt
-from jaxflow.data.reading.formats import KINDS, Kind, find_files, read_files, read_masks
-from jaxflow.data.splitting import groups_by_split
+from jaxflow.data.reading.find import find_files
+from jaxflow.data.reading.formats import KINDS, Kind, read_masks
+from jaxflow.data.splitting.keys import groups_by_split
+from jaxflow.data.splitting.written import count_unassigned
 from jaxflow.data.storage.cache import cached_arrays
 from jaxflow.errors import UserError
 from jaxflow.schema import IGNORE, Feature, Schema, Target
@@ -56,41 +66,63 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
     """
     folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
     require_folder(folder, source.download_hint)
-    found = find_pairs(folder, kind, inputs, source.masks)
+    found = find_pairs(folder, kind, inputs, source.masks, source.follow_links)
+    check_lossless(folder, [pair.mask for pair in found], source.mask_values)
     duplicates = 0
     if source.drop_duplicates:
         found, duplicates = drop_identical(
             found,
             find_identical_files(folder, [(pair.input, pair.mask) for pair in found], [pair.split for pair in found]),
         )
-    positions, names, ignore_label = feature.shape[:-1], source.names, source.ignore_label
-
-    def read_once() -> dict[str, np.ndarray]:
-        like = {"masks": (positions, "int16")} | (
-            {"inputs": (feature.shape, feature.dtype)} if source.in_memory else {}
-        )
-        return read_all(_read(folder, found, feature), len(found), like, source.max_corrupt, folder.name)
-
     paths = [path for pair in found for path in (pair.input, pair.mask)]
-    arrays = cached_arrays(files_key(folder, paths, feature, source.in_memory), read_once)
+
+    def read(feature: Feature) -> dict[str, np.ndarray]:
+        like = {"masks": (feature.shape[:-1], "int16"), "measured": ((len(kind.measures),), "float64")}
+        like |= {"inputs": (feature.shape, feature.dtype)} if source.in_memory else {}
+
+        def read_once() -> dict[str, np.ndarray]:
+            return read_all(_read(folder, found, feature), len(found), like, source.max_corrupt, folder.name)
+
+        return cached_arrays(files_key(folder, paths, feature, source.in_memory), read_once)
+
+    arrays = read(feature)
     report_corrupt(arrays["bad"].tolist(), source.max_corrupt, kind.plural)
     good = [found[number] for number in arrays["numbers"]]
     ids = [pair.input for pair in good]
     groups = find_groups(ids, source.group, folder)
-    assigned = assign_splits(source.split, ids, [pair.split for pair in good], folder, groups=groups)
-    values = np.unique(arrays["masks"][assigned["train"]])
-    values = values[(values >= 0) & (values != (IGNORE if ignore_label is None else ignore_label))]
-    target = Target("class", _names(folder, names, values), positions)
-    # With names a value is a class index; without, its rank among the values is.
-    values = np.arange(len(names)) if names else values
-    targets = _class_indices(folder, good, arrays["masks"], values, ignore_label).astype(target.dtype)
+    assigned, keys = assign_splits(source.split, ids, [pair.split for pair in good], folder, groups=groups)
+    report_sizes(feature, arrays["measured"], folder)
+    fitted = fit_levels(feature, arrays["measured"][assigned["train"]], folder)
+    arrays, feature = arrays if fitted == feature else read(fitted), fitted
+    target, targets = _targets(source, [pair.mask for pair in good], arrays["masks"], assigned["train"])
     logger.info(f"{folder}: {len(good)} {kind.plural} with masks of {len(target.names)} classes")
     splits = make_splits(folder, feature, arrays.get("inputs"), ids, targets, assigned)
-    excluded = count_excluded(found, good, duplicates)
-    return validate(Dataset(splits, Schema(feature, target), excluded, groups=groups_by_split(groups, assigned)))
+    excluded = count_excluded(found, good, duplicates) | count_unassigned(assigned, len(good))
+    groups, written_in = groups_by_split(groups, assigned), keys.written_in or None
+    return validate(Dataset(splits, Schema(feature, target), excluded, groups=groups, written_in=written_in))
 
 
-def find_pairs(folder: Path, kind: Kind, inputs: str, masks: str) -> list[Pair]:
+def _targets(
+    source: MaskedSource, paths: Sequence[str], masks: np.ndarray, train: np.ndarray
+) -> tuple[Target, np.ndarray]:
+    """Converts masks, of the files at `paths`, to class indices; `train` are the training examples among them."""
+    folder, ignored = Path(source.path).expanduser(), source.ignore_label
+    if source.mask_values:
+        masks = nearest_values(masks, source.mask_values, ignored)
+    else:
+        check_blurred(folder, masks[train])
+    values = np.unique(masks[train])
+    values = values[(values >= 0) & (values != (IGNORE if ignored is None else ignored))]
+    require_two(folder, values)
+    if source.mask_values:  # those of which training has none are classes too
+        values = np.array([value for value in source.mask_values if value != ignored])
+    target = Target("class", source.names or tuple(map(str, values)), masks.shape[1:])
+    # With names a value is a class index; without, or where the values are given, its rank among them is.
+    values = np.arange(len(source.names)) if source.names and not source.mask_values else values
+    return target, class_indices(folder, paths, masks, values, ignored).astype(target.dtype)
+
+
+def find_pairs(folder: Path, kind: Kind, inputs: str, masks: str, follow_links: bool = False) -> list[Pair]:
     """Pairs inputs and masks that have the same path but for the folders' names and the suffix.
 
     Args:
@@ -98,6 +130,7 @@ def find_pairs(folder: Path, kind: Kind, inputs: str, masks: str) -> list[Pair]:
       kind: kind of the files.
       inputs: name of the folder of inputs.
       masks: name of the folder of masks.
+      follow_links: whether symbolic links are followed.
 
     Returns:
       The pairs in ascending order of the inputs.
@@ -108,15 +141,19 @@ def find_pairs(folder: Path, kind: Kind, inputs: str, masks: str) -> list[Pair]:
     if not folder.is_dir():
         raise UserError(f"{folder} is {'a file' if folder.exists() else 'not there'}; name a folder of {kind.plural}")
     sides: dict[str, dict[str, str]] = {inputs: {}, masks: {}}
-    for path in find_files(folder, kind):
+    beside = 0
+    for path in find_files(folder, kind, follow_links):
         parents = PurePosixPath(path).parts[:-1]
         side = next((part for part in parents if part in sides), None)
         if side is None:
+            beside += 1
             continue
         key = _stem("/".join(part for part in PurePosixPath(path).parts if part != side), kind)
         if key in sides[side]:
             raise UserError(f"{folder} has {sides[side][key]} and {path}, one of which is too many; remove one")
         sides[side][key] = path
+    if beside:
+        logger.info(f"not used: {beside} {kind.plural} of {folder} that lie neither in {inputs} nor in {masks}")
     if not sides[inputs] or not sides[masks]:
         empty = inputs if not sides[inputs] else masks
         raise UserError(
@@ -130,15 +167,25 @@ def find_pairs(folder: Path, kind: Kind, inputs: str, masks: str) -> list[Pair]:
                 f"{folder / sides[one][alone[0]]} has no other half in {other!r} ({len(alone)} such of "
                 f"{len(sides[one])}); add it or remove the file"
             )
-    pairs = [Pair(path, sides[masks][key], _official(path)) for key, path in sides[inputs].items()]
+    splits = _official(list(sides[inputs].values()))
+    pairs = [Pair(path, sides[masks][key], split) for (key, path), split in zip(sides[inputs].items(), splits)]
     if len({pair.split is None for pair in pairs}) > 1:
         outside = next(pair.input for pair in pairs if pair.split is None)
         raise UserError(f"{folder} has folders of splits, and {outside} lies in none; put it into one")
     return sorted(pairs, key=lambda pair: pair.input)
 
 
-def _official(path: str) -> str | None:
-    return next((OFFICIAL[part.lower()] for part in PurePosixPath(path).parts[:-1] if part.lower() in OFFICIAL), None)
+def _official(paths: Sequence[str]) -> list[str | None]:
+    """Returns the split whose folder each file lies in; a word in a folder's name is enough where all have one."""
+    found: list[str | None] = []
+    for prefixed in (True, False):
+        found = []
+        for path in paths:
+            meant = (split_of(part, prefixed) for part in PurePosixPath(path).parts[:-1])
+            found.append(next(filter(None, meant), None))
+        if None not in found and "train" in found:
+            break
+    return found
 
 
 def _stem(path: str, kind: Kind) -> str:
@@ -147,7 +194,7 @@ def _stem(path: str, kind: Kind) -> str:
 
 
 def _read(folder: Path, pairs: Sequence[Pair], feature: Feature) -> Iterator[dict[str, np.ndarray] | UserError]:
-    images = read_files([folder / pair.input for pair in pairs], feature)
+    images = read_measured([folder / pair.input for pair in pairs], feature)
     masks = read_masks([(folder / pair.input, folder / pair.mask) for pair in pairs], feature)
     for image, mask in zip(images, masks):
         if isinstance(image, UserError):
@@ -155,31 +202,4 @@ def _read(folder: Path, pairs: Sequence[Pair], feature: Feature) -> Iterator[dic
         elif isinstance(mask, UserError):
             yield mask
         else:
-            yield {"inputs": image, "masks": mask}
-
-
-def _names(folder: Path, names: tuple[str, ...], values: np.ndarray) -> tuple[str, ...]:
-    if len(values) < 2:
-        held = ", ".join(map(str, values)) or "nothing"
-        raise UserError(f"the training masks of {folder} hold one class alone ({held}); segmentation takes two or more")
-    return names or tuple(map(str, values))
-
-
-def _class_indices(
-    folder: Path, pairs: Sequence[Pair], masks: np.ndarray, values: np.ndarray, ignore_label: int | None
-) -> np.ndarray:
-    """Converts the values of masks to class indices, (examples, ...), and `ignore_label` to IGNORE."""
-    class_of = np.full(np.iinfo(np.int16).max + 2, len(values), np.int16)
-    class_of[values] = np.arange(len(values))
-    class_of[IGNORE] = IGNORE  # the last entry: padding
-    if ignore_label is not None:
-        class_of[ignore_label] = IGNORE
-    targets = class_of[masks]
-    wrong = np.argwhere(targets == len(values))
-    if len(wrong):
-        pair = pairs[wrong[0][0]]
-        raise UserError(
-            f"{folder / pair.mask} holds the value {masks[tuple(wrong[0])]}, and the classes are {values.tolist()}; "
-            "say which value is data.ignore_label, or name all classes"
-        )
-    return targets
+            yield image | {"masks": mask}

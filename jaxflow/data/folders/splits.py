@@ -1,15 +1,19 @@
-"""Assigns the files of a folder to splits: the folder's official ones, or what is held out of train."""
+"""Assigns the files of a folder to splits: those that are written down, the folder's, or what is held out of train."""
 
 import dataclasses
 import logging
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, groups_across_splits, groups_by_split
+from jaxflow.data.splitting.folds import KFold
+from jaxflow.data.splitting.hold_out import HoldOut, as_rule
+from jaxflow.data.splitting.keys import SplitKeys
+from jaxflow.data.splitting.written import SPLITS
+from jaxflow.data.written_splits import add_written
 from jaxflow.errors import UserError
 
 logger = logging.getLogger("jaxflow")
@@ -57,46 +61,40 @@ def find_groups(ids: Sequence[str], pattern: str | None, folder: Path) -> list[s
 
 
 def assign_splits(
-    split: HoldOut | KFold,
+    split: HoldOut | KFold | str,
     ids: Sequence[str],
     official: Sequence[str | None],
     folder: Path,
     classes: np.ndarray | None = None,
     groups: Sequence[str] | None = None,
-) -> dict[str, np.ndarray]:
-    """Assigns files to splits. Official splits are kept, and HoldOut takes out of train what is missing.
+    column: Callable[[str], Sequence[str | None]] | None = None,
+) -> tuple[dict[str, np.ndarray], SplitKeys]:
+    """Assigns files to splits. Those that are written down are kept, and HoldOut takes out of train what is missing.
 
     Args:
-      split: how examples are held out.
+      split: how examples are held out; text names a column.
       ids: paths of the files.
       official: the split whose folder each file lies in; None where there are no such folders.
       folder: the folder, for messages.
       classes: (files,) class indices, for stratified splits.
-      groups: name of each file's group, which is kept in one split; None where there are no groups. Official splits
-        are kept even so, with a warning where groups are split across them.
+      groups: name of each file's group, which is kept in one split; None where there are no groups. Splits that are
+        written down are kept even so, with a message where groups are split across them.
+      column: reads a column of the table of labels, (files,) text; None where there is no such table.
 
     Returns:
-      (examples,) indices of each split.
+      (examples,) indices of each split, and what they were decided by.
 
     Raises:
       UserError: a split would be empty, or official splits and `split` do not go together.
     """
-    keys, given = SplitKeys(ids, groups, classes), {}
-    for name in ("train", "validation", "test"):
-        chosen = np.flatnonzero([file == name for file in official])
-        given |= {name: chosen} if len(chosen) else {}
-    if not given:
-        return split.split(keys)
-    if not isinstance(split, HoldOut):
-        raise UserError(
-            f"data.split is {type(split).__name__}, but {folder} is split by its folders "
-            f"({', '.join(given)}); name the folder below it, or use HoldOut"
-        )
-    crossing = groups_across_splits(groups_by_split(groups, given))
-    if crossing:
-        logger.info(
-            f"{len(crossing)} groups lie in more than one of the splits of {folder}, the first {crossing[0]!r}: a leak"
-        )
-    missing = dataclasses.replace(split, **{name: 0.0 for name in given if name != "train"})
-    train = given["train"]
-    return given | {name: train[chosen] for name, chosen in missing.split(keys.take(train)).items()}
+    rule = as_rule(split)
+    keys = add_written(SplitKeys(ids, groups, classes), rule, str(folder), column)
+    found = [name for name in SPLITS if name in official]
+    if found and keys.written is None:
+        if not isinstance(rule, HoldOut):
+            raise UserError(
+                f"data.split is {type(rule).__name__}, but {folder} is split by its folders "
+                f"({', '.join(found)}); name the folder below it, or use HoldOut"
+            )
+        keys = dataclasses.replace(keys, written=official, written_in=f"the folders of {folder}")
+    return rule.split(keys), keys

@@ -52,5 +52,9 @@ def _describe_targets(dataset: Dataset, split: Split) -> dict[str, Any]:
         counts = dict(zip(dataset.schema.target.names, class_counts(dataset, split).tolist()))
         ignored = {"ignored": int(np.sum(split.targets < 0))} if dataset.schema.target.dense_shape else {}
         return {"examples": len(split), "classes": counts | ignored}
+    if dataset.schema.target.several:
+        choices = zip(dataset.schema.target.choices.items(), split.targets.T)
+        counts = {name: {each: int(np.sum(column == i)) for i, each in enumerate(of)} for (name, of), column in choices}
+        return {"examples": len(split), "targets": counts}
     columns = zip(dataset.schema.target.names, split.targets.T.astype(np.float64))
     return {"examples": len(split), "targets": {name: summarize(column) for name, column in columns}}

@@ -10,6 +10,7 @@ from jaxflow.data.dataset import Dataset, name_of
 from jaxflow.data.profiling.duplicates import across_splits, exact_groups, near_pairs, thumbnails
 from jaxflow.data.profiling.issue import MAX_IDS, Issue
 from jaxflow.data.profiling.kinds import kind_of
+from jaxflow.data.profiling.plan import Plan
 from jaxflow.data.profiling.sample import chunks
 from jaxflow.data.profiling.tokens import is_language_modelling
 
@@ -17,8 +18,8 @@ from jaxflow.data.profiling.tokens import is_language_modelling
 Examples = Sequence[tuple[str, int]]
 
 
-def check_duplicates(dataset: Dataset) -> list[Issue]:
-    """Finds equal inputs, and images that look alike; all examples are read."""
+def check_duplicates(dataset: Dataset, plan: Plan) -> list[Issue]:
+    """Finds equal inputs, and images that look alike; all examples are read, and `plan` decides what is advised."""
     examples = [(name, index) for name, split in dataset.splits.items() for index in range(len(split))]
     small: list[np.ndarray] = []
 
@@ -31,15 +32,15 @@ def check_duplicates(dataset: Dataset) -> list[Issue]:
                 yield inputs
 
     groups = exact_groups(blocks())
-    issues = _equal_inputs(dataset, examples, groups)
+    issues = _equal_inputs(dataset, examples, groups, plan)
     if small:
         equal = {frozenset(pair) for group in groups for pair in itertools.pairwise(group)}
         near = [pair for pair in near_pairs(np.concatenate(small)) if frozenset(pair) not in equal]
-        issues += _similar_images(dataset, examples, near)
+        issues += _similar_images(dataset, examples, near, plan)
     return issues
 
 
-def _equal_inputs(dataset: Dataset, examples: Examples, groups: Sequence[Sequence[int]]) -> list[Issue]:
+def _equal_inputs(dataset: Dataset, examples: Examples, groups: Sequence[Sequence[int]], plan: Plan) -> list[Issue]:
     chance = kind_of(dataset).repeatable
     leaks = across_splits(groups, [name for name, _ in examples])
     targets = {name: split.targets for name, split in dataset.splits.items()}
@@ -54,13 +55,13 @@ def _equal_inputs(dataset: Dataset, examples: Examples, groups: Sequence[Sequenc
     if leaks:
         message = f"{len(leaks)} inputs are in more than one split"
         advice = (
-            "if they are the same things, what is tested was trained on: leave duplicates out, or split by a group "
-            "that holds them together"
+            "if they are the same things, what is tested was trained on: "
+            f"{plan.leave_out_equal()}, or {plan.keep_together('thing')}"
         )
         issues.append(Issue("note" if chance else "leak", message, advice, _ids(dataset, examples, leaks)))
     if groups:
         message = f"the inputs of {sum(len(group) - 1 for group in groups)} examples equal another one's"
-        advice = "if they are the same things, leave them out: they count twice"
+        advice = f"if they are the same things they count twice: {plan.leave_out_equal()}"
         issues.append(Issue("note" if chance else "problem", message, advice, _ids(dataset, examples, groups)))
     if contradictions:
         message = f"{len(contradictions)} inputs are there with different targets"
@@ -69,18 +70,24 @@ def _equal_inputs(dataset: Dataset, examples: Examples, groups: Sequence[Sequenc
     return issues
 
 
-def _similar_images(dataset: Dataset, examples: Examples, near: Sequence[tuple[int, int]]) -> list[Issue]:
+def _similar_images(dataset: Dataset, examples: Examples, near: Sequence[tuple[int, int]], plan: Plan) -> list[Issue]:
     crossing = across_splits(near, [name for name, _ in examples])
-    within = [pair for pair in near if pair not in crossing]
+    within = sorted(set(near) - {tuple(pair) for pair in crossing})
     issues = []
     if crossing:
-        message = f"{len(crossing)} images look like one of another split"
-        advice = "look at them; if they are of one scene, split by scene"
+        later = len({second for _, second in crossing})  # those of validation and test: they come after train's
+        message = f"{later} images look like one of another split{_pairs(later, crossing)}"
+        advice = f"look at them; if they are of one scene, {plan.keep_together('scene')}"
         issues.append(Issue("problem", message, advice, _ids(dataset, examples, crossing)))
     if within:
-        message = f"{len(within)} images look like another one of their split"
+        images = len({index for pair in within for index in pair})
+        message = f"{images} images look like another one of their split{_pairs(images, within)}"
         issues.append(Issue("note", message, "look whether they are needed", _ids(dataset, examples, within)))
     return issues
+
+
+def _pairs(images: int, pairs: Sequence[object]) -> str:
+    return "" if images == len(pairs) else f" ({len(pairs)} pairs)"
 
 
 def _ids(dataset: Dataset, examples: Examples, groups: Sequence[Sequence[int]]) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def correlations(dataset: Dataset, inputs: np.ndarray, targets: np.ndarray) -> n
     Args:
       dataset: its schema has the kind of the target.
       inputs: (examples, features) float.
-      targets: (examples,) class indices, or (examples, values).
+      targets: (examples,) class indices, (examples, values), or (examples, targets) class indices.
 
     Returns:
       (features,) largest absolute correlation with a value, or with one class against the others; 0 for constants.
@@ -57,6 +57,10 @@ def correlations(dataset: Dataset, inputs: np.ndarray, targets: np.ndarray) -> n
     columns = targets.astype(np.float64)
     if dataset.schema.target.kind == "class":
         columns = np.eye(len(dataset.schema.target.names))[targets]  # (example, class)
+    elif dataset.schema.target.several:
+        sizes = map(len, dataset.schema.target.choices.values())
+        one_hot = [column[:, None] == np.arange(size) for column, size in zip(targets.T, sizes)]
+        columns = np.concatenate(one_hot, axis=1).astype(np.float64)  # (example, class of any target)
     x, y = inputs - inputs.mean(0), columns - columns.mean(0)
     scale = np.outer(np.linalg.norm(x, axis=0), np.linalg.norm(y, axis=0))
     return np.abs(np.divide(x.T @ y, scale, out=np.zeros_like(scale), where=scale > 0)).max(1)

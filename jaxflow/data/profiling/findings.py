@@ -9,29 +9,33 @@ from jaxflow.data.profiling.describe import class_counts
 from jaxflow.data.profiling.duplicate_checks import check_duplicates
 from jaxflow.data.profiling.issue import MAX_IDS, Issue
 from jaxflow.data.profiling.kinds import kind_of
+from jaxflow.data.profiling.plan import Plan
 from jaxflow.data.profiling.sample import Sample
 from jaxflow.data.profiling.tokens import is_language_modelling
-from jaxflow.data.splitting import groups_across_splits
+from jaxflow.data.splitting.keys import groups_across_splits
 
+NO_PLAN = Plan()
 SEVERITIES = ("leak", "problem", "note")
 # Probability that a simple model gives the label of an example, and the likeliest class, where the label looks wrong.
 UNLIKELY, SURE = 0.02, 0.95
 
 
-def find_issues(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Issue]:
+def find_issues(dataset: Dataset, samples: Mapping[str, Sample], plan: Plan = NO_PLAN) -> list[Issue]:
     """Runs all data checks.
 
     Args:
       dataset: the dataset; duplicates are looked for among all of it.
       samples: from `take_sample`, by split.
+      plan: what the experiment does already, which is not advised.
 
     Returns:
       The issues, the gravest first.
     """
     issues = [
-        *check_duplicates(dataset),
+        *check_duplicates(dataset, plan),
         *_split_groups(dataset),
-        *_imbalance(dataset),
+        *_imbalance(dataset, plan),
+        *_unlike_units(dataset, samples, plan),
         *_label_errors(dataset, samples["train"]),
         *kind_of(dataset).check(dataset, samples),
     ]
@@ -55,7 +59,7 @@ def _split_groups(dataset: Dataset) -> list[Issue]:
     return [Issue("leak", f"{len(groups)} groups lie in more than one split", advice, tuple(groups[:MAX_IDS]))]
 
 
-def _imbalance(dataset: Dataset) -> list[Issue]:
+def _imbalance(dataset: Dataset, plan: Plan) -> list[Issue]:
     """Finds classes that are rare in the training split, or absent from a split."""
     if dataset.schema.target.kind != "class" or is_language_modelling(dataset):
         return []
@@ -66,14 +70,31 @@ def _imbalance(dataset: Dataset) -> list[Issue]:
     if train.max() > 10 * max(train.min(), 1):
         most, least = names[train.argmax()], names[train.argmin()]
         message = f"class {most} has {train.max():,} training {unit}, class {least} {train.min():,}"
-        advice = "accuracy says little here: look at each class, and find more examples of the rare ones"
-        issues.append(Issue("problem", message, advice))
+        sampling = "" if dataset.schema.target.dense_shape else ' or sampling="balanced"'
+        weigh = f', or weigh classes alike: CrossEntropy(class_weights="balanced"){sampling}'
+        advice = f"accuracy says little here: look at each class, and find more examples of the rare ones{weigh}"
+        if plan.weighs_classes:
+            advice = "rare classes count more already; look at each class, and find more examples of the rare ones"
+        issues.append(Issue("note" if plan.weighs_classes else "problem", message, advice))
     for split, count in counts.items():
         absent = [name for name, n in zip(names, count) if n == 0]
         if absent:
             message = f"the {split} split has no example of {', '.join(absent[:5])}"
-            issues.append(Issue("problem", message, "stratify the split, or give more examples"))
+            issues.append(Issue("problem", message, plan.spread_class()))
     return issues
+
+
+def _unlike_units(dataset: Dataset, samples: Mapping[str, Sample], plan: Plan) -> list[Issue]:
+    """Finds volumes in different units, unless each is standardised by itself."""
+    if dataset.schema.inputs.kind != "volume" or "StandardizePerExample" in plan.preprocess:
+        return []
+    inputs = samples["train"].inputs
+    spans = np.ptp(inputs.reshape(len(inputs), -1), axis=1)
+    least, most = spans[spans > 0].min(initial=np.inf), spans.max()
+    if most < 10 * least:
+        return []
+    message = f"the values of one volume span {most:.4g}, those of another {least:.4g}"
+    return [Issue("problem", message, "scans differ in their units: use preprocess=(StandardizePerExample(),)")]
 
 
 def _label_errors(dataset: Dataset, sample: Sample, count: int = 2000) -> list[Issue]:

@@ -12,6 +12,7 @@ from jaxflow.data.profiling.telling import order_of_rows, telling_columns
 from jaxflow.data.profiling.tokens import is_language_modelling, lengths, unknown_fraction
 from jaxflow.data.profiling.waveforms import audio_statistics
 from jaxflow.data.tables.encode import TableEncoding
+from jaxflow.data.texts.tokenizers import BPETokenizer
 
 MUCH_MISSING = 0.3
 MUCH_UNKNOWN = 0.01
@@ -34,22 +35,6 @@ def check_images(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Issue]
         return []
     message = f"{len(blank)} {dataset.schema.inputs.kind}s show nothing"
     return [Issue("problem", message, "leave them out, or find the originals", tuple(blank[:MAX_IDS]))]
-
-
-def check_volumes(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Issue]:
-    """Finds volumes without contrast, and volumes in different units."""
-    issues, inputs = check_images(dataset, samples), samples["train"].inputs
-    spans = np.ptp(inputs.reshape(len(inputs), -1), axis=1)
-    least, most = spans[spans > 0].min(initial=np.inf), spans.max()
-    if most >= 10 * least:
-        issues.append(
-            Issue(
-                "problem",
-                f"the values of one volume span {most:.4g}, those of another {least:.4g}",
-                "scans differ in their units: use preprocess=(StandardizePerExample(),)",
-            )
-        )
-    return issues
 
 
 def check_audio(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Issue]:
@@ -129,5 +114,7 @@ def check_texts(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Issue]:
         full = float((lengths(inputs) == inputs.shape[1]).mean())
         if full > MUCH_TRUNCATED:
             message = f"{full:.0%} of the training texts fill all {inputs.shape[1]} tokens, and the rest is truncated"
-            issues.append(Issue("note", message, "give a larger data.length, or tokens that hold more: BPE()"))
+            bpe = isinstance(getattr(dataset.input_encoding, "tokenizer", None), BPETokenizer)
+            more = "a larger size of BPE" if bpe else "tokens that hold more: BPE()"
+            issues.append(Issue("note", message, f"give a larger data.length, or {more}"))
     return issues

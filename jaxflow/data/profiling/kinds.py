@@ -9,7 +9,7 @@ import numpy as np
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.duplicates import thumbnails
 from jaxflow.data.profiling.features import describe_features, summarize
-from jaxflow.data.profiling.input_checks import check_audio, check_images, check_texts, check_vectors, check_volumes
+from jaxflow.data.profiling.input_checks import check_audio, check_images, check_texts, check_vectors
 from jaxflow.data.profiling.issue import Issue
 from jaxflow.data.profiling.sample import Sample, chunks
 from jaxflow.data.profiling.tokens import bag_of_words, describe_tokens
@@ -72,7 +72,7 @@ def _no_issues(*_: object) -> list[Issue]:
 
 KINDS = {
     "image": InputKind(check_images, _channel_means, reduce=thumbnails, visual=True),
-    "volume": InputKind(check_volumes, _channel_means, reduce=_middle_slices),
+    "volume": InputKind(check_images, _channel_means, reduce=_middle_slices),
     "audio": InputKind(check_audio, _clip_statistics, reduce=_spectrogram_thumbnails),
     "tokens": InputKind(check_texts, describe=describe_tokens, reduce=bag_of_words),
     "series": InputKind(_no_issues, repeatable=True),

@@ -1,5 +1,7 @@
 """Reads audio files as waveforms of one rate and length, the same way in training, evaluation and prediction."""
 
+import functools
+import logging
 import math
 import re
 from pathlib import Path
@@ -15,7 +17,16 @@ from jaxflow.schema import Feature
 if TYPE_CHECKING:  # of the extra `audio`
     import soundfile
 
-SUFFIXES = (".wav", ".flac", ".ogg")
+logger = logging.getLogger("jaxflow")
+
+# What libsndfile reads by its content; headerless samples (.raw) say neither rate nor width.
+SUFFIXES = (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf")
+SUFFIXES += (".w64", ".rf64", ".sph", ".nist", ".voc")
+# What is measured of an audio file.
+MEASURES = ("seconds",)
+# The mean of channels is said to cancel where its power is this fraction of what channels that have nothing to do with
+# each other would leave.
+CANCELLED = 0.1
 # Plausible samples per second; others come from damaged headers.
 RATES = (1_000, 768_000)
 # Floats reach a little beyond full scale, which is 1, where something was mixed or decoded. Beyond this they are in
@@ -44,10 +55,11 @@ def load_soundfile() -> ModuleType:
 def read_audio(path: Path, feature: Feature) -> np.ndarray:
     """Reads the beginning of an audio file: the mean of its channels, resampled, padded with silence.
 
-    Of a longer file no more is read than `feature` takes.
+    Of a longer file no more is read than `feature` takes. Channels of opposite phase, whose mean nobody would hear, are
+    turned over first.
 
     Args:
-      path: WAV, FLAC or Ogg Vorbis, of any rate and number of channels.
+      path: any file that libsndfile reads, WAV, FLAC, Ogg and MP3 among them, of any rate and number of channels.
       feature: (samples,), the shape of the waveform, and its rate.
 
     Returns:
@@ -70,8 +82,38 @@ def read_audio(path: Path, feature: Feature) -> np.ndarray:
             _check_samples(waves, min(needed, file.frames))
     except Exception as error:  # libsndfile's, of the header, of memory
         raise UserError(f"{path} cannot be read as audio: {_why(path, error)}") from error
-    wave = _resampled(waves.mean(1), feature.sample_rate, rate)[:samples]
+    wave = _resampled(_mixed(waves), feature.sample_rate, rate)[:samples]
     return np.pad(np.clip(wave, -1, 1), (0, samples - len(wave)))
+
+
+def measure_audio(path: Path) -> np.ndarray:
+    """Measures an audio file by its header: (1,) float64 seconds.
+
+    Raises:
+      UserError: soundfile is not installed, or the file holds no audio.
+    """
+    soundfile = load_soundfile()
+    try:
+        with soundfile.SoundFile(path) as file:
+            return np.array([file.frames / file.samplerate], np.float64)
+    except Exception as error:  # as above
+        raise UserError(f"{path} cannot be read as audio: {_why(path, error)}") from error
+
+
+def _mixed(waves: np.ndarray) -> np.ndarray:
+    """Mixes the channels of a clip, (samples, channels) -> (samples,): their mean, unless they cancel each other."""
+    mean = waves.mean(1)
+    power, expected = np.square(mean).mean(), np.square(waves).mean() / waves.shape[1]
+    if waves.shape[1] == 1 or power >= CANCELLED * expected:
+        return mean
+    _say_turned()
+    loudest = waves[:, np.square(waves).mean(0).argmax()]
+    return (waves * np.where(waves.T @ loudest < 0, -1, 1).astype(np.float32)).mean(1)
+
+
+@functools.cache  # once: there may be thousands
+def _say_turned() -> None:
+    logger.info("there are clips whose channels cancel each other; one channel is turned over before the mean is taken")
 
 
 def _needed(samples: int, rate: int, file_rate: int) -> int:

@@ -1,8 +1,5 @@
-"""Kinds of files that hold an example's input: how they are found and read."""
+"""Kinds of files that hold an example's input: how they are named and read."""
 
-import logging
-import os
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +7,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from jaxflow.data.reading import audio, images, volumes
+from jaxflow.data.reading import audio, image_masks, images, volumes
 from jaxflow.data.reading.corrupt import error_line
 from jaxflow.data.reading.threads import in_threads
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
 T = TypeVar("T")
-logger = logging.getLogger("jaxflow")
 
 # Files that are waiting for a thread, or read and waiting to be taken.
 CHUNK_SIZE = 256
@@ -34,67 +30,44 @@ class Kind:
         fitted to all of them, as tokens are.
       read_mask: (path of the input, path of its mask, feature) -> int16 array of the feature's shape but for the
         channels, resized like the input, IGNORE where it is padded; raises UserError. None where there are no masks.
+      companions: how names of files end that are read along with another, as a header beside its voxels.
+      measures: names of the numbers that `measure` returns.
+      measure: path -> (measures,) float64, what a file is before it becomes an input: its size, its grey levels; raises
+        UserError.
     """
 
     plural: str
     suffixes: tuple[str, ...]
     read: Callable[[Path, Feature], np.ndarray] | None = None
     read_mask: Callable[[Path, Path, Feature], np.ndarray] | None = None
+    companions: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
+    measure: Callable[[Path], np.ndarray] | None = None
 
 
 # By the kind of their feature.
 KINDS = {
-    "image": Kind("images", images.SUFFIXES, images.read_image, images.read_mask),
-    "volume": Kind("volumes", volumes.SUFFIXES, volumes.read_volume, volumes.read_mask),
-    "audio": Kind("audio files", audio.SUFFIXES, audio.read_audio),
+    "image": Kind(
+        "images",
+        images.SUFFIXES,
+        images.read_image,
+        image_masks.read_mask,
+        measures=images.MEASURES,
+        measure=images.measure_image,
+    ),
+    "volume": Kind(
+        "volumes",
+        volumes.SUFFIXES,
+        volumes.read_volume,
+        volumes.read_mask,
+        companions=(".hdr",),
+        measures=volumes.MEASURES,
+        measure=volumes.measure_volume,
+    ),
+    "audio": Kind(
+        "audio files", audio.SUFFIXES, audio.read_audio, measures=audio.MEASURES, measure=audio.measure_audio
+    ),
 }
-
-
-def find_files(folder: Path, kind: Kind) -> list[str]:
-    """Lists the files of a kind in a folder and in the folders below it.
-
-    Hidden files and folders are skipped, and so are files with another suffix. Symbolic links are not followed, which
-    is logged: they may lead out of the folder, into a loop, or show one file in two splits.
-
-    Args:
-      folder: the folder.
-      kind: the kind of files.
-
-    Returns:
-      Their paths relative to `folder`, with slashes, in ascending order.
-
-    Raises:
-      UserError: a folder cannot be listed, or a name is not UTF-8.
-    """
-
-    def fail(error: OSError) -> None:
-        raise UserError(f"{error.filename} cannot be listed: {error.strerror}; give it the permissions to be read")
-
-    found, links = [], []
-    for at, folders, files in os.walk(folder, onerror=fail):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        links += [path for name in folders if os.path.islink(path := os.path.join(at, name))]
-        for name in files:
-            if name.startswith(".") or not name.lower().endswith(kind.suffixes):
-                continue
-            path = os.path.join(at, name)
-            mode = os.lstat(path).st_mode
-            if stat.S_ISREG(mode):
-                found.append(path)
-            elif stat.S_ISLNK(mode):
-                links.append(path)
-    names = sorted(Path(path).relative_to(folder).as_posix() for path in found)
-    wrong = [name for name in names if not name.isascii() and not _is_text(name)]
-    if wrong:
-        raise UserError(f"{folder} holds a file whose name is not UTF-8: {wrong[0]!a}; rename it")
-    if links:
-        logger.info(f"not followed: symbolic links in {folder}, {len(links)} of them, the first {min(links)}")
-    return names
-
-
-def none_found(folder: Path, kind: Kind) -> UserError:
-    """Returns the error of a folder without files of a kind."""
-    return UserError(f"{folder} holds no {kind.plural} ({', '.join(sorted(kind.suffixes))})")
 
 
 def read_files(paths: Sequence[Path], feature: Feature) -> Iterator[np.ndarray | UserError]:
@@ -125,6 +98,15 @@ def read_masks(paths: Sequence[tuple[Path, Path]], feature: Feature) -> Iterator
     return _read_all(lambda pair: read(*pair, feature), paths)
 
 
+def measure_files(paths: Sequence[Path], kind: Kind) -> Iterator[np.ndarray | UserError]:
+    """Measures files of a kind, as `read_files` reads them.
+
+    Yields:
+      For each (measures,) float64, or the error that tells why it cannot be read.
+    """
+    return _read_all(kind.measure, paths)
+
+
 def _read_all(read: Callable[[T], np.ndarray], items: Sequence[T]) -> Iterator[np.ndarray | UserError]:
     def attempt(item: T) -> np.ndarray | UserError:
         try:
@@ -137,11 +119,3 @@ def _read_all(read: Callable[[T], np.ndarray], items: Sequence[T]) -> Iterator[n
 
     for first in range(0, len(items), CHUNK_SIZE):
         yield from in_threads(attempt, items[first : first + CHUNK_SIZE])
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -1,34 +1,45 @@
 """Reads image files as arrays of one shape, the same way in training, evaluation and prediction."""
 
+import functools
 import io
+import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Annotated, BinaryIO, TypeVar
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from jaxflow.data.reading.limits import check_bytes
 from jaxflow.errors import UserError, reason
+from jaxflow.ranges import Range
 from jaxflow.schema import Feature
 
 T = TypeVar("T")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-# Whatever the suffix says; other formats of Pillow's run other programs (EPS) or are hardly ever read.
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
+logger = logging.getLogger("jaxflow")
+# A grey level of a file.
+Level = Annotated[float, Range(-1e12, 1e12)]
+# What Pillow reads whatever the suffix says, the frequent ones first; other formats run other programs (EPS), belong to
+# Windows (WMF), or hold no photographs.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "DIB", "JPEG2000", "AVIF", "ICO", "PCX", "SGI", "QOI")
+FORMATS += ("DDS", "PSD")
+# A file of it has no mark, so its suffix must say so.
+UNMARKED = {".tga": "TGA"}
+SUFFIXES = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff")
+SUFFIXES += (".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc", ".avif", ".avifs")
+SUFFIXES += (".ico", ".pcx", ".sgi", ".rgb", ".rgba", ".bw", ".qoi", ".dds", ".psd", *UNMARKED)
+# How modes of more than 8 bits begin: integers, floats.
+DEEP = ("I", "F")
+# Of colours of 16 bits Pillow reads the upper 8; where these reach no further, the image has fewer bits.
+DARK = 64
+# What is measured of an image file.
+MEASURES = ("height", "width", "lowest", "highest")
 # Pillow's mode for so many channels.
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # What turns an image upright, by its EXIF orientation.
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+TURNS = ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
+UPRIGHT = {number: Image.Transpose[name] for number, name in enumerate(TURNS, 2)}
 SIDEWAYS = (5, 6, 7, 8)
 # A JPEG is decoded at the least of 1/2, 1/4 and 1/8 of its size that is still so many times as large as the result: the
 # frequencies that resizing would remove are never computed.
@@ -39,10 +50,9 @@ def read_image(path: Path, feature: Feature) -> np.ndarray:
     """Reads an image file: upright as EXIF says, of the first frame, on white where it is transparent.
 
     Args:
-      path: the file, of one of FORMATS, of any mode and up to 179 million pixels (Pillow's limit); grey of 16 bits is
-        scaled to 8.
-      feature: (height, width, channel), the shape of the result, with 1 (grey), 3 (RGB) or 4 (RGBA) channels, and how
-        the image is resized.
+      path: the file, of one of FORMATS, of any mode and up to 179 million pixels (Pillow's limit).
+      feature: (height, width, channel), the shape of the result, with 1 (grey), 3 (RGB) or 4 (RGBA) channels, how the
+        image is resized, and which grey levels of more than 8 bits become 0 and 255.
 
     Returns:
       Its pixels, (height, width, channel) uint8.
@@ -52,7 +62,8 @@ def read_image(path: Path, feature: Feature) -> np.ndarray:
         feature's, which does not resize.
     """
     # Read at once: Pillow would ask for a few bytes at a time.
-    return _fit(_attempt(path, lambda: _open(io.BytesIO(_content(path)), feature)), feature, str(path))
+    opened = attempt(path, lambda: _open(io.BytesIO(_content(path)), feature, formats_of(path)))
+    return _fit(opened, feature, str(path))
 
 
 def decode_image(content: bytes, feature: Feature) -> np.ndarray:
@@ -72,36 +83,32 @@ def decode_image(content: bytes, feature: Feature) -> np.ndarray:
     return _fit(_open(io.BytesIO(content), feature), feature, "it")
 
 
-def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
-    """Reads the mask of an image: resized as the image is, each pixel taking the value of the nearest.
+def measure_image(path: Path) -> np.ndarray:
+    """Measures an image file: its size, and its range of grey levels where these have more than 8 bits.
 
     Args:
-      path: the image.
-      mask_path: an image of grey levels or with a palette, whose values are class indices.
-      feature: what the image becomes.
+      path: the file.
 
     Returns:
-      (height, width) int16 values.
+      (4,) float64: height and width as it is upright, the lowest and the highest grey level; NaN for levels of 8 bits.
 
     Raises:
-      UserError: the file holds no mask, or one of another size than the image.
+      UserError: the file holds no image.
     """
-    size, mask = _attempt(path, lambda: _upright_size(path)), _attempt(mask_path, lambda: _open_mask(mask_path))
-    if mask.mode not in ("1", "L", "P", "I", "I;16"):
-        raise UserError(
-            f"{mask_path} has colours (mode {mask.mode}); a mask holds numbers of classes, as grey levels or a palette"
-        )
-    if mask.size != size:
-        raise UserError(
-            f"{mask_path} is {mask.width}x{mask.height} pixels and its image {path.name} {size[0]}x{size[1]}; "
-            "a mask has the size of its image"
-        )
-    levels = np.asarray(mask).astype(np.int64)
-    if levels.max() > np.iinfo(np.int16).max:
-        raise UserError(f"{mask_path} holds the value {levels.max()}; classes are numbers from 0 to 32767")
-    # As floats: Pillow resizes no other numbers above 255, and the nearest is taken as it is.
-    floats = Image.fromarray(levels.astype(np.float32))
-    return np.array(_resize(floats, feature, str(mask_path), Image.Resampling.NEAREST)).astype(np.int16)
+
+    def measure() -> np.ndarray:
+        with Image.open(path, formats=formats_of(path)) as opened:
+            width, height = upright_size(opened)
+            levels = np.asarray(opened) if opened.mode.startswith(DEEP) else np.array(np.nan)
+        return np.array([height, width, levels.min(), levels.max()], np.float64)
+
+    return attempt(path, measure)
+
+
+def check_levels(levels: tuple[float, float] | None) -> None:
+    """Raises UserError if `levels` are no lowest and highest grey level."""
+    if levels is not None and not levels[0] < levels[1]:
+        raise UserError(f"data.levels is {levels}; it is the level of black and that of white, for example (0, 4095)")
 
 
 def check_size(size: tuple[int, int], resize: str) -> None:
@@ -119,7 +126,13 @@ def check_channels(channels: int) -> None:
         raise UserError(f"data.channels is {channels}; images have 1 (grey), 3 (RGB) or 4 (RGBA)")
 
 
-def _attempt(path: Path, read: Callable[[], T]) -> T:
+def formats_of(path: Path) -> tuple[str, ...]:
+    """Returns the formats that a file may have."""
+    suffix = path.suffix.lower()
+    return (*FORMATS, UNMARKED[suffix]) if suffix in UNMARKED else FORMATS
+
+
+def attempt(path: Path, read: Callable[[], T]) -> T:
     """Reads something of an image file; raises a UserError of one line if that fails."""
     try:
         return read()
@@ -132,52 +145,62 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _open(file: BinaryIO, feature: Feature) -> Image.Image:
-    with Image.open(file, formats=FORMATS) as opened:
-        orientation = _orientation(opened)
+def _open(file: BinaryIO, feature: Feature, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    with Image.open(file, formats=formats) as opened:
+        colours = not opened.mode.startswith(DEEP) and any("16" in str(tile[3]) for tile in opened.tile)
+        orientation = orientation_of(opened)  # which decodes a PNG
         if feature.resize != "none":
-            height, width, _ = feature.shape
-            sides = (height, width) if orientation in SIDEWAYS else (width, height)
+            sides = feature.shape[:2] if orientation in SIDEWAYS else feature.shape[1::-1]
             opened.draft(None, tuple(math.ceil(SPARE * side) for side in sides))
         opened.load()
-        return _upright(_in_mode(_in_eight_bits(opened), MODES[feature.shape[-1]]), orientation)
+        if colours and 0 < np.asarray(opened).max() < DARK:
+            _say_dark()
+        return upright(_in_mode(_in_eight_bits(opened, feature.levels), MODES[feature.shape[-1]]), orientation)
 
 
-def _open_mask(path: Path) -> Image.Image:
-    with Image.open(path, formats=FORMATS) as opened:
-        return _upright(opened.copy(), _orientation(opened))
+@functools.cache  # once: there may be thousands
+def _say_dark() -> None:
+    logger.warning(
+        "of colours of 16 bits the upper 8 are read, and some images hardly use these: save them with 8 bits"
+    )
 
 
-def _upright_size(path: Path) -> tuple[int, int]:
-    with Image.open(path, formats=FORMATS) as opened:
-        return opened.size[:: -1 if _orientation(opened) >= 5 else 1]
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Returns the width and height of an image as EXIF turns it."""
+    return image.size[:: -1 if orientation_of(image) in SIDEWAYS else 1]
 
 
 def _fit(image: Image.Image, feature: Feature, name: str) -> np.ndarray:
     # Bilinear over as many pixels as one pixel of the result covers: no aliasing, and no overshoot.
-    return np.array(_resize(image, feature, name, Image.Resampling.BILINEAR)).reshape(feature.shape)
+    return np.array(resize(image, feature, name, Image.Resampling.BILINEAR)).reshape(feature.shape)
 
 
-def _resize(image: Image.Image, feature: Feature, name: str, resampling: Image.Resampling) -> Image.Image:
-    """Resizes an image as its feature says."""
+def resize(image: Image.Image, feature: Feature, name: str, resampling: Image.Resampling) -> Image.Image:
+    """Resizes an image as its feature says; raises UserError, which calls it `name`, if that does not resize."""
     height, width = feature.shape[:2]
     if image.size == (width, height):
         return image
     if feature.resize == "none":
         raise UserError(f"{name} is {image.width}x{image.height} pixels; the model takes {width}x{height}")
-    box = _centre(image.size, (width, height)) if feature.resize == "crop" else None
+    box = centre(image.size, (width, height)) if feature.resize == "crop" else None
     return image.resize((width, height), resampling, box)
 
 
-def _in_eight_bits(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise ValueError("its pixels are floats, whose range is not known; save it with 8 or 16 bits")
-    if not image.mode.startswith("I"):
+def _in_eight_bits(image: Image.Image, levels: tuple[float, float] | None) -> Image.Image:
+    if not image.mode.startswith(DEEP):
         return image
-    levels = np.asarray(image).astype(np.int64)  # Pillow's conversion would clip 16 bits at 255
-    if levels.min() < 0 or levels.max() > 65535:
-        raise ValueError("its pixels lie outside 0..65535, so their range is not known; save it with 8 or 16 bits")
-    return Image.fromarray(((levels + 128) // 257).astype(np.uint8))
+    pixels = np.asarray(image)  # Pillow's conversion would clip 16 bits at 255
+    if levels is not None:
+        low, high = levels
+        scaled = np.rint((pixels.astype(np.float64) - low) * (255 / (high - low)))
+        return Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8))
+    wrong = "are floats" if image.mode == "F" else "lie outside 0..65535"
+    if image.mode == "F" or pixels.min() < 0 or pixels.max() > 65535:
+        raise ValueError(
+            f"its pixels {wrong}, and what is black and white among them is not known; save it with 8 or 16 bits, or "
+            "train with --data.levels LOW HIGH"
+        )
+    return Image.fromarray(((pixels.astype(np.int64) + 128) // 257).astype(np.uint8))
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
@@ -187,18 +210,20 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)  # which would copy it
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
+    """Returns the orientation that EXIF gives an image; 1, upright, where it gives none."""
     try:
         return image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # damaged EXIF, as above
         return 1
 
 
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Rotates or mirrors an image as its EXIF orientation says."""
     return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
 
 
-def _centre(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, float, float, float]:
+def centre(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, float, float, float]:
     """Finds the largest box of the wanted proportions in the middle of an image: left, upper, right, lower."""
     width, height = size
     left = max(width - height * wanted[0] / wanted[1], 0) / 2

@@ -1,28 +1,27 @@
 """Reads volume files as arrays of one shape, the same way in training, evaluation and prediction."""
 
-import gzip
-import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from jaxflow.data.reading.limits import check_bytes, check_ratio
+from jaxflow.data.reading import scans
+from jaxflow.data.reading.limits import check_bytes
 from jaxflow.data.reading.npy import read_array
-from jaxflow.errors import UserError, reason
+from jaxflow.errors import UserError
 from jaxflow.schema import IGNORE, Feature
 
-SUFFIXES = (".nii", ".nii.gz", ".npy", ".npz")
-ORDERS = ("little", "big")
-# A voxel while it is read, in bytes: NIfTI is scaled in float64.
-VOXEL_BYTES = 8
+SUFFIXES = (*scans.SUFFIXES, ".npy", ".npz")
+# What is measured of a volume file.
+MEASURES = ("depth", "height", "width")
 
 
 def read_volume(path: Path, feature: Feature) -> np.ndarray:
     """Reads a volume, cropped or padded with its lowest value around its middle to one size.
 
     Args:
-      path: NIfTI, whose axes are turned so that they run to the right, to the front and up; or one array in .npy or
-        .npz. The axes are (depth, height, width) here, and there may be one more for channels.
+      path: a scan (NIfTI, Analyze, MGH), whose axes are turned so that they run to the right, to the front and up; or
+        one array in .npy or .npz. The axes are (depth, height, width) here, and there may be one more for channels.
       feature: (depth, height, width, channel), the shape of the result.
 
     Returns:
@@ -69,47 +68,47 @@ def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
     return _fit(mask.astype(np.int16), feature.shape[:-1], IGNORE)
 
 
+def measure_volume(path: Path) -> np.ndarray:
+    """Measures a volume file, a scan by its header alone: (3,) float64 voxels along each axis.
+
+    Raises:
+      UserError: the file holds no volume.
+    """
+    shape = scans.scan_shape(path) if scans.is_scan(path) else _read(path).shape
+    return np.array((*shape, 1, 1, 1)[:3], np.float64)
+
+
+def restore_mask(mask: np.ndarray, path: Path) -> np.ndarray:
+    """Restores the mask of a cropped or padded volume to the volume's own size.
+
+    Args:
+      mask: (depth, height, width) class indices of the volume as the model sees it.
+      path: the volume.
+
+    Returns:
+      Voxels of the volume's first three axes, of the mask's dtype; IGNORE where it was cropped.
+    """
+    return _fit(mask, [int(size) for size in measure_volume(path)], IGNORE)
+
+
+def padding(path: Path, size: Sequence[int]) -> np.ndarray:
+    """Returns where a volume that is brought to a size is padded: (depth, height, width) bool."""
+    own = np.zeros([int(side) for side in measure_volume(path)], bool)
+    return _fit(own, size, True)
+
+
 def _read(path: Path) -> np.ndarray:
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        return _read_nifti(path)
+    if scans.is_scan(path):
+        return scans.read_scan(path)
     voxels = read_array(path)
     try:
-        check_bytes(voxels.size * VOXEL_BYTES)
+        check_bytes(voxels.size * scans.VOXEL_BYTES)
     except ValueError as error:
         raise UserError(f"{path} cannot be read as a volume: {error}") from error
     return voxels
 
 
-def _read_nifti(path: Path) -> np.ndarray:
-    try:
-        import nibabel
-    except ImportError as error:
-        raise UserError(f"reading {path.name} needs nibabel: pip install -e '.[volumes]'") from error
-    kinds = {348: nibabel.Nifti1Image, 540: nibabel.Nifti2Image}  # by the size of the header
-    size, zipped = path.stat().st_size, path.name.lower().endswith(".gz")
-    try:
-        with gzip.open(path) if zipped else path.open("rb") as file:
-            start = file.read(max(kinds))
-            kind = next((kinds[n] for n in (int.from_bytes(start[:4], o) for o in ORDERS) if n in kinds), None)
-            if kind is None:
-                raise ValueError("it holds no NIfTI" if start else "it is empty")
-            header = kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
-            shape, end = header.get_data_shape(), int(header.get_data_offset())
-            end += math.prod(map(int, shape)) * header.get_data_dtype().itemsize
-            if min(shape, default=1) < 0 or (not zipped and end > size):
-                raise ValueError(f"its header claims {shape}, {end:,} bytes, and it holds {size:,}")
-            if zipped:
-                check_ratio(end, size)
-            check_bytes(math.prod(map(int, shape)) * VOXEL_BYTES)
-            scan = (
-                kind.from_filename(path) if not zipped else kind.from_bytes(start + file.read(max(end - len(start), 0)))
-            )
-        return np.asarray(nibabel.as_closest_canonical(scan).dataobj)
-    except Exception as error:  # of several libraries below: headers, gzip, shapes, memory
-        raise UserError(f"{path} cannot be read as NIfTI: {reason(error)}") from error
-
-
-def _fit(voxels: np.ndarray, size: tuple[int, ...], outside: float) -> np.ndarray:
+def _fit(voxels: np.ndarray, size: Sequence[int], outside: float) -> np.ndarray:
     """Crops or pads the first three axes around their middle."""
     for axis, wanted in enumerate(size):
         extra = wanted - voxels.shape[axis]

@@ -14,14 +14,15 @@ from jaxflow.schema import Feature
 
 @dataclass(frozen=True)
 class AudioFolder(LabelledSource):
-    """Audio files (WAV, FLAC, Ogg) of any rate, length and number of channels in a folder, brought to one of each.
+    """Audio files (WAV, FLAC, Ogg, MP3) of any rate, length and number of channels in a folder, brought to one of each.
 
     Labels are found by themselves: a folder for each class, train, validation and test folders of such, or files whose
     names begin with their class (yes.0.wav). A table of path,label is named by `labels`.
     """
 
     sample_rate: Annotated[int, Range(*RATES)] = 16_000
-    """Samples per second that every file is resampled to, here and in `predict`; channels become their mean."""
+    """Samples per second that every file is resampled to, here and in `predict`; channels become their mean,
+    one turned over first where they would cancel."""
     seconds: Positive = 1.0
     """Length of a clip: of a longer file the beginning is kept, and a shorter one is padded with silence."""
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.splitting import split_by_hash, split_size
+from jaxflow.data.splitting.hashing import split_by_hash, split_size
 from jaxflow.ranges import BelowOne, Seed, check_ranges
 from jaxflow.schema import Feature, Schema, Target
 

@@ -5,7 +5,7 @@ import itertools
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +15,19 @@ import numpy as np
 from jaxflow.console import track
 from jaxflow.data.checks import check_classes, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.folders.labelled import report_classes, require_folder
+from jaxflow.data.folders.labelled import require_folder
+from jaxflow.data.folders.labels import report_classes
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
+from jaxflow.data.folders.split_folders import Folders
 from jaxflow.data.folders.splits import assign_splits
 from jaxflow.data.reading.category_names import category_names
 from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.reading.rows import find_dialect, read_rows
-from jaxflow.data.splitting import HoldOut, KFold, make_unique
+from jaxflow.data.splitting.advice import advise_on_rare_class
+from jaxflow.data.splitting.folds import KFold
+from jaxflow.data.splitting.hold_out import HoldOut, as_rule
+from jaxflow.data.splitting.keys import make_unique
+from jaxflow.data.splitting.written import count_unassigned
 from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import cached_dataset, mapped_split, new_array
 from jaxflow.data.texts.encode import TextEncoding, pad_or_truncate
@@ -61,14 +67,23 @@ class LabelledText:
     """What is a token."""
     length: Count = 256
     """Tokens of an example."""
-    split: HoldOut | KFold = HoldOut()
-    """How texts are held out: by the file's path, or by a row's text, so that equal rows are kept together. Official
-    splits of a folder are kept."""
+    split: HoldOut | KFold | str = HoldOut()
+    """How texts are held out: by the file's path, or by a row's text, so that equal rows are kept together; or the
+    column of a table that says so. Official splits of a folder are kept."""
+    validation: str | None = field(default=None, metadata={"identity": False})
+    """Table with the texts of the validation split; None where `split` takes them out of `path`."""
+    test: str | None = field(default=None, metadata={"identity": False})
+    """Table with the texts of the test split, likewise."""
     download_hint: str | None = field(default=None, metadata={"identity": False})
     """Where the texts can be had, said where they are missing."""
     in_memory: bool = field(default=True, metadata={"identity": False})
     """Whether the tokens are kept in memory. With False they are read from the cache's disk batch by batch, for texts
     larger than memory; the batches are the same."""
+    follow_links: bool = field(default=False, metadata={"identity": False})
+    """Whether symbolic links in a folder are followed, here and in `predict`; they may lead out of it."""
+    folders: Folders = "auto"
+    """What the folders in a folder are: classes, or splits (train, test) that hold the classes; auto infers it from
+    their names and from what they hold, and asks where they may be either."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -93,7 +108,11 @@ class LabelledText:
         require_folder(path, self.download_hint)
         if not path.exists():
             raise UserError(f"no texts at {path}; data.path takes a folder of .txt files, or {', '.join(TABLES)}")
-        files = [] if is_table(path) else find_labelled(path, TEXTS, None)
+        if not is_table(path) and (self.validation or self.test):
+            raise UserError(
+                f"data.validation and data.test name tables, and {path} is none; put all splits into folders"
+            )
+        files = [] if is_table(path) else find_labelled(path, TEXTS, None, self.folders, self.follow_links)
         if self.in_memory:
             dataset = self._encoded(path, files)
         else:
@@ -104,21 +123,24 @@ class LabelledText:
 
     def _key(self, path: Path, files: Sequence[LabelledFile]) -> str:
         """Computes the cache's key of the files and what they become: a changed file is read anew."""
+        others = [self.validation, self.test, getattr(self.split, "table", None)]
         names = [file.path for file in files] or ["."]
+        names += [str(Path(other).expanduser().absolute()) for other in others if other]
         how = dataclasses.replace(self, path="", download_hint=None, in_memory=True)
         return cache_key(path, (CACHE_VERSION, how), names)
 
     def _encoded(self, path: Path, files: Sequence[LabelledFile]) -> Dataset:
         """Reads the texts three times: to know their classes, to fit the tokenizer, and to encode them."""
-        excluded, keys, labels, official, lines = Counter(), [], [], [], []
-        dialect = self.dialect if files else find_dialect(path, (self.text, self.label), self.dialect)
-        for example in track(self._examples(path, files, dialect), f"read {path.name}"):
+        excluded, keys, labels, official, cells, lines = Counter(), [], [], [], [], []
+        dialects = {} if files else self._dialects(path)
+        for example in track(self._examples(path, files, dialects), f"read {path.name}"):
             if reason := example.wrong:
                 excluded[reason] += 1
             else:
                 keys.append(example.key)
                 labels.append(sys.intern(example.label))
                 official.append(example.split)
+                cells.append(example.cell)
                 lines.append(example.line)
         if not keys:
             raise UserError(f"{path} holds no text with a class; name another: --data.path=PATH")
@@ -129,12 +151,14 @@ class LabelledText:
             raise UserError(f"all {len(labels)} texts of {path} are of one class, {names[0]!r}")
         index_of = {name: index for index, name in enumerate(names)}
         targets = np.array([index_of[label] for label in labels], np.int32)
-        parts = assign_splits(self.split, keys, official, path, targets)
+        column = None if files else lambda _: cells
+        parts, by = assign_splits(self.split, keys, official, path, targets, column=column)
+        excluded |= Counter(count_unassigned(parts, len(keys)))
         report_classes(path, TEXTS.plural, names, targets)
-        check_classes(names, targets, parts, str(path), TEXTS.plural)
+        check_classes(names, targets, parts, str(path), TEXTS.plural, advise_on_rare_class(as_rule(self.split), by))
 
         def texts() -> Iterator[str]:
-            return (example.text for example in self._examples(path, files, dialect) if not example.wrong)
+            return (example.text for example in self._examples(path, files, dialects) if not example.wrong)
 
         train = np.zeros(len(keys), bool)
         train[parts["train"]] = True
@@ -149,25 +173,42 @@ class LabelledText:
         )
         splits = {name: everything.take(chosen) for name, chosen in parts.items()}
         schema = Schema(feature, Target("class", tuple(names)))
-        return Dataset(splits, schema, dict(excluded), TextEncoding(tokenizer, self.text, self.dialect))
+        encoding = TextEncoding(tokenizer, self.text, self.dialect)
+        return Dataset(splits, schema, dict(excluded), encoding, written_in=by.written_in or None)
 
-    def _examples(self, path: Path, files: Sequence[LabelledFile], dialect: Dialect) -> Iterator["_Example"]:
+    def _examples(
+        self, path: Path, files: Sequence[LabelledFile], dialects: Mapping[str, tuple[Path, Dialect]]
+    ) -> Iterator["_Example"]:
         """Reads the texts of the files or of a table one after the other, those that are left out too."""
         for file in files:
             text = "".join(read_text(path / file.path, self.encoding))
             yield _Example(file.path, text, file.label, file.split)
-        if not files:
-            for line, (text, label) in read_rows(path, (self.text, self.label), dialect):
-                yield _Example(text_digest(text), text, label.strip(), line=line)
+        for split, (table, dialect) in dialects.items():
+            for line, (text, label, *cell) in read_rows(table, self._columns, dialect):
+                of = split if len(dialects) > 1 else None
+                yield _Example(text_digest(text), text, label.strip(), of, cell[0] if cell else None, line)
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        """The columns of a table that are read."""
+        rule = as_rule(self.split)
+        return (self.text, self.label, *((rule.column,) if rule.column and not rule.table else ()))
+
+    def _dialects(self, path: Path) -> dict[str, tuple[Path, Dialect]]:
+        """Returns the tables by split, and how each is written."""
+        tables = {"train": str(path), "validation": self.validation, "test": self.test}
+        paths = {split: Path(table).expanduser() for split, table in tables.items() if table}
+        return {split: (table, find_dialect(table, self._columns, self.dialect)) for split, table in paths.items()}
 
 
 class _Example(NamedTuple):
-    """A text, its class, the split whose folder it lies in, None without such folders, and the line of its file."""
+    """A text, its class, the split whose folder or file it lies in, what a column says of its split, and its line."""
 
     key: str
     text: str
     label: str
     split: str | None = None
+    cell: str | None = None
     line: int = 0
 
     @property

@@ -8,7 +8,9 @@ import numpy as np
 
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.splitting import HoldOut, SplitKeys
+from jaxflow.data.splitting.folds import KFold
+from jaxflow.data.splitting.hold_out import HoldOut
+from jaxflow.data.splitting.keys import SplitKeys
 from jaxflow.errors import UserError
 from jaxflow.ranges import MAX_INT, Range, Seed, check_ranges
 from jaxflow.schema import Feature, Schema, Target
@@ -36,7 +38,7 @@ class Playground:
     that the target is taken from."""
     seed: Seed = 0
     """Seed of the points, apart from the run's seed."""
-    split: HoldOut = HoldOut(0.1, 0.2)
+    split: HoldOut | KFold = HoldOut(0.1, 0.2)
     """Which points are held out."""
 
     def __post_init__(self) -> None:

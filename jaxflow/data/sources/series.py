@@ -10,7 +10,8 @@ import numpy as np
 
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.splitting import SplitKeys, TimeSplit
+from jaxflow.data.splitting.keys import SplitKeys
+from jaxflow.data.splitting.time_split import TimeSplit
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.storage.mapped import new_array, require_mapped
 from jaxflow.data.storage.series_split import SeriesSplit

@@ -8,23 +8,27 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.checks import check_classes, validate
+from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.reading.category_names import category_name
 from jaxflow.data.reading.dialect import Dialect
-from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit, make_unique
-from jaxflow.data.storage.cache import cache_key
+from jaxflow.data.splitting.advice import advise_on_rare_class
+from jaxflow.data.splitting.folds import KFold
+from jaxflow.data.splitting.hold_out import HoldOut, as_rule
+from jaxflow.data.splitting.keys import SplitKeys, make_unique
+from jaxflow.data.splitting.time_split import TimeSplit
+from jaxflow.data.splitting.written import count_unassigned
 from jaxflow.data.storage.mapped import cached_dataset, mapped_split
-from jaxflow.data.tables.cells import find_form, parse_column
 from jaxflow.data.tables.cleaning import Outliers, filter_rows
 from jaxflow.data.tables.columns import Category, Date, Number
 from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
-from jaxflow.data.tables.inputs import choose_specs, find_row_numbers, kind_of, report_counts
+from jaxflow.data.tables.inputs import check_columns, choose_specs, find_row_numbers, read_numbers, report_counts
 from jaxflow.data.tables.raw_columns import RawColumn, read_raw_columns
 from jaxflow.data.tables.raw_table import RawTable, ids_from_column, keys_from_cells
-from jaxflow.data.tables.read import MISSING, check_table, read_table
-from jaxflow.data.tables.split_keys import read_groups, read_times, split_rows
-from jaxflow.data.tables.target import read_targets
+from jaxflow.data.tables.read import MISSING, read_table
+from jaxflow.data.tables.several_files import read_tables, tables_key
+from jaxflow.data.tables.split_keys import read_split_keys, split_rows
+from jaxflow.data.tables.target import Task, check_target, read_targets
+from jaxflow.data.targets import check_targets, target_names
 from jaxflow.errors import UserError, listed
 from jaxflow.ranges import Fraction, Seed, check_ranges
 from jaxflow.schema import Feature, Schema
@@ -41,10 +45,11 @@ class Table:
 
     path: str = field(metadata={"identity": False})
     """The file."""
-    target: str
-    """Column that is to be predicted. Rows where it is missing are left out, and counted."""
-    task: Literal["auto", "class", "number"] = "auto"
-    """Whether the target is one of some classes or a number; auto takes text and few whole numbers for classes."""
+    target: str | tuple[str, ...]
+    """Column that is to be predicted, or several of a kind. Rows where one is missing are left out, and counted."""
+    task: Task = "auto"
+    """Whether the target is one of some classes or a number; auto takes text and few whole numbers for classes. Of
+    several targets that hold 0 and 1 alone (or no and yes), each is a label that holds or not."""
     drop: tuple[str, ...] = ()
     """Columns that are left out."""
     columns: tuple[Number | Category | Date, ...] = ()
@@ -62,8 +67,13 @@ class Table:
     """Column whose equal values are kept in one split, for example a patient; it is no input."""
     time: str | None = None
     """Column of dates or numbers for split TimeSplit; it is no input unless `columns` names it."""
-    split: HoldOut | TimeSplit | KFold = HoldOut()
-    """How rows are held out: HoldOut, TimeSplit or KFold."""
+    split: HoldOut | TimeSplit | KFold | str = HoldOut()
+    """How rows are held out: HoldOut, TimeSplit or KFold; or the column that says so, split="fold", which is short for
+    HoldOut(column="fold") and is no input."""
+    validation: str | None = field(default=None, metadata={"identity": False})
+    """File with the rows of the validation split, of the same columns; None where `split` takes them out of `path`."""
+    test: str | None = field(default=None, metadata={"identity": False})
+    """File with the rows of the test split, likewise."""
     missing: tuple[str, ...] = MISSING
     """What stands for a missing value in a text file; spaces around it do not matter."""
     missing_also: tuple[str, ...] = ()
@@ -99,6 +109,7 @@ class Table:
         if self.duplicates not in ("keep", "drop"):
             raise UserError(f"data.duplicates is {self.duplicates!r}; it is 'keep' or 'drop'")
         _ = self.dialect  # checks its fields
+        check_target(self.target, self.task, (self.category, *self.columns))
 
     @property
     def dialect(self) -> Dialect:
@@ -124,14 +135,18 @@ class Table:
         logger.info(f"{self.path}: {rows:,} rows ({counts}){dropped}; {features}")
         return validate(dataset)
 
+    def _files(self) -> dict[str, Path]:
+        files = {"train": self.path, "validation": self.validation, "test": self.test}
+        return {split: Path(path) for split, path in files.items() if path is not None}
+
     def _key(self) -> str:
-        """Computes the cache's key of the file and what it becomes: a changed file is read anew."""
-        path = Path(self.path)
-        check_table(path)
-        return cache_key(path, (CACHE_VERSION, replace(self, path="", in_memory=True)))
+        """Computes the cache's key of the files and what they become: a changed file is read anew."""
+        ids = getattr(self.split, "table", None)
+        paths = [*self._files().values(), *([Path(ids)] if ids else [])]
+        return tables_key(paths, (CACHE_VERSION, replace(self, path="", in_memory=True)))
 
     def _encoded(self) -> Dataset:
-        raw, numbering = self._read()
+        raw, numbering, files = self._read()
         for name in numbering:
             way = f"data.columns=(Number({name!r}),) keeps it" if name else "it has no name: give it one to keep it"
             logger.info(f"column {name!r} is left out: it numbers the rows ({way})")
@@ -141,27 +156,35 @@ class Table:
         rows, excluded = self._clean(raw)
         ids, keys = [names[row] for row in rows], [keys[row] for row in rows]
         targets, target = read_targets(self.target, self.task, raw, rows)
-        classes = targets if target.kind == "class" else None
-        groups = None if self.group is None else read_groups(self.group, raw, rows)
-        times = None if self.time is None else read_times(self.time, raw, rows)
-        parts = split_rows(self.split, SplitKeys(keys, groups, classes, times), ids)
+        rule, classes = as_rule(self.split), targets if target.kind == "class" else None
+        by = read_split_keys(rule, raw, rows, SplitKeys(keys, classes=classes), files, self.group, self.time)
+        parts = split_rows(rule, by, ids)
+        excluded |= count_unassigned(parts, len(rows))
         if self.outliers is not None:
-            parts, outliers = self.outliers.drop(self._numbers(raw, rows, rows[parts["train"]]), parts)
+            names, train = self.outliers.columns, rows[parts["train"]]
+            numbers = read_numbers(self.columns, raw, names, self._inputs(raw), rows, train)
+            parts, outliers = self.outliers.drop(numbers, parts)
             excluded |= outliers
-        if classes is not None:
-            check_classes(target.names, classes, parts, f"target {self.target} of {self.path}", "rows")
+        where = f"target {listed(self._targets)} of {self.path}"
+        check_targets(target, targets, parts, where, "rows", advise_on_rare_class(rule, by))
         train = parts["train"]
         specs = choose_specs(self.columns, (self.number, self.category, self.date), raw, self._inputs(raw), rows[train])
         if not specs:
-            raise UserError(f"{self.path} has no column left to predict {self.target} from")
+            raise UserError(f"{self.path} has no column left to predict {listed(self._targets)} from")
         inputs, encoders = fit_and_encode(specs, raw, rows, targets, target, train, self.seed, self.in_memory)
-        columns = targets if classes is not None else targets.astype(np.float32)[:, None]  # (row,) -> (row, 1)
+        # Numbers (row,) -> (row, 1); several targets are (row, target) already.
+        columns = targets.reshape(len(rows), -1).astype(np.float32) if target.kind == "number" else targets
         everything = (ArraySplit if self.in_memory else mapped_split)(
             inputs, columns, ids, None if lines is None else lines[rows]
         )
         encoding = TableEncoding(encoders, self.missing, self.id, self.missing_also, self.dialect)
         schema = Schema(Feature("vector", inputs.shape[1:], "float32", cardinalities=encoding.cardinalities), target)
-        return Dataset({name: everything.take(chosen) for name, chosen in parts.items()}, schema, excluded, encoding)
+        splits = {name: everything.take(chosen) for name, chosen in parts.items()}
+        return Dataset(splits, schema, excluded, encoding, written_in=by.written_in or None)
+
+    @property
+    def _targets(self) -> tuple[str, ...]:
+        return tuple(name.strip() for name in target_names(self.target, self.task))
 
     def raw_columns(self, dataset: Dataset) -> Iterator[RawColumn]:
         """Reads the columns as the file has them, for people.
@@ -172,50 +195,42 @@ class Table:
         Yields:
           The target and all columns that may be inputs.
         """
-        raw, _ = self._read()
+        raw, _, _ = self._read()
         row_of = {name: row for row, name in enumerate(make_unique(self._keys(raw)))}
         parts = {}
         for name, split in dataset.splits.items():
             ids = (split.id(index) for index in range(len(split)))
             parts[name] = np.array([row_of[id_] for id_ in ids if id_ in row_of], int)
-        return read_raw_columns(raw, self._inputs(raw), self.target, self.columns, parts)
+        return read_raw_columns(raw, self._inputs(raw), self._targets, self.columns, parts)
 
     def _keys(self, raw: RawTable) -> list[str]:
         """Returns what names each row: the column of ids, or a digest that equal rows share."""
         return ids_from_column(self.id, raw) if self.id else keys_from_cells(raw)
 
-    def _read(self) -> tuple[RawTable, list[str]]:
-        """Reads the table without the columns that number its rows, and lists these."""
-        path = Path(self.path)
-        raw = read_table(path, self.missing, self.in_memory, self.dialect, self.missing_also, (self.target.strip(),))
+    def _read(self) -> tuple[RawTable, list[str], list[str] | None]:
+        """Reads the table without the columns that number its rows, lists these, and the split of each row's file."""
+        how = (self.missing, self.in_memory, self.dialect, self.missing_also, self._targets)
+        raw, files = read_tables(self._files(), lambda path: read_table(path, *how))
         self._check_names(raw)
         named = {*(spec.name for spec in self.columns), *self.required}
         named |= set(self.outliers.columns) if self.outliers else set()
-        inputs = self._inputs(raw)
-        numbering = find_row_numbers(raw, [name for name in inputs if name not in set(map(str.strip, named))])
-        numbering = [] if len(numbering) == len(inputs) else numbering  # nothing would be left
-        return raw.without(*numbering), numbering
+        numbering = find_row_numbers(raw, self._inputs(raw), named)
+        return raw.without(*numbering), numbering, files
 
     def _check_names(self, raw: RawTable) -> None:
-        named = {"target": (self.target,), "drop": self.drop, "columns": tuple(spec.name for spec in self.columns)}
+        named = {"target": self._targets, "drop": self.drop, "columns": tuple(spec.name for spec in self.columns)}
         named |= {"required": self.required, "outliers.columns": self.outliers.columns if self.outliers else ()}
         named |= {key: (getattr(self, key),) for key in ("id", "group", "time") if getattr(self, key)}
-        hint = "" if self.names else "; where the first line is a row already, data.names names the columns"
-        hint = hint if any(category_name(name)[:1].isdigit() for name in raw) else ""
-        hint = hint if len(raw) > 1 else "; it is one column: name what separates them, data.delimiter"
-        for key, names in named.items():
-            for name in names:
-                if name not in raw:
-                    raise UserError(f"data.{key} names {name!r}, but {self.path} has the columns {listed(raw)}{hint}")
-        if self.target.strip() in map(str.strip, named["columns"]):
-            raise UserError(f"data.columns names {self.target}, the target; it cannot be an input too")
+        check_columns(raw, named, self.path, hint=not self.names)
+        if both := {*self._targets} & {*map(str.strip, named["columns"])}:
+            raise UserError(f"data.columns names {min(both)}, the target; it cannot be an input too")
         if not self._inputs(raw):
-            raise UserError(f"{self.path} has no column left to predict {self.target} from")
+            raise UserError(f"{self.path} has no column left to predict {listed(self._targets)} from")
 
     def _clean(self, raw: RawTable) -> tuple[np.ndarray, dict[str, int]]:
-        required, inputs = (self.target, *self.required), self._inputs(raw)
-        if raw.missing(self.target).all():
-            raise UserError(f"every {self.target} in {self.path} is missing; name another target")
+        required, inputs = (*self._targets, *self.required), self._inputs(raw)
+        if empty := [name for name in self._targets if raw.missing(name).all()]:
+            raise UserError(f"every {empty[0]} in {self.path} is missing; name another target")
         rows, excluded = filter_rows(raw, required, inputs, self.max_missing_fraction, self.duplicates, self.id)
         if len(rows) == 0:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in excluded.items())
@@ -224,13 +239,8 @@ class Table:
 
     def _inputs(self, raw: RawTable) -> list[str]:
         """Lists the columns that the target may be predicted from."""
-        names = {name.strip() for name in (self.target, self.id, self.group, self.time, *self.drop) if name is not None}
-        no_input = names - {spec.name.strip() for spec in self.columns}
+        rule = as_rule(self.split)
+        split = rule.column if isinstance(rule, HoldOut | KFold) and rule.table is None else None
+        no_input = (*self._targets, self.id, self.group, self.time, split, *self.drop)
+        no_input = {name.strip() for name in no_input if name} - {spec.name.strip() for spec in self.columns}
         return [name for name in raw if name not in no_input]
-
-    def _numbers(self, raw: RawTable, rows: np.ndarray, train: np.ndarray) -> dict[str, np.ndarray]:
-        """Reads the columns that are checked for outliers."""
-        assert self.outliers is not None
-        numeric = [name for name in self._inputs(raw) if kind_of(self.columns, raw, name, train) == "number"]
-        forms = {name: find_form(raw, name, "number", train) for name in self.outliers.columns or numeric}
-        return {name: parse_column(raw, name, "number", form)[rows] for name, form in forms.items()}

@@ -5,7 +5,7 @@ import io
 import itertools
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
@@ -16,13 +16,18 @@ import numpy as np
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.reading.dialect import Dialect
-from jaxflow.data.splitting import HoldOut, KFold, SplitKeys, TimeSplit
+from jaxflow.data.splitting.folds import KFold
+from jaxflow.data.splitting.hold_out import HoldOut
+from jaxflow.data.splitting.keys import SplitKeys
+from jaxflow.data.splitting.time_split import TimeSplit
+from jaxflow.data.splitting.written import SPLIT_OF
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.storage.mapped import new_file, require_mapped
 from jaxflow.data.texts.encode import TextEncoding
 from jaxflow.data.texts.read import Documents, find_documents, text_paths
 from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters
 from jaxflow.data.texts.windows import WindowSplit, write_windows
+from jaxflow.data.written_splits import add_written
 from jaxflow.errors import UserError
 from jaxflow.ranges import Count, check_ranges
 from jaxflow.schema import Feature, Schema, Target
@@ -31,7 +36,7 @@ from jaxflow.serialization import from_json, to_json
 logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds tokens.
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 SPLITS = ("train", "validation", "test")
 
 
@@ -64,12 +69,15 @@ class Text:
     encoding: str | None = None
     """How characters are encoded, for example cp1252; None for UTF-8, or what the beginning of a file says."""
     split: HoldOut | TimeSplit | KFold | None = None
-    """How texts are held out; None for TimeSplit() of one text and HoldOut() of several."""
+    """How texts are held out; None for TimeSplit() of one text and HoldOut() of several. Texts of a folder that all lie
+    in train, validation and test folders, or are files of these names, stay there."""
     download_hint: str | None = field(default=None, metadata={"identity": False})
     """Where the text can be had, said where it is missing."""
     in_memory: bool = field(default=True, metadata={"identity": False})
     """Whether the tokens are kept in memory. With False they are read from the cache's disk window by window, for texts
     larger than memory; the batches are the same."""
+    follow_links: bool = field(default=False, metadata={"identity": False})
+    """Whether symbolic links in a folder are followed, here and in `predict`; they may lead out of it."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -89,7 +97,7 @@ class Text:
 
         Returns:
           The dataset: inputs (examples, length) and the next tokens, IGNORE past the end of a document;
-          `input_encoding` holds the fitted tokenizer, and `excluded` counts empty documents.
+          `input_encoding` holds the fitted tokenizer, and `excluded` counts empty documents and what is in no split.
 
         Raises:
           UserError: there is no text, or not what it must be; file and line are named.
@@ -109,28 +117,31 @@ class Text:
             if f"{name}.tokens" in arrays:
                 starts, of, firsts = (np.array(arrays[f"{name}.{key}"]) for key in ("starts", "names", "firsts"))
                 splits[name] = WindowSplit(arrays[f"{name}.tokens"], starts, self.length, of, firsts)
-        empty = int(arrays["empty"][0])
+        excluded = json.loads(str(arrays["excluded"][0]))
         counts = "  ".join(f"{name} {len(split):,}" for name, split in splits.items())
-        dropped = f"; {empty:,} empty documents left out" if empty else ""
+        dropped = "".join(f"; {count:,} {what} left out" for what, count in excluded.items())
         logger.info(f"{path}: windows of {self.length} tokens, of which there are {len(names)} ({counts}){dropped}")
         feature = Feature("tokens", (self.length,), target.dtype, vocab_size=len(names))
-        excluded = {"empty documents": empty} if empty else {}
         return Dataset(splits, Schema(feature, target), excluded, TextEncoding(tokenizer))
 
     def _key(self, path: Path) -> str:
         """Computes the cache's key of the files and how they are read: a changed file is read anew."""
-        files = [str(file.relative_to(path)) for file in text_paths(path)]
+        files = [str(file.relative_to(path)) for file in text_paths(path, self.follow_links)]
         how = dataclasses.replace(self, path="", download_hint=None, in_memory=True)
-        return cache_key(path, (CACHE_VERSION, how), files)
+        table = getattr(self.split, "table", None)
+        return cache_key(
+            path, (CACHE_VERSION, how), [*files, *([str(Path(table).expanduser().absolute())] if table else [])]
+        )
 
     def _tokenized(self, path: Path) -> dict[str, np.ndarray]:
         """Computes what the cache holds: the tokenizer, and the fields of each WindowSplit."""
-        documents = find_documents(path, self.column, self.dialect)
-        parts = _divide(self.split, documents)
+        documents = find_documents(path, self.column, self.dialect, self.follow_links)
+        parts, unassigned = _divide(self.split, documents)
+        excluded = ({"empty documents": documents.empty} if documents.empty else {}) | unassigned
         tokenizer = self.tokens.fit(piece for _, piece in parts["train"]())
         dtype = Target("class", tokenizer.vocabulary, dense_shape=(self.length,)).dtype
         how = {"ends": len(documents.names) > 1, "pack": self.documents == "pack"}
-        arrays = {"tokenizer": np.array([json.dumps(to_json(tokenizer))]), "empty": np.array([documents.empty])}
+        arrays = {"tokenizer": np.array([json.dumps(to_json(tokenizer))]), "excluded": np.array([json.dumps(excluded)])}
         for split, read in parts.items():
             named = (
                 (name, (tokenizer.encode(text) for _, text in chunks))
@@ -147,7 +158,7 @@ class Text:
 
 def _divide(
     split: HoldOut | TimeSplit | KFold | None, documents: Documents
-) -> dict[str, Callable[[], Iterator[tuple[str, str]]]]:
+) -> tuple[dict[str, Callable[[], Iterator[tuple[str, str]]]], dict[str, int]]:
     """Assigns texts to splits.
 
     Args:
@@ -155,7 +166,8 @@ def _divide(
       documents: the texts.
 
     Returns:
-      For each split a function that reads its texts: (name of the document, a chunk of it), in order.
+      For each split a function that reads its texts: (name of the document, a chunk of it), in order. And how many
+      texts, or characters of one text, are in no split.
 
     Raises:
       UserError: a split would be empty, or one text is to be split by names.
@@ -166,15 +178,28 @@ def _divide(
         def whole(chosen: set[int]) -> Iterator[tuple[str, str]]:
             return ((names[index], chunk) for index, chunk in documents.read() if index in chosen)
 
-        parts = (split or HoldOut()).split(SplitKeys(documents.keys, times=np.arange(len(names))))
-        return {part: partial(whole, set(parts[part].tolist())) for part in SPLITS if part in parts}
+        rule, keys = split or HoldOut(), SplitKeys(documents.keys, times=np.arange(len(names)))
+        keys = add_written(keys, rule, "this text")
+        official = None if keys.written else _official(names)
+        if official:
+            where = "the names of folders or files"
+            keys = dataclasses.replace(keys, written=official, written_in=where)
+            logger.info(f"splits by {where}: train {official.count('train'):,} of {len(names):,} texts")
+        parts = rule.split(keys)
+        unassigned = len(names) - sum(map(len, parts.values()))
+        reads = {part: partial(whole, set(parts[part].tolist())) for part in SPLITS if part in parts}
+        return reads, {"texts in no split": unassigned} if unassigned else {}
     if not isinstance(split, TimeSplit | None):
         raise UserError(
             f"data.split is {type(split).__name__}, and {names[0]} is one text, which is split in order; use "
             "TimeSplit(validation, test)"
         )
     split, size = split or TimeSplit(), int(documents.sizes[0])
-    ends = [int(size * (1 - split.test - split.validation)), int(size * (1 - split.test)), size]
+    if split.end is not None or isinstance(split.validation, str) or isinstance(split.test, str):
+        raise UserError(f"data.split names a time, and {names[0]} is one text; hold out fractions or characters of it")
+    fractions = split.fractions(size)
+    whole_size, size = size, round(size * fractions["all"])
+    ends = [int(size * (1 - fractions["test"] - fractions["validation"])), int(size * (1 - fractions["test"])), size]
 
     def section(part: str, first: int, last: int) -> Iterator[tuple[str, str]]:
         end = 0
@@ -184,7 +209,15 @@ def _divide(
                 yield f"{names[0]} {part}", chunk[max(first - begin, 0) : last - begin]
 
     bounds = zip(SPLITS, [0, *ends], ends)
-    return {part: partial(section, part, *bound) for part, *bound in bounds if getattr(split, part, 1) > 0}
+    reads = {part: partial(section, part, *bound) for part, *bound in bounds if getattr(split, part) != 0}
+    return reads, {"characters in no split": whole_size - size} if size < whole_size else {}
+
+
+def _official(names: Sequence[str]) -> list[str] | None:
+    """Returns the split that each text's folder, or its file, is named after; None where that holds not for all."""
+    tops = [name.partition("/")[0] if "/" in name else name.rpartition(".")[0] for name in names]
+    found = [SPLIT_OF.get(top.lower(), "") for top in tops]
+    return found if all(found) and "train" in found else None
 
 
 def _read_back(file: IO[bytes], dtype: str) -> np.ndarray:

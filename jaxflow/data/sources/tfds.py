@@ -16,7 +16,7 @@ from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.reading.corrupt import report_corrupt
 from jaxflow.data.reading.images import MODES, check_size
-from jaxflow.data.splitting import split_by_hash, split_size
+from jaxflow.data.splitting.hashing import split_by_hash, split_size
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.tfds.index import index_records
 from jaxflow.data.tfds.records import Records, TfdsSplit

@@ -8,7 +8,9 @@ import numpy as np
 
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.splitting import HoldOut, SplitKeys
+from jaxflow.data.splitting.folds import KFold
+from jaxflow.data.splitting.hold_out import HoldOut
+from jaxflow.data.splitting.keys import SplitKeys
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
 
@@ -25,7 +27,7 @@ class ToyTable:
 
     name: Literal["iris", "wine", "breast_cancer", "diabetes", "linnerud"]
     """Which table."""
-    split: HoldOut = HoldOut(0.1, 0.2)
+    split: HoldOut | KFold = HoldOut(0.1, 0.2)
     """Which rows are held out."""
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from jaxflow.schema import Feature
 
 @dataclass(frozen=True)
 class VolumeFolder(LabelledSource):
-    """Volume files (NIfTI, .npy, .npz) in a folder, with a class each.
+    """Volume files (NIfTI, Analyze, MGH, .npy, .npz) in a folder, with a class each.
 
     Labels are found by themselves: a folder for each class, train, validation and test folders of such, or files whose
     names begin with their class. A table of path,label is named by `labels`.

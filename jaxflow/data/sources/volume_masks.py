@@ -12,7 +12,7 @@ from jaxflow.schema import Feature
 
 @dataclass(frozen=True)
 class VolumeMasks(MaskedSource):
-    """Volumes and masks (NIfTI, .npy, .npz) in a folder each, paired by their names.
+    """Volumes and masks (NIfTI, Analyze, MGH, .npy, .npz) in a folder each, paired by their names.
 
     That is volumes/a.nii.gz and masks/a.nii.gz, or train/volumes/a.nii.gz and train/masks/a.nii.gz.
     """

@@ -117,6 +117,7 @@ def cached_dataset(key: str, make: Callable[[], Dataset]) -> Dataset:
     def arrays_of() -> dict[str, np.ndarray]:
         dataset = validate(make())
         about = {"schema": to_json(dataset.schema), "excluded": dict(dataset.excluded)}
+        about |= {"written_in": dataset.written_in}
         about |= {"encoding": to_json(dataset.input_encoding), "splits": list(dataset.splits)}
         train = dataset.splits["train"]
         arrays = {"about": np.array([json.dumps(about)])}
@@ -139,7 +140,8 @@ def cached_dataset(key: str, make: Callable[[], Dataset]) -> Dataset:
         )
         for name in about["splits"]
     }
-    return Dataset(splits, from_json(about["schema"]), about["excluded"], from_json(about["encoding"]))
+    schema, encoding = from_json(about["schema"]), from_json(about["encoding"])
+    return Dataset(splits, schema, about["excluded"], encoding, written_in=about.get("written_in"))
 
 
 def new_array(shape: tuple[int, ...], dtype: str, in_memory: bool) -> np.ndarray:

@@ -2,14 +2,16 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from jaxflow.data.tables.cells import Kind, guess, infer_column_type
+from jaxflow.data.reading.category_names import category_name
+from jaxflow.data.tables.cells import Kind, find_form, guess, infer_column_type, parse_column
 from jaxflow.data.tables.columns import Category, Date, Number, Spec
 from jaxflow.data.tables.raw_table import RawTable
+from jaxflow.errors import UserError, listed
 
 logger = logging.getLogger("jaxflow")
 
@@ -25,18 +27,42 @@ COUNTED = re.compile(
 )
 
 
-def find_row_numbers(raw: RawTable, names: Sequence[str]) -> list[str]:
+def check_columns(raw: RawTable, named: Mapping[str, Sequence[str]], path: str, hint: bool) -> None:
+    """Checks that a table has the columns that are named.
+
+    Args:
+      raw: the table.
+      named: by field, the columns that it names.
+      path: the table's, for the error.
+      hint: whether the first line may be a row already.
+
+    Raises:
+      UserError: it lacks one.
+    """
+    advice = "; where the first line is a row already, data.names names the columns"
+    advice = advice if hint and any(category_name(name)[:1].isdigit() for name in raw) else ""
+    advice = advice if len(raw) > 1 else "; it is one column: name what separates them, data.delimiter"
+    for field, names in named.items():
+        for name in names:
+            if name not in raw:
+                raise UserError(f"data.{field} names {name!r}, but {path} has the columns {listed(raw)}{advice}")
+
+
+def find_row_numbers(raw: RawTable, names: Sequence[str], named: Collection[str]) -> list[str]:
     """Finds the columns of whole numbers that number rows: by their name, and by what they hold.
 
     Args:
       raw: the table.
-      names: the columns that are looked at.
+      names: the columns that may be inputs.
+      named: columns that are inputs whatever they hold.
 
     Returns:
       Those named like an index, such as the unnamed one of pandas; those named like an id that differ in every row; and
       those that count the rows from 0 or 1 and are named like a number.
     """
-    return [name for name in names if _numbers_rows(raw, name)]
+    known = {name.strip() for name in named}
+    found = [name for name in names if name not in known and _numbers_rows(raw, name)]
+    return [] if len(found) == len(names) else found  # nothing would be left
 
 
 def report_counts(raw: RawTable, names: Sequence[str]) -> None:
@@ -108,6 +134,32 @@ def kind_of(columns: Sequence[Spec], raw: RawTable, name: str, train: np.ndarray
     kinds: dict[type[Spec], Kind] = {Number: "number", Category: "category", Date: "date"}
     named = [kinds[type(spec)] for spec in columns if spec.name.strip() == name]
     return named[0] if named else infer_column_type(raw, name, train)
+
+
+def read_numbers(
+    columns: Sequence[Spec],
+    raw: RawTable,
+    names: Sequence[str],
+    inputs: Sequence[str],
+    rows: np.ndarray,
+    train: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Reads columns of numbers, by name; the training rows say how they are written.
+
+    Args:
+      columns: how columns are encoded that are named.
+      raw: the table.
+      names: the columns; empty for all inputs that hold numbers.
+      inputs: the columns that may be inputs.
+      rows: indices of the rows that are read.
+      train: indices of the training rows.
+
+    Returns:
+      (rows,) float64 each, NaN where missing.
+    """
+    names = names or [name for name in inputs if kind_of(columns, raw, name, train) == "number"]
+    forms = {name: find_form(raw, name, "number", train) for name in names}
+    return {name: parse_column(raw, name, "number", form)[rows] for name, form in forms.items()}
 
 
 def _useless(kind: Kind, distinct: int, rows: int) -> str | None:

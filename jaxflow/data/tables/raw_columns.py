@@ -30,23 +30,27 @@ class RawColumn:
 
 
 def read_raw_columns(
-    raw: RawTable, inputs: Sequence[str], target: str, columns: Sequence[Spec], parts: Mapping[str, np.ndarray]
+    raw: RawTable,
+    inputs: Sequence[str],
+    targets: Sequence[str],
+    columns: Sequence[Spec],
+    parts: Mapping[str, np.ndarray],
 ) -> Iterator[RawColumn]:
     """Reads the columns of a table, one after the other.
 
     Args:
       raw: the table.
       inputs: columns that may be inputs.
-      target: the column that is to be predicted.
+      targets: the columns that are to be predicted.
       columns: how columns are encoded that are named.
       parts: the rows of each split.
 
     Yields:
-      The columns, the target first.
+      The columns, the targets first.
     """
-    for name in (target, *inputs):
+    for name in (*targets, *inputs):
         kind = kind_of(columns, raw, name, parts["train"])
         spec = next((each for each in columns if each.name.strip() == name), None)
         form = getattr(spec, "format", "") or find_form(raw, name, kind, parts["train"])
         values = parse_column(raw, name, kind, form)
-        yield RawColumn(name, kind, name == target, {split: values[rows] for split, rows in parts.items()})
+        yield RawColumn(name, kind, name in targets, {split: values[rows] for split, rows in parts.items()})

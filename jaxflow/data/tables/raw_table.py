@@ -30,11 +30,13 @@ class RawTable(Mapping[str, np.ndarray]):
       arrow: the pyarrow.Table.
       first: position of its first row in the file, from 0.
       dialect: how the file is written; its delimiter is the one that was found.
+      files: where the table was in several files, the first row of each, its path and its dialect.
     """
 
     arrow: "pyarrow.Table"
     first: int = 0
     dialect: Dialect = Dialect()
+    files: tuple[tuple[int, Path, Dialect], ...] = ()
 
     def __getitem__(self, name: str) -> np.ndarray:
         values, first = np.empty(self.rows, object), 0
@@ -67,13 +69,23 @@ class RawTable(Mapping[str, np.ndarray]):
 
     def row_name(self, row: int) -> str:
         """Returns the position of a row in the file, for errors."""
-        return f"row {self.first + row + 1}"
+        before = [(start, path) for start, path, _ in self.files if start <= self.first + row]
+        if not before:
+            return f"row {self.first + row + 1}"
+        start, path = before[-1]
+        return f"row {self.first + row - start + 1} of {path.name}"
 
     def first_lines(self, path: Path) -> np.ndarray | None:
-        """Returns the line of a text file where each row begins, (rows,) from 1; None of Parquet."""
-        if path.suffix.lower() == ".parquet":
+        """Returns the line of its text file where each row begins, (rows,) from 1; None of Parquet."""
+        files = self.files or ((0, path, self.dialect),)
+        if any(file.suffix.lower() == ".parquet" for _, file, _ in files):
             return None
-        return first_lines(path, self.dialect.delimiter or ",", self.dialect, self.rows)
+        ends = [*(start for start, _, _ in files[1:]), self.rows]
+        lines = [
+            first_lines(file, dialect.delimiter or ",", dialect, end - start)
+            for (start, file, dialect), end in zip(files, ends)
+        ]
+        return np.concatenate(lines)
 
     def numbers(self, name: str) -> np.ndarray | None:
         """Reads a column of plainly written numbers at once: (rows,) float64, NaN where missing; None of any other."""

@@ -1,38 +1,53 @@
-"""The column of a table that is to be predicted."""
+"""The columns of a table that are to be predicted: one, or several of a kind."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
 from jaxflow.data.reading.category_names import category_names
 from jaxflow.data.tables.cells import infer_column_type, parse_column
-from jaxflow.data.tables.columns import natural_order
+from jaxflow.data.tables.columns import Category, Spec, natural_order
 from jaxflow.data.tables.raw_table import RawTable
+from jaxflow.data.targets import join_targets, target_names
 from jaxflow.errors import UserError
 from jaxflow.schema import Target
 
 # Distinct values up to which a target of whole numbers is taken for classes.
 MAX_CLASSES = 20
+Task = Literal["auto", "class", "label", "number"]
 
 
-def read_targets(
-    name: str, task: Literal["auto", "class", "number"], raw: RawTable, rows: np.ndarray
-) -> tuple[np.ndarray, Target]:
-    """Reads the column that is to be predicted.
+def check_target(target: str | Sequence[str], task: Task, specs: Sequence[Spec]) -> None:
+    """Raises UserError if no target is named, one twice, or several where columns are encoded by one."""
+    target_names(target, task)
+    if not isinstance(target, str) and any(isinstance(each, Category) and each.encode == "target" for each in specs):
+        raise UserError("Category(encode='target') encodes by one target, and data.target has several; use another")
+
+
+def read_targets(target: str | Sequence[str], task: Task, raw: RawTable, rows: np.ndarray) -> tuple[np.ndarray, Target]:
+    """Reads what is to be predicted.
 
     Args:
-      name: the column's.
+      target: the column, or several of a kind.
       task: as `Table.task`.
       raw: the table.
       rows: indices of the rows that are used; none of them misses it.
 
     Returns:
-      (rows,) int32 class indices or float64 values, and what they are.
+      Of one column (rows,) int32 class indices or float64 values, of several (rows, columns); and what they are.
 
     Raises:
-      UserError: a value is no finite number where one must be, or there is one class only.
+      UserError: a value is no finite number where one must be, there is one class only, or columns are of two kinds.
     """
-    numeric = task != "class" and infer_column_type(raw, name, rows) == "number"
+    if isinstance(target, str):
+        return _read_target(target, task, raw, rows)
+    return join_targets(target, [_read_target(name, task, raw, rows) for name in target], task)
+
+
+def _read_target(name: str, task: Task, raw: RawTable, rows: np.ndarray) -> tuple[np.ndarray, Target]:
+    """Reads one column."""
+    numeric = task not in ("class", "label") and infer_column_type(raw, name, rows) == "number"
     if task == "number" or numeric:
         values = parse_column(raw, name, "number")[rows]
         if np.isnan(values).any():

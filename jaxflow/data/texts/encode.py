@@ -1,7 +1,7 @@
 """Texts become rows of tokens, as fitted to the training texts."""
 
-import io
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from jaxflow.data.reading.dialect import Dialect
-from jaxflow.data.reading.formats import find_files, none_found
+from jaxflow.data.reading.find import find_files
 from jaxflow.data.reading.rows import find_dialect, read_rows
 from jaxflow.data.texts.read import TEXTS, is_table, read_text
 from jaxflow.data.texts.tokenizers import END, Tokenizer
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
+
+END_OF_LINE = re.compile("\r\n|\r|\n")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,12 @@ def pad_or_truncate(tokenizer: Tokenizer, text: str, feature: Feature) -> np.nda
 
 
 def encode_texts(
-    encoding: TextEncoding, path: Path, feature: Feature, rows: int
+    encoding: TextEncoding,
+    path: Path,
+    feature: Feature,
+    rows: int,
+    follow_links: bool = False,
+    bad: list[str] | None = None,
 ) -> Iterator[tuple[np.ndarray, list[str]]]:
     """Reads new texts as a model takes them, some at a time.
 
@@ -51,6 +58,8 @@ def encode_texts(
       path: a table with the same column of texts, a folder of .txt files, or a text file, each line of which is a text.
       feature: what the model takes.
       rows: texts that are read at once.
+      follow_links: whether symbolic links in a folder are followed.
+      bad: gets what is wrong with each file of a folder that cannot be read, which is left out; None raises it instead.
 
     Yields:
       (texts, length) of the feature's dtype, and an id for each text: its file's path, or the index of its row or
@@ -59,33 +68,50 @@ def encode_texts(
     Raises:
       UserError: there are no texts, or not what they must be.
     """
-    named, written = _named_texts(encoding, path), False
+    named, written = _named_texts(encoding, path, follow_links, bad), False
     while block := list(itertools.islice(named, rows)):
         written |= any(text for _, text in block)
         yield (
             np.stack([pad_or_truncate(encoding.tokenizer, text, feature) for _, text in block]),
             [name for name, _ in block],
         )
-    if not written:
+    if not written and not bad:
         raise UserError(f"{path} holds no text")
 
 
-def _named_texts(encoding: TextEncoding, path: Path) -> Iterator[tuple[str, str]]:
+def _named_texts(
+    encoding: TextEncoding, path: Path, follow_links: bool, bad: list[str] | None
+) -> Iterator[tuple[str, str]]:
     """Yields the name of each text, and the text."""
     if path.is_dir():
-        names = find_files(path, TEXTS)
-        if not names:
-            raise none_found(path, TEXTS)
-        yield from ((name, "".join(read_text(path / name, encoding.dialect.encoding))) for name in names)
+        for name in find_files(path, TEXTS, follow_links):
+            try:
+                text = "".join(read_text(path / name, encoding.dialect.encoding))
+            except UserError as error:
+                if bad is None:
+                    raise
+                bad.append(str(error))
+            else:
+                yield name, text
     elif is_table(path):
         columns = (encoding.column or "",)
         rows = read_rows(path, columns, find_dialect(path, columns, encoding.dialect))
         yield from ((str(number), text) for number, (_, (text,)) in enumerate(rows))
     else:
-        lines = (
-            io.StringIO("".join(read_text(path, encoding.dialect.encoding)), newline=None)
-            .read()
-            .removesuffix("\n")
-            .split("\n")
-        )
-        yield from ((str(number), line) for number, line in enumerate(lines))
+        yield from ((str(number), line) for number, line in enumerate(_lines(path, encoding.dialect.encoding)))
+
+
+def _lines(path: Path, encoding: str | None) -> Iterator[str]:
+    """Yields the lines of a text file without their ends, whichever these are; a chunk of it is in memory at a time."""
+    rest, count = "", 0
+    for chunk in read_text(path, encoding):
+        # An end may be divided between two chunks.
+        held = chunk.endswith("\r")
+        *lines, rest = END_OF_LINE.split(rest + chunk.removesuffix("\r"))
+        yield from lines
+        count += len(lines)
+        rest += "\r" if held else ""
+    *lines, rest = END_OF_LINE.split(rest)
+    yield from lines
+    if rest or not (count or lines):
+        yield rest

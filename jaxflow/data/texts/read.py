@@ -10,10 +10,11 @@ import numpy as np
 
 from jaxflow.console import track
 from jaxflow.data.reading.dialect import Dialect
-from jaxflow.data.reading.formats import Kind, find_files, none_found
+from jaxflow.data.reading.find import find_files
+from jaxflow.data.reading.formats import Kind
 from jaxflow.data.reading.rows import find_dialect, read_rows
 from jaxflow.data.reading.text_files import open_text, readable, table_suffix
-from jaxflow.data.splitting import make_unique
+from jaxflow.data.splitting.keys import make_unique
 from jaxflow.errors import UserError
 
 TEXTS = Kind("texts", (".txt",))
@@ -46,11 +47,12 @@ def is_table(path: Path) -> bool:
     return table_suffix(path) in TABLES and path.is_file()
 
 
-def text_paths(path: Path) -> list[Path]:
+def text_paths(path: Path, follow_links: bool = False) -> list[Path]:
     """Lists the files that hold texts.
 
     Args:
       path: a file, or a folder of .txt files.
+      follow_links: whether symbolic links in a folder are followed.
 
     Returns:
       The files, in ascending order.
@@ -59,7 +61,7 @@ def text_paths(path: Path) -> list[Path]:
       UserError: there are none.
     """
     if path.is_dir():
-        return [path / name for name in find_files(path, TEXTS)] or _none(path)
+        return [path / name for name in find_files(path, TEXTS, follow_links)]
     if not path.is_file():
         raise UserError(
             f"no text at {path}; data.path (--data.path=PATH) takes a text file, a folder of .txt files, or a .csv, "
@@ -68,17 +70,14 @@ def text_paths(path: Path) -> list[Path]:
     return [path]
 
 
-def _none(folder: Path) -> list[Path]:
-    raise none_found(folder, TEXTS)
-
-
-def find_documents(path: Path, column: str, dialect: Dialect) -> Documents:
+def find_documents(path: Path, column: str, dialect: Dialect, follow_links: bool = False) -> Documents:
     """Scans all texts once.
 
     Args:
       path: a text file, a folder of .txt files, or a .csv, .tsv or .jsonl file with a text in each row.
       column: of a table, the one that holds the texts.
       dialect: how a file is written.
+      follow_links: whether symbolic links in a folder are followed.
 
     Returns:
       The documents that are not empty.
@@ -86,7 +85,7 @@ def find_documents(path: Path, column: str, dialect: Dialect) -> Documents:
     Raises:
       UserError: there are none, or a file is not what it must be; it is named, and the line.
     """
-    files, rows = text_paths(path), is_table(path)
+    files, rows = text_paths(path, follow_links), is_table(path)
     dialect = find_dialect(path, (column,), dialect) if rows else dialect
 
     def chunks() -> Iterator[tuple[str, str]]:

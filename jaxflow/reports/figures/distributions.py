@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,7 +18,7 @@ MOST_FEATURES = 24
 
 
 def targets(dataset: Dataset, path: Path) -> None:
-    """Draws the fraction of each class, or the distribution of regression targets, in each split.
+    """Draws the fraction of each class or label, or the distribution of regression targets, in each split.
 
     Args:
       dataset: the dataset.
@@ -34,18 +35,41 @@ def targets(dataset: Dataset, path: Path) -> None:
             axes.legend()
         save(figure, path)
         return
-    figure = Figure(figsize=(max(5, 0.45 * len(names) + 2), 3.4), layout="constrained")
-    axes, width = figure.add_subplot(), 0.8 / len(dataset.splits)
-    for number, (split, part) in enumerate(dataset.splits.items()):
-        counts = class_counts(dataset, part)
-        shares = counts / counts.sum()
-        axes.bar(np.arange(len(names)) + number * width, shares, width, label=split)
+    splits = dataset.splits.items()
+    if dataset.schema.target.kind == "labels":
+        panels = [("", names, {split: (part.targets == 1).mean(0) for split, part in splits})]
+    elif dataset.schema.target.kind == "classes":
+        panels = [
+            (name, classes, {split: _fractions(part.targets[:, column], len(classes)) for split, part in splits})
+            for column, (name, classes) in enumerate(dataset.schema.target.choices.items())
+        ]
+    else:
+        counts = {split: class_counts(dataset, part) for split, part in splits}
+        panels = [("", names, {split: count / count.sum() for split, count in counts.items()})]
+    most = max(len(classes) for _, classes, _ in panels)
+    figure = Figure(figsize=(max(5, 0.45 * most + 2), 3.4 * len(panels)), layout="constrained")
+    for position, (name, classes, fractions) in enumerate(panels, 1):
+        axes = figure.add_subplot(len(panels), 1, position)
+        axes.set_title(name, fontsize=9)
+        _bars(axes, classes, fractions)
+    save(figure, path)
+
+
+def _fractions(labels: np.ndarray, classes: int) -> np.ndarray:
+    counts = np.bincount(labels[labels >= 0], minlength=classes)
+    return counts / counts.sum()
+
+
+def _bars(axes: Any, names: Sequence[str], fractions: Mapping[str, np.ndarray]) -> None:
+    """Draws a fraction of each split for each name, the splits side by side."""
+    width = 0.8 / len(fractions)
+    for number, (split, heights) in enumerate(fractions.items()):
+        axes.bar(np.arange(len(names)) + number * width, heights, width, label=split)
     if len(names) <= 40:
         axes.set_xticks(np.arange(len(names)) + 0.4 - width / 2, names, rotation=45 if len(names) > 5 else 0)
     axes.set_ylabel("fraction of the split")
     axes.margins(y=0.2)  # room for the legend
-    axes.legend(ncols=len(dataset.splits), loc="upper center", fontsize=8)
-    save(figure, path)
+    axes.legend(ncols=len(fractions), loc="upper center", fontsize=8)
 
 
 def contact_sheet(dataset: Dataset, sample: Sample, path: Path, columns: int = 8, max_rows: int = 12) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxflow.errors import UserError
 from jaxflow.schema import Split
+from jaxflow.serialization import from_json, to_json
 
 logger = logging.getLogger("jaxflow")
 
@@ -19,7 +20,8 @@ def digest_of_names(split: Split) -> str:
 
 def check_unchanged(workdir: Path, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raises if the data is not what a run was trained on, by what its checkpoint carries and the data holds now."""
-    differ = [name for name in now if name != "contents" and saved.get(name) != now[name]]
+    entries = [name for name in now if name != "contents" and saved.get(name) != now[name]]
+    differ = [name for name in entries if _completed(saved.get(name)) != now[name]]
     changed = [f"{name}: {_short(saved.get(name))} -> {_short(now[name])}" for name in differ]
     changed += [] if changed else _changed_contents(workdir, saved.get("contents"), now.get("contents"))
     if changed:
@@ -27,6 +29,11 @@ def check_unchanged(workdir: Path, saved: Mapping[str, Any], now: Mapping[str, A
             f"the data changed since {workdir} was trained ({'; '.join(changed)}); choose another --workdir, or "
             "--overwrite to start again there"
         )
+
+
+def _completed(value: Any) -> Any:
+    """Returns what an object in JSON is today: one of an earlier version lacks the fields that came since."""
+    return to_json(from_json(value)) if isinstance(value, dict) and "class" in value else value
 
 
 def _changed_contents(workdir: Path, saved: Mapping[str, str] | None, now: Mapping[str, str] | None) -> list[str]:

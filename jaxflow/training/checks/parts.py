@@ -34,7 +34,7 @@ def check_fit(experiment: Experiment, schema: Schema) -> None:
             "tta averages over views of an image, and here each pixel has a target of its own; leave tta=None"
         )
     if experiment.sampling == "balanced" and (target.kind != "class" or target.dense_shape):
-        has = "numbers" if target.kind == "number" else "a class for each position"
+        has = {"number": "numbers", "class": "a class for each position"}.get(target.kind, "several classes or labels")
         raise UserError(f"sampling 'balanced' goes by each example's class, and the data has {has}; leave it 'shuffle'")
 
 
@@ -115,10 +115,10 @@ def check_shapes(model: nn.Module, problem: Problem, transform: Callable[..., An
         losses = jax.eval_shape(problem.losses, outputs, targets)
     except (Exception, SystemExit) as error:
         raise failed(f"the loss of problem {type(problem).__name__}", error) from error
-    if not _is_floats(losses) or losses.shape != (ROWS, *schema.target.dense_shape):
+    if not _is_floats(losses) or losses.shape != (ROWS, *schema.target.loss_shape):
         raise UserError(
             f"problem {type(problem).__name__} gives losses of shape {_described(losses)} for a batch of {ROWS}; a "
-            f"loss is not reduced: it gives {(ROWS, *schema.target.dense_shape)}, a number for each target "
+            f"loss is not reduced: it gives {(ROWS, *schema.target.loss_shape)}, a number for each target "
             "(docs/extend.md)"
         )
     if is_own(problem):

@@ -1,17 +1,24 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 import jaxflow
+from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.profiling.describe import describe
 from jaxflow.data.profiling.findings import find_issues
+from jaxflow.data.profiling.plan import Plan
 from jaxflow.data.profiling.sample import take_sample
+from jaxflow.exploration.explore import plan_of
+from jaxflow.schema import Feature, Schema, Target
 from tests.conftest import toy_images
 from tests.data.profiling.test_duplicates import compressed, scenes
 
 
-def found(splits, classes=None):
+def found(splits, classes=None, plan=None):
     dataset = jaxflow.from_arrays(splits, classes)
-    return find_issues(dataset, {name: take_sample(split) for name, split in dataset.splits.items()})
+    samples = {name: take_sample(split) for name, split in dataset.splits.items()}
+    return find_issues(dataset, samples, *([] if plan is None else [plan]))
 
 
 def clean(size, seed):
@@ -96,3 +103,77 @@ def test_numbers_are_numpys():
     chosen = samples["train"].indices
     assert len(set(chosen.tolist())) == 10_000
     assert numbers["features"][1]["std"] == pytest.approx(inputs[chosen, 1].std(), rel=1e-5)
+
+
+def test_images_are_counted_and_not_their_pairs():
+    images, labels = clean(12, 0)
+    images[:5] = [compressed(images[0], quality) for quality in (60, 70, 80, 90, 95)]  # ten pairs of five images
+    near = next(f for f in found({"train": (images, labels)}) if "look like another one" in f.message)
+    assert near.message == "5 images look like another one of their split (10 pairs)"
+    test, test_labels = clean(6, 1)
+    test[2] = images[0]
+    crossing = next(
+        f for f in found({"train": (images, labels), "test": (test, test_labels)}) if "of another split" in f.message
+    )
+    assert crossing.message == "1 images look like one of another split (4 pairs)"  # the fifth is equal
+
+
+@pytest.mark.parametrize(
+    ("plan", "advice"),
+    [
+        (Plan(), "split by scene"),
+        (Plan(settings=(("group", None),)), "split by scene: data.group names it"),
+        (Plan(settings=(("group", "_(.)_"),)), "let data.group find the scene"),
+        (Plan(settings=(("group", None),), written_in="the folders of d"), "move all of one scene into one split of"),
+    ],
+)
+def test_similar_images_are_split_as_the_data_can_be(plan, advice):
+    (images, labels), (test, test_labels) = clean(60, 0), clean(20, 1)
+    test[2] = compressed(images[5], 75)
+    issues = found({"train": (images, labels), "test": (test, test_labels)}, plan=plan)
+    assert advice in next(f for f in issues if "look like one of another" in f.message).advice
+
+
+def test_what_is_done_already_is_not_advised(experiment):
+    (images, _), (test, _) = clean(60, 0), clean(20, 1)
+    rare = {"train": (images, (np.arange(60) > 3).astype(int)), "test": (test, np.zeros(20, int))}
+
+    def issue(text, plan):
+        return next(f for f in found(rare, plan=plan) if text in f.message)
+
+    assert 'class_weights="balanced"' in issue("training examples", Plan()).advice
+    assert issue("training examples", Plan()).severity == "problem"
+    assert "class_weights" not in issue("training examples", Plan(weighs_classes=True)).advice
+    assert issue("training examples", Plan(weighs_classes=True)).severity == "note"
+    hold_out = Plan(settings=(("split", jaxflow.HoldOut()),))
+    assert "split=HoldOut(stratify=True)" in issue("no example of", hold_out).advice
+    stratified = Plan(settings=(("split", jaxflow.HoldOut(stratify=True)),))
+    folders = Plan(settings=hold_out.settings, written_in="the folders of d")
+    for plan in (stratified, folders, Plan()):
+        assert "stratify" not in issue("no example of", plan).advice
+    assert "the splits are those of the folders of d" in issue("no example of", folders).advice
+    dataset = jaxflow.from_arrays(rare)
+    assert not plan_of(experiment, dataset).weighs_classes
+    assert plan_of(dataclasses.replace(experiment, sampling="balanced"), dataset).weighs_classes
+    weighted = jaxflow.Classification(loss=jaxflow.losses.CrossEntropy(class_weights="balanced"))
+    assert plan_of(dataclasses.replace(experiment, problem=weighted), dataset).weighs_classes
+
+
+def test_equal_files_are_left_out_by_the_setting_that_does_it():
+    assert "drop_duplicates=True" in Plan(settings=(("drop_duplicates", False),)).leave_out_equal()
+    assert "duplicates=drop" in Plan(settings=(("duplicates", "keep"),)).leave_out_equal()
+    for plan in (Plan(), Plan(settings=(("drop_duplicates", True),)), Plan(settings=(("duplicates", "drop"),))):
+        assert plan.leave_out_equal() == "leave them out"
+
+
+def test_units_of_volumes_are_compared_unless_each_is_standardised():
+    volumes = np.random.RandomState(0).rand(6, 3, 3, 3, 1).astype(np.float32) * 10.0 ** np.arange(6).reshape(
+        -1, 1, 1, 1, 1
+    )
+    feature = Feature("volume", (3, 3, 3, 1), "float32")
+    split = ArraySplit(volumes.astype(np.float32), np.arange(6, dtype=np.int32) % 2, list("abcdef"))
+    dataset = Dataset({"train": split}, Schema(feature, Target("class", ("a", "b"))))
+    samples = {"train": take_sample(split)}
+    assert any("differ in their units" in f.advice for f in find_issues(dataset, samples))
+    plan = Plan(preprocess=("StandardizePerExample",))
+    assert not any("differ in their units" in f.advice for f in find_issues(dataset, samples, plan))

@@ -9,7 +9,7 @@ import soundfile
 from scipy.signal import resample_poly
 
 from jaxflow import UserError
-from jaxflow.data.reading.audio import read_audio
+from jaxflow.data.reading.audio import measure_audio, read_audio
 from jaxflow.data.reading.formats import KINDS, read_files
 from jaxflow.schema import Feature
 
@@ -180,3 +180,38 @@ def test_without_soundfile_one_line_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "soundfile", None)
     with pytest.raises(UserError, match=r"read by soundfile .*: pip install -e '\.\[audio\]'"):
         read_audio(path, feature(100))
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".aiff", ".au", ".caf", ".w64", ".opus", ".oga", ".aifc"])
+def test_other_formats_of_libsndfile_are_read(suffix, tmp_path):
+    rate = 48_000
+    wave = np.sin(np.arange(rate) * 2 * np.pi * 440 / rate) / 2
+    format_ = {".opus": "OGG", ".oga": "OGG", ".aifc": "AIFF"}.get(suffix)
+    subtype = {".opus": "OPUS", ".oga": "VORBIS"}.get(suffix)
+    soundfile.write(tmp_path / f"a{suffix}", wave, rate, subtype=subtype, format=format_)
+    assert suffix in KINDS["audio"].suffixes
+    read = read_audio(tmp_path / f"a{suffix}", Feature("audio", (rate,), "float32", sample_rate=rate))
+    assert np.abs(read[:100_000]).max() == pytest.approx(0.5, abs=0.15)
+    assert np.corrcoef(read[4800:-4800], wave[4800:-4800])[0, 1] > 0.9
+    assert measure_audio(tmp_path / f"a{suffix}") == pytest.approx([1.0], abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("channels", "mixed"),
+    [
+        ((1, -1), 1.0),
+        ((1, -0.9), 0.95),
+        ((0.5, -1), 0.25),
+        ((1, -1, 1, -1), 1.0),
+        ((1, 1), 1.0),
+        ((1, 0), 0.5),
+        ((1, -0.2), 0.4),
+        ((0, 0), 0.0),
+    ],
+)
+def test_channels_of_opposite_phase_do_not_cancel(channels, mixed, tmp_path):
+    wave = np.sin(np.arange(4000) / 20) / 2
+    path = write(tmp_path / "a.wav", np.outer(wave, channels), subtype="FLOAT")
+    read = read_audio(path, feature(4000))
+    assert np.abs(read).max() == pytest.approx(mixed / 2, abs=2e-3)
+    np.testing.assert_allclose(np.abs(read), np.abs(wave) * mixed, atol=2e-3)

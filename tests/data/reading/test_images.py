@@ -1,5 +1,6 @@
 """Image files of every kind, whole and damaged: what becomes of their pixels."""
 
+import dataclasses
 import io
 import os
 import struct
@@ -11,10 +12,16 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from jaxflow.data.reading.formats import KINDS, find_files, read_files
-from jaxflow.data.reading.images import decode_image, read_image
+from jaxflow.data.reading import images
+from jaxflow.data.reading.find import find_files
+from jaxflow.data.reading.formats import KINDS, read_files
+from jaxflow.data.reading.image_masks import read_mask, restore_mask
+from jaxflow.data.reading.images import FORMATS, SUFFIXES, UNMARKED, decode_image, measure_image, read_image
 from jaxflow.errors import UserError
-from jaxflow.schema import Feature
+from jaxflow.schema import IGNORE, Feature
+
+# Suffixes that Pillow knows and nobody writes.
+REST = (".vda", ".icb", ".vst")
 
 
 def feature(height, width, channels=3, resize="stretch"):
@@ -280,7 +287,7 @@ def test_links_are_not_followed(tmp_path, said):
     for name, target in {"out": tmp_path / "outside", "loop": inside, "self.png": "self.png", "b.png": "a.png"}.items():
         (inside / name).symlink_to(target)
     assert find_files(inside, KINDS["image"]) == ["a.png"]
-    assert f"not followed: symbolic links in {inside}, 4 of them" in said()
+    assert f"not followed: symbolic links, 4 of them (--data.follow_links=True follows them) in {inside}" in said()
 
 
 def test_folders_that_cannot_be_listed_and_names_that_are_no_text(tmp_path, monkeypatch):
@@ -294,3 +301,85 @@ def test_folders_that_cannot_be_listed_and_names_that_are_no_text(tmp_path, monk
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(UserError, match="cannot be listed: Permission denied"):
         find_files(tmp_path, KINDS["image"])
+
+
+def test_suffixes_are_those_of_formats_that_pillow_reads():
+    known = Image.registered_extensions()
+    formats = {*FORMATS, *UNMARKED.values()}
+    assert {suffix for suffix, format_ in known.items() if format_ in formats} - {".cur"} <= {*SUFFIXES, *REST}
+    assert {known.get(suffix, "JPEG") for suffix in SUFFIXES if suffix not in (".jpf", ".jpx")} <= formats | {"MPO"}
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".ppm", ".pgm", ".tga", ".jp2", ".pcx", ".sgi", ".avif", ".qoi"])
+def test_formats_of_all_suffixes_are_read(suffix, tmp_path):
+    pixels = np.full((6, 7, 3), 100, np.uint8)
+    path = tmp_path / f"a{suffix}"
+    format_ = {".jfif": "JPEG", ".jpe": "JPEG", ".pgm": "PPM"}.get(suffix)
+    Image.fromarray(pixels).convert("L" if suffix == ".pgm" else "RGB").save(path, format_)
+    np.testing.assert_allclose(read_image(path, feature(6, 7)).astype(int), pixels, atol=2)
+    np.testing.assert_array_equal(measure_image(path), [6, 7, np.nan, np.nan])
+
+
+def test_levels_of_twelve_bits_become_eight(tmp_path):
+    """Against NumPy's interpolation; without levels, sixteen bits are scaled as ever."""
+    levels = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
+    Image.fromarray(levels).save(tmp_path / "a.png")
+    Image.fromarray(levels).save(tmp_path / "a.tif")
+    expected = np.rint(np.interp(levels, (0, 4080), (0, 255)))
+    for name in ("a.png", "a.tif"):
+        whole = read_image(tmp_path / name, dataclasses.replace(feature(16, 16, 1), levels=(0, 4080)))
+        np.testing.assert_array_equal(whole[..., 0], expected)
+        assert len(np.unique(read_image(tmp_path / name, feature(16, 16, 1)))) <= 17
+        np.testing.assert_array_equal(measure_image(tmp_path / name), [16, 16, 0, 4080])
+    clipped = read_image(tmp_path / "a.png", dataclasses.replace(feature(16, 16, 1), levels=(1000, 2000)))
+    assert (clipped[..., 0][levels <= 1000] == 0).all()
+    assert (clipped[..., 0][levels >= 2000] == 255).all()
+    Image.fromarray(np.linspace(-1, 1, 256).reshape(16, 16).astype(np.float32)).save(tmp_path / "f.tif")
+    floats = read_image(tmp_path / "f.tif", dataclasses.replace(feature(16, 16, 1), levels=(-1.0, 1.0)))
+    np.testing.assert_array_equal(floats.ravel(), np.arange(256))
+
+
+@pytest.mark.parametrize(
+    ("resize", "size", "seen"),
+    [
+        ("stretch", (4, 6), np.s_[:, :]),
+        ("stretch", (2, 12), np.s_[:, :]),
+        ("crop", (8, 12), np.s_[:, :]),
+        ("crop", (4, 4), np.s_[:, 4:20]),
+        ("crop", (4, 12), np.s_[4:12, :]),
+    ],
+)
+def test_masks_of_resized_images_lie_where_they_lay(resize, size, seen, tmp_path):
+    """Resized to the model's size and back, a mask of large blocks is what it was, wherever the model saw it."""
+    Image.new("RGB", (24, 16)).save(tmp_path / "i.png")
+    blocks = np.kron(np.arange(6).reshape(2, 3), np.ones((8, 8))).astype(np.uint8)
+    Image.fromarray(blocks).save(tmp_path / "m.png")
+    how = feature(*size, resize=resize)
+    restored = restore_mask(read_mask(tmp_path / "i.png", tmp_path / "m.png", how), tmp_path / "i.png", how)
+    expected = np.full((16, 24), IGNORE)
+    expected[seen] = blocks[seen]
+    np.testing.assert_array_equal(restored, expected)
+
+
+def test_a_mask_of_a_sideways_photograph_is_upright(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", (24, 16)).save(tmp_path / "i.jpg", exif=exif)
+    mask = np.arange(6, dtype=np.int8).reshape(3, 2)
+    whole = restore_mask(mask, tmp_path / "i.jpg", feature(3, 2))
+    np.testing.assert_array_equal(whole, np.kron(mask, np.ones((8, 8))))
+
+
+@pytest.mark.parametrize(("bits", "dark"), [(12, True), (16, False)])
+def test_colours_of_sixteen_bits_that_use_twelve_are_said(bits, dark, tmp_path, said):
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = np.full((3, 4, 3), 2**bits - 1, ">u2")
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 3, 16, 2, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b""))
+    images._say_dark.cache_clear()
+    for _ in range(2):
+        np.testing.assert_array_equal(read_image(tmp_path / "a.png", feature(3, 4)), (2**bits - 1) >> 8)
+    assert said().count("of colours of 16 bits") == dark

@@ -1,5 +1,6 @@
 """Volumes, with masks and with labels: NIfTI and NumPy, cut and filled up, whole and damaged."""
 
+import dataclasses
 import gzip
 import zipfile
 
@@ -9,7 +10,8 @@ import pytest
 
 import jaxflow
 from jaxflow import HoldOut, UserError, VolumeFolder, VolumeMasks
-from jaxflow.data.reading.volumes import read_mask, read_volume
+from jaxflow.data.reading import scans
+from jaxflow.data.reading.volumes import measure_volume, padding, read_mask, read_volume, restore_mask
 from jaxflow.schema import IGNORE, Feature
 from tests.conftest import ROOT, assert_same_splits
 
@@ -133,9 +135,10 @@ def test_a_network_finds_what_is_bright_in_any_unit(folder, tmp_path):
     jaxflow.train(experiment, run)
     assert jaxflow.evaluate(run)["test"]["dice"] > 0.75
     output = jaxflow.predict(run, folder / "volumes")
-    assert len(list(output.with_suffix("").glob("*.npy"))) == 20
-    findings = jaxflow.explore(experiment, run)["findings"]
-    assert any("StandardizePerExample" in finding["advice"] for finding in findings)
+    assert len(list(output.with_suffix("").glob("*.nii.gz"))) == 20
+    for preprocess in ((), experiment.preprocess):  # what is used is not advised
+        findings = jaxflow.explore(dataclasses.replace(experiment, preprocess=preprocess), run)["findings"]
+        assert any("StandardizePerExample" in finding["advice"] for finding in findings) == (not preprocess)
 
 
 def test_volumes_with_labels(tmp_path):
@@ -157,3 +160,49 @@ def test_scans_in_any_units_are_standardised():
     standardised = np.asarray(jaxflow.StandardizePerExample()([], inputs))
     np.testing.assert_allclose(standardised.mean((1, 2, 3, 4)), 0, atol=1e-3)
     np.testing.assert_allclose(standardised.std((1, 2, 3, 4)), 1, atol=1e-3)
+
+
+TURNED = np.array([[0, -2, 0, 3], [0, 0, 1.5, 4], [-1, 0, 0, 5], [0, 0, 0, 1.0]])
+SCAN_KINDS = {
+    "a.nii": nibabel.Nifti1Image,
+    "b.nii.gz": nibabel.Nifti1Image,
+    "c.mgh": nibabel.MGHImage,
+    "d.mgz": nibabel.MGHImage,
+    "e.img": nibabel.Nifti1Pair,
+    "f.img": nibabel.AnalyzeImage,
+}
+
+
+@pytest.mark.parametrize("name", SCAN_KINDS)
+def test_a_mask_lies_on_its_scan_whatever_that_is(name, tmp_path):
+    voxels = np.random.RandomState(0).randint(0, 9, (4, 5, 6)).astype(np.int16)
+    scan = SCAN_KINDS[name](voxels, TURNED)
+    nibabel.save(scan, tmp_path / name)
+    # An Analyze file has no affine but what its header implies.
+    affine = scan.header.get_best_affine() if name == "f.img" else TURNED
+    read = scans.read_scan(tmp_path / name)
+    np.testing.assert_array_equal(read, nibabel.as_closest_canonical(SCAN_KINDS[name](voxels, affine)).get_fdata())
+    assert scans.scan_shape(tmp_path / name) == read.shape == tuple(measure_volume(tmp_path / name))
+    scans.write_mask(tmp_path / "mask.nii.gz", read, tmp_path / name)
+    mask = nibabel.load(tmp_path / "mask.nii.gz")
+    np.testing.assert_array_equal(np.asarray(mask.dataobj), voxels)
+    np.testing.assert_allclose(mask.affine, affine, atol=1e-6)
+    assert mask.get_data_dtype() == np.int16
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="cannot be read as") as error:
+        scans.read_scan(tmp_path / name)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 6), (7, 3, 5), (2, 9, 6)])
+def test_a_mask_takes_the_size_of_its_volume_again(shape, tmp_path):
+    path = write(tmp_path / "v.npy", volume(shape=shape))
+    mask = volume(1, shape) % 5
+    seen = read_mask(path, write(tmp_path / "m.npy", mask), FEATURE)
+    restored = restore_mask(seen, path)
+    assert restored.shape == shape
+    np.testing.assert_array_equal(restored[restored >= 0], mask[restored >= 0])
+    kept = np.prod(np.minimum(shape, FEATURE.shape[:3]))
+    assert (restored >= 0).sum() == kept == (~padding(path, FEATURE.shape[:3])).sum()
+    np.testing.assert_array_equal(padding(path, FEATURE.shape[:3]), seen == IGNORE)

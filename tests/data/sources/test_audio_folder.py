@@ -97,7 +97,7 @@ def test_a_file_without_a_group_is_named(group, clips):
 
 def test_a_folder_without_audio(clips, tmp_path):
     (tmp_path / "none").mkdir()
-    with pytest.raises(UserError, match=r"none holds no audio files \(\.flac, \.ogg, \.wav\)"):
+    with pytest.raises(UserError, match=r"none holds no audio files \(\.aif, .*\.flac, .*\.wav, \.wave\)$"):
         folder(tmp_path / "none").load()
     with pytest.raises(UserError, match=r"all 20 audio files of .* are of one class"):
         folder(clips / "yes").load()

@@ -11,12 +11,13 @@ from PIL import Image
 import jaxflow
 from jaxflow import HoldOut, ImageFolder, KFold, UserError
 from jaxflow.data.folders import file_split, labelled
+from jaxflow.data.inference_inputs import read_inputs
 from jaxflow.data.profiling.findings import find_issues
 from jaxflow.data.profiling.sample import take_sample
 from jaxflow.data.reading.images import read_image
 from jaxflow.schema import Feature
 from jaxflow.serialization import from_json, to_json
-from tests.conftest import ROOT, assert_same_splits, sent_to_a_worker
+from tests.conftest import ROOT, assert_same_splits, joined, sent_to_a_worker
 
 HALVES = HoldOut(validation=0.2, test=0.2, stratify=True)
 PHOTOS = ROOT.parent / "shared" / "data" / "cats_dogs"
@@ -309,7 +310,7 @@ def test_a_file_that_breaks_later_is_named(make):
 
 def test_images_that_do_not_fit_into_memory(make):
     root = make(*(f"{label}/{i}.png" for label in "ab" for i in range(10)))
-    with pytest.raises(UserError, match=r"20 files take 60,000,000,000,000 bytes.*--data\.in_memory=False"):
+    with pytest.raises(UserError, match=r"20 files take 60,000,000,000,640 bytes.*--data\.in_memory=False"):
         load(root, size=(10**6, 10**6))
 
 
@@ -381,3 +382,38 @@ def test_equal_files_are_one_example(make):
         UserError, match=r"train/b/other\.png and test/a/3\.png hold the same bytes, and are of 'b' and 'a'"
     ):
         load(root, drop_duplicates=True)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_levels_of_the_training_images_become_black_and_white(in_memory, tmp_path, said):
+    """What lies outside the range of the training images is black or white; sixteen whole bits are scaled as ever."""
+    generator = np.random.RandomState(0)
+    for split, low, high in (("train", 100, 4000), ("test", 0, 5000)):
+        for number in range(10):
+            levels = generator.randint(low, high + 1, (8, 8)).astype(np.uint16)
+            levels[0, :2] = low, high
+            path = tmp_path / "i" / split / f"{'ab'[number % 2]}_{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(levels).save(path)
+    dataset = load(tmp_path / "i", channels=1, split=HoldOut(0.0, 0.0), in_memory=in_memory)
+    assert dataset.schema.inputs.levels == (100.0, 4000.0)
+    assert "levels from 100 to 4000; what lies from 100 to 4000 becomes 0 to 255" in said()
+    for split in dataset.splits.values():
+        for index, pixels in enumerate(split.rows(np.arange(len(split)))["inputs"]):
+            levels = np.asarray(Image.open(tmp_path / "i" / split.id(index)))
+            expected = np.clip(np.rint((levels - 100.0) * 255 / 3900), 0, 255)
+            np.testing.assert_array_equal(pixels[..., 0], expected)
+    assert from_json(to_json(dataset.schema)) == dataset.schema
+    given = load(tmp_path / "i", channels=1, levels=(0, 65535), in_memory=in_memory)
+    pixels = given.splits["test"].rows(np.arange(1))["inputs"]
+    levels = np.asarray(Image.open(tmp_path / "i" / given.splits["test"].id(0)))
+    np.testing.assert_array_equal(pixels[0, ..., 0], np.rint(levels / 257.0))
+    inputs, _ = joined(read_inputs(tmp_path / "i" / "test", dataset.schema.inputs))
+    np.testing.assert_array_equal(inputs, dataset.splits["test"].rows(np.arange(10))["inputs"])
+    for path in (tmp_path / "i" / "train").iterdir():
+        levels = np.asarray(Image.open(path)).copy()
+        levels[0, 0] = 60_000
+        Image.fromarray(levels).save(path)
+    assert load(tmp_path / "i", channels=1).schema.inputs.levels is None
+    with pytest.raises(UserError, match=r"data\.levels is \(9, 9\)"):
+        load(tmp_path / "i", levels=(9, 9))

@@ -1,5 +1,6 @@
 """Images with masks: paired, resized alike, void where nobody knows; whole and damaged."""
 
+import io
 import shutil
 
 import numpy as np
@@ -8,7 +9,8 @@ from PIL import Image
 
 import jaxflow
 from jaxflow import HoldOut, ImageMasks, KFold, UserError
-from jaxflow.data.reading.images import read_image, read_mask
+from jaxflow.data.reading.image_masks import read_mask
+from jaxflow.data.reading.images import read_image
 from jaxflow.schema import IGNORE, Feature
 from jaxflow.serialization import from_json, to_json
 from tests.conftest import ROOT, assert_same_splits
@@ -149,7 +151,7 @@ def test_what_is_wrong_is_said_in_one_line(make):
     refused(r"ImageMasks\.ignore_label is -2", ignore_label=-2)
     refused(r"holds the value 3, and the classes are \[0, 1, 2\]", names=("a", "b", "c"))
     refused(r"has no images in a folder 'labels'", masks="labels")
-    Image.fromarray(np.zeros((9, 12, 3), np.uint8)).save(mask)
+    Image.fromarray(np.full((9, 12, 3), (2, 1, 1), np.uint8)).save(mask)
     refused(r"scene 3 ü\.png has colours \(mode RGB\)")
     Image.fromarray(np.zeros((5, 12), np.uint8)).save(mask)
     refused(r"scene 3 ü\.png is 12x5 pixels and its image scene 3 ü\.png 12x9")
@@ -220,3 +222,113 @@ def test_a_model_learns_masks_and_predicts_them(make, tmp_path):
     assert (masks == true).mean() > 0.8
     described = jaxflow.explore(experiment, run)
     assert sum(described["splits"]["test"]["classes"].values()) == 9 * 12 * described["splits"]["test"]["examples"]
+
+
+def blobs(count, side, values):
+    """Masks of discs: each value but the first has one."""
+    generator, y, x = np.random.RandomState(0), *np.mgrid[:side, :side]
+    masks = np.full((count, side, side), values[0], np.uint8)
+    for mask in masks:
+        for value in values[1:]:
+            (row, column), radius = generator.randint(0, side, 2), side / generator.randint(3, 6)
+            mask[(y - row) ** 2 + (x - column) ** 2 < radius**2] = value
+    return masks
+
+
+@pytest.fixture
+def paired(tmp_path):
+    """Writes masks, and an image for each."""
+
+    def paired(masks, suffix=".png"):
+        for number, mask in enumerate(masks):
+            for folder, pixels, end in (("images", mask // 2, ".png"), ("masks", mask, suffix)):
+                path = tmp_path / "d" / folder / f"{number}{end}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path)
+        return tmp_path / "d"
+
+    return paired
+
+
+def through_jpeg(mask, quality):
+    file = io.BytesIO()
+    Image.fromarray(mask).save(file, "JPEG", quality=quality)
+    return np.array(Image.open(file))
+
+
+BLURS = {
+    "jpeg, as png": lambda mask: through_jpeg(mask, 75),
+    "fine jpeg, as png": lambda mask: through_jpeg(mask, 95),
+    "resized": lambda mask: np.array(Image.fromarray(mask).resize((40, 40), Image.Resampling.BILINEAR)),
+    "jpeg, resized by the nearest": lambda mask: through_jpeg(mask, 90)[::2, ::2],
+}
+
+
+@pytest.mark.parametrize("values", [(0, 255), (0, 85, 170, 255)])
+@pytest.mark.parametrize("blur", BLURS)
+def test_masks_that_something_blurred_are_refused(blur, values, paired):
+    masks = np.array([BLURS[blur](mask) for mask in blobs(20, 64, values)])
+    root, side = paired(masks), masks.shape[1:]
+    with pytest.raises(UserError, match=r"strewn over single pixels .*--data\.mask_values 0 .*255") as error:
+        load(root, size=side)
+    assert "\n" not in str(error.value)
+    dataset = load(root, size=side, mask_values=values)
+    assert dataset.schema.target.names == tuple(map(str, values))
+    nearest = np.abs(masks[..., None].astype(int) - np.array(values)).argmin(-1)
+    for split in dataset.splits.values():
+        for index, target in enumerate(split.targets):
+            np.testing.assert_array_equal(target, nearest[int(split.id(index).split("/")[1].split(".")[0])])
+
+
+def test_masks_of_a_format_with_losses_are_refused_and_can_be_used(paired, said):
+    root = paired(blobs(20, 64, (0, 255)), ".jpg")
+    with pytest.raises(UserError, match=r"masks/0\.jpg is a JPEG \(20 such of 20\).*--data\.mask_values 0 255$"):
+        load(root, size=(64, 64))
+    dataset = load(root, size=(64, 64), mask_values=(0, 255), names=("paper", "ink"))
+    assert dataset.schema.target.names == ("paper", "ink")
+    expected = blobs(20, 64, (0, 255)) > 127
+    split = dataset.splits["train"]
+    for index, target in enumerate(split.targets):
+        np.testing.assert_array_equal(target, expected[int(split.id(index).split("/")[1].split(".")[0])])
+    with pytest.raises(UserError, match=r"data\.names has 3 names for data\.mask_values \(0, 255\)"):
+        load(root, mask_values=(0, 255), names=("a", "b", "c"))
+    with pytest.raises(UserError, match="give two or more, ascending"):
+        load(root, mask_values=(255, 0))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_masks_in_grey_that_were_saved_as_colours_are_read(suffix, paired):
+    root = paired(blobs(20, 64, (0, 255)))
+    for path in list((root / "masks").iterdir()):
+        Image.open(path).convert("RGB").save(path.with_suffix(suffix))
+        if suffix != ".png":
+            path.unlink()
+    dataset = load(root, size=(64, 64), mask_values=(0, 255))
+    expected = blobs(20, 64, (0, 255)) > 127
+    split = dataset.splits["train"]
+    for index, target in enumerate(split.targets):
+        np.testing.assert_array_equal(target, expected[int(split.id(index).split("/")[1].split(".")[0])])
+
+
+def test_many_small_classes_are_classes(paired):
+    """Forty values, all but one of them rare, in boxes of a few pixels."""
+    masks, generator = np.zeros((20, 64, 64), np.uint8), np.random.RandomState(0)
+    for mask in masks:
+        for value in range(1, 40):
+            row, column, height, width = (*generator.randint(0, 60, 2), *generator.randint(1, 5, 2))
+            mask[row : row + height, column : column + width] = value
+    assert len(load(paired(masks), size=(64, 64)).schema.target.names) == 40
+
+
+def test_splits_are_known_by_other_names_too(make):
+    for split, names in (("Training", "abcdefghijkl"), ("Testing", "op")):
+        root = make(list(names), f"{split}/images/{{}}.png", f"{split}/masks/{{}}.png")
+    dataset = load(root, split=HoldOut(0.0, 0.3))
+    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 12, "test": 2}
+
+
+def test_images_beside_the_pairs_are_counted(make, said):
+    root = make(TWENTY)
+    Image.new("L", (3, 3)).save(root / "preview.png")
+    load(root)
+    assert f"not used: 1 images of {root} that lie neither in images nor in masks" in said()

@@ -257,7 +257,7 @@ def test_settings_may_name_columns_with_their_spaces(tmp_path):
     spaced = Table(path, " y", drop=(" z",), id=" who ").load()
     assert spaced.input_encoding.features == ("x",)
     assert_same_splits(spaced, Table(path, "y", drop=("z",), id="who").load())
-    with pytest.raises(UserError, match="names  y, the target; it cannot be an input too"):
+    with pytest.raises(UserError, match="names y, the target; it cannot be an input too"):
         Table(path, " y", columns=(Category("y"),)).load()
 
 

@@ -283,3 +283,16 @@ def test_folders_without_texts_and_splits_that_do_not_fit_are_refused(make, tmp_
 def test_fields_that_make_no_sense_are_refused(fields, message):
     with pytest.raises(UserError, match=message):
         Text("a.txt", **fields)
+
+
+def test_texts_behind_links_are_followed_by_wish(tmp_path):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "links").mkdir()
+    for name in "abcdefgh":
+        (tmp_path / "texts" / f"{name}.txt").write_text(f"{name} is a text of the letter {name}. " * 4)
+        (tmp_path / "links" / f"{name}.txt").symlink_to(tmp_path / "texts" / f"{name}.txt")
+    settings = {"length": 8, "split": HoldOut(0.2, 0.2)}
+    with pytest.raises(UserError, match=r"holds no texts .*8 of them \(--data\.follow_links=True follows them\)"):
+        Text(str(tmp_path / "links"), **settings).load()
+    linked = Text(str(tmp_path / "links"), **settings, follow_links=True).load()
+    assert_same_splits(linked, Text(str(tmp_path / "texts"), **settings).load())
