@@ -80,7 +80,7 @@ def violation(held: Any, annotation: Any) -> str | None:
     if origin in (Union, types.UnionType):
         if held is None or (isinstance(held, str) and any(get_origin(option) is Literal for option in arguments)):
             return None  # `check_fields` looks at the words
-        found = [violation(held, option) for option in arguments]
+        found = [violation(held, option) for option in arguments if "Range(" in repr(option)]
         return next(filter(None, found), None)
     if origin is tuple:
         if not isinstance(held, tuple):

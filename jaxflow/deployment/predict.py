@@ -4,6 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxflow.console import track
+from jaxflow.csv_tables import write_table
+from jaxflow.data.inference_inputs import ARRAYS
+from jaxflow.data.series.encode import SeriesEncoding
+from jaxflow.deployment.forecast import forecast
 from jaxflow.deployment.outputs import masks_written, write_predictions, write_submission
 from jaxflow.deployment.predictor import Predictor
 from jaxflow.errors import UserError
@@ -36,7 +40,8 @@ def predict(
       The file written; masks lie beside it, in a folder of its name, PNG files of images and .npy files of volumes. It
       has an id and the problem's columns for each example: for classes the prediction, its probability and that of each
       class, for regression the predicted values; for a submission id, which is the file's name without its suffix, and
-      label, the probability of that class.
+      label, the probability of that class. For a table of series it has a row for each step after the newest rows of
+      each series, with its time.
 
     Raises:
       UserError: the source does not hold what the model takes, or there is no such class.
@@ -67,6 +72,10 @@ def predict_with(predictor: Predictor, source: Path, output: Path, submission: s
     names = schema.target.names if schema.target.kind == "class" else ()
     if submission is not None and submission not in names:
         raise UserError(f"--submission {submission} is no class of this model; it has {', '.join(names) or 'none'}")
+    if isinstance(predictor.encoding, SeriesEncoding) and source.suffix.lower() not in ARRAYS:
+        with storage_error(output, "choose another --output"):
+            write_table(output, [forecast(predictor, predictor.encoding, source)])
+        return
     blocks = track(predictor.predict_source(source), "predict")
     with storage_error(output, "choose another --output"):
         if submission is not None:

@@ -75,6 +75,7 @@ def _evaluate(workdir: Path, trained: Trained, dataset: Dataset) -> Results:
             test,
             rows,
             program.layout,
+            shift=program.target_shift,
             on_block=on_block,
         )
         _write(workdir, files.close)

@@ -59,6 +59,11 @@ class Program:
         return self.structure.layout
 
     @property
+    def target_shift(self) -> tuple[float, ...] | None:
+        """What the host subtracts from targets and adds to predictions, as `Regression.shift`."""
+        return getattr(self.experiment.problem, "shift", None)
+
+    @property
     def model(self) -> nn.Module:
         """The network with its sizes filled in."""
         return self.experiment.model

@@ -7,12 +7,13 @@ import numpy as np
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.sample import Sample
+from jaxflow.data.series.encode import SeriesEncoding
 from jaxflow.data.tables.encode import TableEncoding
 
 
 def feature_names(dataset: Dataset) -> list[str]:
     """Returns the names of the features of vectors; their indices where the source has no names."""
-    if isinstance(dataset.input_encoding, TableEncoding):
+    if isinstance(dataset.input_encoding, TableEncoding | SeriesEncoding):
         return list(dataset.input_encoding.features)
     return [f"feature {index}" for index in range(dataset.schema.inputs.shape[-1])]
 

@@ -26,7 +26,7 @@ from jaxflow.schema import Feature, Schema
 logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds encoded tables.
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Table:
         train = parts["train"]
         specs = self._specs(raw, rows[train])
         inputs, encoders = fit_and_encode(specs, raw, rows, targets, target, train, self.seed, self.in_memory)
-        columns = targets if classes is not None else targets.astype(np.float32)[:, None]  # (row,) -> (row, 1)
+        columns = targets if classes is not None else targets[:, None]  # (row,) -> (row, 1)
         everything = (ArraySplit if self.in_memory else mapped_split)(inputs, columns, ids)
         encoding = TableEncoding(encoders, self.missing, self.id)
         schema = Schema(Feature("vector", inputs.shape[1:], "float32", cardinalities=encoding.cardinalities), target)

@@ -170,7 +170,7 @@ def fit_target_encoder(
     Args:
       spec: the column, and which categories are rare.
       values: (rows,) training values, strings or None.
-      targets: (rows,) integer class indices, or regression targets.
+      targets: (rows,) integer class indices, or regression targets, whose means are given standardised.
       classes: whether they are class indices: each class then has a feature, of two classes the second only.
       seed: seed of the folds.
 
@@ -187,7 +187,10 @@ def fit_target_encoder(
     known = map_unknown(values, plain.categories, plain.fill)[:, None]  # (rows, 1)
     labels = np.unique(targets)
     # One column is enough for two classes: the other would be its mirror image.
-    wanted = [targets == label for label in (labels if len(labels) > 2 else labels[1:])] if classes else [targets]
+    if classes:
+        wanted = [targets == label for label in (labels if len(labels) > 2 else labels[1:])]
+    else:  # means in the target's units would outweigh all other features
+        wanted = [(targets - targets.mean()) / (targets.std() or 1.0)]
     encoded = np.empty((len(known), len(wanted)), np.float32)
     for others, fold in KFold(min(5, len(known)), shuffle=True, random_state=seed).split(known):
         for column, target in enumerate(wanted):

@@ -46,14 +46,17 @@ class NumberEncoder:
         """Names of the features."""
         return (self.name, f"{self.name}: missing") if self.indicator else (self.name,)
 
-    def encode(self, values: np.ndarray) -> np.ndarray:
-        """Encodes (rows,) float64, NaN where missing, as (rows, features) float32."""
-        missing = np.isnan(values)
-        filled = np.where(missing, self.fill, values)
+    def scale(self, values: np.ndarray) -> np.ndarray:
+        """Fills in, clips and scales (rows,) float64, NaN where missing; returns float64."""
+        filled = np.where(np.isnan(values), self.fill, values)
         if self.low is not None:
             filled = filled.clip(self.low, self.high)
-        scaled = (filled - self.shift) / self.width
-        return np.stack([scaled, missing] if self.indicator else [scaled], -1).astype(np.float32)
+        return (filled - self.shift) / self.width
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        """Encodes (rows,) float64, NaN where missing, as (rows, features) float32."""
+        scaled = self.scale(values)
+        return np.stack([scaled, np.isnan(values)] if self.indicator else [scaled], -1).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,9 @@ def _changed_contents(workdir: Path, saved: Mapping[str, str] | None, now: Mappi
     if not saved or not now:
         return []
     changed = [part for part in ("inputs", "targets") if saved.get(part) != now.get(part)]
+    exact = [noted.get("exact_targets") for noted in (saved, now)]  # earlier versions noted none
+    if "targets" not in changed and None not in exact and exact[0] != exact[1]:
+        changed.append("targets")
     if not changed or saved.get("computed_by") == now.get("computed_by"):
         return [f"the {part} of examples with the same names" for part in changed]
     logger.warning(

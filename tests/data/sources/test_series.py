@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.data.sources.series import gaps_after
+from jaxflow.data.series.steps import is_gap, steps_taken, usual_step
 from tests.conftest import PREPARED
 
 DAYS = np.arange("2020-01-01", "2020-04-10", dtype="datetime64[D]")  # 100
@@ -17,6 +17,10 @@ def write(path, days=DAYS, cells=lambda i: f"{i},{-i}", header="day,up,down"):
     return str(path)
 
 
+def gaps_after(times):
+    return is_gap(steps_taken(times, usual_step(times, np.zeros(len(times), int))), None)
+
+
 def series(path, **fields):
     return jaxflow.Series(path, time="day", columns=("up", "down"), **{"length": 5, "horizon": 2} | fields)
 
@@ -26,7 +30,7 @@ def test_windows_hold_what_was_and_what_came_next(tmp_path):
     assert dataset.schema.inputs.shape == (5, 2)
     assert dataset.schema.target.names == ("up+1", "up+2")
     for split in dataset.splits.values():
-        assert (split.inputs.dtype, split.targets.dtype) == (np.float32, np.float32)
+        assert (split.inputs.dtype, split.targets.dtype) == (np.float32, np.float64)
         for row in range(len(split)):
             first = int(split.targets[row, 0])
             np.testing.assert_array_equal(split.targets[row], [first, first + 1])
