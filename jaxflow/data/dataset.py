@@ -121,9 +121,7 @@ def origins_of(split: Split, indices: np.ndarray) -> np.ndarray | None:
     return None if origins is None else origins(indices)
 
 
-def restored_values(
-    values: np.ndarray, shift: Sequence[float] | None, origins: np.ndarray | None = None
-) -> np.ndarray:
+def restored_values(values: np.ndarray, shift: Sequence[float] | None, origins: np.ndarray | None = None) -> np.ndarray:
     """Adds what was subtracted from targets to the values that a program predicts.
 
     Args:
@@ -150,7 +148,7 @@ class Dataset:
     Attributes:
       excluded: how many examples were left out, by the source's own split ("all" where it has none) or by the reason;
         empty if none.
-      input_encoding: how rows of a table, of series or texts become inputs, as the source fitted it to the training split; None
+      input_encoding: how rows of tables and series, or texts, become inputs, as the source fitted it to training; None
         where it fitted nothing. It travels with the state, so that new data becomes inputs in the same way.
       groups: by split, the name of each example's group, of which none should lie in two splits; empty where there are
         no groups.

@@ -36,8 +36,8 @@ def fingerprint(split: Split) -> dict[str, str]:
       split: a split.
 
     Returns:
-      Digests of "inputs" and "targets"; "exact_targets" where these have digits that float32 lacks; and where values were computed from files, which may differ in their last bits
-      elsewhere, "computed_by": the kind of machine.
+      Digests of "inputs" and "targets"; "exact_targets" where these have digits that float32 lacks; and where values
+      were computed from files, which may differ in their last bits elsewhere, "computed_by": the kind of machine.
     """
     if not isinstance(split, ArraySplit) and getattr(split, "in_memory", False):
         split = ArraySplit(**split.rows(np.arange(len(split))), ids=())  # windows of series, as they reach the device

@@ -137,9 +137,22 @@ class Regression:
 
     def baseline(self, train_targets: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Scores the best constants: the training targets' mean by rmse, their median by mae."""
-        squares = np.square(targets - train_targets.mean(0, dtype=np.float64))
-        sizes = np.abs(targets - np.median(train_targets, axis=0))
-        return {"rmse": float(np.sqrt(squares.mean())), "mae": float(sizes.mean())}
+        squared = self.forecast_errors(train_targets.mean(0, dtype=np.float64), targets)
+        absolute = self.forecast_errors(np.median(train_targets, axis=0), targets)
+        return {"rmse": squared["rmse"], "mae": absolute["mae"]}
+
+    def forecast_errors(self, forecasts: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        """Scores values that something other than the model predicts.
+
+        Args:
+          forecasts: (examples, outputs) values, or what broadcasts to them.
+          targets: (examples, outputs).
+
+        Returns:
+          Their rmse and mae.
+        """
+        errors = targets - forecasts
+        return {"rmse": float(np.sqrt(np.square(errors).mean())), "mae": float(np.abs(errors).mean())}
 
     def prediction_table(
         self, schema: Schema, predictions: np.ndarray, targets: np.ndarray | None = None

@@ -228,6 +228,8 @@ def resume(
         now.pop("encoding", None)
     known = classes_of(session.experiment)
     # Read and written again: fields that the version which wrote them did not have hold their defaults.
-    again = {name: to_json(from_json(saved[name], known)) for name in ("schema", "problem", "encoding") if name in saved}
+    again = {
+        name: to_json(from_json(saved[name], known)) for name in ("schema", "problem", "encoding") if name in saved
+    }
     check_unchanged(checkpoints.folder.parent, saved | again, now)
     return state, read_loop_state(saved, step)

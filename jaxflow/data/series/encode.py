@@ -12,7 +12,7 @@ from jaxflow.data.series.layout import Gaps
 from jaxflow.data.storage.mapped import new_array
 from jaxflow.data.tables.cells import Kind, infer_column_type, parse_column
 from jaxflow.data.tables.columns import Category, Date, Number, Spec
-from jaxflow.data.tables.encoders import DateEncoder, Encoder, NumberEncoder
+from jaxflow.data.tables.encoders import Encoder, NumberEncoder
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError, listed
 from jaxflow.precision import blurred
@@ -102,7 +102,11 @@ class Columns:
 
     def known(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Returns by column which cells hold a value, (file rows,) booleans; nothing is a category like others."""
-        tests = {"number": np.isfinite, "date": lambda cells: ~np.isnat(cells), "category": lambda cells: cells == cells}
+        tests = {
+            "number": np.isfinite,
+            "date": lambda cells: ~np.isnat(cells),
+            "category": lambda cells: cells == cells,
+        }
         return {name: tests[self.kinds[name]](self.read(name)) for name in names}
 
 

@@ -115,9 +115,7 @@ def _check_once(times: np.ndarray, series: np.ndarray, names: tuple[str, ...], p
     way = "data.series_id names the column that tells series apart" if len(names) == 1 else "leave the others out"
     if len(twice) <= 4:  # an hour of an autumn night, each year
         way += "; where clocks were set back, write times in UTC or with their offset"
-    raise UserError(
-        f"{path} has several rows for {times[first]}{of} ({len(twice)} such); a series has one each: {way}"
-    )
+    raise UserError(f"{path} has several rows for {times[first]}{of} ({len(twice)} such); a series has one each: {way}")
 
 
 def _carried(row: np.ndarray, series: np.ndarray, present: np.ndarray) -> np.ndarray:

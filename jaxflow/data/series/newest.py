@@ -107,7 +107,9 @@ def _last_rows(layout: RowLayout, encoding: SeriesEncoding, path: Path) -> np.nd
             f"{path} has {counts.max(initial=0)} rows with all values; the model looks back at {needed}: give it more"
         )
     if short:
-        logger.info(f"{len(short)} series of {path} have less than the {needed} rows that the model takes: {listed(short)}")
+        logger.info(
+            f"{len(short)} series of {path} have less than the {needed} rows that the model takes: {listed(short)}"
+        )
     broken = enough[layout.stretches[enough] != layout.stretches[enough - needed + 1]]
     if len(broken):
         within = slice(broken[0] - needed + 1, broken[0] + 1)

@@ -63,7 +63,7 @@ class SeriesSplit(Mapped):
         """
         starts = self.starts[indices]
         inputs = window_inputs(self.series.features, starts, self.length, self.relative)
-        return {"inputs": inputs, "targets": self._targets(starts)}
+        return {"inputs": inputs, "targets": self.targets_of(indices)}
 
     def id(self, index: int) -> str:
         """Returns the time of the first row that a window predicts; of several series, the series before it."""
@@ -78,7 +78,7 @@ class SeriesSplit(Mapped):
     @property
     def targets(self) -> np.ndarray:
         """All targets, (examples, targets * horizon) float64."""
-        return self._targets(self.starts)
+        return self.targets_of(np.arange(len(self)))
 
     @property
     def nbytes(self) -> int:
@@ -100,6 +100,12 @@ class SeriesSplit(Mapped):
         last = self.series.values[self.starts[indices] + self.length - 1]  # (example, target)
         return np.repeat(last, self.horizon, axis=1)
 
+    def training_values(self) -> np.ndarray:
+        """Returns the first target's values that the split predicts, of its longest stretch without gaps, (rows,)."""
+        ahead = np.unique(self.starts[:, None] + self.length + np.arange(self.horizon))
+        stretches = self.series.stretches[ahead]
+        return self.series.values[ahead[stretches == np.bincount(stretches).argmax()], 0]
+
     def naive_forecasts(self) -> dict[str, np.ndarray]:
         """Returns what is predicted without a model, by name, (examples, targets * horizon) float64 each.
 
@@ -113,7 +119,9 @@ class SeriesSplit(Mapped):
         name = f"last season ({self.series.season} rows)"
         return {"last value": last, name: np.where(np.isnan(again), last, again)}
 
-    def _targets(self, starts: np.ndarray) -> np.ndarray:
+    def targets_of(self, indices: np.ndarray) -> np.ndarray:
+        """Returns the targets of the examples at `indices`, (batch, targets * horizon) float64, in the data's units."""
+        starts = self.starts[indices]
         ahead = self.series.values[starts[:, None] + self.length + np.arange(self.horizon)]  # (example, step, target)
         return ahead.transpose(0, 2, 1).reshape(len(starts), self.horizon * ahead.shape[2])
 

@@ -103,8 +103,8 @@ def fill_rows(times: np.ndarray, series: np.ndarray, step: Step, path: object) -
     odd = np.flatnonzero(same & ~(taken % 1 == 0))
     if len(odd):
         raise UserError(
-            f"data.gaps 'fill' needs rows at even steps; in {path} most lie {step} apart, and {times[odd[0] + 1]} follows "
-            f"{times[odd[0]]}; use gaps='ignore', or gaps='split' with max_step"
+            f"data.gaps 'fill' needs rows at even steps; in {path} most lie {step} apart, and {times[odd[0] + 1]} "
+            f"follows {times[odd[0]]}; use gaps='ignore', or gaps='split' with max_step"
         )
     ahead = np.where(same, taken, 1).astype(np.int64)
     total = int(ahead.sum()) + 1

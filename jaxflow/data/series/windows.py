@@ -66,8 +66,8 @@ def window_starts(
             why = f"{gap} in {path}; {_ways(rows, encoding)}"
             if not targets_inside.any():
                 why = (
-                    f"it has {len(chosen)} rows, and a window's targets take {encoding.horizon} in a row (horizon); hold "
-                    "more rows out (data.split), or predict fewer"
+                    f"it has {len(chosen)} rows, and a window's targets take {encoding.horizon} in a row (horizon); "
+                    "hold more rows out (data.split), or predict fewer"
                 )
             raise UserError(f"the {name} split is empty: {why}")
     return WindowStarts(starts, left_out)

@@ -71,8 +71,8 @@ class Series:
     """How times are written: as in datetime.strptime, for example "%d/%m/%Y %H:%M"; "s" or "ms" for seconds or
     milliseconds since 1970; "count" for numbered rows. Empty infers it, ISO 8601 first."""
     gaps: Gaps = "split"
-    """What happens where rows or values are missing: "split" leaves out windows that span a gap; "fill" repeats the last
-    values in inputs, and leaves out windows that would predict such; "ignore" takes rows as they follow each other."""
+    """What happens where rows or values are missing: "split" leaves out windows that span a gap; "fill" repeats the
+    last values in inputs, and leaves out windows that would predict such; "ignore" takes rows as they follow."""
     max_step: Positive | None = None
     """Longest step between two rows that is no gap, in usual steps, such as 3 over weekends; None where each step must
     be the usual one."""
@@ -93,10 +93,14 @@ class Series:
         if not self.columns:
             raise UserError("data.columns is empty; name the column to predict, and others to look at")
         if self.gaps != "split" and self.max_step is not None:
-            raise UserError(f"data.max_step says what a gap is for gaps='split', and gaps is {self.gaps!r}; leave one out")
+            raise UserError(
+                f"data.max_step says what a gap is for gaps='split', and gaps is {self.gaps!r}; leave one out"
+            )
         for spec in self.encoders if isinstance(self.encoders, tuple) else ():
             if isinstance(spec, Category) and spec.encode in ("target", "index"):
-                raise UserError(f"data.encoders has {spec.encode!r} for a category; of series it is 'onehot' or 'ordinal'")
+                raise UserError(
+                    f"data.encoders has {spec.encode!r} for a category; of series it is 'onehot' or 'ordinal'"
+                )
 
     def load(self) -> Dataset:
         """Reads the file as windows: inputs (examples, length, features) and targets (examples, targets * horizon)."""
@@ -139,7 +143,8 @@ class Series:
         """Logs what the file holds and what was inferred."""
         parts = "  ".join(f"{name} {len(starts):,}" for name, starts in found.starts.items())
         several = f" of {len(rows.names):,} series" if self.series_id else ""
-        told = f"{len(rows.times):,} rows{several}, most {encoding.step} apart, from {rows.times.min()} to {rows.times.max()}"
+        told = f"{len(rows.times):,} rows{several}, most {encoding.step} apart, "
+        told += f"from {rows.times.min()} to {rows.times.max()}"
         if encoding.time_format != self.time_format:
             told += f"; times are read as {encoding.time_format!r}"
         if rows.season is not None:
@@ -162,9 +167,7 @@ class Series:
         columns = open_columns(raw, times, self._time, self._specs(), self._targets)
         series, names = series_of(raw, self.series_id)
         known = columns.known(dict.fromkeys((*self._targets, *self.columns)))
-        layout = lay_out_rows(
-            times, series, names, known, self._targets, self.gaps, self.max_step, None, path
-        )
+        layout = lay_out_rows(times, series, names, known, self._targets, self.gaps, self.max_step, None, path)
         width = self.length + self.horizon
         if len(layout.times) < width:
             raise UserError(
