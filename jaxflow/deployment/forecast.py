@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxflow.data.dataset import restored_values
 from jaxflow.data.series.encode import SeriesEncoding
 from jaxflow.data.series.newest import newest_windows
 from jaxflow.data.series.split import window_name
@@ -28,6 +29,4 @@ def forecast(predictor: Predictor, encoding: SeriesEncoding, source: Path) -> Ma
     windows = newest_windows(encoding, source)
     names = [window_name(name, time) for name, time in zip(windows.names, windows.times)]
     predictions = predictor.predict(windows.inputs, names, min(BATCH_SIZE, 1 << (len(names) - 1).bit_length()))
-    if windows.origins is not None:
-        predictions = predictions.astype(np.float64) + windows.origins
-    return windows.columns(encoding, predictions)
+    return windows.columns(encoding, restored_values(predictions, None, windows.origins))

@@ -50,6 +50,7 @@ def evaluate_split(
     in_flight = InFlight()
 
     def block_of(first: int, rows: dict[str, jax.Array]) -> dict[str, np.ndarray]:
+        assert known is not None
         targets = known[first : first + batch_size]
         block = {name: values[: len(targets)] for name, values in gather(rows).items()}
         if targets.dtype.kind == "f":

@@ -52,8 +52,9 @@ def describe_series(dataset: Dataset, samples: Mapping[str, Sample]) -> dict[str
 def check_series(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Issue]:
     """Finds splits whose targets lie on another level than those of the training split."""
     train = samples["train"].targets.astype(np.float64)
-    if dataset.schema.target.kind != "number":
-        return []
+    encoding = dataset.input_encoding
+    if dataset.schema.target.kind != "number" or getattr(encoding, "relative", "none") != "none":
+        return []  # what comes after the last value does not depend on the level
     split = dataset.splits["train"]
     steps = split.horizon if isinstance(split, SeriesSplit) else 1
     mean, std = train.mean(0), train.std(0)

@@ -98,7 +98,7 @@ class Columns:
         """Reads a column, (file rows,) as its encoder takes it."""
         if self.kinds[name] == "date" and (name,) == self.time:
             return self.times.astype("datetime64[s]")
-        return parse_column(self.raw, name, self.kinds[name], self.forms.get(name, ""))
+        return parse_column(self.raw, name, self.kinds[name], self.forms.get(name))
 
     def known(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Returns by column which cells hold a value, (file rows,) booleans; nothing is a category like others."""
@@ -135,7 +135,7 @@ def open_columns(
             kinds[name] = infer_column_type(raw, name, every)
             if kinds[name] == "empty":
                 raise UserError(f"column {name} holds nothing; leave it out of data.columns")
-    forms = {name: spec.format for name, spec in specs.items() if isinstance(spec, Date)}
+    forms = {name: spec.format for name, spec in specs.items() if isinstance(spec, Date) and spec.format}
     return Columns(raw, times, time, kinds, forms)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from jaxflow.data.series.steps import Step, fill_rows, is_gap, steps_taken, usual_step
-from jaxflow.data.tables.cells import category_name
+from jaxflow.data.tables.cells import parse_column
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError
 
@@ -102,7 +102,7 @@ def series_of(raw: RawTable, column: str | None) -> tuple[np.ndarray, tuple[str,
     if raw.missing(column).any():
         row = raw.row_name(int(raw.missing(column).argmax()))
         raise UserError(f"data.series_id names {column!r}, which is missing in {row}; fill it in, or leave the row out")
-    names, codes = np.unique([category_name(cell) for cell in raw[column]], return_inverse=True)
+    names, codes = np.unique(parse_column(raw, column, "category").astype(str), return_inverse=True)
     return codes.astype(np.int32), tuple(map(str, names))
 
 

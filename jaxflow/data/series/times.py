@@ -13,6 +13,7 @@ from jaxflow.errors import UserError
 logger = logging.getLogger("jaxflow")
 
 ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?)?)?")
+WITH_CLOCK = re.compile(r"\d{4}-?\d\d-?\d\d[T ]\d\d.*")
 DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?: (\d{1,2}:\d\d(:\d\d)?))?")
 YEAR_FIRST = re.compile(r"\d{4}/\d{1,2}/\d{1,2}(?: (\d{1,2}:\d\d(:\d\d)?))?")
 # Columns of whole numbers that a time is divided into, in this order.
@@ -145,7 +146,7 @@ def _time(cell: Cell, form: str) -> tuple[np.datetime64 | int, bool]:
         return _without_zone(moment, _unit(form))
     if ISO_8601.fullmatch(text):
         return np.datetime64(text), False
-    if not text[:4].isdigit():  # NumPy and Python would take more: "now", weeks
+    if not WITH_CLOCK.fullmatch(text):  # NumPy and Python would take more: "now", weeks
         raise ValueError(text)
     return _without_zone(datetime.fromisoformat(text), "us" if "." in text else "s")
 

@@ -36,6 +36,8 @@ from jaxflow.serialization import from_json, to_json
 
 logger = logging.getLogger("jaxflow")
 
+# What stands for a missing value in a text file.
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NaT", "null", "NULL", "None", "?", "--")
 # Changes with the way in which the cache holds series.
 CACHE_VERSION = 2
 
@@ -82,8 +84,10 @@ class Series:
     encoders: tuple[Number | Category | Date, ...] = ()
     """Number("load", scale="standard"), Category("weather") or Date("day", ...) for columns that are not encoded as
     usual: numbers as they are, categories one-hot, dates by their phases; without a name, for all of their kind."""
-    missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
+    missing: tuple[str, ...] = MISSING
     """What stands for a missing value in a text file."""
+    missing_also: tuple[str, ...] = ()
+    """What else does, for example ("-999",)."""
     in_memory: bool = field(default=True, metadata={"identity": False})
     """Whether the rows are kept in memory. With False they are read from the cache's disk batch by batch, for
     series larger than memory; the batches are the same."""
@@ -160,7 +164,7 @@ class Series:
     def _read(self) -> dict[str, np.ndarray]:
         """Reads what `SeriesRows` holds and which rows are in each split; "about" holds the rest as JSON."""
         path = Path(self.path)
-        raw = read_table(path, self.missing, self.in_memory)
+        raw = read_table(path, (*self.missing, *self.missing_also), self.in_memory)
         identifiers = () if self.series_id is None else (self.series_id,)
         require_columns(raw, path, (*self._time, *self.columns, *self._targets, *identifiers))
         times, form = read_times(raw, self._time, self.time_format)
@@ -212,7 +216,7 @@ class Series:
             max_step=self.max_step,
             relative=self.relative,
             step=str(layout.step),
-            missing_values=self.missing,
+            missing_values=(*self.missing, *self.missing_also),
         )
 
 
