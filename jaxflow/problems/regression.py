@@ -10,12 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxflow.errors import UserError
-from jaxflow.precision import blurred
 from jaxflow.problems import tables
 from jaxflow.problems.losses import Loss, SquaredError, fit_loss
 from jaxflow.problems.metrics import MAE, RMSE, Metric, check_choices, score
 from jaxflow.ranges import Finite, Positive, check_ranges
-from jaxflow.schema import Schema
+from jaxflow.schema import Schema, blurred
 
 
 @dataclass(frozen=True)

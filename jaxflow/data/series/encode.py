@@ -15,7 +15,7 @@ from jaxflow.data.tables.columns import Category, Date, Number, Spec
 from jaxflow.data.tables.encoders import Encoder, NumberEncoder
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError, listed
-from jaxflow.precision import blurred
+from jaxflow.schema import blurred
 
 logger = logging.getLogger("jaxflow")
 

@@ -205,7 +205,7 @@ def test_newest_rows_that_do_not_suffice_are_refused(tmp_path, caplog):
     with pytest.raises(jaxflow.UserError, match="has 5 rows with all values; the model looks back at 6"):
         newest_windows(encoding, path)
     write(path, RANDOM.randn(9), np.delete(HOURS[:10], 6))
-    with pytest.raises(jaxflow.UserError, match="the newest 6 rows of .* span a gap after 2013-03-01T05"):
+    with pytest.raises(jaxflow.UserError, match=r"the newest 6 rows of .* span a gap after 2013-03-01T05"):
         newest_windows(encoding, path)
     filling = dataclasses.replace(encoding, gaps="fill")
     assert newest_windows(filling, path).inputs.shape == (1, 6, 1)
