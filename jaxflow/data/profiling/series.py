@@ -51,17 +51,14 @@ def describe_series(dataset: Dataset, samples: Mapping[str, Sample]) -> dict[str
 
 def check_series(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Issue]:
     """Finds splits whose targets lie on another level than those of the training split."""
-    train = samples["train"].targets.astype(np.float64)
-    encoding = dataset.input_encoding
-    if dataset.schema.target.kind != "number" or getattr(encoding, "relative", "none") != "none":
+    split, train = dataset.splits["train"], samples["train"].targets.astype(np.float64)
+    if not isinstance(split, SeriesSplit) or split.from_last:
         return []  # what comes after the last value does not depend on the level
-    split = dataset.splits["train"]
-    steps = split.horizon if isinstance(split, SeriesSplit) else 1
     mean, std = train.mean(0), train.std(0)
     issues = []
     for name, sample in samples.items():
         off = np.abs(sample.targets.mean(0, dtype=np.float64) - mean) / np.where(std > 0, std, np.inf)
-        for place in range(0, len(off), steps):  # of one target, not again for each step ahead
+        for place in range(0, len(off), split.horizon):  # of one target, not again for each step ahead
             if off[place] > SHIFTED:
                 target = dataset.schema.target.names[place]
                 message = f"{target} is {off[place]:.1f} standard deviations off in {name}, on average"
