@@ -24,7 +24,7 @@ class Regression:
     The model's outputs, and so the loss, are in standard deviations from the mean: learning rates mean the same on
     every scale. Predictions and the other metrics are in the data's own units. `train` calls `fit`; a script without it
     writes Regression().fit(train.targets), or leaves targets as they are. A fitted `shift` is subtracted on the host,
-    by `shifted_split`: the program takes targets less it, and returns predictions less it.
+    by `jaxflow.data.dataset.shifted_split`: the program takes targets less it, and returns predictions less it.
     """
 
     loss: Loss = SquaredError()
