@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 import jaxflow
+from jaxflow.data.dataset import ArraySplit
+from jaxflow.data.fingerprint import fingerprint
 from jaxflow.data.series.newest import newest_windows
+from jaxflow.training.checkpoints.data_check import check_unchanged
 from tests.conftest import assert_same_splits
 
 HOURS = np.datetime64("2013-03-01T00") + np.arange(240)
@@ -209,3 +212,21 @@ def test_newest_rows_that_do_not_suffice_are_refused(tmp_path, caplog):
         newest_windows(encoding, path)
     filling = dataclasses.replace(encoding, gaps="fill")
     assert newest_windows(filling, path).inputs.shape == (1, 6, 1)
+
+
+def test_a_series_has_the_digests_of_its_windows_and_a_digit_that_float32_lacks_is_noticed(tmp_path):
+    values = 1.7e9 + RANDOM.randn(80).round(2)
+    digests = []
+    for change in (0, 0.01):
+        values[20] += change
+        path = write(tmp_path / "a.csv", [f"{value:.2f}" for value in values])
+        digests.append(fingerprint(jaxflow.Series(path, time="t", columns=("x",), length=4).load().splits["train"]))
+    assert digests[0]["targets"] == digests[1]["targets"]
+    assert digests[0]["exact_targets"] != digests[1]["exact_targets"]
+    with pytest.raises(jaxflow.UserError, match=r"the data changed .*the targets of examples"):
+        check_unchanged(tmp_path, {"contents": digests[0]}, {"contents": digests[1]})
+    check_unchanged(tmp_path, {"contents": digests[0]}, {"contents": dict(digests[0])})
+    plain = jaxflow.Series(write(tmp_path / "b.csv", range(80)), time="t", columns=("x",), length=4).load()
+    train = plain.splits["train"]
+    windows = ArraySplit(train.inputs, train.targets.astype(np.float32), ())  # as earlier versions held them
+    assert fingerprint(train) == fingerprint(windows)
