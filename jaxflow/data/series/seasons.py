@@ -47,10 +47,14 @@ def find_season(values: np.ndarray, likely: Sequence[int] = ()) -> int | None:
       likely: lengths that are taken in place of one close by that is hardly stronger, such as a year of days.
 
     Returns:
-      The shortest of the lags at which the series correlates with itself most, two seasons being no longer season;
-      None where it does so nowhere.
+      The shortest of the lags at which the series, or where its level wanders the changes from row to row, correlates
+      with itself most, two seasons being no longer season; None where it does so nowhere.
     """
     values = values[-MAX_ROWS:]
+    return _strongest_lag(values, likely) or _strongest_lag(np.diff(values), likely)
+
+
+def _strongest_lag(values: np.ndarray, likely: Sequence[int]) -> int | None:
     lags = len(values) // MIN_SEASONS
     if lags < 2:
         return None

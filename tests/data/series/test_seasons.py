@@ -26,6 +26,12 @@ def test_a_season_is_found_through_noise_and_trend(period):
     assert find_season(wave, (period,)) == period
 
 
+def test_a_season_is_found_on_a_level_that_wanders():
+    wander = RANDOM.randn(len(ROWS)).cumsum()
+    assert find_season(wander) is None
+    assert find_season(wander + 8 * np.sin(ROWS * 2 * np.pi / 24)) == 24
+
+
 def test_two_seasons_are_no_longer_season_and_a_longer_one_is():
     week = np.tile([5.0, 1, 1, 1, 1, 1, 9], 60)
     assert find_season(week) == 7
