@@ -182,7 +182,7 @@ def test_a_clock_that_was_set_back_is_named(tmp_path):
         jaxflow.Series(
             write(tmp_path / "a.csv", RANDOM.randn(101), [f"{hour}:00:00" for hour in hours]), time="t", columns=("x",)
         ).load()
-    berlin = [f"{hour + 2}:00:00+02:00" for hour in HOURS]
+    berlin = [f"{hour + np.timedelta64(2, 'h')}:00:00+02:00" for hour in HOURS]
     utc = jaxflow.Series(write(tmp_path / "utc.csv", RANDOM.randn(240), HOURS), time="t", columns=("x",)).load()
     there = jaxflow.Series(write(tmp_path / "b.csv", RANDOM.randn(240), berlin), time="t", columns=("x",)).load()
     assert [split.id(0)[:13] for split in utc.splits.values()] == [split.id(0)[:13] for split in there.splits.values()]
@@ -196,7 +196,7 @@ def test_newest_windows_are_the_last_rows_of_each_series(beijing):
     np.testing.assert_array_equal(new.origins, [[239] * 3 + [2] * 3, [1239] * 3 + [2] * 3])
     columns = new.columns(encoding, new.origins + np.tile(np.arange(1, 4), 2))
     assert list(columns) == ["station", "time", "prediction_load", "prediction_dew"]
-    assert columns["time"].tolist() == [f"{HOURS[-1] + ahead}:00:00" for ahead in (1, 2, 3)] * 2
+    assert columns["time"].tolist() == [f"{HOURS[-1] + np.timedelta64(ahead, 'h')}:00:00" for ahead in (1, 2, 3)] * 2
     assert columns["prediction_load"].tolist() == [240, 241, 242, 1240, 1241, 1242]
 
 
