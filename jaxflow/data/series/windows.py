@@ -65,9 +65,10 @@ def window_starts(
         if len(starts[name]) == 0:
             why = f"{gap} in {path}; {_ways(rows, encoding)}"
             if not targets_inside.any():
+                several = f" of {len(rows.names)} series" if len(rows.names) > 1 else ""
                 why = (
-                    f"it has {len(chosen)} rows, and a window's targets take {encoding.horizon} in a row (horizon); "
-                    "hold more rows out (data.split), or predict fewer"
+                    f"it has {len(chosen)} rows{several}, and a window's targets take {encoding.horizon} in a row "
+                    "(horizon); hold more rows out (data.split), or predict fewer"
                 )
             raise UserError(f"the {name} split is empty: {why}")
     return WindowStarts(starts, left_out)
@@ -89,6 +90,6 @@ def _ways(rows: SeriesRows, encoding: SeriesEncoding) -> str:
     taken = steps_taken(rows.times, parse_step(encoding.step))[same]
     often, counts = np.unique(taken[np.isfinite(taken) & (taken > 1)], return_counts=True)
     ways = "gaps='ignore' takes rows as they follow each other"
-    if len(often):  # of weekends, that is 3 days
+    if len(often) and 2 * counts.max() > counts.sum():  # of weekends, that is 3 days
         ways += f", max_step={often[counts.argmax()]:g} lets such steps pass"
     return f"{ways}, gaps='fill' repeats the last values; or make length and horizon smaller"
