@@ -54,14 +54,14 @@ def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
     return "category"
 
 
-def parse_column(table: RawTable, name: str, kind: Kind, form: str | None = None) -> np.ndarray:
+def parse_column(table: RawTable, name: str, kind: Kind, form: str = "") -> np.ndarray:
     """Parses the cells of a column as its type.
 
     Args:
       table: the table.
       name: the column.
       kind: the type, from `infer_column_type`.
-      form: of dates, as in datetime.strptime; None or empty for ISO 8601.
+      form: of dates, as in datetime.strptime; empty for ISO 8601.
 
     Returns:
       (rows,) float64, NaN where missing, infinite or too large for float32; or datetime64[s], NaT where missing; or
@@ -116,7 +116,7 @@ def _number(value: object) -> float:
     return float(value)
 
 
-def _date(value: object, form: str | None = None) -> np.datetime64:
+def _date(value: object, form: str = "") -> np.datetime64:
     if not isinstance(value, str):
         return np.datetime64(value, "s")
     if form:
