@@ -5,6 +5,7 @@ from jaxflow.data.checks import validate as validate
 from jaxflow.data.dataset import ArraySplit as ArraySplit
 from jaxflow.data.dataset import Dataset as Dataset
 from jaxflow.data.reading.dialect import Dialect as Dialect
+from jaxflow.data.series.encode import SeriesEncoding as SeriesEncoding
 from jaxflow.data.sources.arrays import from_arrays as from_arrays
 from jaxflow.data.sources.audio_folder import AudioFolder as AudioFolder
 from jaxflow.data.sources.digits import Digits as Digits

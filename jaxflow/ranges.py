@@ -81,7 +81,7 @@ def violation(held: Any, annotation: Any) -> str | None:
         texts = any(option is str or get_origin(option) is Literal for option in arguments)
         if held is None or (isinstance(held, str) and texts):
             return None  # `check_fields` looks at the words
-        found = [violation(held, option) for option in arguments]
+        found = [violation(held, option) for option in arguments if "Range(" in repr(option)]
         return next(filter(None, found), None)
     if origin is tuple:
         if not isinstance(held, tuple):

@@ -9,6 +9,8 @@ import numpy as np
 
 # The target of a position whose class is unknown, or that is padding: it counts nowhere.
 IGNORE = -1
+# Distance between neighbouring float32 numbers, in standard deviations, from which on digits are lost.
+MAX_BLUR = 1e-5
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,28 @@ def map_arrays(function: Callable[[np.ndarray], Any], tree: Any) -> Any:
     return function(tree)
 
 
+def blurred(values: np.ndarray) -> np.ndarray:
+    """Returns which columns of (rows, columns) float64 values float32 cannot tell apart well, (columns,) booleans.
+
+    Seconds since 1970 within an hour, say: neighbouring float32 numbers are 128 seconds apart there. A column that does
+    not vary is none of them.
+    """
+    mean, std = values.mean(0), values.std(0)
+    with np.errstate(over="ignore"):
+        blur = np.spacing(np.abs(values).max(0).astype(np.float32)).astype(np.float64)
+    return (blur > MAX_BLUR * std) & (std > 1e-12 * np.abs(mean))
+
+
 @dataclass(frozen=True)
 class Target:
     """What is to be predicted.
 
     Attributes:
       kind: "class" for one of `names`, stored as its index, (examples,) int32; "number" for a value under each of
-        `names`, (examples, names) float32; "classes" for several classes at once, each one of its own `class_names`,
-        (examples, names) int32 indices; "labels" for any of `names` at once, (examples, names) int32, 1 where it holds
-        and 0 where it does not. IGNORE stands where one of several classes or labels is unknown.
+        `names`, (examples, names) float32, or float64 in a split where float32 would lose digits; "classes" for several
+        classes at once, each one of its own `class_names`, (examples, names) int32 indices; "labels" for any of `names`
+        at once, (examples, names) int32, 1 where it holds and 0 where it does not. IGNORE stands where one of several
+        classes or labels is unknown.
       dense_shape: shape of dense targets: (height, width) of a mask, (time,) of a sequence; () for one target per
         example. Class indices are the smallest signed integers that hold them, (examples, *dense_shape), and IGNORE
         where the class is unknown.

@@ -36,14 +36,16 @@ def fingerprint(split: Split) -> dict[str, str]:
       split: a split.
 
     Returns:
-      Digests of "inputs" and "targets"; and where values were computed from files, which may differ in their last bits
-      elsewhere, "computed_by": the kind of machine.
+      Digests of "inputs" and "targets"; "exact_targets" where these have digits that float32 lacks; and where values
+      were computed from files, which may differ in their last bits elsewhere, "computed_by": the kind of machine.
     """
+    if not isinstance(split, ArraySplit) and getattr(split, "in_memory", False):
+        split = ArraySplit(**split.rows(np.arange(len(split))), ids=())  # windows of series, as they reach the device
     if isinstance(split, ArraySplit):
         inputs = split.inputs if isinstance(split.inputs, Mapping) else {"": split.inputs}
         return {
             "inputs": _digest(block for name in sorted(inputs) for block in _sampled(inputs[name])),
-            "targets": _digest(_sampled(split.targets)),
+            **_digest_targets(_sampled(split.targets)),
             "computed_by": _machine(),
         }
     # Here, since they bring what reads files, which arrays in memory do without.
@@ -53,9 +55,9 @@ def fingerprint(split: Split) -> dict[str, str]:
 
     if isinstance(split, Mapped):
         rows = [split.rows(np.arange(len(split))[part]) for part in _parts(len(split), split.nbytes, MAX_MAPPED_BYTES)]
-        digests = {name: _digest(block[name] for block in rows) for name in ("inputs", "targets")}
-        return digests | {"computed_by": _machine()}
-    targets = {"targets": _digest(_sampled(split.targets))}
+        digests = {"inputs": _digest(block["inputs"] for block in rows)}
+        return digests | _digest_targets(block["targets"] for block in rows) | {"computed_by": _machine()}
+    targets = _digest_targets(_sampled(split.targets))
     if isinstance(split, FileSplit):
         return targets | {"inputs": _digest_files([f"{split.folder}/{name}" for name in _spaced(split.ids, MAX_FILES)])}
     if isinstance(split, TfdsSplit):
@@ -76,6 +78,15 @@ def _digest(arrays: Iterable[np.ndarray]) -> str:
         digest.update(np.einsum("ij,j->i", words[:whole].reshape(-1, ROW), _WEIGHTS).tobytes())
         digest.update((rest * _WEIGHTS[: len(rest)]).sum(dtype=np.uint64).tobytes() + data[len(words) * 8 :].tobytes())
     return digest.hexdigest()
+
+
+def _digest_targets(blocks: Iterable[np.ndarray]) -> dict[str, str]:
+    """Computes the digest "targets", of values as float32, and "exact_targets" where they have more digits."""
+    exact = list(blocks)
+    with np.errstate(over="ignore"):
+        rounded = [block.astype(np.float32) if block.dtype == np.float64 else block for block in exact]
+    more = any(block.dtype == np.float64 and (block != short).any() for block, short in zip(exact, rounded))
+    return {"targets": _digest(rounded)} | ({"exact_targets": _digest(exact)} if more else {})
 
 
 def _digest_files(paths: Sequence[str]) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 from jaxflow.data.reading.find import find_files
 from jaxflow.data.reading.formats import KINDS, read_files
 from jaxflow.data.reading.npy import read_array
+from jaxflow.data.series.encode import SeriesEncoding
+from jaxflow.data.series.newest import newest_windows
 from jaxflow.data.tables.encode import TableEncoding, encode_table
 from jaxflow.data.texts.encode import TextEncoding, encode_texts
 from jaxflow.errors import UserError, program_name
@@ -18,7 +20,10 @@ from jaxflow.schema import Feature, Features, map_arrays
 # Bytes of a block's inputs, at most, unless a single example has more.
 BLOCK_BYTES = 1 << 26
 
-InputEncoding = TableEncoding | TextEncoding
+# How files of arrays end.
+ARRAYS = (".npy", ".npz")
+
+InputEncoding = TableEncoding | TextEncoding | SeriesEncoding
 Block = tuple[Any, Sequence[str]]
 
 
@@ -52,7 +57,9 @@ def read_inputs(
         return _several(source, feature, rows)
     if root:
         return _files(source, feature, rows, follow_links, bad)
-    if source.suffix in (".npy", ".npz"):
+    if source.suffix in ARRAYS:
+        if isinstance(encoding, SeriesEncoding) and encoding.relative != "none":
+            raise UserError(f"{source} does not say what its windows are measured from; give the table with their rows")
         return _blocks(_read_array(source, "inputs", feature), rows)
     if isinstance(encoding, TextEncoding):
         if encoding.column is None:
@@ -61,6 +68,9 @@ def read_inputs(
                 f"{program_name()} generate --workdir DIR --prompt TEXT"
             )
         return encode_texts(encoding, source, feature, rows, follow_links, bad)
+    if isinstance(encoding, SeriesEncoding):
+        windows = newest_windows(encoding, source)
+        return _blocks(windows.inputs, rows)
     if encoding is not None:
         return encode_table(encoding, source)
     raise UserError(f"{source} is no .npy or .npz file, and the model takes vectors of shape {feature.shape}")

@@ -1,7 +1,11 @@
 """Trained runs as they answer and write, read from their folders."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from jaxflow.data.dataset import restored_values
 from jaxflow.data.texts.encode import TextEncoding
 from jaxflow.deployment.predictor import Predictor
 from jaxflow.deployment.sampling import Decoder, LanguageModel, caching_decoder, is_cache_exact, recomputing_decoder
@@ -26,14 +30,13 @@ def read_predictor(workdir: Path, checkpoint: str = "last", experiment: Experime
     """
     trained = read_trained(workdir, checkpoint, experiment)
     program, variables = trained.program, trained.state.variables()
-    step, problem = program.compile_predict_step(), program.experiment.problem
-    return Predictor(
-        program.schema,
-        trained.input_encoding,
-        problem.prediction_table,
-        lambda inputs: step(variables, inputs),
-        getattr(program.experiment.data, "follow_links", False),
-    )
+    step, table = program.compile_predict_step(), program.experiment.problem.prediction_table
+
+    def predictions(inputs: Any) -> np.ndarray:
+        return restored_values(np.asarray(step(variables, inputs)), program.target_shift)
+
+    follow_links = getattr(program.experiment.data, "follow_links", False)
+    return Predictor(program.schema, trained.input_encoding, table, predictions, follow_links)
 
 
 def read_language_model(workdir: Path, checkpoint: str = "last", experiment: Experiment | None = None) -> LanguageModel:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from jaxflow.console import track
-from jaxflow.data.inference_inputs import files_root
+from jaxflow.csv_tables import write_table
+from jaxflow.data.inference_inputs import ARRAYS, files_root
+from jaxflow.data.series.encode import SeriesEncoding
+from jaxflow.deployment.forecast import forecast
 from jaxflow.deployment.masks import masks_written, without_padding
 from jaxflow.deployment.outputs import Block, write_predictions, write_submission
 from jaxflow.deployment.predictor import Predictor
@@ -50,7 +53,8 @@ def predict(
       PNG files of images, NIfTI files of scans with their affine, and .npy files of other volumes. It has an id and the
       problem's columns for each example: for classes the prediction, its probability and that of each class, for
       regression the predicted values; for a submission id, which is the file's name without its suffix, and label, the
-      probability of that class.
+      probability of that class. For a table of series it has a row for each step after the newest rows of each series,
+      with its time.
 
     Raises:
       UserError: the source does not hold what the model takes, or there is no such class.
@@ -92,6 +96,10 @@ def predict_with(
     names = schema.target.names if schema.target.kind == "class" else ()
     if submission is not None and submission not in names:
         raise UserError(f"--submission {submission} is no class of this model; it has {', '.join(names) or 'none'}")
+    if isinstance(predictor.encoding, SeriesEncoding) and source.suffix.lower() not in ARRAYS:
+        with storage_error(output, "choose another --output"):
+            write_table(output, [forecast(predictor, predictor.encoding, source)])
+        return
     skipped: list[str] | None = [] if bad == "skip" else None
     first: list[Block] = []
     blocks, root = predictor.predict_source(source, skipped), files_root(source, schema.inputs, predictor.encoding)

@@ -12,6 +12,7 @@ from jaxflow.evaluation.records import Block, write_records
 from jaxflow.evaluation.report import FigureData, figure_data, report_figures
 from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import storage_error
+from jaxflow.interfaces import Problem
 from jaxflow.problems.metrics import metrics_of
 from jaxflow.reports.page import write_page
 from jaxflow.runs.folder import check_same_run
@@ -76,6 +77,7 @@ def _evaluate(workdir: Path, trained: Trained, dataset: Dataset) -> Results:
             test,
             rows,
             program.layout,
+            shift=program.target_shift,
             on_block=on_block,
         )
         _write(workdir, files.close)
@@ -104,7 +106,8 @@ def _write_results(
     """Writes the report and the results of an evaluation, and returns all of the run's results."""
     check_same_run(workdir, trained.experiment)  # another one may have begun in the folder meanwhile
     test, problem = dataset.splits["test"], trained.program.experiment.problem
-    baseline = problem.baseline(dataset.splits["train"].targets, test.targets)
+    baselines = _naive_baselines(problem, test)
+    baseline = _best(baselines) or problem.baseline(dataset.splits["train"].targets, test.targets)
     results: Results = read_results(workdir)
     if trained.step == trained.program.total_steps:  # what is verified is known better than what was noted
         finished = summarize_run(trained.program, trained.state, dataset, trained.meta.get("metrics"))
@@ -116,11 +119,26 @@ def _write_results(
     new: Results = {
         "test": metrics,
         "baseline": baseline,
+        **({"baselines": baselines} if baselines else {}),
         "test_step": trained.step,
         "test_evaluations": before + 1,
     }
     _write_report(workdir, trained, results | new, test, data)
     return write_results(workdir, results | new)  # last: results that are written have their files beside them
+
+
+def _naive_baselines(problem: Problem, test: Split) -> dict[str, dict[str, float]]:
+    """Returns the metrics of a series' naive forecasts, by name; {} of other data, and of problems that score none."""
+    forecasts, score = getattr(test, "naive_forecasts", None), getattr(problem, "forecast_errors", None)
+    if forecasts is None or score is None:
+        return {}
+    return {name: score(values, test.targets) for name, values in forecasts().items()}
+
+
+def _best(baselines: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Returns the lowest of each metric over baselines, which are errors; {} where there are none."""
+    names = dict.fromkeys(name for metrics in baselines.values() for name in metrics)
+    return {name: min(metrics[name] for metrics in baselines.values()) for name in names}
 
 
 def _write_report(workdir: Path, trained: Trained, results: Results, test: Split, data: FigureData) -> None:
@@ -129,7 +147,8 @@ def _write_report(workdir: Path, trained: Trained, results: Results, test: Split
     described = metrics_of(trained.program.experiment.problem)
     units = {name: described[name].unit if name in described else "" for name in results.get("test", {})}
     figures = report_figures(lines, units, data, trained.program.schema, test, folder)
-    rows = {"validation": results.get("validation"), "test": results.get("test"), "baseline": results.get("baseline")}
+    rows = {"validation": results.get("validation"), "test": results.get("test")}
+    rows |= results.get("baselines") or {"baseline": results.get("baseline")}
     rows = {name: metrics for name, metrics in rows.items() if metrics is not None}
     experiment = (workdir / "experiment.json").read_text(encoding="utf-8")
     write_page(folder / "index.html", f"{workdir.name}, step {trained.step}", rows, figures, experiment)

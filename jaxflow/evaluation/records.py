@@ -97,8 +97,9 @@ def _parquet_writer(stem: Path, target: Target, ids: list[str]) -> Iterator[Call
 
 
 def _columns(target: Target, block: Block) -> dict[str, np.ndarray]:
-    targets, predictions = block["targets"], block["predictions"].astype(np.float32)
+    targets, predictions = block["targets"], block["predictions"]
     if target.kind == "class":
+        predictions = predictions.astype(np.float32)
         return {"target": targets} | {f"p_{name}": predictions[:, i] for i, name in enumerate(target.names)}
     if target.several:
         made = {f"prediction_{i}": values for i, values in enumerate(predictions.reshape(len(predictions), -1).T)}

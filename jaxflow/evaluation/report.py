@@ -8,8 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from jaxflow.data.profiling.waveforms import spectrogram_images
+from jaxflow.data.series.split import SeriesSplit
 from jaxflow.reports.figures import masks as mask_figures
 from jaxflow.reports.figures import predictions as prediction_figures
+from jaxflow.reports.figures import series as series_figures
 from jaxflow.reports.figures import texts as text_figures
 from jaxflow.schema import Schema, Split
 
@@ -36,7 +38,7 @@ def figure_data(schema: Schema, test: Split) -> FigureData:
       test: the test split.
     """
     if schema.target.kind == "number":
-        return Values()
+        return Forecasts() if isinstance(test, SeriesSplit) else Values()
     if schema.target.several:
         return NoFigures()
     if not schema.target.dense_shape:
@@ -102,6 +104,28 @@ class Values:
         prediction_figures.predicted_against_true(test.targets, predictions, names, against)
         prediction_figures.residuals(test.targets, predictions, names, residuals)
         return [("Predicted against true, test split", against), ("Residuals of the test split", residuals)]
+
+
+@dataclass
+class Forecasts(Values):
+    """Values ahead of windows of a series: the predicted values of all examples."""
+
+    def draw(self, schema: Schema, test: SeriesSplit, folder: Path) -> Figures:
+        """Draws a few forecasts, the error by step ahead, and what is drawn of other values."""
+        predictions, by_step, examples = (
+            np.concatenate(self.predictions),
+            folder / "by_step.png",
+            folder / "forecasts.png",
+        )
+        targets, forecasts = test.targets, {"model": predictions, **test.naive_forecasts()}
+        names = [name.rpartition("+")[0] for name in schema.target.names[:: test.horizon]]
+        series_figures.forecasts(test, predictions, names, examples)
+        drawn = [("Forecasts of the test split", examples)]
+        if test.horizon > 1:
+            errors = {name: np.sqrt(np.square(values - targets).mean(0)) for name, values in forecasts.items()}
+            series_figures.error_by_step(errors, names, by_step)
+            drawn.append(("Error by step ahead, test split", by_step))
+        return drawn + super().draw(schema, test, folder)
 
 
 @dataclass

@@ -9,6 +9,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.features import feature_names
 from jaxflow.data.profiling.sample import Sample
 from jaxflow.data.profiling.tokens import is_language_modelling, lengths
+from jaxflow.data.series.split import SeriesSplit
 from jaxflow.exploration.augmentations import Augmented
 from jaxflow.reports.figures import audio, distributions, masks, series, texts
 
@@ -84,7 +85,14 @@ def _texts(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augme
 
 
 def _series(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
-    drawn = [("Windows of the training split, and what comes next", folder / "data_examples.png")]
+    drawn: Figures = []
+    train = dataset.splits["train"]
+    if isinstance(train, SeriesSplit):
+        names = [name.rpartition("+")[0] for name in dataset.schema.target.names[:: train.horizon]]
+        drawn += [("Over time", folder / "data_series.png"), ("Seasons", folder / "data_seasons.png")]
+        series.over_time(dataset.splits, names, drawn[0][1])
+        series.seasonality(train, names[0], drawn[1][1])
+    drawn.append(("Windows of the training split, and what comes next", folder / "data_examples.png"))
     series.windows(dataset, samples["train"], drawn[-1][1])
     return drawn + _features(dataset, samples, rows, folder)
 

@@ -51,6 +51,8 @@ def write_data_page(
         body += f"<h2>Columns, and the fraction of training rows where each is missing</h2>{_table(numbers['columns'])}"
     if "features" in numbers:
         body += f"<h2>Features of the training split</h2>{_table(numbers['features'])}"
+    if "series" in numbers:
+        body += _series(numbers["series"])
     if "texts" in numbers:
         body += f"<h2>Texts of the training split</h2>{_texts(numbers['texts'])}"
     write_atomically(path, frame(title, body))
@@ -80,6 +82,17 @@ def _raw_columns(columns: Sequence[Mapping[str, Any]]) -> str:
     ]
     page = f"<h2>Numbers of the training split, in their own units</h2>{_table(rows)}" if rows else ""
     return page + (f"<h2>Other columns of the training split</h2>{_table(texts)}" if texts else "")
+
+
+def _series(series: Mapping[str, Any]) -> str:
+    several = f" of {len(series['names']):,} series" if series["names"] else ""
+    told = f"{series['rows']:,} rows{several}, most {series['step']} apart, from {series['first']} to {series['last']}"
+    told += f"; {series['gaps']:,} gaps"
+    if series["season"] is not None:
+        told += f"; a season of {series['season']} rows, correlation {series['season_correlation']:.2f}"
+    return (
+        f"<h2>Rows</h2><p>{html.escape(told)}.</p><h2>Features of the training windows</h2>{_table(series['features'])}"
+    )
 
 
 def _texts(texts: Sequence[Mapping[str, str]]) -> str:

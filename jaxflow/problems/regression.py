@@ -14,7 +14,7 @@ from jaxflow.problems import tables
 from jaxflow.problems.losses import Loss, SquaredError, fit_loss
 from jaxflow.problems.metrics import MAE, RMSE, Metric, check_choices, score
 from jaxflow.ranges import Finite, Positive, check_ranges
-from jaxflow.schema import Schema
+from jaxflow.schema import Schema, blurred
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Regression:
 
     The model's outputs, and so the loss, are in standard deviations from the mean: learning rates mean the same on
     every scale. Predictions and the other metrics are in the data's own units. `train` calls `fit`; a script without it
-    writes Regression().fit(train.targets), or leaves targets as they are.
+    writes Regression().fit(train.targets), or leaves targets as they are. A fitted `shift` is subtracted on the host,
+    by `jaxflow.data.dataset.shifted_split`: the program takes targets less it, and returns predictions less it.
     """
 
     loss: Loss = SquaredError()
@@ -41,27 +42,35 @@ class Regression:
     std: tuple[Positive, ...] | None = None
     """What each target is then divided by; None for its standard deviation in the training split."""
 
+    shift: tuple[Finite, ...] | None = None
+    """What the host subtracts from each target, in float64, before it becomes float32, and adds to predictions; None
+    for its mean in the training split where float32 would lose digits, as of seconds since 1970, else for 0."""
+
     def __post_init__(self) -> None:
         check_choices(self, "Huber(delta=1.0)", "MAE()")
         check_ranges(self)
 
     def fit(self, targets: np.ndarray) -> "Regression":
-        """Fits mean and standard deviation to the training split, where they are not given, and the loss.
+        """Fits shift, mean and standard deviation to the training split, where they are not given, and the loss.
 
         Args:
           targets: (examples, outputs) training targets.
 
         Returns:
-          The problem with both; a target that never changes is divided by 1.
+          The problem with all three; a target that never changes is divided by 1. What it computes on, its mean
+          included, are then the targets less the shift.
         """
-        columns = np.asarray(targets, np.float64).reshape(len(targets), -1)  # (example, output)
+        values = np.asarray(targets, np.float64).reshape(len(targets), -1)  # (example, output)
+        shift = np.where(blurred(values), values.mean(0), 0.0) if self.shift is None else np.array(self.shift)
+        columns = (values - shift).astype(np.float32).astype(np.float64)  # as the program sees them
         mean, std = columns.mean(0), columns.std(0)
         std = np.where(std > 1e-7 * np.abs(mean), std, 1.0)  # less is rounding
-        mean = mean if self.mean is None else np.array(self.mean)
+        mean = mean if self.mean is None else np.array(self.mean) - shift
         std = std if self.std is None else np.array(self.std)
         standardized = ((columns - mean) / std).astype(np.float32)
+        fitted = {"mean": mean, "std": std} | ({"shift": shift} if shift.any() else {})
         return dataclasses.replace(
-            self, loss=fit_loss(self.loss, standardized), mean=tuple(mean.tolist()), std=tuple(std.tolist())
+            self, loss=fit_loss(self.loss, standardized), **{name: tuple(row.tolist()) for name, row in fitted.items()}
         )
 
     def num_outputs(self, schema: Schema) -> int:
@@ -77,11 +86,13 @@ class Regression:
                 "data.task='number' if they are numbers, or use a problem of your own"
             )
         if schema.target.kind != "number":
+            way = "use problem=Classification()"
+            if all(map(_is_number, names)):
+                way = f"read it as a number (--data.task=number; of arrays, numbers=(NAME,)), or {way}"
             raise UserError(
-                f"problem Regression predicts numbers, and the target is one of {len(names)} classes; "
-                "use problem=Classification()"
+                f"problem Regression predicts numbers, and the target is one of {len(names)} classes; {way}"
             )
-        for field in ("mean", "std"):
+        for field in ("mean", "std", "shift"):
             given = getattr(self, field)
             if given is not None and len(given) != len(names):
                 raise UserError(f"problem.{field} has {len(given)} values for {len(names)} targets; give one for each")
@@ -130,9 +141,22 @@ class Regression:
 
     def baseline(self, train_targets: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Scores the best constants: the training targets' mean by rmse, their median by mae."""
-        squares = np.square(targets - train_targets.mean(0, dtype=np.float64))
-        sizes = np.abs(targets - np.median(train_targets, axis=0))
-        return {"rmse": float(np.sqrt(squares.mean())), "mae": float(sizes.mean())}
+        squared = self.forecast_errors(train_targets.mean(0, dtype=np.float64), targets)
+        absolute = self.forecast_errors(np.median(train_targets, axis=0), targets)
+        return {"rmse": squared["rmse"], "mae": absolute["mae"]}
+
+    def forecast_errors(self, forecasts: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        """Scores values that something other than the model predicts.
+
+        Args:
+          forecasts: (examples, outputs) values, or what broadcasts to them.
+          targets: (examples, outputs).
+
+        Returns:
+          Their rmse and mae.
+        """
+        errors = targets - forecasts
+        return {"rmse": float(np.sqrt(np.square(errors).mean())), "mae": float(np.abs(errors).mean())}
 
     def prediction_table(
         self, schema: Schema, predictions: np.ndarray, targets: np.ndarray | None = None
@@ -144,3 +168,11 @@ class Regression:
         """Returns mean and standard deviation, (1, outputs) float32; 0 and 1 where nothing was fitted."""
         mean, std = (0.0,) if self.mean is None else self.mean, (1.0,) if self.std is None else self.std
         return jnp.array([mean], jnp.float32), jnp.array([std], jnp.float32)
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True

@@ -21,7 +21,9 @@ class Results(TypedDict, total=False):
     Attributes:
       validation: metrics of the validation split when training ended, by name.
       test: metrics of the test split.
-      baseline: metrics of predicting the test split from nothing but the training targets.
+      baseline: metrics of predicting the test split from nothing but the training targets; of series those of the
+        better naive forecast, by each metric.
+      baselines: of series, metrics of repeating the last value and the last season, by name.
       test_step: step of the checkpoint that was tested.
       test_evaluations: how often the test split was evaluated.
       steps: training steps of the whole run.
@@ -36,6 +38,7 @@ class Results(TypedDict, total=False):
     validation: dict[str, float]
     test: dict[str, float]
     baseline: dict[str, float]
+    baselines: dict[str, dict[str, float]]
     test_step: int
     test_evaluations: int
     steps: int

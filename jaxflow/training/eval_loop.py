@@ -1,12 +1,13 @@
 """Evaluates a split: every example exactly once; the last batch is padded and masked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxflow.data.batching.padding import padded_batches
+from jaxflow.data.dataset import origins_of, restored_values, shifted_split
 from jaxflow.schema import Schema, Split
 from jaxflow.training.parallel.dispatch import InFlight
 from jaxflow.training.parallel.layout import Layout
@@ -20,6 +21,7 @@ def evaluate_split(
     batch_size: int,
     layout: Layout | None = None,
     *,
+    shift: Sequence[float] | None = None,
     on_block: Callable[[dict[str, np.ndarray]], None] | None = None,
     on_batch: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
@@ -32,6 +34,7 @@ def evaluate_split(
       batch_size: rows of a batch, divisible by the devices.
       layout: the devices that `eval_step` is compiled for, where they are those of several processes: each process
         then reads its local rows alone.
+      shift: as `Regression.shift`; the targets that the step takes are less it, and predictions in blocks are not.
       on_block: takes the rows of consecutive examples with their "targets", (block, ...) each, a batch at a time and in
         order, on every process alike. None leaves them on the device, which then does not wait for the host.
       on_batch: called as often as there are batches, on every process alike, while no more than about a second's work
@@ -41,15 +44,22 @@ def evaluate_split(
       Metrics by name.
     """
     gather = layout.gather if layout else jax.device_get
+    known = None if on_block is None else split.targets
     totals: dict[str, Any] = {}
     waiting: tuple[int, Any] | None = None
     in_flight = InFlight()
 
     def block_of(first: int, rows: dict[str, jax.Array]) -> dict[str, np.ndarray]:
-        targets = split.targets[first : first + batch_size]
-        return {"targets": targets} | {name: values[: len(targets)] for name, values in gather(rows).items()}
+        assert known is not None
+        targets = known[first : first + batch_size]
+        block = {name: values[: len(targets)] for name, values in gather(rows).items()}
+        if targets.dtype.kind == "f":
+            origins = origins_of(split, np.arange(first, first + len(targets)))
+            block["predictions"] = restored_values(block["predictions"], shift, origins)
+        return {"targets": targets, **block}
 
-    for number, batch in enumerate(padded_batches(split, batch_size, layout and layout.local_rows(batch_size))):
+    learned = shifted_split(split, shift)
+    for number, batch in enumerate(padded_batches(learned, batch_size, layout and layout.local_rows(batch_size))):
         metrics, rows = eval_step(variables, batch)
         totals = {name: totals[name].merge(metric) if totals else metric for name, metric in metrics.items()}
         in_flight.add(jax.tree.leaves(metrics)[0], 1)

@@ -10,7 +10,6 @@ import jax
 import numpy as np
 
 from jaxflow.data.batching.batches import Batches
-from jaxflow.data.dataset import ArraySplit
 from jaxflow.runtime.distributed import broadcast
 from jaxflow.schema import Split
 from jaxflow.training.parallel.layout import Layout
@@ -125,7 +124,7 @@ def take_whole(device_data: Any, item: dict[str, jax.Array]) -> dict[str, jax.Ar
 def _on_device(split: Split, layout: Layout, data_placement: str, num_workers: int) -> bool:
     if data_placement == "auto":
         # What lies on disk was put there to stay, and workers are asked for only where the host is to send batches.
-        in_memory = isinstance(split, ArraySplit) and not num_workers
+        in_memory = getattr(split, "in_memory", False) and not num_workers
         free = free_bytes(layout.device) if in_memory else None
         # A CPU's memory holds the split already, and is everybody's.
         share = 8 if layout.device.platform == "cpu" else 2

@@ -131,7 +131,8 @@ def _validation(session: TrainingSession) -> Callable[..., dict[str, float]] | N
 
     def validate(state: TrainState, on_batch: Callable[[], None]) -> dict[str, float]:
         program.check_evaluation_fits(rows)
-        return evaluate_split(eval_step, state.variables(), split, rows, program.layout, on_batch=on_batch)
+        shift = program.target_shift
+        return evaluate_split(eval_step, state.variables(), split, rows, program.layout, shift=shift, on_batch=on_batch)
 
     return validate
 

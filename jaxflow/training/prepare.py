@@ -15,14 +15,14 @@ from clu import parameter_overview
 from jaxflow import hyperparameters
 from jaxflow.console import OF_LINES
 from jaxflow.data.batching.order import num_steps, permutation
-from jaxflow.data.dataset import Dataset
+from jaxflow.data.dataset import Dataset, origins_of, shifted_split
 from jaxflow.data.fingerprint import fingerprint
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.runs.metrics_log import check_metrics
 from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Schema, Split
-from jaxflow.serialization import to_json
+from jaxflow.serialization import classes_of, from_json, to_json
 from jaxflow.training.checkpoints.data_check import check_unchanged, digest_of_names
 from jaxflow.training.checkpoints.manager import save
 from jaxflow.training.checkpoints.reading import Checkpoints, read_meta
@@ -93,7 +93,10 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
         )
     with calling("preprocess", experiment.preprocess):
         fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
-    problem = checks.check_problem(experiment.problem, dataset.schema, split.targets)
+    # What it is fitted to is less the origins of each example; of those that have none, the targets themselves.
+    origins = origins_of(split, np.arange(len(split)))
+    targets = split.targets if origins is None else split.targets - origins
+    problem = checks.check_problem(experiment.problem, dataset.schema, targets)
     meta = {
         "schema": to_json(dataset.schema),
         "fitted": fitted,
@@ -110,7 +113,7 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
         raise UserError(f"a transform's fit() must return plain lists, dicts and numbers ({error})") from error
     program = build_program(dataclasses.replace(experiment, problem=problem), dataset.schema, fitted, len(split))
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
-    pipeline = build_pipeline(split, experiment, program.layout)
+    pipeline = build_pipeline(shifted_split(split, program.target_shift), experiment, program.layout)
     checks.check_steps(experiment, partial(trace_training, program, pipeline))
     evaluated = (experiment.model, experiment.problem, *experiment.preprocess)
     if any(map(is_own, evaluated)) or experiment.tta is not None:  # jaxflow's own evaluate what they train
@@ -222,6 +225,13 @@ def resume(
         return None
     step, now = int(state.step), json.loads(json.dumps(session.meta))
     saved = on_main(lambda: read_meta(checkpoints, step))
-    check_unchanged(checkpoints.folder.parent, saved, now)
+    if "encoding" not in saved:  # earlier versions wrote none for series
+        now.pop("encoding", None)
+    known = classes_of(session.experiment)
+    # Read and written again: fields that the version which wrote them did not have hold their defaults.
+    again = {
+        name: to_json(from_json(saved[name], known)) for name in ("schema", "problem", "encoding") if name in saved
+    }
+    check_unchanged(checkpoints.folder.parent, saved | again, now)
     on_main(lambda: check_metrics(checkpoints.folder.parent, saved.get("log")))
     return state, read_loop_state(saved, step)

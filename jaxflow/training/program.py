@@ -59,6 +59,11 @@ class Program:
         return self.structure.layout
 
     @property
+    def target_shift(self) -> tuple[float, ...] | None:
+        """What the host subtracts from targets and adds to predictions, as `Regression.shift`."""
+        return getattr(self.experiment.problem, "shift", None)
+
+    @property
     def model(self) -> nn.Module:
         """The network with its sizes filled in."""
         return self.experiment.model
@@ -145,11 +150,9 @@ class Program:
 
     def empty_metrics(self) -> Metrics:
         """Builds the metrics of no examples, on every device."""
-        target = self.schema.target
+        target, width = self.schema.target, self.experiment.problem.num_outputs(self.schema)
         targets = jax.ShapeDtypeStruct((1, *target.shape), target.dtype)
-        outputs = jax.ShapeDtypeStruct(
-            (1, *target.dense_shape, self.experiment.problem.num_outputs(self.schema)), jnp.float32
-        )
+        outputs = jax.ShapeDtypeStruct((1, *target.dense_shape, width), jnp.float32)
         floats = jax.ShapeDtypeStruct((1, *target.loss_shape), jnp.float32)
         metrics = jax.eval_shape(self.experiment.problem.running_metrics, outputs, targets, floats, floats)
         return self.layout.replicate(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), metrics))
@@ -235,9 +238,8 @@ def eval_function(structure: Structure) -> Compiled:
 def _predict_function(structure: Structure) -> Callable[..., Any]:
     def predict(arguments: jax.Array, variables: Any, inputs: Any) -> Any:
         parts = hyperparameters.join(structure.parts, arguments)
-        step = make_predict_step(
-            parts.model, parts.problem, transform=structure.transform, tta=structure.tta or identity_views
-        )
+        tta = structure.tta or identity_views
+        step = make_predict_step(parts.model, parts.problem, transform=structure.transform, tta=tta)
         return step(variables, inputs)[1]
 
     return jax.jit(predict)

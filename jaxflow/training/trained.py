@@ -28,6 +28,7 @@ from jaxflow.training.program import Program
 from jaxflow.training.state import TrainState
 
 if TYPE_CHECKING:  # each is imported by the sources that fit it
+    from jaxflow.data.series.encode import SeriesEncoding
     from jaxflow.data.tables.encode import TableEncoding
     from jaxflow.data.texts.encode import TextEncoding
 
@@ -48,7 +49,7 @@ class Trained:
     program: Program
     state: TrainState
     step: int
-    input_encoding: "TableEncoding | TextEncoding | None"
+    input_encoding: "TableEncoding | TextEncoding | SeriesEncoding | None"
     meta: dict[str, Any]
 
 
@@ -87,8 +88,10 @@ def check_same_data(workdir: Path, trained: Trained, dataset: Dataset) -> None:
         hold is another.
     """
     train = dataset.splits["train"]
-    saved = {"schema": to_json(trained.program.schema), "encoding": to_json(trained.input_encoding)}
-    now = {"schema": to_json(dataset.schema), "encoding": to_json(dataset.input_encoding)}
+    saved, now = {"schema": to_json(trained.program.schema)}, {"schema": to_json(dataset.schema)}
+    if trained.input_encoding is not None:  # earlier versions wrote none for series
+        saved |= {"encoding": to_json(trained.input_encoding)}
+        now |= {"encoding": to_json(dataset.input_encoding)}
     if trained.meta["train_ids"] == digest_of_names(train):
         saved, now = saved | {"contents": trained.meta.get("contents")}, now | {"contents": fingerprint(train)}
     check_unchanged(workdir, saved, json.loads(json.dumps(now)))

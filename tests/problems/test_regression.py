@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 import jaxflow
+from jaxflow.data.dataset import ArraySplit, restored_values, shifted_split
 from jaxflow.problems.losses import AbsoluteError, Huber, SquaredError
 from jaxflow.problems.running_metrics import RootMean
 from jaxflow.schema import Feature, Schema, Target
@@ -92,6 +93,36 @@ def test_fit_takes_what_is_not_given():
     assert constant.std == (1.0,)
 
 
+def test_values_that_float32_blurs_are_shifted_on_the_host_and_others_are_not():
+    seconds = 1.7e9 + 30 * GENERATOR.randn(200, 1)
+    both = np.concatenate([seconds, 2000 + 20 * GENERATOR.randn(200, 1)], axis=1)
+    fitted = jaxflow.Regression().fit(both)
+    assert fitted.shift == (pytest.approx(both[:, 0].mean(), abs=1e-3), 0.0)
+    np.testing.assert_allclose(fitted.std, both.std(0), rtol=1e-6)
+    split = shifted_split(ArraySplit(np.zeros((200, 1)), both, [str(i) for i in range(200)]), fitted.shift)
+    assert split.targets.dtype == np.float32
+    assert len(np.unique(split.targets[:, 0])) == 200
+    outputs = fitted.losses(jnp.zeros((200, 2)), split.targets)
+    np.testing.assert_allclose(outputs, (((both - both.mean(0)) / both.std(0)) ** 2).mean(1), rtol=1e-3, atol=1e-4)
+    exact = restored_values(split.targets, fitted.shift)
+    np.testing.assert_allclose(exact, both, rtol=0, atol=2e-4)
+    assert jaxflow.Regression().fit(TARGETS).shift is None
+    assert jaxflow.Regression().fit(TARGETS.astype(np.float64)) == FITTED  # and what needs none stays as it was
+    given = jaxflow.Regression(shift=(1.7e9,), mean=(1.7e9 + 1,), std=(2.0,)).fit(seconds)
+    assert (given.shift, given.mean, given.std) == ((1.7e9,), (1.0,), (2.0,))
+
+
+def test_a_split_without_shift_or_origins_stays_itself():
+    inputs = np.zeros((2, 1), np.float32)
+    for targets in (np.array([0, 1], np.int32), np.array([[0.1], [0.2]], np.float32)):
+        split = ArraySplit(inputs, targets, ["a", "b"])
+        assert shifted_split(split) is split
+    precise = shifted_split(ArraySplit(inputs, np.array([[0.1], [0.2]]), ["a", "b"]))
+    np.testing.assert_array_equal(precise.targets, np.array([[0.1], [0.2]], np.float32))
+    values = np.array([[1.5]], np.float32)
+    assert restored_values(values, None) is values
+
+
 @dataclasses.dataclass(frozen=True)
 class Seen:
     """A loss that holds the spread of the targets that it was fitted to."""
@@ -133,6 +164,11 @@ def test_columns():
             lambda: jaxflow.Regression().num_outputs(schema("class")),
             r"one of 2 classes; use problem=Classification\(\)",
         ),
+        (
+            lambda: jaxflow.Regression().num_outputs(schema("class", ("1", "2", "10"))),
+            r"one of 3 classes; read it as a number \(--data.task=number; of arrays, .*\), or use problem=",
+        ),
+        (lambda: jaxflow.Regression(shift=(1.0,)).num_outputs(schema()), "problem.shift has 1 values for 2 targets"),
         (
             lambda: jaxflow.Classification().num_outputs(schema()),
             r"the data has numbers \(a, b\); use problem=Regression\(\)",

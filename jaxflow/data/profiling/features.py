@@ -1,18 +1,20 @@
 """Features of vectors: their names, their statistics, and how they correlate with the target."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.sample import Sample
+from jaxflow.data.series.encode import SeriesEncoding
 from jaxflow.data.tables.encode import TableEncoding
 
 
 def feature_names(dataset: Dataset) -> list[str]:
     """Returns the names of the features of vectors; their indices where the source has no names."""
-    if isinstance(dataset.input_encoding, TableEncoding):
+    if isinstance(dataset.input_encoding, TableEncoding | SeriesEncoding):
         return list(dataset.input_encoding.features)
     return [f"feature {index}" for index in range(dataset.schema.inputs.shape[-1])]
 
@@ -34,13 +36,40 @@ def describe_features(dataset: Dataset, samples: Mapping[str, Sample]) -> dict[s
             for encoder in dataset.input_encoding.columns
         ]
     if samples["train"].inputs.ndim == 2:
-        inputs = samples["train"].inputs.astype(np.float64)
-        strengths = correlations(dataset, inputs, samples["train"].targets)
         described["features"] = [
-            {"name": name, **summarize(column), "correlation": float(strength)}
-            for name, column, strength in zip(feature_names(dataset), inputs.T, strengths)
+            {"name": name, **summarize(column), "correlation": strength}
+            for name, column, strength in _features(dataset, samples["train"])
         ]
     return described
+
+
+def _features(dataset: Dataset, sample: Sample) -> Iterator[tuple[str, np.ndarray, float]]:
+    """Yields the name, the values and the correlation of each feature; sine and cosine of a season are its phase."""
+    inputs, names = sample.inputs.astype(np.float64), feature_names(dataset)
+    strengths, columns = correlations(dataset, inputs, sample.targets), target_columns(dataset, sample.targets)
+    pairs = enumerate(itertools.pairwise(names), 1)
+    cosines = {place for place, (one, other) in pairs if ": sine of " in one and other == _cosine_of(one)}
+    for place, name in enumerate(names):
+        if place + 1 in cosines:
+            circle = inputs[:, place : place + 2]
+            phase = np.arctan2(*circle.T) / (2 * np.pi) % 1
+            yield name.replace(": sine", ": phase"), phase, _multiple_correlation(circle, columns)
+        elif place not in cosines:
+            yield name, inputs[:, place], float(strengths[place])
+
+
+def _cosine_of(name: str) -> str:
+    return name.replace(": sine of ", ": cosine of ")
+
+
+def _multiple_correlation(inputs: np.ndarray, targets: np.ndarray) -> float:
+    """Returns the largest correlation of a target with what is linear in the inputs, both (examples, columns)."""
+    x, y = inputs - inputs.mean(0), targets - targets.mean(0)
+    fitted = x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    spread = np.square(y).sum(0)
+    return float(
+        np.sqrt(np.divide(np.square(fitted).sum(0), spread, out=np.zeros_like(spread), where=spread > 0)).max()
+    )
 
 
 def correlations(dataset: Dataset, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -54,16 +83,21 @@ def correlations(dataset: Dataset, inputs: np.ndarray, targets: np.ndarray) -> n
     Returns:
       (features,) largest absolute correlation with a value, or with one class against the others; 0 for constants.
     """
-    columns = targets.astype(np.float64)
-    if dataset.schema.target.kind == "class":
-        columns = np.eye(len(dataset.schema.target.names))[targets]  # (example, class)
-    elif dataset.schema.target.several:
-        sizes = map(len, dataset.schema.target.choices.values())
-        one_hot = [column[:, None] == np.arange(size) for column, size in zip(targets.T, sizes)]
-        columns = np.concatenate(one_hot, axis=1).astype(np.float64)  # (example, class of any target)
+    columns = target_columns(dataset, targets)
     x, y = inputs - inputs.mean(0), columns - columns.mean(0)
     scale = np.outer(np.linalg.norm(x, axis=0), np.linalg.norm(y, axis=0))
     return np.abs(np.divide(x.T @ y, scale, out=np.zeros_like(scale), where=scale > 0)).max(1)
+
+
+def target_columns(dataset: Dataset, targets: np.ndarray) -> np.ndarray:
+    """Returns targets as (examples, columns) float64: values, or for each class whether it is the example's."""
+    if dataset.schema.target.kind == "class":
+        return np.eye(len(dataset.schema.target.names))[targets]
+    if dataset.schema.target.several:
+        sizes = map(len, dataset.schema.target.choices.values())
+        one_hot = [column[:, None] == np.arange(size) for column, size in zip(targets.T, sizes)]
+        return np.concatenate(one_hot, axis=1).astype(np.float64)  # (example, class of any target)
+    return targets.astype(np.float64)
 
 
 def summarize(values: np.ndarray) -> dict[str, float]:

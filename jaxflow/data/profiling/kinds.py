@@ -12,6 +12,7 @@ from jaxflow.data.profiling.features import describe_features, summarize
 from jaxflow.data.profiling.input_checks import check_audio, check_images, check_texts, check_vectors
 from jaxflow.data.profiling.issue import Issue
 from jaxflow.data.profiling.sample import Sample, chunks
+from jaxflow.data.profiling.series import check_series, describe_series
 from jaxflow.data.profiling.tokens import bag_of_words, describe_tokens
 from jaxflow.data.profiling.waveforms import audio_statistics, spectrogram_images
 from jaxflow.schema import Feature
@@ -66,15 +67,11 @@ def _spectrogram_thumbnails(waves: np.ndarray) -> np.ndarray:
     return np.concatenate([thumbnails(spectrogram_images(piece)) for piece in pieces])
 
 
-def _no_issues(*_: object) -> list[Issue]:
-    return []
-
-
 KINDS = {
     "image": InputKind(check_images, _channel_means, reduce=thumbnails, visual=True),
     "volume": InputKind(check_images, _channel_means, reduce=_middle_slices),
     "audio": InputKind(check_audio, _clip_statistics, reduce=_spectrogram_thumbnails),
     "tokens": InputKind(check_texts, describe=describe_tokens, reduce=bag_of_words),
-    "series": InputKind(_no_issues, repeatable=True),
+    "series": InputKind(check_series, describe=describe_series, repeatable=True),
     "vector": InputKind(check_vectors, describe=describe_features, repeatable=True),
 }

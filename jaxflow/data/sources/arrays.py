@@ -83,5 +83,7 @@ def _numbers(given: Mapping[str, np.ndarray], names: Sequence[str] | None) -> tu
                 f"targets of the {split} split have shape {numbers.shape}; there are {len(names)} of them, so "
                 f"(examples, {len(names)}) is needed"
             )
-        targets[split] = numbers.astype(np.float32).reshape(len(numbers), len(names))
+        # Digits that float32 lacks are kept: what programs take of them is scaled first.
+        kind = np.float32 if numbers.dtype in (np.float16, np.float32) else np.float64
+        targets[split] = numbers.astype(kind).reshape(len(numbers), len(names))
     return Target("number", tuple(names)), targets

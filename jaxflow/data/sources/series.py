@@ -1,31 +1,46 @@
-"""A time series from a table, divided into windows and the values that follow them."""
+"""Time series from a table, divided into windows and the values that follow them."""
 
+import json
 import logging
-import re
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import Dataset
+from jaxflow.data.reading.dialect import Dialect
+from jaxflow.data.series.encode import (
+    Columns,
+    Relative,
+    SeriesEncoding,
+    encode_rows,
+    fit_encoders,
+    open_columns,
+    require_columns,
+)
+from jaxflow.data.series.layout import Gaps, RowLayout, lay_out_rows, series_of
+from jaxflow.data.series.seasons import find_season
+from jaxflow.data.series.split import SeriesRows, SeriesSplit, window_name
+from jaxflow.data.series.times import read_times
+from jaxflow.data.series.windows import WindowStarts, window_starts
 from jaxflow.data.splitting.keys import SplitKeys
 from jaxflow.data.splitting.time_split import TimeSplit
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.storage.mapped import new_array, require_mapped
-from jaxflow.data.storage.series_split import SeriesSplit
-from jaxflow.data.tables.cells import parse_column
-from jaxflow.data.tables.read import check_table, read_table
-from jaxflow.errors import UserError, listed
-from jaxflow.ranges import Count, check_ranges
+from jaxflow.data.tables.columns import Category, Date, Number, Spec
+from jaxflow.data.tables.read import MISSING, check_table, read_table
+from jaxflow.errors import UserError
+from jaxflow.ranges import Count, Positive, check_ranges
 from jaxflow.schema import Feature, Schema, Split, Target
+from jaxflow.serialization import from_json, to_json
 
 logger = logging.getLogger("jaxflow")
 
-ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?)?)?")
 # Changes with the way in which the cache holds series.
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -39,118 +54,193 @@ class Series:
 
     path: str = field(metadata={"identity": False})
     """CSV, TSV or Parquet file with a row for each time."""
-    time: str
-    """Column of times in ISO 8601, such as 1981-01, 1981-01-31 or 1981-01-31T12:30; rows may come in any order."""
+    time: str | tuple[str, ...]
+    """Column of times; rows may come in any order. Of several, such as year, month, day and hour, or date and clock,
+    the cells of a row are joined by spaces."""
     columns: tuple[str, ...]
-    """Columns that the model sees; the first of them is the one to predict."""
+    """Columns that the model sees: numbers, categories or dates; without `targets` the first is the one to predict."""
     length: Count = 30
     """Rows that the model looks back at."""
     horizon: Count = 1
     """Rows that it predicts."""
     split: TimeSplit = TimeSplit(0.1, 0.1)
     """Fractions of the rows that are held out, the last ones."""
+    targets: tuple[str, ...] = ()
+    """Columns to predict, which need not be among `columns`; empty for the first of these."""
+    series_id: str | None = None
+    """Column that names the series of each row, where a file holds several; it is no input unless `columns` names it.
+    All are split at the same times."""
+    time_format: str = ""
+    """How times are written: as in datetime.strptime, for example "%d/%m/%Y %H:%M"; "s" or "ms" for seconds or
+    milliseconds since 1970; "count" for numbered rows. Empty infers it, ISO 8601 first."""
+    gaps: Gaps = "split"
+    """What happens where rows or values are missing: "split" leaves out windows that span a gap; "fill" repeats the
+    last values in inputs, and leaves out windows that would predict such; "ignore" takes rows as they follow."""
+    max_step: Positive | None = None
+    """Longest step between two rows that is no gap, in usual steps, such as 3 over weekends; None where each step must
+    be the usual one."""
+    relative: Relative = "none"
+    """What numbers are measured from: nothing; the "last" value in the window, inputs and targets alike, so that a
+    series' level does not matter; or inputs as the "difference" from the row before, and targets from the last."""
+    encoders: tuple[Number | Category | Date, ...] = ()
+    """Number("load", scale="standard"), Category("weather") or Date("day", ...) for columns that are not encoded as
+    usual: numbers as they are, categories one-hot, dates by their phases; without a name, for all of their kind."""
+    missing: tuple[str, ...] = MISSING
+    """What stands for a missing value in a text file."""
+    missing_also: tuple[str, ...] = ()
+    """What else does, in Parquet too, for example ("-999",); numbers are compared by value."""
+    delimiter: str | None = None
+    """What separates the columns of a text file; None finds it."""
+    quotes: bool = True
+    """Whether quotes around a cell are no part of it; False takes them for letters, and each line for a row."""
+    decimal: Literal[".", ","] | None = None
+    """What separates the decimals of numbers; None finds it in each column."""
+    thousands: str | None = None
+    """What separates their thousands, "" for nothing; None finds it in each column."""
+    names: tuple[str, ...] = ()
+    """Names of the columns, for a text file whose first line is a row already."""
+    encoding: str | None = None
+    """How the characters of a text file are encoded, for example cp1252; None for UTF-8, or what its beginning says."""
     in_memory: bool = field(default=True, metadata={"identity": False})
-    """Whether all windows are kept in memory. With False they are read from the cache's disk batch by batch, for
+    """Whether the rows are kept in memory. With False they are read from the cache's disk batch by batch, for
     series larger than memory; the batches are the same."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        _ = self.dialect  # checks its fields
         if not self.columns:
             raise UserError("data.columns is empty; name the column to predict, and others to look at")
+        if self.gaps != "split" and self.max_step is not None:
+            raise UserError(
+                f"data.max_step says what a gap is for gaps='split', and gaps is {self.gaps!r}; leave one out"
+            )
+        for spec in self.encoders if isinstance(self.encoders, tuple) else ():
+            if isinstance(spec, Category) and spec.encode in ("target", "index"):
+                raise UserError(
+                    f"data.encoders has {spec.encode!r} for a category; of series it is 'onehot' or 'ordinal'"
+                )
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the text file is written, as far as it is said."""
+        return Dialect(self.delimiter, self.quotes, self.encoding, self.decimal, self.thousands, self.names)
 
     def load(self) -> Dataset:
-        """Reads the file as windows: inputs (examples, length, columns) and targets (examples, horizon)."""
+        """Reads the file as windows: inputs (examples, length, features) and targets (examples, targets * horizon)."""
         if self.in_memory:
             read = self._read()
         else:
             read = cached_arrays(self._key(), self._read, mapped=True)
-            require_mapped(read["values"])
-        times, values = np.array(read["times"]), read["values"]
-        self._check_rows(len(values))
-        width = self.length + self.horizon
-        breaks = gaps_after(times)
-        gaps = np.concatenate([[0], np.cumsum(breaks)])  # before each row
-        whole = gaps[width - 1 :] == gaps[: len(times) - width + 1]
-        if not whole.all():
-            gap = f"the first after {times[breaks.argmax()]}"
-            logger.info(f"{np.sum(~whole)} of {len(whole)} windows span a gap in {self.path}, {gap}: left out")
-        splits: dict[str, Split] = {}
-        for name, rows in self.split.split(SplitKeys([str(time) for time in times], times=times)).items():
-            inside = np.zeros(len(times), bool)
-            inside[rows] = True
-            # Rows are in order, so the first and the last of the target's speak for those between.
-            starts = np.flatnonzero(whole & inside[self.length : self.length + len(whole)] & inside[width - 1 :])
-            split = SeriesSplit(values, times, starts, self.length, self.horizon)
-            splits[name] = split.read() if self.in_memory else split
-        names = tuple(f"{self.columns[0]}+{ahead}" for ahead in range(1, self.horizon + 1))
-        feature = Feature("series", (self.length, len(self.columns)), "float32")
-        excluded = {"windows": int(np.sum(~whole))} if not whole.all() else {}
-        return validate(Dataset(splits, Schema(feature, Target("number", names)), excluded))
-
-    def _check_rows(self, count: int) -> None:
-        width = self.length + self.horizon
-        if count < width:
-            raise UserError(
-                f"{self.path} has {count} rows with all values; a window takes {width} (length and horizon)"
+            require_mapped(read["features"])
+        about = json.loads(str(read["about"][0]))
+        encoding = replace(from_json(about["encoding"]), length=self.length, horizon=self.horizon)
+        times, series, stretches = (np.array(read[name]) for name in ("times", "series", "stretches"))
+        rows = SeriesRows(
+            times, series, tuple(about["names"]), stretches, read["features"], read["values"], about["season"]
+        )
+        parts = {name: read[f"part.{name}"] for name in about["parts"]}
+        found = window_starts(rows, np.array(read["invented"]), encoding, parts, self.path)
+        splits: dict[str, Split] = {
+            name: SeriesSplit(
+                rows, starts, self.length, self.horizon, encoding.relative_features, encoding.relative != "none"
             )
+            for name, starts in found.starts.items()
+        }
+        self._report(rows, encoding, found)
+        names = tuple(f"{name}+{ahead}" for name in self._targets for ahead in range(1, self.horizon + 1))
+        feature = Feature("series", (self.length, len(encoding.features)), "float32")
+        excluded = {"windows": found.left_out} if found.left_out else {}
+        return validate(Dataset(splits, Schema(feature, Target("number", names)), excluded, encoding))
+
+    @property
+    def _time(self) -> tuple[str, ...]:
+        """The columns of times."""
+        return (self.time,) if isinstance(self.time, str) else self.time
+
+    @property
+    def _targets(self) -> tuple[str, ...]:
+        """The columns to predict."""
+        return self.targets or self.columns[:1]
+
+    def _report(self, rows: SeriesRows, encoding: SeriesEncoding, found: WindowStarts) -> None:
+        """Logs what the file holds and what was inferred."""
+        parts = "  ".join(f"{name} {len(starts):,}" for name, starts in found.starts.items())
+        several = f" of {len(rows.names):,} series" if self.series_id else ""
+        told = f"{len(rows.times):,} rows{several}, most {encoding.step} apart, "
+        told += f"from {rows.times.min()} to {rows.times.max()}"
+        if encoding.time_format != self.time_format:
+            told += f"; times are read as {encoding.time_format!r}"
+        if rows.season is not None:
+            told += f"; a season of {self._targets[0]} has {rows.season} rows"
+        logger.info(f"{self.path}: {told}; windows: {parts}")
 
     def _key(self) -> str:
-        """Computes the cache's key of the file and what is read of it: a changed file is read anew."""
+        """Computes the cache's key of the file and what it becomes: a changed file is read anew."""
         path = Path(self.path)
         check_table(path)
-        return cache_key(path, (CACHE_VERSION, self.time, self.columns))
+        return cache_key(path, (CACHE_VERSION, replace(self, path="", in_memory=True, length=1, horizon=1)))
 
     def _read(self) -> dict[str, np.ndarray]:
-        """Reads "times", (rows,) ascending, and "values", (rows, columns) float32, of rows that lack no value."""
+        """Reads what `SeriesRows` holds and which rows are in each split; "about" holds the rest as JSON."""
         path = Path(self.path)
-        raw = read_table(path, ("",), self.in_memory)
-        missing = [name for name in (self.time, *self.columns) if name not in raw]
-        if missing:
-            raise UserError(f"{path} has no column {missing[0]!r}; it has {listed(raw)}")
-        times, values = [], new_array((raw.rows, len(self.columns)), "float32", self.in_memory)
-        for block in raw.blocks():
-            rows = slice(block.first, block.first + block.rows)
-            cells = enumerate(block[self.time])
-            times.append(np.array([_time(cell, block.row_name(row), self.time) for row, cell in cells]))
-            for column, name in enumerate(self.columns):
-                values[rows, column] = parse_column(block, name, "number")
-        when = np.concatenate(times).astype("datetime64")
-        whole = np.flatnonzero(np.isfinite(values).all(-1))
-        order = whole[np.argsort(when[whole], kind="stable")]
-        self._check_rows(len(order))
-        when, ordered = when[order], new_array((len(order), len(self.columns)), "float32", self.in_memory)
-        np.take(values, order, axis=0, out=ordered, mode="clip")  # any other mode would copy first
-        twice = np.flatnonzero(when[1:] == when[:-1])
-        if len(twice):
-            raise UserError(f"{path} has several rows for {when[twice[0]]} ({len(twice)} such); a series has one each")
-        return {"times": when, "values": ordered}
+        named = (*self._time, *self._targets)
+        raw = read_table(path, self.missing, self.in_memory, self.dialect, self.missing_also, named)
+        identifiers = () if self.series_id is None else (self.series_id,)
+        require_columns(raw, path, (*self._time, *self.columns, *self._targets, *identifiers))
+        times, form = read_times(raw, self._time, self.time_format)
+        columns = open_columns(raw, times, self._time, self._specs(), self._targets)
+        series, names = series_of(raw, self.series_id)
+        known = columns.known(dict.fromkeys((*self._targets, *self.columns)))
+        layout = lay_out_rows(times, series, names, known, self._targets, self.gaps, self.max_step, None, path)
+        width = self.length + self.horizon
+        if len(layout.times) < width:
+            raise UserError(
+                f"{path} has {len(layout.times)} rows with all values; a window takes {width} (length and horizon)"
+            )
+        ids = [window_name(names[which], time) for which, time in zip(layout.series, layout.times)]
+        parts = self.split.split(SplitKeys(ids, times=layout.times))
+        encoding = self._encoding(columns, layout, form, parts["train"])
+        values = new_array((len(layout.times), len(self._targets)), "float64", self.in_memory)
+        for column, name in enumerate(self._targets):
+            values[:, column] = columns.read(name)[layout.sources[name]]
+        train = parts["train"][layout.stretches[parts["train"]] == _longest(layout.stretches[parts["train"]])]
+        about = {"encoding": to_json(encoding), "names": names, "parts": list(parts)}
+        about["season"] = find_season(values[train, 0], layout.step.seasons)
+        return {
+            "times": layout.times,
+            "series": layout.series,
+            "stretches": layout.stretches,
+            "invented": layout.invented,
+            "features": encode_rows(columns, encoding, layout.sources, self.in_memory),
+            "values": values,
+            "about": np.array([json.dumps(about)]),
+            **{f"part.{name}": chosen for name, chosen in parts.items()},
+        }
+
+    def _specs(self) -> Mapping[str, Spec]:
+        """Returns how each column is encoded; Number() where its kind is to be inferred."""
+        named = {spec.name: spec for spec in self.encoders}
+        return {name: named.get(name, Number()) for name in self.columns}
+
+    def _encoding(self, columns: Columns, layout: RowLayout, form: str, train: np.ndarray) -> SeriesEncoding:
+        rows = {name: source[train] for name, source in layout.sources.items()}
+        return SeriesEncoding(
+            time=self._time,
+            time_format=form,
+            series_id=self.series_id,
+            columns=fit_encoders(columns, self.columns, self.encoders, rows, self.relative),
+            targets=self._targets,
+            length=self.length,
+            horizon=self.horizon,
+            gaps=self.gaps,
+            max_step=self.max_step,
+            relative=self.relative,
+            step=str(layout.step),
+            missing_values=self.missing,
+            missing_also=self.missing_also,
+            dialect=self.dialect,
+        )
 
 
-def gaps_after(times: np.ndarray) -> np.ndarray:
-    """Finds where a series is interrupted.
-
-    Args:
-      times: (rows,) ascending times.
-
-    Returns:
-      (rows - 1,) booleans: whether the next row comes later, or sooner, than the series' usual step.
-    """
-    for unit in ("Y", "M"):  # months and years differ in days, and are even all the same
-        whole = times.astype(f"datetime64[{unit}]")
-        if (times - whole == times[0] - whole[0]).all() and (np.diff(whole).astype(int) > 0).all():
-            times = whole
-            break
-    steps = np.diff(times)
-    usual, counts = np.unique(steps, return_counts=True)
-    return steps != usual[counts.argmax()]
-
-
-def _time(cell: str | date | None, row: str, name: str) -> np.datetime64:
-    text = cell.strip() if isinstance(cell, str) else cell  # Parquet has dates too
-    try:
-        # NumPy would take "now" and an offset from UTC too.
-        return np.datetime64(text if isinstance(text, date) or ISO_8601.fullmatch(text or "") else "no time")
-    except (ValueError, TypeError):
-        raise UserError(
-            f"column {name} holds {cell!r} in {row}; times are written as 1981-01-31 or 1981-01-31T12:30"
-        ) from None
+def _longest(stretches: np.ndarray) -> int:
+    return int(np.bincount(stretches).argmax())

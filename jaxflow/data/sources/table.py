@@ -36,7 +36,7 @@ from jaxflow.schema import Feature, Schema
 logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds encoded tables.
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Table:
             raise UserError(f"{self.path} has no column left to predict {listed(self._targets)} from")
         inputs, encoders = fit_and_encode(specs, raw, rows, targets, target, train, self.seed, self.in_memory)
         # Numbers (row,) -> (row, 1); several targets are (row, target) already.
-        columns = targets.reshape(len(rows), -1).astype(np.float32) if target.kind == "number" else targets
+        columns = targets.reshape(len(rows), -1) if target.kind == "number" else targets
         everything = (ArraySplit if self.in_memory else mapped_split)(
             inputs, columns, ids, None if lines is None else lines[rows]
         )

@@ -84,7 +84,8 @@ class MappedSplit(Mapped):
     @property
     def nbytes(self) -> int:
         """Size that the whole split would have in memory, in bytes."""
-        return len(self) * math.prod(self.inputs.shape[1:]) * self.inputs.itemsize + self.targets.nbytes
+        inputs = len(self) * math.prod(self.inputs.shape[1:]) * self.inputs.itemsize
+        return inputs + self.targets.size * min(self.targets.itemsize, 4)  # as in batches
 
     def take(self, indices: np.ndarray) -> "MappedSplit":
         """Returns the split of the examples at `indices`, in that order; nothing is read."""

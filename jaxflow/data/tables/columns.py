@@ -179,7 +179,7 @@ def fit_target_encoder(
     Args:
       spec: the column, and which categories are rare.
       values: (rows,) training values, strings or None.
-      targets: (rows,) integer class indices, or regression targets.
+      targets: (rows,) integer class indices, or regression targets, of which means are those of standardised ones.
       classes: whether they are class indices: each class then has a feature, of two classes the second only.
       seed: seed of the folds.
 
@@ -197,12 +197,18 @@ def fit_target_encoder(
     labels = np.unique(targets)
     # One column is enough for two classes: the other would be its mirror image.
     wanted = [targets == label for label in (labels if len(labels) > 2 else labels[1:])] if classes else [targets]
+
+    def fit(rows: np.ndarray, target: np.ndarray) -> Fit:
+        values = target[rows].astype(float)
+        if not classes:  # means in the target's units would outweigh all other features
+            values = (values - values.mean()) / (values.std() or 1.0)
+        return Fit(target_type="continuous").fit(known[rows], values)
+
     encoded = np.empty((len(known), len(wanted)), np.float32)
     for others, fold in KFold(min(5, len(known)), shuffle=True, random_state=seed).split(known):
         for column, target in enumerate(wanted):
-            fitted = Fit(target_type="continuous").fit(known[others], target[others].astype(float))
-            encoded[fold, column] = fitted.transform(known[fold])[:, 0]
-    whole = [Fit(target_type="continuous").fit(known, target.astype(float)) for target in wanted]
+            encoded[fold, column] = fit(others, target).transform(known[fold])[:, 0]
+    whole = [fit(np.arange(len(known)), target) for target in wanted]
     encoder = TargetEncoder(
         spec.name,
         plain.missing_fraction,

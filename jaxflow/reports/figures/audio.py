@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.sample import Sample
 from jaxflow.data.profiling.waveforms import audio_statistics, decibels, spectrogram_images
-from jaxflow.reports.figures.plot import save
+from jaxflow.reports.figures.plot import bin_edges, save
 
 
 def examples(dataset: Dataset, sample: Sample, path: Path, columns: int = 5, max_rows: int = 12) -> None:
@@ -62,7 +62,7 @@ def loudness(dataset: Dataset, samples: Mapping[str, Sample], path: Path) -> Non
     for position, (name, label) in enumerate(panels.items(), 1):
         axes = figure.add_subplot(1, len(panels), position)
         values = [numbers[name] if name == "seconds" else decibels(numbers[name]) for numbers in measured.values()]
-        edges = np.histogram_bin_edges(np.concatenate(values), bins=30)
+        edges = bin_edges(values, bins=30)
         for split, part in zip(measured, values):
             axes.hist(part, bins=edges, density=True, histtype="step", label=split)
         axes.set_xlabel(label, fontsize=8)

@@ -12,7 +12,7 @@ from jaxflow.data.profiling.describe import class_counts
 from jaxflow.data.profiling.features import feature_names
 from jaxflow.data.profiling.sample import Sample
 from jaxflow.reports.figures.masks import display_images
-from jaxflow.reports.figures.plot import save, show_image
+from jaxflow.reports.figures.plot import MAX_PANELS, bin_edges, save, show_image, spread_evenly
 
 MOST_FEATURES = 24
 
@@ -26,12 +26,15 @@ def targets(dataset: Dataset, path: Path) -> None:
     """
     names = dataset.schema.target.names
     if dataset.schema.target.kind == "number":
-        figure = Figure(figsize=(4.5 * len(names), 3.2), layout="constrained")
-        for position, name in enumerate(names):
-            axes = figure.add_subplot(1, len(names), position + 1)
-            for split, part in dataset.splits.items():
-                axes.hist(part.targets[:, position], bins=40, density=True, histtype="step", label=split)
-            axes.set_xlabel(name)
+        columns = spread_evenly(len(names), MAX_PANELS)
+        figure = Figure(figsize=(4.5 * min(len(columns), 3), 3.2 * -(-len(columns) // 3)), layout="constrained")
+        parts = {split: part.targets.astype(np.float64) for split, part in dataset.splits.items()}
+        for position, column in enumerate(columns, 1):
+            axes = figure.add_subplot(-(-len(columns) // 3), min(len(columns), 3), position)
+            edges = bin_edges([part[:, column] for part in parts.values()], bins=40)
+            for split, part in parts.items():
+                axes.hist(part[:, column], bins=edges, density=True, histtype="step", label=split)
+            axes.set_xlabel(names[column])
             axes.legend()
         save(figure, path)
         return
@@ -111,8 +114,8 @@ def distributions(names: Sequence[str], samples: Mapping[str, Sample], path: Pat
     figure = Figure(figsize=(2.6 * columns, 2.0 * rows), layout="constrained")
     for index in range(shown):
         axes = figure.add_subplot(rows, columns, index + 1)
-        values = [sample.inputs[..., index].ravel() for sample in samples.values()]
-        edges = np.histogram_bin_edges(np.concatenate(values), bins=30)
+        values = [sample.inputs[..., index].ravel().astype(np.float64) for sample in samples.values()]
+        edges = bin_edges(values, bins=30)
         for split, part in zip(samples, values):
             axes.hist(part, bins=edges, density=True, histtype="step", label=split)
         axes.set_title(names[index], fontsize=8)

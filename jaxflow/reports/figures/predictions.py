@@ -9,10 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from jaxflow.reports.figures.plot import save, show_image
-
-# Targets that get a panel each; a figure has no room for more.
-MAX_PANELS = 6
+from jaxflow.reports.figures.plot import MAX_PANELS, save, show_image, spread_evenly
 
 
 def learning_curve(lines: Sequence[dict[str, Any]], units: Mapping[str, str], path: Path) -> None:
@@ -114,12 +111,12 @@ def predicted_against_true(targets: np.ndarray, predictions: np.ndarray, names: 
     Args:
       targets: (examples, names) true values.
       predictions: (examples, names) predicted ones.
-      names: of the targets; the first MAX_PANELS are drawn.
+      names: of the targets; MAX_PANELS of them are drawn, evenly spaced.
       path: PNG file to write.
     """
     figure, panels = _scatter(names, ("true", targets), ("predicted", predictions))
-    for axes, true in zip(panels, targets.T):
-        axes.axline((true[0], true[0]), slope=1, color="black", linewidth=0.8)
+    for axes, index in zip(panels, spread_evenly(len(names), MAX_PANELS)):
+        axes.axline((targets[0, index],) * 2, slope=1, color="black", linewidth=0.8)
     save(figure, path)
 
 
@@ -129,7 +126,7 @@ def residuals(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]
     Args:
       targets: (examples, names) true values.
       predictions: (examples, names) predicted ones.
-      names: of the targets; the first MAX_PANELS are drawn.
+      names: of the targets; MAX_PANELS of them are drawn, evenly spaced.
       path: PNG file to write.
     """
     figure, panels = _scatter(names, ("predicted", predictions), ("true - predicted", targets - predictions))
@@ -142,14 +139,14 @@ def _scatter(
     names: Sequence[str], across: tuple[str, np.ndarray], up: tuple[str, np.ndarray]
 ) -> tuple[Figure, list[Axes]]:
     """Draws a point for each example in a panel for each name; a side is its label and (examples, names) values."""
-    shown = names[:MAX_PANELS]
+    shown = spread_evenly(len(names), MAX_PANELS)
     columns = min(len(shown), 3)
     rows = -(-len(shown) // columns)
     figure = Figure(figsize=(4.8 * columns, 4.2 * rows), layout="constrained")
     panels = [figure.add_subplot(rows, columns, number) for number in range(1, len(shown) + 1)]
-    for axes, name, x, y in zip(panels, shown, across[1].T, up[1].T):
-        axes.scatter(x, y, s=8, alpha=0.5, linewidths=0)
-        axes.set_title(name)
+    for axes, index in zip(panels, shown):
+        axes.scatter(across[1][:, index], up[1][:, index], s=8, alpha=0.5, linewidths=0)
+        axes.set_title(names[index])
         axes.set_xlabel(across[0])
         axes.set_ylabel(up[0])
         axes.xaxis.set_major_locator(MaxNLocator(5))  # long labels would run into each other

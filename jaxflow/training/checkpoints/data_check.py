@@ -8,7 +8,6 @@ from typing import Any
 
 from jaxflow.errors import UserError
 from jaxflow.schema import Split
-from jaxflow.serialization import from_json, to_json
 
 logger = logging.getLogger("jaxflow")
 
@@ -20,8 +19,7 @@ def digest_of_names(split: Split) -> str:
 
 def check_unchanged(workdir: Path, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raises if the data is not what a run was trained on, by what its checkpoint carries and the data holds now."""
-    entries = [name for name in now if name != "contents" and saved.get(name) != now[name]]
-    differ = [name for name in entries if _completed(saved.get(name)) != now[name]]
+    differ = [name for name in now if name != "contents" and saved.get(name) != now[name]]
     changed = [f"{name}: {_short(saved.get(name))} -> {_short(now[name])}" for name in differ]
     changed += [] if changed else _changed_contents(workdir, saved.get("contents"), now.get("contents"))
     if changed:
@@ -31,16 +29,14 @@ def check_unchanged(workdir: Path, saved: Mapping[str, Any], now: Mapping[str, A
         )
 
 
-def _completed(value: Any) -> Any:
-    """Returns what an object in JSON is today: one of an earlier version lacks the fields that came since."""
-    return to_json(from_json(value)) if isinstance(value, dict) and "class" in value else value
-
-
 def _changed_contents(workdir: Path, saved: Mapping[str, str] | None, now: Mapping[str, str] | None) -> list[str]:
     """Returns what differs in examples that have the names they had; runs of earlier versions noted nothing of it."""
     if not saved or not now:
         return []
     changed = [part for part in ("inputs", "targets") if saved.get(part) != now.get(part)]
+    exact = [noted.get("exact_targets") for noted in (saved, now)]  # earlier versions noted none
+    if "targets" not in changed and None not in exact and exact[0] != exact[1]:
+        changed.append("targets")
     if not changed or saved.get("computed_by") == now.get("computed_by"):
         return [f"the {part} of examples with the same names" for part in changed]
     logger.warning(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.data.sources.series import gaps_after
+from jaxflow.data.series.steps import is_gap, steps_taken, usual_step
 from tests.conftest import PREPARED
 
 DAYS = np.arange("2020-01-01", "2020-04-10", dtype="datetime64[D]")  # 100
@@ -17,6 +17,10 @@ def write(path, days=DAYS, cells=lambda i: f"{i},{-i}", header="day,up,down"):
     return str(path)
 
 
+def gaps_after(times):
+    return is_gap(steps_taken(times, usual_step(times, np.zeros(len(times), int))), None)
+
+
 def series(path, **fields):
     return jaxflow.Series(path, time="day", columns=("up", "down"), **{"length": 5, "horizon": 2} | fields)
 
@@ -26,7 +30,7 @@ def test_windows_hold_what_was_and_what_came_next(tmp_path):
     assert dataset.schema.inputs.shape == (5, 2)
     assert dataset.schema.target.names == ("up+1", "up+2")
     for split in dataset.splits.values():
-        assert (split.inputs.dtype, split.targets.dtype) == (np.float32, np.float32)
+        assert (split.inputs.dtype, split.targets.dtype) == (np.float32, np.float64)
         for row in range(len(split)):
             first = int(split.targets[row, 0])
             np.testing.assert_array_equal(split.targets[row], [first, first + 1])
@@ -86,14 +90,24 @@ def test_the_first_of_every_month_is_even_too(tmp_path):
     [
         ("", "cannot be read as a table: Empty CSV file"),
         ("day,up\n2020-01-01,1\n", "has no column 'down'; it has day, up"),
-        ("day,up,down\n2020-01-01,1,?2\n", r"column down holds numbers, but '\?2' in row 1; correct it"),
+        (
+            "day,up,down\n" + "".join(f"{day},1,2\n" for day in DAYS[:30]) + "2021-01-01,1,?2\n",
+            r"column down holds 30 numbers and 1 other values, first '\?2' in row 31; correct them",
+        ),
+        ("day,up,down\n2020-01-01,?1,2\n", r"column up holds numbers, but '\?1' in row 1; correct it"),
         ("day,up,down\nMonday,1,2\n", r"column day holds 'Monday' in row 1; times are written as"),
         ("day,up,down\n,1,2\n", r"column day holds None in row 1"),
         ("day,up,down\nnow,1,2\n", r"column day holds 'now' in row 1"),
         ("day,up,down\n2020-13-01,1,2\n", r"column day holds '2020-13-01' in row 1"),
-        ("day,up,down\n2020-01-01T00:00Z,1,2\n", "column day holds '2020-01-01T00:00Z' in row 1"),
+        (
+            "day,up,down\n2020-01-01T00:00Z,1,2\n2020-01-02T00:00,1,2\n",
+            "offset from UTC and without, '2020-01-01T00:00Z' in row 1 and '2020-01-02T00:00' in row 2",
+        ),
+        ("day,up,down\n1/2/2020,1,2\n3/4/2020,1,2\n", "begin with the day or the month; set data.time_format"),
+        ("day,up,down\n2020-W01-1,1,2\n", "column day holds '2020-W01-1' in row 1"),
         ("day,up,down\n2020-01-01,1_000,2\n", "column up holds numbers, but '1_000' in row 1"),
-        ("day,up,down\n2020-01-01,,2\n", "has 0 rows with all values"),
+        ("day,up,down\n2020-01-01,1,2\n2020-01-02,,2\n", "has 1 rows with all values"),
+        ("day,up,down\n2020-01-01,1,\n", "column down holds nothing; leave it out of data.columns"),
         ("day,up,down\n2020-01-01,1,2\n", "has 1 rows with all values; a window takes 7"),
         ("day,up,down\n" + "2020-01-01,1,2\n" * 9, r"several rows for 2020-01-01 \(8 such\)"),
         ("day,up,down\n" + "".join(f"{day},1,2\n" for day in DAYS[:8]), "none would be in the test split"),

@@ -143,7 +143,7 @@ def test_numbers_can_be_the_target(table):
     test = dataset.splits["test"]
     assert test.targets.shape == (len(test), 1)
     for index in range(len(test)):
-        assert test.targets[index, 0] == np.float32(sizes[test.id(index)])
+        assert test.targets[index, 0] == float(sizes[test.id(index)])
     few = dataclasses.replace(table, task="number").load()
     assert few.schema.target.kind == "number"
 

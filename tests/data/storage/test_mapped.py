@@ -12,8 +12,8 @@ import pytest
 
 import jaxflow
 from jaxflow import Category, Date, HoldOut, LabelledText, Outliers, Series, Table, UserError
+from jaxflow.data.series.split import SeriesSplit
 from jaxflow.data.storage.mapped import MappedSplit
-from jaxflow.data.storage.series_split import SeriesSplit
 from jaxflow.data.tables import raw_table, read
 from jaxflow.data.tables.encode import encode_table
 from jaxflow.training.checkpoints.checksums import checksums
@@ -89,7 +89,7 @@ def test_what_stays_on_disk_is_what_would_be_in_memory(source):
     assert here.excluded
     for split in there.splits.values():
         assert isinstance(split, MappedSplit | SeriesSplit)
-        large = split.inputs if isinstance(split, MappedSplit) else split.values
+        large = split.inputs if isinstance(split, MappedSplit) else split.series.features
         assert isinstance(large, np.memmap)
         assert all(type(leaf) is np.ndarray for leaf in split.rows(np.arange(3)).values())
     assert_same_splits(sent_to_a_worker(there)[0], here)  # as to a worker process
@@ -118,7 +118,7 @@ def test_a_split_that_travels_takes_its_targets_and_numbers_along_and_nothing_el
         (tmp_path / f"{count}.csv").write_text("\n".join(["x,y,name", *lines]))
         source = Table(str(tmp_path / f"{count}.csv"), "y", task="number", id="name", in_memory=False)
         split = source.load().splits["train"]
-        assert sent_to_a_worker(split)[1] < 1500 + (4 + 8) * len(split)
+        assert sent_to_a_worker(split)[1] < 1500 + (8 + 8) * len(split)
         assert split.id(2) == f"a rather long name of row {int(split.targets.size and split.numbers[2])}"
 
 

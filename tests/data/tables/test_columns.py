@@ -122,10 +122,21 @@ def test_target_encoding_is_scikit_learns(kind):
     values = np.array([f"c{i}" for i in random.randint(0, 30, 400)], object)
     targets = {"binary": random.randint(0, 2, 400), "multiclass": random.randint(0, 3, 400)}.get(kind, random.rand(400))
     fitted, encoded = fit_target_encoder(Category("x"), values, targets, kind != "continuous", seed=3)
-    reference = TargetEncoder(target_type=kind).fit(values[:, None], targets)
+    standardised = (targets - targets.mean()) / targets.std()
+    reference = TargetEncoder(target_type=kind).fit(values[:, None], standardised if kind == "continuous" else targets)
     new = np.array(["c3", "never seen"], object)
-    np.testing.assert_allclose(through_json(fitted).encode(new), reference.transform(new[:, None]), rtol=1e-5)
+    np.testing.assert_allclose(
+        through_json(fitted).encode(new), reference.transform(new[:, None]), rtol=1e-5, atol=1e-7
+    )
     assert len(fitted.names) == encoded.shape[1]
+
+
+def test_target_encoding_does_not_depend_on_the_targets_units():
+    random = np.random.RandomState(1)
+    values, targets = np.array([f"c{i}" for i in random.randint(0, 9, 200)], object), random.randn(200)
+    there, here = (fit_target_encoder(Category("x"), values, y, False, seed=3) for y in (targets * 5e4 + 2e5, targets))
+    np.testing.assert_allclose(there[1], here[1], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(there[0].means, here[0].means, atol=1e-9)
 
 
 @pytest.mark.parametrize("classes", [True, False])

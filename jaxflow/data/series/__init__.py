@@ -1,0 +1,1 @@
+"""Time series: read from tables, divided into windows, forecast naively."""

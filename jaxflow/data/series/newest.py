@@ -1,0 +1,124 @@
+"""The newest window of each series of a table, as a model takes it, and the times that it predicts."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jaxflow.data.series.encode import Columns, SeriesEncoding, encode_rows, require_columns
+from jaxflow.data.series.layout import RowLayout, lay_out_rows, series_of
+from jaxflow.data.series.split import window_inputs
+from jaxflow.data.series.steps import parse_step
+from jaxflow.data.series.times import read_times
+from jaxflow.data.tables.encoders import DateEncoder, NumberEncoder
+from jaxflow.data.tables.read import BLOCK_BYTES, read_table
+from jaxflow.errors import UserError, listed
+
+logger = logging.getLogger("jaxflow")
+
+
+@dataclass(frozen=True, eq=False)
+class NewestWindows:
+    """The newest window of each series.
+
+    Attributes:
+      inputs: (series, length, features) float32.
+      origins: (series, targets * horizon) float64 that predictions are measured from; None where from 0.
+      names: of the series; ("",) where there is one.
+      times: (series,) the time of each one's last row.
+    """
+
+    inputs: np.ndarray
+    origins: np.ndarray | None
+    names: tuple[str, ...]
+    times: np.ndarray
+
+    def columns(self, encoding: SeriesEncoding, predictions: np.ndarray) -> Mapping[str, np.ndarray]:
+        """Returns predictions as the columns of a table with a row for each series and step.
+
+        Args:
+          encoding: as the windows were read.
+          predictions: (series, targets * horizon) values in the data's units.
+
+        Returns:
+          By name: the series where there are several, "time", or where the times of further rows cannot be known the
+          last one before them, "after", with the number of the "step"; and the "prediction" of each target.
+        """
+        count, ahead = len(self.names), np.arange(1, encoding.horizon + 1)
+        named = {} if encoding.series_id is None else {encoding.series_id: np.repeat(self.names, encoding.horizon)}
+        if encoding.gaps == "ignore" or encoding.max_step is not None:  # after Friday comes which day?
+            when = {"after": np.repeat(self.times, encoding.horizon).astype(str), "step": np.tile(ahead, count)}
+        else:
+            step = parse_step(encoding.step)
+            when = {"time": np.concatenate([step.after(time, ahead) for time in self.times]).astype(str)}
+        by_target = predictions.reshape(count, len(encoding.targets), encoding.horizon).transpose(1, 0, 2)
+        ends = [""] if len(encoding.targets) == 1 else [f"_{name}" for name in encoding.targets]
+        return named | when | {f"prediction{end}": values.ravel() for end, values in zip(ends, by_target)}
+
+
+def newest_windows(encoding: SeriesEncoding, path: Path) -> NewestWindows:
+    """Reads the newest rows of a table as the windows that a model was trained on.
+
+    Args:
+      encoding: as fitted to the series that the model was trained on.
+      path: a table with the columns of times and inputs, and where targets are measured from the last one, of targets.
+
+    Returns:
+      The windows; series that are too short are left out, and named in the log.
+
+    Raises:
+      UserError: a column is missing, no series has enough rows, or the newest rows span a gap.
+    """
+    in_memory = path.is_file() and path.stat().st_size <= BLOCK_BYTES
+    raw = read_table(path, encoding.missing_values, in_memory, encoding.dialect, encoding.missing_also)
+    measured = encoding.targets if encoding.relative != "none" else ()
+    names = tuple(dict.fromkeys((*(encoder.name for encoder in encoding.columns), *measured)))
+    identifiers = () if encoding.series_id is None else (encoding.series_id,)
+    require_columns(raw, path, (*encoding.time, *names, *identifiers))
+    times, _ = read_times(raw, encoding.time, encoding.time_format)
+    kinds = dict.fromkeys(measured, "number") | {encoder.name: encoder.cells for encoder in encoding.columns}
+    forms = {
+        encoder.name: encoder.format for encoder in encoding.columns if isinstance(encoder, NumberEncoder | DateEncoder)
+    }
+    columns = Columns(raw, times, encoding.time, kinds, forms)
+    series, every = series_of(raw, encoding.series_id)
+    layout = lay_out_rows(
+        times, series, every, columns.known(names), names, encoding.gaps, encoding.max_step,
+        parse_step(encoding.step), path,
+    )  # fmt: skip
+    last = _last_rows(layout, encoding, path)
+    features = encode_rows(columns, encoding, layout.sources, in_memory=True)
+    inputs = window_inputs(features, last - encoding.length + 1, encoding.length, encoding.relative_features)
+    origins = None
+    if measured:
+        sources = [columns.read(name)[layout.sources[name][last]] for name in encoding.targets]
+        origins = np.repeat(np.stack(sources, -1), encoding.horizon, axis=1)  # (series, target * step)
+    return NewestWindows(inputs, origins, tuple(every[layout.series[row]] for row in last), layout.times[last])
+
+
+def _last_rows(layout: RowLayout, encoding: SeriesEncoding, path: Path) -> np.ndarray:
+    """Returns the last row of each series that has enough of them, (series,)."""
+    needed = encoding.length + encoding.lead
+    ends = np.flatnonzero(np.append(np.diff(layout.series) != 0, True)[: len(layout.series)])
+    counts = np.bincount(layout.series, minlength=len(layout.names))
+    short = [name for name, count in zip(layout.names, counts) if count < needed]
+    enough = ends[counts[layout.series[ends]] >= needed]
+    if len(enough) == 0:
+        raise UserError(
+            f"{path} has {counts.max(initial=0)} rows with all values; the model looks back at {needed}: give it more"
+        )
+    if short:
+        logger.info(
+            f"{len(short)} series of {path} have less than the {needed} rows that the model takes: {listed(short)}"
+        )
+    broken = enough[layout.stretches[enough] != layout.stretches[enough - needed + 1]]
+    if len(broken):
+        within = slice(broken[0] - needed + 1, broken[0] + 1)
+        gap = layout.times[within][np.flatnonzero(np.diff(layout.stretches[within]))[-1]]
+        raise UserError(
+            f"the newest {needed} rows of {path} span a gap after {gap}, and the model was trained on windows without "
+            "one; fill it in, or train with gaps='fill'"
+        )
+    return enough
