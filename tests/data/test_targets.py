@@ -50,7 +50,7 @@ def test_several_numbers(path, in_memory):
     assert dataset.schema.target == Target("number", ("price", "area"))
     found = targets_by_name(dataset)
     for i, who in enumerate(COLUMNS["who"]):
-        np.testing.assert_array_equal(found[who], np.float32([COLUMNS["price"][i], COLUMNS["area"][i]]))
+        np.testing.assert_array_equal(found[who], [COLUMNS["price"][i], COLUMNS["area"][i]])
     assert not {"price", "area"} & {encoder.name for encoder in dataset.input_encoding.columns}
 
 
