@@ -13,7 +13,9 @@ from jaxflow.commands.verbs import NO_VERB, check_flag, check_verb, import_verb,
 from jaxflow.errors import StoppedError, UserError, program_name
 from jaxflow.runtime.signals import before_end, describe, exit_status, last_signal, resumes
 
+DEVICES = ("cpu", "gpu", "tpu")
 COMMON = (
+    Flag("device", "KIND", "cpu, gpu or tpu; without it JAX takes the fastest that it finds"),
     Flag("quiet", "", "print nothing but errors"),
     Flag("debug", "", "show the traceback beneath an error in your own code"),
     Flag("no-cache", "", "compile anew instead of taking programs from ~/.cache/jaxflow ($JAXFLOW_CACHE_DIR)"),
@@ -60,12 +62,15 @@ def execute(verb: str, arguments: argparse.Namespace) -> int:
     from jaxflow.console import show_messages
     from jaxflow.file_io import remove_unfinished
     from jaxflow.runtime.distributed import abort, is_main
+    from jaxflow.runtime.startup import check_device
     from jaxflow.user_code import blamed
 
     before_end.append(remove_unfinished)
     try:
         if hasattr(arguments, "coordinator"):
             _join(arguments)
+        if arguments.device:
+            check_device(arguments.device)
         with contextlib.nullcontext() if arguments.quiet or not is_main() else show_messages():
             import_verb(verb).run(arguments)
         return 0
@@ -119,6 +124,8 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
         raise UserError(f"no flag {rest[0]}; {program_name()} {verb} --help lists the flags")
     for flag in flags:
         _convert(arguments, flag)
+    if arguments.device not in (None, *DEVICES):
+        raise UserError(f"--device is {arguments.device}; it is cpu, gpu or tpu")
     for flag in EXPERIMENT:
         if getattr(arguments, flag.name, None) == "":  # as of a variable that is not set
             raise UserError(f"--{flag.name} is empty; it takes {flag.metavar}")
@@ -206,11 +213,19 @@ def _join(arguments: argparse.Namespace) -> None:
 def _prepare_process(arguments: argparse.Namespace) -> None:
     """Applies the settings of the process that must precede the start of JAX."""
     from jaxflow.data.storage.cache import cache_folder
-    from jaxflow.runtime.startup import enable_compilation_cache, quiet_libraries, relax_gc, tune_allocator
+    from jaxflow.runtime.startup import (
+        choose_device,
+        enable_compilation_cache,
+        quiet_libraries,
+        relax_gc,
+        tune_allocator,
+    )
 
     relax_gc()
     quiet_libraries()
     tune_allocator()
+    if arguments.device:
+        choose_device(arguments.device)
     if not arguments.no_cache:
         enable_compilation_cache(cache_folder() / "programs")
 

@@ -9,7 +9,7 @@ import jaxflow.commands
 from jaxflow.errors import UserError, program_name
 
 NO_VERB = "run"  # the file of the command without a verb
-NOT_VERBS = {"arguments", "main", "start", "verbs"}
+NOT_VERBS = {"arguments", "main", "start", "summary", "verbs"}
 
 
 def verbs() -> list[str]:

@@ -1,5 +1,6 @@
 """The run folder: what was run, on what, by which code, with which result."""
 
+import ast
 import itertools
 import json
 import re
@@ -50,7 +51,7 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
     Args:
       workdir: the folder.
       experiment: what is to be run there.
-      source: its file; where the experiment has classes of its own, the text of the files that define them and of
+      source: its file; where the experiment has classes of its own, the code of the files that define them and of
         those imported from beside them is part of it.
 
     Raises:
@@ -58,14 +59,29 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
     """
     if not (workdir / "experiment.json").exists():
         return
-    recorded = dict(flatten_json(_read_json(workdir), classes_of(experiment)))
-    changed = differing_leaves(recorded, experiment)
-    changed += _changed_files(workdir, experiment, source)
+    changed = changes(workdir, experiment, source)
     if changed:
         raise UserError(
             f"{workdir} holds a different experiment ({'; '.join(changed)}); "
             "choose another --workdir, or --overwrite to start again there"
         )
+
+
+def changes(workdir: Path, experiment: Experiment, source: Path | None = None) -> list[str]:
+    """Returns in what an experiment differs from the one that a run folder holds, as `check_same_run` raises it.
+
+    More epochs are no difference: the run goes on. Fewer are one.
+    """
+    described = _read_json(workdir)
+    changed = differing_leaves(dict(flatten_json(described, classes_of(experiment))), experiment)
+    epochs = described.get("epochs", experiment.epochs)
+    changed += [f"epochs: {epochs:g} -> {experiment.epochs:g}"] if experiment.epochs < epochs else []
+    return changed + _changed_files(workdir, experiment, source)
+
+
+def recorded_epochs(workdir: Path) -> float:
+    """Returns the epochs of the run that a folder holds, or was to hold when it was launched last."""
+    return _read_json(workdir)["epochs"]
 
 
 def read_experiment(workdir: Path, trust: bool = False) -> Experiment:
@@ -151,14 +167,35 @@ def defining_modules(classes: Sequence[str]) -> list[str]:
 
 
 def _changed_files(workdir: Path, experiment: Experiment, source: Path | None) -> list[str]:
-    """Returns a line for each file whose text differs from its copy in the run folder, where the text matters."""
+    """Returns a line for each file whose code differs from its copy in the run folder, where the code matters."""
     classes = file_classes(to_json(experiment))
     defining = files_defining(classes) if source is None else [source]
     files = [file for file in defining if file.stem in defining_modules(classes) and (workdir / file.name).exists()]
     files += [file for main in defining for file in files_beside(main)] if classes else []
     copies = [workdir / file.name for file in files]
     return [
-        f"{file.name}: its text, which defines classes of the experiment"
+        f"{file.name}: its code, which defines classes of the experiment"
         for file, copy in zip(files, copies)
-        if not copy.exists() or copy.read_bytes() != file.read_bytes()
+        if not copy.exists() or _code(copy.read_bytes()) != _code(file.read_bytes())
     ]
+
+
+def _code(text: bytes) -> str | bytes:
+    """Returns what a file computes, for comparison: without comments, layout and docstrings.
+
+    What get_config() returns is compared as a value, so its code is left out. A text that is no Python stays as it is.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return text
+    tree.body = [node for node in tree.body if getattr(node, "name", None) != "get_config"]
+    for node in ast.walk(tree):
+        for name, block in ast.iter_fields(node):
+            if isinstance(block, list):
+                setattr(node, name, [part for part in block if not _is_docstring(part)])
+    return ast.dump(tree)
+
+
+def _is_docstring(node: Any) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -137,7 +137,7 @@ def test_a_changed_class_of_the_experiment_file_is_another_experiment(tmp_path):
         assert read_experiment(tmp_path / "run").preprocess[1].factor == 0.5
     source.write_text(OWN.format(factor=0.5, more=" + 1"))
     with (
-        pytest.raises(jaxflow.UserError, match=r"my-own\.py: its text"),
+        pytest.raises(jaxflow.UserError, match=r"my-own\.py: its code"),
         open_run(tmp_path / "run", jaxflow.load(source), source, overwrite=False),
     ):
         pass

@@ -99,7 +99,7 @@ class Text:
         empty = int(arrays["empty"][0])
         counts = "  ".join(f"{name} {len(split):,}" for name, split in splits.items())
         dropped = f"; {empty:,} empty documents left out" if empty else ""
-        logger.info(f"{path}: windows of {self.length} tokens, of which there are {len(names)} ({counts}){dropped}")
+        logger.info(f"{path}: windows of {self.length} tokens ({counts}), vocabulary of {len(names)} tokens{dropped}")
         feature = Feature("tokens", (self.length,), target.dtype, vocab_size=len(names))
         excluded = {"empty documents": empty} if empty else {}
         return Dataset(splits, Schema(feature, target), excluded, TextEncoding(tokenizer))

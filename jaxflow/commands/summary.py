@@ -1,0 +1,49 @@
+"""What a command says when it is done: what was trained on what, how well, and what comes next."""
+
+import logging
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxflow.errors import command_line
+
+if TYPE_CHECKING:
+    from jaxflow.data.dataset import Dataset
+    from jaxflow.experiment import Experiment
+
+logger = logging.getLogger("jaxflow")
+
+
+def say_trained(experiment: "Experiment", dataset: "Dataset", results: Mapping[str, Any]) -> None:
+    """Says what was trained on what, where, and for how long."""
+    import jax
+
+    from jaxflow.console import format_rate
+    from jaxflow.runtime.startup import describe_devices
+
+    examples = ", ".join(f"{len(split):,} {name}" for name, split in dataset.splits.items())
+    target = dataset.schema.target
+    count, noun = len(target.names), "class" if target.kind == "class" else "value"
+    plural = noun if count == 1 else {"class": "classes", "value": "values"}[noun]
+    took = ""
+    if "seconds" in results:
+        took = f" in {results['seconds']:,.1f} s ({format_rate(results['examples_per_second'])})"
+    logger.info(
+        f"trained {type(experiment.model).__name__} on {type(experiment.data).__name__} ({examples} examples; {count:,} "
+        f"{plural}) for {results['steps']:,} steps{took} on {describe_devices(jax.devices())}"
+    )
+
+
+def say_metrics(results: Mapping[str, Any]) -> None:
+    """Says how well the run does on the splits that it was evaluated on, beside the baseline."""
+    from jaxflow.console import format_metrics
+
+    for split in ("validation", "test", "baseline"):
+        if split in results:
+            logger.info(f"{split}: {format_metrics(results[split])}")
+
+
+def say_next(verb: str, workdir: Path, more: str = "") -> None:
+    """Says the command that comes next, as it works from the folder that this one was started in."""
+    logger.info(f"next: {command_line()} {verb} --workdir {shlex.quote(str(workdir))}{more}")
