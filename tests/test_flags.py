@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 import jaxflow
-from jaxflow.flags import describe, override
+from jaxflow.flags.describe import describe
+from jaxflow.flags.override import override
 from tests.conftest import Holding
 
 

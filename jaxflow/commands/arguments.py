@@ -44,6 +44,14 @@ EXPERIMENT = (
     ),
 )
 OVERWRITE = Flag("overwrite", "", "start again in a folder that holds a run")
+# Flags of every verb.
+COMMON = (
+    Flag("device", "KIND", "cpu, gpu or tpu; without it JAX takes the fastest that it finds"),
+    Flag("quiet", "", "print nothing but errors"),
+    Flag("debug", "", "show the traceback beneath an error in your own code"),
+    Flag("no-cache", "", "compile anew instead of taking programs from ~/.cache/jaxflow ($JAXFLOW_CACHE_DIR)"),
+)
+DEVICES = ("cpu", "gpu", "tpu")
 CHECKPOINT = Flag("checkpoint", "WHICH", "last, best (by validation) or a step", default="last")
 PROCESSES = (
     Flag("coordinator", "HOST:PORT", "one of several processes (docs/multihost.md): process 0 listens there"),
@@ -76,10 +84,10 @@ def select_experiment(arguments: argparse.Namespace) -> "tuple[Experiment, Path,
     written = load(source) if source else read_experiment(Path(arguments.workdir), arguments.trust)
     experiment = written
     if arguments.overrides:
-        from jaxflow.flags import override
+        from jaxflow.flags.override import override
 
         try:
-            experiment = override(written, arguments.overrides)
+            experiment = override(written, arguments.overrides, [name.replace("_", "-") for name in vars(arguments)])
         except UserError:
             for word in arguments.overrides:
                 check_flag(word, arguments.verb)

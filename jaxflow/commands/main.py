@@ -8,21 +8,11 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
-from jaxflow.commands.arguments import EXPERIMENT, PROCESSES, Flag, select_experiment
-from jaxflow.commands.verbs import NO_VERB, check_flag, check_verb, import_verb, title, verbs
+from jaxflow.commands.arguments import COMMON, DEVICES, EXPERIMENT, PROCESSES, Flag
+from jaxflow.commands.help import help_text
+from jaxflow.commands.verbs import NO_VERB, check_flag, check_spelling, check_stray, check_verb, import_verb, verbs
 from jaxflow.errors import StoppedError, UserError, program_name
 from jaxflow.runtime.signals import before_end, describe, exit_status, last_signal, resumes
-
-DEVICES = ("cpu", "gpu", "tpu")
-COMMON = (
-    Flag("device", "KIND", "cpu, gpu or tpu; without it JAX takes the fastest that it finds"),
-    Flag("quiet", "", "print nothing but errors"),
-    Flag("debug", "", "show the traceback beneath an error in your own code"),
-    Flag("no-cache", "", "compile anew instead of taking programs from ~/.cache/jaxflow ($JAXFLOW_CACHE_DIR)"),
-)
-STATUS = """exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal, and the same command goes on
-where it stopped, 130 (Ctrl-C) or 143 (SIGTERM) stopped where it would begin again, 1 anything else"""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line.
@@ -119,8 +109,11 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
     for word in rest:
         if word in verbs():
             raise UserError(f"the verb comes first: {program_name()} {word} ...")
+    if rest:
+        check_stray(rest[0], verb)
     if rest and not set(EXPERIMENT) <= set(flags):
         check_flag(rest[0], verb)
+        check_spelling(rest[0], [flag.name for flag in flags])
         raise UserError(f"no flag {rest[0]}; {program_name()} {verb} --help lists the flags")
     for flag in flags:
         _convert(arguments, flag)
@@ -130,44 +123,13 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
         if getattr(arguments, flag.name, None) == "":  # as of a variable that is not set
             raise UserError(f"--{flag.name} is empty; it takes {flag.metavar}")
     if set(EXPERIMENT) <= set(flags) and not (arguments.config or arguments.workdir or arguments.help):
+        for word in rest:
+            check_spelling(word, [flag.name for flag in flags])
         if verb == "run":  # nothing was said at all: what there is to say
             print(help_text(verb, arguments))
         raise UserError("say what to run: --config FILE, or --workdir DIR for a run that exists")
     arguments.verb, arguments.overrides, arguments.words = verb, rest, list(argv)
     return verb, arguments
-
-
-def help_text(verb: str, arguments: argparse.Namespace) -> str:
-    """Writes the help of a verb; where an experiment is selected, of all its fields too.
-
-    Args:
-      verb: its name; for that of no verb, all verbs are listed.
-      arguments: the parsed flags, for the experiment that they select.
-
-    Returns:
-      Text of several lines.
-    """
-    module, name = import_verb(verb), "" if verb == NO_VERB else f" {verb}"
-    takes_experiment = set(EXPERIMENT) <= set(module.FLAGS)
-    fields = " [--FIELD=VALUE ...]" if takes_experiment else ""
-    lines = [f"usage: {program_name()}{name or ' [VERB]'} [FLAGS]{fields}", ""]
-    if verb == NO_VERB:
-        lines += [f"  {title(other):<12} {import_verb(other).HELP}" for other in sorted(verbs(), key=title)]
-        lines += ["", f"{program_name()} VERB --help lists a verb's own flags; these are those of no verb:", ""]
-    else:
-        lines += [module.HELP, ""]
-    shown = {f"--{flag.name} {flag.metavar}": flag.help for flag in (*module.FLAGS, *COMMON)}
-    if takes_experiment:
-        shown["--FIELD=VALUE"] = "change any field of the experiment; --config FILE --help lists them all"
-    lines += [f"  {flag:<24} {text}" for flag, text in shown.items()]
-    lines += ["", STATUS]
-    if takes_experiment and (arguments.config or arguments.workdir):
-        from jaxflow.console import printable
-        from jaxflow.flags import describe
-
-        experiment, _, source = select_experiment(arguments)
-        lines += ["", printable(describe(experiment, f"{program_name()}{name} --config {source or 'FILE'}"))]
-    return "\n".join(lines)
 
 
 class _Parser(argparse.ArgumentParser):

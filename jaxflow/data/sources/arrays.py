@@ -1,32 +1,55 @@
 """Data that is already in memory."""
 
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
+from jaxflow.data.splitting import HoldOut, SplitKeys
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
+
+logger = logging.getLogger("jaxflow")
 
 # By the rank of inputs: their kind.
 KINDS: dict[int, Literal["series", "image"]] = {3: "series", 4: "image"}
 
 
+@dataclass(frozen=True)
+class Arrays:
+    """Arrays in memory, which are handed to train() and evaluate() as `dataset=from_arrays(x, y)`."""
+
+    def load(self) -> Dataset:
+        """Raises UserError: arrays cannot be written into an experiment, so nothing can be read again."""
+        raise UserError(
+            "data=Arrays() stands for arrays in memory: hand them over, train(experiment, workdir, "
+            "dataset=from_arrays(x, y)), and evaluate(workdir, dataset=...) likewise"
+        )
+
+
 def from_arrays(
-    splits: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    classes: Sequence[str] | None = None,
+    x: Any,
+    y: Any = None,
     numbers: Sequence[str] | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    split: Any = None,
 ) -> Dataset:
     """Builds a dataset from arrays of inputs and targets: integers are class labels, floats are values.
 
     Args:
-      splits: by name ("train", "validation", "test"), inputs (examples, ...) and labels (examples,), or for regression
-        values (examples,) or (examples, values).
-      classes: class names; without them the labels name themselves.
+      x: inputs (examples, ...), which are split; or what is split already, {"train": (x, y), "test": (x, y)}, with
+        "validation" where there is one; then `y` may be the class names.
+      y: labels (examples,), integers, booleans or strings, or one-hot (examples, classes); or for regression values
+        (examples,) or (examples, values).
       numbers: names of the values; with them integer targets are values too. Without them floats are named by their
         column, from 0.
+      classes: class names; without them the labels name themselves.
+      split: how x and y are split, by row; HoldOut() without it.
 
     Returns:
       The dataset; inputs of rank three are series (example, time, column), inputs of rank four images (example, height,
@@ -36,6 +59,38 @@ def from_arrays(
       UserError: inputs and targets do not fit together, a split is empty, a label has no class, or a value is not
         finite.
     """
+    if isinstance(x, Mapping):
+        return _from_splits(x, classes if y is None else y, numbers)
+    if y is None or isinstance(x, tuple | list) and isinstance(x[0], np.ndarray):
+        raise UserError("give inputs and targets, from_arrays(x, y), or splits, from_arrays({'train': (x, y), ...})")
+    inputs, targets = np.asarray(x), np.asarray(y)
+    if len(inputs) != len(targets):
+        raise UserError(f"there are {len(inputs)} inputs but {len(targets)} targets; give one target each")
+    if numbers is None:
+        targets, found = _labels(targets)
+        classes = found if classes is None else classes
+    parts = (HoldOut() if split is None else split).split(SplitKeys([str(row) for row in range(len(inputs))]))
+    counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.items())
+    logger.info(f"{len(inputs):,} examples, split by a hash of their row: {counts}")
+    return _from_splits({name: (inputs[rows], targets[rows]) for name, rows in parts.items()}, classes, numbers)
+
+
+def _labels(targets: np.ndarray) -> tuple[np.ndarray, Sequence[str] | None]:
+    """Returns labels as class indices, and their names where they name themselves; values come back as they are."""
+    if targets.dtype == bool or targets.dtype.kind in "USO":
+        names, indices = np.unique(targets.astype(str).reshape(len(targets)), return_inverse=True)
+        return indices, [str(name) for name in names]
+    if targets.ndim == 2 and targets.shape[1] > 1 and np.isin(targets, (0, 1)).all() and (targets.sum(1) == 1).all():
+        logger.info(f"targets are one-hot, of {targets.shape[1]} classes")
+        return targets.argmax(1), None
+    if targets.ndim == 2 and targets.shape[1] == 1 and np.issubdtype(targets.dtype, np.integer):
+        return targets[:, 0], None
+    return targets, None
+
+
+def _from_splits(
+    splits: Mapping[str, tuple[Any, Any]], classes: Sequence[str] | None, numbers: Sequence[str] | None
+) -> Dataset:
     if "train" not in splits:
         raise UserError(f"there is no train split; there are {', '.join(splits) or 'none'}")
     shape = np.shape(splits["train"][0])[1:]
