@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxflow.commands.verbs import check_flag
+from jaxflow.commands.verbs import check_flag, import_verb
 from jaxflow.errors import UserError
 
 if TYPE_CHECKING:
@@ -62,6 +62,11 @@ PROCESSES = (
 )
 
 
+def names_of_flags(verb: str) -> list[str]:
+    """Lists the names of a verb's flags, those of every verb among them."""
+    return [flag.name for flag in (*COMMON, *import_verb(verb).FLAGS)]
+
+
 def select_experiment(arguments: argparse.Namespace) -> "tuple[Experiment, Path, Path | None]":
     """Builds the experiment that a command line selects, and chooses its run folder.
 
@@ -87,7 +92,7 @@ def select_experiment(arguments: argparse.Namespace) -> "tuple[Experiment, Path,
         from jaxflow.flags.override import override
 
         try:
-            experiment = override(written, arguments.overrides, [name.replace("_", "-") for name in vars(arguments)])
+            experiment = override(written, arguments.overrides, names_of_flags(arguments.verb))
         except UserError:
             for word in arguments.overrides:
                 check_flag(word, arguments.verb)

@@ -10,8 +10,8 @@ from jaxflow.commands.verbs import NO_VERB, import_verb, title, verbs
 from jaxflow.errors import program_name
 
 STATUS = (
-    "exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal, and the same command goes on where "
-    "it stopped, 130 (Ctrl-C) or 143 (SIGTERM) stopped where it would begin again, 1 anything else"
+    "exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal, and the same command goes on "
+    "where it stopped, 130 (Ctrl-C) or 143 (SIGTERM) stopped where it would begin again, 1 anything else"
 )
 # Columns of a flag with its value; what it means stands to the right of them.
 FLAG_COLUMNS = 28
@@ -34,7 +34,8 @@ def help_text(verb: str, arguments: argparse.Namespace) -> str:
     lines = [f"usage: {program_name()}{name or ' [VERB]'} [FLAGS]{fields}", ""]
     if verb == NO_VERB:
         lines += entries({title(other): import_verb(other).HELP for other in sorted(verbs(), key=title)}, width, 12)
-        lines += ["", f"{program_name()} VERB --help lists a verb's own flags; these are those of no verb:", ""]
+        more = f"{program_name()} VERB --help lists a verb's own flags; these are those of no verb:"
+        lines += ["", *textwrap.wrap(more, width), ""]
     else:
         lines += [*textwrap.wrap(module.HELP, width), ""]
     shown = {f"--{flag.name} {flag.metavar}": flag.help for flag in (*module.FLAGS, *COMMON)}

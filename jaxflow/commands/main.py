@@ -8,11 +8,12 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
-from jaxflow.commands.arguments import COMMON, DEVICES, EXPERIMENT, PROCESSES, Flag
+from jaxflow.commands.arguments import COMMON, DEVICES, EXPERIMENT, PROCESSES, Flag, names_of_flags
 from jaxflow.commands.help import help_text
 from jaxflow.commands.verbs import NO_VERB, check_flag, check_spelling, check_stray, check_verb, import_verb, verbs
 from jaxflow.errors import StoppedError, UserError, program_name
 from jaxflow.runtime.signals import before_end, describe, exit_status, last_signal, resumes
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line.
@@ -113,7 +114,7 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
         check_stray(rest[0], verb)
     if rest and not set(EXPERIMENT) <= set(flags):
         check_flag(rest[0], verb)
-        check_spelling(rest[0], [flag.name for flag in flags])
+        check_spelling(rest[0], names_of_flags(verb))
         raise UserError(f"no flag {rest[0]}; {program_name()} {verb} --help lists the flags")
     for flag in flags:
         _convert(arguments, flag)
@@ -124,7 +125,7 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
             raise UserError(f"--{flag.name} is empty; it takes {flag.metavar}")
     if set(EXPERIMENT) <= set(flags) and not (arguments.config or arguments.workdir or arguments.help):
         for word in rest:
-            check_spelling(word, [flag.name for flag in flags])
+            check_spelling(word, names_of_flags(verb))
         if verb == "run":  # nothing was said at all: what there is to say
             print(help_text(verb, arguments))
         raise UserError("say what to run: --config FILE, or --workdir DIR for a run that exists")

@@ -30,8 +30,8 @@ def say_trained(experiment: "Experiment", dataset: "Dataset", results: Mapping[s
     if "seconds" in results:
         took = f" in {results['seconds']:,.1f} s ({format_rate(results['examples_per_second'])})"
     logger.info(
-        f"trained {type(experiment.model).__name__} on {type(experiment.data).__name__} ({examples} examples; {count:,} "
-        f"{plural}) for {results['steps']:,} steps{took} on {describe_devices(jax.devices())}"
+        f"trained {type(experiment.model).__name__} on {type(experiment.data).__name__} ({examples} examples; {count:,}"
+        f" {plural}) for {results['steps']:,} steps{took} on {describe_devices(jax.devices())}"
     )
 
 

@@ -29,7 +29,7 @@ class Run:
       step: the step of the checkpoint that was read.
       model: the network with its sizes filled in: `run.model.apply(run.variables, inputs, train=False)` gives raw
         outputs of inputs that were transformed as `experiment.preprocess` says.
-      variables: what the model is evaluated with: "params", averaged where the run has an average, and batch statistics.
+      variables: what the model is evaluated with: "params", averaged where the run does so, and batch statistics.
       results: what results.json holds.
       history: what metrics.jsonl holds, `history["train"]["loss"]` and so on: (lines,) arrays, "step" and "epoch" among
         them.
@@ -58,7 +58,7 @@ class Run:
             several inputs.
 
         Returns:
-          (examples, classes) probabilities, (examples, values) in the data's units, or the class of each pixel or token.
+          (examples, classes) probabilities, (examples, values) in the data's units, or each pixel's or token's class.
 
         Raises:
           UserError: the model takes inputs of another shape or type, or an output is not finite.

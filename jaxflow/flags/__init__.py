@@ -1,1 +1,1 @@
-"""An experiment's fields as command-line flags: what they set, what they show in the help, what a wrong one may mean."""
+"""An experiment's fields as command-line flags: what they set, what the help says, what a wrong one may mean."""

@@ -33,6 +33,8 @@ HOMES = {
     "SplitRule": ("jaxflow.data.splitting",),
 }
 
+FAMILIES = {"Loss": "losses", "Metric": "metrics"}
+
 
 def choose(experiment: Experiment, flags: Sequence[str]) -> tuple[Experiment, list[str]]:
     """Replaces the parts of an experiment for which flags name a class.
@@ -88,6 +90,8 @@ def part_of(annotation: Any) -> type | None:
 
 def classes_for(option: type) -> list[str]:
     """Lists the names of jaxflow's classes for fields that hold parts of one kind; none where that is not known."""
+    if option.__name__ in FAMILIES:
+        return sorted(getattr(jaxflow, FAMILIES[option.__name__]).__all__)
     homes = HOMES.get(option.__name__, ())
     public = [name for name, home in jaxflow.PUBLIC.items() if name[0].isupper() and home.startswith(homes)]
     return sorted(set(public) - {"Optimizer"}) if homes else []
@@ -119,8 +123,10 @@ def _is_plain_value(field: tuple[Any, Any], value: str) -> bool:
 def _build(name: str, option: type, path: str, groups: Sequence[Sequence[str]]) -> Any:
     """Builds an object of a class, of its defaults and, where a field has none, of the flags."""
     if "(" in name:
-        raise UserError(f"--{path}={name}: a flag takes the name of a class; write --{path}={name.partition('(')[0]}, "
-                        f"then its fields: --{path}.FIELD=VALUE")
+        raise UserError(
+            f"--{path}={name}: a flag takes the name of a class; write --{path}={name.partition('(')[0]}, "
+            f"then its fields: --{path}.FIELD=VALUE"
+        )
     kind = _find(name)
     if kind is None:
         fitting = classes_for(option)
@@ -132,7 +138,9 @@ def _build(name: str, option: type, path: str, groups: Sequence[Sequence[str]]) 
     given = {split[0]: split[2] for split in map(_split, groups)}
     if missing := [field.name for field in needed if given.get(f"{path}.{field.name}") is None]:
         raise UserError(f"--{path}={name} needs " + " and ".join(f"--{path}.{field}=VALUE" for field in missing))
-    return kind(**{field.name: _literal(str(given[f"{path}.{field.name}"]), annotation_of(kind, field)) for field in needed})
+    return kind(
+        **{field.name: _literal(str(given[f"{path}.{field.name}"]), annotation_of(kind, field)) for field in needed}
+    )
 
 
 def _find(name: str) -> type | None:

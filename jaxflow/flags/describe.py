@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import functools
 import inspect
+import itertools
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,7 +49,9 @@ def describe(experiment: Experiment) -> list[Section]:
     return [
         *_parts(experiment, ""),
         Section("the run", "", run),
-        Section("how it is done", "These change nothing of what is computed, and may change when a run goes on.", machinery),
+        Section(
+            "how it is done", "Nothing of what is computed depends on these; a run may go on with others.", machinery
+        ),
     ]
 
 
@@ -112,7 +115,7 @@ def _takes(annotation: Any) -> str:
 
 
 def _summary(kind: type) -> str:
-    """Returns the first paragraph of a class's docstring, as one line; a dataclass's own, which is its signature, is none."""
+    """Returns the first paragraph of a class's docstring as one line; the one that a dataclass makes is none."""
     text = inspect.cleandoc(kind.__dict__.get("__doc__") or "")
     return "" if text.startswith(f"{kind.__name__}(") else " ".join(text.partition("\n\n")[0].split())
 
@@ -127,7 +130,7 @@ def _docs(kind: type) -> dict[str, str]:
         except (OSError, TypeError, SyntaxError, IndexError):
             continue  # a class without a file
         block = getattr(body, "body", [])
-        for node, below in zip(block, block[1:]):
+        for node, below in itertools.pairwise(block):
             named = isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
             if named and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
                 found[node.target.id] = " ".join(str(below.value.value).split())

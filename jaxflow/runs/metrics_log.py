@@ -116,7 +116,7 @@ def metric_columns(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, np
     """
     columns = {}
     for split in dict.fromkeys(line["split"] for line in lines):
-        rows = [{name: value for name, value in line.items() if name != "split"} for line in lines if line["split"] == split]
-        names = dict.fromkeys(name for row in rows for name in row)
+        rows = [line for line in lines if line["split"] == split]
+        names = dict.fromkeys(name for row in rows for name in row if name != "split")
         columns[split] = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
     return columns

@@ -153,7 +153,7 @@ def _check_contents(workdir: Path, experiment: Experiment, source: Path | None) 
         check_same_run(workdir, experiment, source)
     elif started:
         if changed := changes(workdir, experiment, source):
-            logger.info(f"{workdir} holds no checkpoint; it begins with the experiment as it is now ({'; '.join(changed)})")
+            logger.info(f"{workdir} holds no checkpoint yet, and starts with what is new ({'; '.join(changed)})")
     elif source is None and file_classes(to_json(experiment)):
         raise UserError(
             f"the start of {workdir} was cut short, and its copies of the experiment's files may be others'; "

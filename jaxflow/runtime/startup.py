@@ -66,8 +66,8 @@ def check_device(kind: str) -> None:
     if found != kind:
         extra = {"gpu": "cuda"}.get(kind, kind)
         raise UserError(
-            f"--device {kind}: JAX finds no {kind.upper()} here, only {describe_devices(jax.devices())}; install JAX for "
-            f"it (pip install -e '.[{extra}]') and look that its driver is there, or leave out --device"
+            f"--device {kind}: JAX finds no {kind.upper()} here, only {describe_devices(jax.devices())}; install JAX "
+            f"for it (pip install -e '.[{extra}]') and look that its driver is there, or leave out --device"
         )
 
 

@@ -57,6 +57,7 @@ def next_due(step: int, every: float | None, total: int) -> int:
     due = math.ceil((math.floor(step / every + 1e-9) + 1) * every - 1e-9)
     return min(max(due, step + 1), total)
 
+
 # What a checkpoint keeps of the loop's memory, beside the step.
 SAVED = ("best", "best_step", "validation_due", "total", "timed_steps", "seconds")
 

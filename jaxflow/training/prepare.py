@@ -204,13 +204,16 @@ def initialize_or_restore(checkpoints: Checkpoints, session: TrainingSession) ->
 def _describe_growth(session: TrainingSession, step: int, before: int) -> str:
     """Says what more epochs change for a run at a step, which was to have `before` steps when it was saved."""
     optimizer, total = session.experiment.optimizer, session.program.total_steps
-    old, new = ([float(learning_rate(optimizer, end, at)) for at in range(0, step, -(-step // 16))] + [
-        float(learning_rate(optimizer, end, step - 1))] for end in (before, total))
+    old, new = (
+        [float(learning_rate(optimizer, end, at)) for at in range(0, step, -(-step // 16))]
+        + [float(learning_rate(optimizer, end, step - 1))]
+        for end in (before, total)
+    )
     if old == new:
         return f"it was to have {before} steps, and goes on to {total}"
     return (
-        f"it was to have {before} steps, and goes on to {total}: {type(optimizer.schedule).__name__} is spread over all "
-        f"of them now, so the learning rate, which had come to {old[-1]:.3g}, goes on at {new[-1]:.3g}"
+        f"it was to have {before} steps, and goes on to {total}: {type(optimizer.schedule).__name__} is spread over "
+        f"all of them now, so the learning rate, which had come to {old[-1]:.3g}, goes on at {new[-1]:.3g}"
     )
 
 

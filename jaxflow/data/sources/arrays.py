@@ -61,31 +61,41 @@ def from_arrays(
     """
     if isinstance(x, Mapping):
         return _from_splits(x, classes if y is None else y, numbers)
-    if y is None or isinstance(x, tuple | list) and isinstance(x[0], np.ndarray):
+    if y is None or (isinstance(x, tuple | list) and isinstance(x[0], np.ndarray)):
         raise UserError("give inputs and targets, from_arrays(x, y), or splits, from_arrays({'train': (x, y), ...})")
     inputs, targets = np.asarray(x), np.asarray(y)
     if len(inputs) != len(targets):
         raise UserError(f"there are {len(inputs)} inputs but {len(targets)} targets; give one target each")
     if numbers is None:
-        targets, found = _labels(targets)
-        classes = found if classes is None else classes
+        targets, classes = _labels(targets, classes)
     parts = (HoldOut() if split is None else split).split(SplitKeys([str(row) for row in range(len(inputs))]))
     counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.items())
     logger.info(f"{len(inputs):,} examples, split by a hash of their row: {counts}")
     return _from_splits({name: (inputs[rows], targets[rows]) for name, rows in parts.items()}, classes, numbers)
 
 
-def _labels(targets: np.ndarray) -> tuple[np.ndarray, Sequence[str] | None]:
-    """Returns labels as class indices, and their names where they name themselves; values come back as they are."""
-    if targets.dtype == bool or targets.dtype.kind in "USO":
-        names, indices = np.unique(targets.astype(str).reshape(len(targets)), return_inverse=True)
-        return indices, [str(name) for name in names]
-    if targets.ndim == 2 and targets.shape[1] > 1 and np.isin(targets, (0, 1)).all() and (targets.sum(1) == 1).all():
-        logger.info(f"targets are one-hot, of {targets.shape[1]} classes")
-        return targets.argmax(1), None
-    if targets.ndim == 2 and targets.shape[1] == 1 and np.issubdtype(targets.dtype, np.integer):
-        return targets[:, 0], None
-    return targets, None
+def _labels(targets: np.ndarray, classes: Sequence[str] | None) -> tuple[np.ndarray, Sequence[str] | None]:
+    """Returns labels as class indices, with the names of the classes where these are known; values stay as they are."""
+    if targets.dtype == bool:
+        return targets.astype(np.int32), classes or ("False", "True")
+    texts = targets.dtype == object and all(isinstance(label, str) for label in targets.flat)
+    if texts or targets.dtype.kind in "US":
+        labels = targets.reshape(len(targets))
+        names = [str(name) for name in (classes or np.unique(labels.astype(str)))]
+        indices = {name: index for index, name in enumerate(names)}
+        if unknown := sorted({str(label) for label in labels} - indices.keys()):
+            raise UserError(
+                f"targets hold the label {unknown[0]!r}, and classes are {', '.join(names)}; name all of them"
+            )
+        return np.array([indices[str(label)] for label in labels], np.int32), names
+    if targets.ndim != 2 or targets.dtype.kind not in "iuf":
+        return targets, classes
+    if targets.shape[1] == 1 and targets.dtype.kind != "f":
+        return targets[:, 0], classes
+    if targets.shape[1] > 1 and np.isin(targets, (0, 1)).all() and (targets.sum(1) == 1).all():
+        logger.info(f"targets are one-hot rows of {targets.shape[1]} classes")
+        return targets.argmax(1), classes
+    return targets, classes
 
 
 def _from_splits(
