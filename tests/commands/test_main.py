@@ -141,6 +141,6 @@ def test_the_console_command_trains_and_starts_itself_again_on_two_processes(tmp
     flags = ("--config", DIGITS, "--workdir", "run", "--epochs=0.05")
     done = console_command(tmp_path, "train", *flags, "--local-processes=2", "--batch_size=32")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "next: jaxflow evaluate --workdir run"
+    assert done.stdout.splitlines()[-1] == f"next: {tmp_path}/jaxflow evaluate --workdir run"  # it is on no PATH
     assert json.loads((tmp_path / "run" / "environment.json").read_text())["processes"] == 2
     assert {path.name for path in (tmp_path / "run").iterdir()} <= {".lock", "digits_cnn.py", *WRITTEN["train"]}
