@@ -41,9 +41,9 @@ def help_text(verb: str, arguments: argparse.Namespace) -> str:
     shown = {f"--{flag.name} {flag.metavar}": flag.help for flag in (*module.FLAGS, *COMMON)}
     if takes_experiment:
         shown["--FIELD=VALUE"] = "change any field of the experiment; --config FILE --help lists them all"
-    lines += [*entries(shown, width, FLAG_COLUMNS), "", *textwrap.wrap(STATUS, width)]
     if takes_experiment and (arguments.config or arguments.workdir):
-        lines += _fields(arguments, width)
+        lines += [*_fields(arguments, width), "", "flags of the command"]
+    lines += [*entries(shown, width, FLAG_COLUMNS), "", *textwrap.wrap(STATUS, width)]
     return "\n".join(lines)
 
 
@@ -75,7 +75,7 @@ def _fields(arguments: argparse.Namespace, width: int) -> list[str]:
     from jaxflow.flags.describe import describe
 
     experiment, workdir, source = select_experiment(arguments)
-    lines = ["", *textwrap.wrap(f"The experiment of {source or workdir}, each field with its value there:", width)]
+    lines = textwrap.wrap(f"The experiment of {source or workdir}, each field with its value there:", width)
     for section in describe(experiment):
         about = textwrap.wrap(section.text, width - 2, initial_indent="  ", subsequent_indent="  ")
         lines += ["", section.title, *about, *entries(section.flags, width, FLAG_COLUMNS)]

@@ -33,6 +33,8 @@ HOMES = {
     "SplitRule": ("jaxflow.data.splitting",),
 }
 
+# What lies beside them and is none.
+NO_PARTS = {"Optimizer", "Mean"}
 FAMILIES = {"Loss": "losses", "Metric": "metrics"}
 
 
@@ -94,7 +96,7 @@ def classes_for(option: type) -> list[str]:
         return sorted(getattr(jaxflow, FAMILIES[option.__name__]).__all__)
     homes = HOMES.get(option.__name__, ())
     public = [name for name, home in jaxflow.PUBLIC.items() if name[0].isupper() and home.startswith(homes)]
-    return sorted(set(public) - {"Optimizer"}) if homes else []
+    return sorted(set(public) - NO_PARTS) if homes else []
 
 
 def _split(words: Sequence[str]) -> tuple[str, bool, str | None]:

@@ -63,7 +63,8 @@ def _parts(value: Any, path: str) -> Iterator[Section]:
         if option is None:
             continue
         text = _docs(type(value)).get(field.name, "")
-        others = classes_for(option)
+        used = {type(part).__name__ for part in (held if isinstance(held, tuple) else ())} or {type(held).__name__}
+        others = [other for other in classes_for(option) if other not in used]
         choice = f" Others: {listed(others)}." if others else ""
         if isinstance(held, tuple):
             shown = ",".join(type(part).__name__ for part in held)
@@ -103,7 +104,8 @@ def _takes(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         ranges = [mark.describe() for mark in annotation.__metadata__ if isinstance(mark, Range)]
-        return f"{_takes(arguments[0])}, {ranges[0]}" if ranges else _takes(arguments[0])
+        told = ranges and ranges[0] != "a finite number"
+        return f"{_takes(arguments[0])}, {ranges[0]}" if told else _takes(arguments[0])
     if origin in (Union, UnionType):
         return " or ".join(_takes(option) for option in arguments)
     if origin is Literal:
