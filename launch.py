@@ -2,7 +2,13 @@
 
 import sys
 
-from jaxflow.commands.start import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from jaxflow.commands.start import main
+
+        status = main()
+    except KeyboardInterrupt:  # before anything listens for signals
+        from jaxflow.runtime.signals import NUMBERS, end
+
+        end(NUMBERS[0], sys.argv[1:])
+    sys.exit(status)

@@ -23,7 +23,7 @@ TEMPORARY = re.compile(r"\..+\.(?:(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>\
 ABANDONED_SECONDS = 7 * 24 * 3600.0
 # How Orbax's storage library reports an error of the operating system.
 _OS_ERROR = re.compile(r"OS error (\d+)")
-# What glob() takes for a pattern, and a backslash, which TensorStore takes for a separator.
+# What a checkpoint's files are not found below, a bracket or a backslash, or those of another run too.
 PATTERN = re.compile(r"[\[*?\\]")
 _numbers = itertools.count()
 # Temporary files of this process.
@@ -159,7 +159,7 @@ _SPELLED_OUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO,
 
 
 def check_name(path: Path) -> None:
-    """Raises UserError if libraries that write below a path cannot: they need UTF-8, and take some names for patterns.
+    """Raises UserError if libraries that write below a path could not: they need UTF-8, and names that are no patterns.
 
     Etils, by which Orbax lists the files of a checkpoint, takes the whole path for a pattern of glob(): what was saved
     below `runs/a [1]` would never be found again.
