@@ -48,7 +48,7 @@ def help_text(verb: str, arguments: argparse.Namespace) -> str:
 
 
 def entries(texts: Mapping[str, str], width: int, columns: int) -> list[str]:
-    """Lays out names with what they mean beside them, or below a name that is too long.
+    """Formats names with what they mean beside them, or below a name that is too long.
 
     Args:
       texts: by name.

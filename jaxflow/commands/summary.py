@@ -16,7 +16,7 @@ logger = logging.getLogger("jaxflow")
 
 
 def say_trained(experiment: "Experiment", dataset: "Dataset", results: Mapping[str, Any]) -> None:
-    """Says what was trained on what, where, and for how long."""
+    """Logs what was trained on what, where, and for how long."""
     import jax
 
     from jaxflow.console import format_rate
@@ -36,7 +36,7 @@ def say_trained(experiment: "Experiment", dataset: "Dataset", results: Mapping[s
 
 
 def say_metrics(results: Mapping[str, Any]) -> None:
-    """Says how well the run does on the splits that it was evaluated on, beside the baseline."""
+    """Logs how well the run does on the splits that it was evaluated on, beside the baseline."""
     from jaxflow.console import format_metrics
 
     for split in ("validation", "test", "baseline"):
@@ -45,5 +45,5 @@ def say_metrics(results: Mapping[str, Any]) -> None:
 
 
 def say_next(verb: str, workdir: Path, more: str = "") -> None:
-    """Says the command that comes next, as it works from the folder that this one was started in."""
+    """Logs the command that comes next, as it works from the folder that this one was started in."""
     logger.info(f"next: {command_line()} {verb} --workdir {shlex.quote(str(workdir))}{more}")

@@ -42,9 +42,9 @@ def test_help_of_a_verb_shows_its_own_flags(verb, capsys):
 
 def test_help_lists_every_verb_and_every_verb_has_a_line(capsys):
     main.main(["--help"])
-    text = capsys.readouterr().out
+    text = " ".join(capsys.readouterr().out.split())
     for verb in verbs():
-        assert f"  {'(no verb)' if verb == 'run' else verb:<12} {import_verb(verb).HELP}\n" in text
+        assert f"{'(no verb)' if verb == 'run' else verb} {import_verb(verb).HELP} " in text
 
 
 def test_a_dash_in_a_verb_is_an_underscore_in_its_file(monkeypatch, tmp_path):
