@@ -202,7 +202,7 @@ def initialize_or_restore(checkpoints: Checkpoints, session: TrainingSession) ->
 
 
 def _describe_growth(session: TrainingSession, step: int, before: int) -> str:
-    """Returns a line on what more epochs change for a run at a step, which was to have `before` steps when it was saved."""
+    """Returns a line on what more epochs change for a run at a step, which was to have `before` steps until now."""
     optimizer, total = session.experiment.optimizer, session.program.total_steps
     old, new = (
         [float(learning_rate(optimizer, end, at)) for at in range(0, step, -(-step // 16))]

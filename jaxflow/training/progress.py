@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from rich.progress import Progress
 
-from jaxflow.console import bar, format_metrics, format_rate
+from jaxflow.console import bar, console, format_metrics, format_rate
 from jaxflow.errors import UserError, program_name
 from jaxflow.experiment import dumps
 from jaxflow.runs.metrics_log import MetricWriter
@@ -21,6 +21,8 @@ from jaxflow.training.state import TrainState
 
 # Without a bar, where steps are slow: how long it takes until something is said. After each such line it doubles.
 FIRST_LINE_SECONDS = 5.0
+# Columns of the shortest bar, of the time that is left and of the spaces between.
+BAR_COLUMNS = 20
 
 logger = logging.getLogger("jaxflow")
 
@@ -126,8 +128,11 @@ class ProgressReporter:
         speed = metrics.get("examples_per_second")
         numbers = format_metrics(shown) + (f"  {format_rate(speed)}" if speed else "")
         if not self._progress.disable:
+            choices = (numbers, format_metrics(shown), format_metrics({"loss": metrics["loss"]}))
+            room = console.width - len(self._epoch(self._total)) - 2 * len(str(self._total)) - BAR_COLUMNS
+            fitting = next((text for text in choices if len(text) <= room), "")
             self._progress.update(
-                self._task, completed=step, description=self._epoch(step), numbers=numbers, refresh=True
+                self._task, completed=step, description=self._epoch(step), numbers=fitting, refresh=True
             )
         else:
             left = f"  {_clock((self._total - step) * self._batch_size / speed)} left" if speed else ""
