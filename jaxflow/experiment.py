@@ -157,13 +157,13 @@ def _check_survives(experiment: Experiment, path: Path) -> None:
         raise UserError(f"{path}: {changed[0]} is {written[changed[0]]!r}, which is not equal when it is read back")
 
 
-def differences(old: Experiment, new: Experiment) -> list[str]:
-    """Returns the fields of a run's identity in which two experiments differ, as "field: old -> new"."""
-    return differing_leaves(dict(flatten(old, identity_only=True)), new)
-
-
 def differing_leaves(before: Mapping[str, Any], experiment: Experiment) -> list[str]:
-    """Returns where an experiment differs from the leaves of another one, (dotted name -> value), as `differences`."""
+    """Returns the fields of a run's identity in which an experiment differs from another, as "field: old -> new".
+
+    Args:
+      before: the leaves of the other by dotted name, as `flatten` lists them.
+      experiment: the experiment.
+    """
     after = dict(flatten(experiment, identity_only=True))
     return [
         f"{name}: {before.get(name, 'absent')} -> {after.get(name, 'absent')}"

@@ -4,12 +4,13 @@ import ast
 import itertools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
 from jaxflow.errors import UserError
-from jaxflow.experiment import Experiment, differences, differing_leaves
+from jaxflow.experiment import Experiment, differing_leaves
 from jaxflow.experiment_files import files_beside, files_defining, importable
 from jaxflow.file_io import check_name, storage_error
 from jaxflow.legacy import modernize
@@ -18,6 +19,7 @@ from jaxflow.serialization import (
     FILE_MODULE,
     class_name,
     classes_of,
+    fields_of,
     file_classes,
     flatten_json,
     from_json,
@@ -40,9 +42,29 @@ def default_workdir(config: str | Path, written: Experiment, overridden: Experim
     Returns:
       The folder's path, at most 200 characters after runs/.
     """
-    changes = [change.replace(": ", "=", 1).rpartition(" -> ") for change in differences(written, overridden)]
-    name = "-".join([Path(config).stem, *(f"{left.partition('=')[0]}={new}" for left, _, new in changes)])
+    name = "-".join([Path(config).stem, *_overrides(written, overridden, "")])
     return Path("runs") / re.sub(r"[^\w.=,+-]+", "_", name)[:200]
+
+
+def _overrides(before: Any, after: Any, name: str) -> Iterator[str]:
+    """Yields "field=value" for what differs; of a part of another class, the class and what is not its default."""
+    if isinstance(after, tuple) and any(map(is_dataclass, (*after, *before))):
+        if list(map(type, before)) == list(map(type, after)):
+            pairs = zip(before, after)
+        else:
+            yield f"{name}={','.join(type(part).__name__ for part in after)}"
+            pairs = ((type(part), part) for part in after)
+        for number, (old, new) in enumerate(pairs):
+            yield from _overrides(old, new, f"{name}.{number}")
+    elif is_dataclass(after):
+        other = before is not type(after) and type(before) is not type(after)
+        if other:
+            yield f"{name}={type(after).__name__}"
+        defaults = type(after) if other else before  # a field's default is its class's attribute
+        for field, new in fields_of(after, identity_only=True):
+            yield from _overrides(getattr(defaults, field, None), new, f"{name}.{field}" if name else field)
+    elif before != after:
+        yield f"{name}={after}"
 
 
 def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = None) -> None:

@@ -88,6 +88,17 @@ def test_the_default_folder_names_experiment_and_overrides(experiment):
         experiment, seed=1, model=dataclasses.replace(experiment.model, widths=(8, 16)), log_every_steps=7
     )
     assert str(default_workdir("e/a.py", experiment, changed)) == "runs/a-model.widths=_8,_16_-seed=1"
+    chosen = dataclasses.replace(
+        experiment,
+        optimizer=jaxflow.SGD(schedule=jaxflow.Cosine(final=0.5)),
+        augment=(*experiment.augment, jaxflow.Flip()),
+        tta=jaxflow.FlipShift(),
+        preprocess=(jaxflow.Standardize(epsilon=1.0),),
+    )
+    assert str(default_workdir("e/a.py", experiment, chosen)) == (
+        "runs/a-optimizer=SGD-optimizer.schedule=Cosine-optimizer.schedule.final=0.5-preprocess.0.epsilon=1.0"
+        "-augment=Flip,Crop,Flip-augment.1.pad=1-tta=FlipShift"
+    )
 
 
 def test_overwriting_leaves_what_is_not_ours(experiment, tmp_path):
