@@ -137,7 +137,7 @@ def storage_error(path: Path, advice: str = "") -> Iterator[None]:
             raise
         if number in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
-                f"disk full: cannot write {path}; free space, and launch again to go on from the last checkpoint"
+                f"disk full: cannot write {path}; free space, and launch again to resume from the last checkpoint"
             ) from error
         named = getattr(error, "filename", None)
         where = os.fsdecode(named) if isinstance(named, (str, bytes, os.PathLike)) else path

@@ -51,6 +51,18 @@ def test_parts_are_chosen_by_class(experiment):
     assert (emptied.augment, emptied.tta, emptied.ema_decay) == ((), None, None)
 
 
+def test_a_class_of_the_experiment_s_own_file_is_chosen_too(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import flax.linen as nn\nfrom jaxflow import *\n"
+        "class Residual(nn.Module):\n    width: int = 8\n    outputs: int | None = None\n"
+        "    @nn.compact\n    def __call__(self, inputs, train=False): return nn.Dense(self.outputs)(inputs)\n"
+        "def get_config(): return Experiment(Digits(), MLP(), Classification(), Adam())\n"
+    )
+    changed = override(jaxflow.load(file), ["--model=Residual", "--model.width=3"])
+    assert (type(changed.model).__name__, changed.model.width) == ("Residual", 3)
+
+
 def test_a_class_takes_fields_without_a_default_from_the_flags(experiment):
     changed = override(
         experiment, ["--data.target", "Adam", "--data=Table", "--data.path=a b.csv", "--data.split=KFold"]

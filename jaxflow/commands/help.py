@@ -10,7 +10,7 @@ from jaxflow.commands.verbs import NO_VERB, import_verb, title, verbs
 from jaxflow.errors import program_name
 
 STATUS = (
-    "exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal, and the same command goes on "
+    "exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal, and the same command resumes "
     "where it stopped, 130 (Ctrl-C) or 143 (SIGTERM) stopped where it would begin again, 1 anything else"
 )
 # Columns of a flag with its value; what it means stands to the right of them.

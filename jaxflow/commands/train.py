@@ -6,7 +6,7 @@ import logging
 from jaxflow.commands.arguments import EXPERIMENT, OVERWRITE, PROCESSES, select_experiment
 from jaxflow.commands.summary import say_metrics, say_next, say_trained
 
-HELP = "train, or go on where the run folder stopped"
+HELP = "train, or resume where the run folder stopped"
 FLAGS = (*EXPERIMENT, OVERWRITE, *PROCESSES)
 logger = logging.getLogger("jaxflow")
 

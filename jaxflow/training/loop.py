@@ -128,7 +128,7 @@ def _run_loop(session: TrainingSession, folder: Path, compiled: Callable[..., An
         del state  # there may be no room for two
         restore(checkpoints, loop.step, program.abstract_state())  # done means that what was saved can be read back
     if stop:
-        raise StoppedError(f"stopped at step {loop.step} of {total}, which is saved; launch again to go on")
+        raise StoppedError(f"stopped at step {loop.step} of {total}, which is saved; launch again to resume")
     return results | log.speed()
 
 

@@ -210,10 +210,10 @@ def _describe_growth(session: TrainingSession, step: int, before: int) -> str:
         for end in (before, total)
     )
     if old == new:
-        return f"it was to have {before} steps, and goes on to {total}"
+        return f"it was to have {before} steps, and continues to {total}"
     return (
-        f"it was to have {before} steps, and goes on to {total}: {type(optimizer.schedule).__name__} is spread over "
-        f"all of them now, so the learning rate, which had come to {old[-1]:.3g}, goes on at {new[-1]:.3g}"
+        f"it was to have {before} steps, and continues to {total}: {type(optimizer.schedule).__name__} is spread over "
+        f"all of them now, so the learning rate, which had come to {old[-1]:.3g}, continues at {new[-1]:.3g}"
     )
 
 

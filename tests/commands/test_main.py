@@ -69,7 +69,7 @@ def test_a_dash_in_a_verb_is_an_underscore_in_its_file(monkeypatch, tmp_path):
     [
         (UserError("two\nlines"), 2, "error: two lines\n"),
         (StoppedError("stopped at step 3"), RESUMABLE, "stopped at step 3\n"),
-        (KeyboardInterrupt(), RESUMABLE, "stopped by Ctrl-C; launch again to go on\n"),
+        (KeyboardInterrupt(), RESUMABLE, "stopped by Ctrl-C; launch again to resume\n"),
     ],
 )
 def test_what_a_verb_raises_is_an_exit_status(error, status, said, monkeypatch, capsys):
