@@ -67,6 +67,13 @@ def test_a_class_takes_fields_without_a_default_from_the_flags(experiment):
     changed = override(
         experiment, ["--data.target", "Adam", "--data=Table", "--data.path=a b.csv", "--data.split=KFold"]
     )
+    with pytest.raises(jaxflow.UserError, match=r"--data\.split=Adam: it takes HoldOut, KFold, TimeSplit"):
+        override(changed, ["--data.split=Adam"])
+    columns = ["--data.columns=Number", "--data.columns.0.name=age", "--data.columns+=Category"]
+    with pytest.raises(jaxflow.UserError, match="no class Nmber; perhaps you meant Number"):
+        override(changed, ["--data.columns=Nmber"])
+    numbered = override(changed, [*columns, "--data.columns.1.name=city", "--data.columns.1.encode=ordinal"])
+    assert numbered.data.columns == (jaxflow.Number("age"), jaxflow.Category("city", encode="ordinal"))
     assert changed.data == jaxflow.Table("a b.csv", target="Adam", split=jaxflow.KFold())
 
 
@@ -86,6 +93,7 @@ def test_no_flags_change_nothing(experiment):
         ("--batch_size", "Missing value for argument '--batch_size'"),
         ("--batch_size=0", "batch_size is 0; it must be 1 or more"),
         ("--optimizer=Adm", "no class Adm; perhaps you meant Adam"),
+        ("--data.split_seed=HoldOut", "split_seed: invalid literal"),
         ("--optimizer.foo=Adam", "no field --optimizer.foo"),
         ("--problem.loss=Hubert", "no class Hubert; perhaps you meant Huber"),
         ("--data=Table", "--data=Table needs --data.path=VALUE and --data.target=VALUE"),

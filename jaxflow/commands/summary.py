@@ -11,6 +11,7 @@ from jaxflow.errors import command_line
 if TYPE_CHECKING:
     from jaxflow.data.dataset import Dataset
     from jaxflow.experiment import Experiment
+    from jaxflow.schema import Schema
 
 logger = logging.getLogger("jaxflow")
 
@@ -23,16 +24,22 @@ def say_trained(experiment: "Experiment", dataset: "Dataset", results: Mapping[s
     from jaxflow.runtime.startup import describe_devices
 
     examples = ", ".join(f"{len(split):,} {name}" for name, split in dataset.splits.items())
-    target = dataset.schema.target
-    count, noun = len(target.names), "class" if target.kind == "class" else "value"
-    plural = noun if count == 1 else {"class": "classes", "value": "values"}[noun]
     took = ""
     if "seconds" in results:
         took = f" in {results['seconds']:,.1f} s ({format_rate(results['examples_per_second'])})"
     logger.info(
-        f"trained {type(experiment.model).__name__} on {type(experiment.data).__name__} ({examples} examples; {count:,}"
-        f" {plural}) for {results['steps']:,} steps{took} on {describe_devices(jax.devices())}"
+        f"trained {type(experiment.model).__name__} on {type(experiment.data).__name__} ({examples} examples; "
+        f"{_describe_target(dataset.schema)}) for {results['steps']:,} steps{took} on {describe_devices(jax.devices())}"
     )
+
+
+def _describe_target(schema: "Schema") -> str:
+    """Returns what there is to predict, in a few words."""
+    count = len(schema.target.names)
+    if schema.inputs.kind == "tokens" and schema.target.dense_shape:
+        return f"vocabulary of {count:,} tokens"
+    one, several = ("class", "classes") if schema.target.kind == "class" else ("value", "values")
+    return f"{count:,} {one if count == 1 else several}"
 
 
 def say_metrics(results: Mapping[str, Any]) -> None:

@@ -55,16 +55,16 @@ def choose(experiment: Experiment, flags: Sequence[str]) -> tuple[Experiment, li
     for words in groups:
         name, adds, value = _split(words)
         field = None if value is None else field_at(experiment, name)
-        if field is None or (option := part_of(field[1])) is None or _is_plain_value(field, value):
+        if field is None or not (options := parts_of(field[1])) or _is_plain_value(field, value):
             rest += words
             continue
         if isinstance(field[0], tuple) and get_origin(field[1]) is tuple:
             parts = field[0] if adds else ()
             for item in [item for item in re.split(r"[, ]+", value.strip("()[]")) if item]:
-                parts = (*parts, _build(item, option, f"{name}.{len(parts)}", groups))
+                parts = (*parts, _build(item, options, f"{name}.{len(parts)}", groups))
             new: Any = parts
         else:
-            new = None if value == "None" else _build(value, option, name, groups)
+            new = None if value == "None" else _build(value, options, name, groups)
         experiment = _replaced(experiment, name.split("."), new)
     return experiment, rest
 
@@ -82,21 +82,26 @@ def field_at(value: Any, path: str) -> tuple[Any, Any] | None:
     return value, annotation
 
 
-def part_of(annotation: Any) -> type | None:
-    """Returns the class or protocol of the parts that a field may hold, alone or in a tuple; None if it holds none."""
-    options = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+def parts_of(annotation: Any) -> tuple[type, ...]:
+    """Returns the classes or protocols of the parts that a field may hold, alone or in a tuple; () if it holds none."""
     if get_origin(annotation) is tuple:
-        options = get_args(annotation)[:1]
-    return next((option for option in options if isinstance(option, type) and option not in (*PLAIN, tuple)), None)
+        annotation = next(iter(get_args(annotation)), None)
+    options = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    return tuple(option for option in options if isinstance(option, type) and option not in (*PLAIN, tuple))
 
 
-def classes_for(option: type) -> list[str]:
-    """Lists the names of jaxflow's classes for fields that hold parts of one kind; none where that is not known."""
-    if option.__name__ in FAMILIES:
-        return sorted(getattr(jaxflow, FAMILIES[option.__name__]).__all__)
-    homes = HOMES.get(option.__name__, ())
-    public = [name for name, home in jaxflow.PUBLIC.items() if name[0].isupper() and home.startswith(homes)]
-    return sorted(set(public) - NO_PARTS) if homes else []
+def classes_for(options: Sequence[type]) -> list[str]:
+    """Lists the names of jaxflow's classes for fields that hold parts of some kinds."""
+    names: set[str] = set()
+    for option in options:
+        homes, family = HOMES.get(option.__name__, ()), FAMILIES.get(option.__name__)
+        if family:
+            names.update(getattr(jaxflow, family).__all__)
+        elif homes:
+            names.update(name for name, home in jaxflow.PUBLIC.items() if name[0].isupper() and home.startswith(homes))
+        else:
+            names.add(option.__name__)
+    return sorted(names - NO_PARTS)
 
 
 def _split(words: Sequence[str]) -> tuple[str, bool, str | None]:
@@ -122,7 +127,7 @@ def _is_plain_value(field: tuple[Any, Any], value: str) -> bool:
     return texts and not dataclasses.is_dataclass(field[0]) and _find(value) is None
 
 
-def _build(name: str, option: type, path: str, groups: Sequence[Sequence[str]]) -> Any:
+def _build(name: str, options: Sequence[type], path: str, groups: Sequence[Sequence[str]]) -> Any:
     """Builds an object of a class, of its defaults and, where a field has none, of the flags."""
     if "(" in name:
         raise UserError(
@@ -131,11 +136,13 @@ def _build(name: str, option: type, path: str, groups: Sequence[Sequence[str]]) 
         )
     kind = _find(name)
     if kind is None:
-        fitting = classes_for(option)
+        fitting = classes_for(options)
         near = difflib.get_close_matches(name.lower(), {known.lower(): known for known in fitting}, n=1, cutoff=0.6)
         meant = next((known for known in fitting if near and known.lower() == near[0]), None)
-        hint = f"perhaps you meant {meant}" if meant else f"there are {listed(fitting) or 'none of that kind'}"
+        hint = f"perhaps you meant {meant}" if meant else f"there are {listed(fitting)}"
         raise UserError(f"--{path}={name}: no class {name}; {hint}, and those of the experiment's own file")
+    if all(map(dataclasses.is_dataclass, options)) and not issubclass(kind, tuple(options)):
+        raise UserError(f"--{path}={name}: it takes {listed(classes_for(options))}")
     needed = [field for field in _fields(kind) if field.default is field.default_factory is dataclasses.MISSING]
     given = {split[0]: split[2] for split in map(_split, groups)}
     if missing := [field.name for field in needed if given.get(f"{path}.{field.name}") is None]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from jaxflow.errors import listed
 from jaxflow.experiment import Experiment
-from jaxflow.flags.choose import classes_for, part_of
+from jaxflow.flags.choose import classes_for, parts_of
 from jaxflow.ranges import Range, annotation_of
 from jaxflow.serialization import fields_of
 
@@ -43,7 +43,7 @@ def describe(experiment: Experiment) -> list[Section]:
     """
     run, machinery = {}, {}
     for field in dataclasses.fields(experiment):
-        if part_of(annotation_of(Experiment, field)) is None:
+        if not parts_of(annotation_of(Experiment, field)):
             group = run if field.metadata.get("identity", True) or field.name == "epochs" else machinery
             group |= _entry(experiment, field, "")
     return [
@@ -59,12 +59,12 @@ def _parts(value: Any, path: str) -> Iterator[Section]:
     """Yields the sections of the parts that a value holds, and of those that they hold."""
     for field in _own_fields(value):
         annotation, held = annotation_of(type(value), field), getattr(value, field.name)
-        option, name = part_of(annotation), f"{path}{field.name}"
-        if option is None:
+        options, name = parts_of(annotation), f"{path}{field.name}"
+        if not options:
             continue
         text = _docs(type(value)).get(field.name, "")
         used = {type(part).__name__ for part in (held if isinstance(held, tuple) else ())} or {type(held).__name__}
-        others = [other for other in classes_for(option) if other not in used]
+        others = [other for other in classes_for(options) if other not in used]
         choice = f" Others: {listed(others)}." if others else ""
         if isinstance(held, tuple):
             shown = ",".join(type(part).__name__ for part in held)
@@ -81,7 +81,7 @@ def _section(part: Any, path: str, text: str, title: str) -> Iterator[Section]:
         return
     flags: dict[str, str] = {}
     for field in _own_fields(part):
-        if part_of(annotation_of(type(part), field)) is None:
+        if not parts_of(annotation_of(type(part), field)):
             flags |= _entry(part, field, f"{path}.")
     yield Section(title, f"{_summary(type(part))} {text}".strip(), flags)
     yield from _parts(part, f"{path}.")

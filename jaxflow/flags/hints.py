@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from jaxflow.errors import program_name
 from jaxflow.experiment import Experiment
-from jaxflow.flags.choose import field_at, part_of
+from jaxflow.flags.choose import field_at, parts_of
 from jaxflow.serialization import flatten
 
 # What other programs call it.
@@ -58,7 +58,7 @@ def hint_for_unknown(experiment: Experiment, flag: str, others: Sequence[str] = 
         return f"{flag!r} belongs to no flag; a flag is --NAME=VALUE, and {program_name()} --help lists the verbs"
     name = flag.lstrip("-").partition("=")[0].removesuffix("+").replace("-", "_")
     found = field_at(experiment, name)
-    if found is not None and part_of(found[1]) is not None:
+    if found is not None and parts_of(found[1]):
         return f"--{name} takes the name of a class, --{name}=CLASS, and its fields are set by --{name}.FIELD=VALUE"
     near = nearest(name, [*(field for field, _ in flatten(experiment)), *others])
     hint = f"perhaps you meant --{near}" if near else f"{program_name()} --config FILE --help lists every field"

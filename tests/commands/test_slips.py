@@ -41,7 +41,7 @@ COMMANDS = {
     "misspelt class": (["--config", DIGITS, "--optimizer=adam"], "no class adam; perhaps you meant Adam"),
     "an unknown class": (["--config", DIGITS, "--optimizer=Lion"], "no class Lion; there are Adam, AdamW, Muon, "),
     "a class with brackets": (["--config", DIGITS, "--optimizer=Adam(0.1)"], "write --optimizer=Adam, then its fields"),
-    "a class of another kind": (["--config", DIGITS, "--optimizer=CNN"], "optimizer is a CNN; it must be a jaxflow."),
+    "a class of another kind": (["--config", DIGITS, "--optimizer=CNN"], "it takes Adam, AdamW, Muon, RMSprop, SGD"),
     "a class that needs fields": (["--config", DIGITS, "--data=ImageFolder"], "--data=ImageFolder needs --data.path="),
     "a word for a number": (["--config", DIGITS, "--epochs=ten"], "could not convert string to float: 'ten'"),
     "a decimal comma": (["--config", DIGITS, "--model.dropout=0,5"], "could not convert string to float: '0,5'"),
