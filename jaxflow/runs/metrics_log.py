@@ -4,10 +4,11 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
@@ -101,3 +102,21 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         if isinstance(line, dict) and isinstance(line.get("step"), int) and "split" in line:
             lines.append(line)
     return lines
+
+
+def metric_columns(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, np.ndarray]]:
+    """Returns the lines of metrics.jsonl as columns.
+
+    Args:
+      lines: as `read_metrics` returns them.
+
+    Returns:
+      By split ("train", "validation") and by name ("step", "epoch", "loss", ...), (lines,) arrays; NaN where a line of
+      the split has no such number.
+    """
+    columns = {}
+    for split in dict.fromkeys(line["split"] for line in lines):
+        rows = [line for line in lines if line["split"] == split]
+        names = dict.fromkeys(name for row in rows for name in row if name != "split")
+        columns[split] = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+    return columns
