@@ -9,6 +9,16 @@ from jaxflow.serialization import flatten
 from tests.conftest import Holding
 
 
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """An augmentation with a field that holds a text or a part."""
+
+    split: jaxflow.HoldOut | jaxflow.KFold | str | None = None
+
+    def __call__(self, key, batch):
+        return batch
+
+
 def test_flags_change_fields_at_any_depth(experiment):
     changed = override(
         experiment,
@@ -61,6 +71,12 @@ def test_a_class_of_the_experiment_s_own_file_is_chosen_too(tmp_path):
     )
     changed = override(jaxflow.load(file), ["--model=Residual", "--model.width=3"])
     assert (type(changed.model).__name__, changed.model.width) == ("Residual", 3)
+
+
+def test_a_text_stands_where_one_may_and_no_class_is_called_so(experiment):
+    named = dataclasses.replace(experiment, augment=(Named(jaxflow.HoldOut()),))
+    for flag, value in (("fold", "fold"), ("KFold", jaxflow.KFold()), ("None", None)):
+        assert override(named, [f"--augment.0.split={flag}"]).augment[0].split == value
 
 
 def test_a_class_takes_fields_without_a_default_from_the_flags(experiment):

@@ -1,11 +1,14 @@
 """What README shows is what runs. Its two commands themselves are run by .ci/run, in a fresh virtual environment."""
 
 import re
+import shlex
 import subprocess
 import sys
 
 import pytest
 
+from jaxflow.experiment import load
+from jaxflow.flags.override import override
 from tests.conftest import ROOT, launch
 
 README = (ROOT / "README.md").read_text()
@@ -27,6 +30,18 @@ def test_it_is_short_and_its_links_lead_somewhere():
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/commands.md"])
+def test_the_flags_that_are_shown_are_flags(page):
+    lines = [
+        line for line in (ROOT / page).read_text().splitlines() if line.startswith("python launch.py --config exp")
+    ]
+    assert len(lines) > 2
+    for line in lines:
+        _, _, _, file, *flags = shlex.split(line)
+        experiment = load(ROOT / file)
+        assert flags == ["--help"] or override(experiment, flags) != experiment
 
 
 def test_the_table_of_your_own_trains(tmp_path, command):

@@ -55,16 +55,19 @@ def choose(experiment: Experiment, flags: Sequence[str]) -> tuple[Experiment, li
     for words in groups:
         name, adds, value = _split(words)
         field = None if value is None else field_at(experiment, name)
-        if field is None or not (options := parts_of(field[1])) or _is_plain_value(field, value):
+        if field is None or value is None or not (options := parts_of(field[1])):
             rest += words
             continue
-        if isinstance(field[0], tuple) and get_origin(field[1]) is tuple:
-            parts = field[0] if adds else ()
+        if get_origin(field[1]) is tuple:
+            new = field[0] if adds else ()
             for item in [item for item in re.split(r"[, ]+", value.strip("()[]")) if item]:
-                parts = (*parts, _build(item, options, f"{name}.{len(parts)}", groups))
-            new: Any = parts
+                new = (*new, _build(item, options, f"{name}.{len(new)}", groups))
+        elif value == "None" and NoneType in get_args(field[1]):
+            new = None
+        elif str in get_args(field[1]) and _find(value) is None:
+            new = value
         else:
-            new = None if value == "None" else _build(value, options, name, groups)
+            new = _build(value, options, name, groups)
         experiment = _replaced(experiment, name.split("."), new)
     return experiment, rest
 
@@ -119,12 +122,6 @@ def _grouped(flags: Sequence[str]) -> list[list[str]]:
         else:
             groups[-1].append(word)
     return groups
-
-
-def _is_plain_value(field: tuple[Any, Any], value: str) -> bool:
-    """Returns whether a value is meant for a field as it is: a text where a text may stand, and no class's name."""
-    texts = str in (get_args(field[1]) or (field[1],))
-    return texts and not dataclasses.is_dataclass(field[0]) and _find(value) is None
 
 
 def _build(name: str, options: Sequence[type], path: str, groups: Sequence[Sequence[str]]) -> Any:
