@@ -2,7 +2,12 @@
 
 import sys
 
-from jaxflow.commands.start import main
+try:
+    from jaxflow.commands.start import main
+except KeyboardInterrupt:  # before anything listens for signals
+    from jaxflow.runtime.signals import NUMBERS, end
+
+    end(NUMBERS[0], sys.argv[1:])
 
 if __name__ == "__main__":
     sys.exit(main())

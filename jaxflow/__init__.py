@@ -17,17 +17,17 @@ logging.getLogger("jaxflow").addHandler(logging.NullHandler())
 FAMILIES = {"losses": "jaxflow.problems.losses", "metrics": "jaxflow.problems.metrics"}
 
 _STUB = Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")
-_PUBLIC = {name: module for module, name in re.findall(r"^from (\S+) import (\w+) as \w+$", _STUB, re.MULTILINE)}
+PUBLIC = {name: module for module, name in re.findall(r"^from (\S+) import (\w+) as \w+$", _STUB, re.MULTILINE)}
 
-__all__ = sorted(_PUBLIC)
+__all__ = sorted(PUBLIC)
 
 
 def __getattr__(name: str) -> Any:
     if name in FAMILIES:
         return importlib.import_module(FAMILIES[name])
-    if name not in _PUBLIC:
+    if name not in PUBLIC:
         raise AttributeError(f"module 'jaxflow' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    value = getattr(importlib.import_module(PUBLIC[name]), name)
     globals()[name] = value
     return value
 

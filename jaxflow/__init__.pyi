@@ -6,6 +6,7 @@ from jaxflow.data.dataset import ArraySplit as ArraySplit
 from jaxflow.data.dataset import Dataset as Dataset
 from jaxflow.data.reading.dialect import Dialect as Dialect
 from jaxflow.data.series.encode import SeriesEncoding as SeriesEncoding
+from jaxflow.data.sources.arrays import Arrays as Arrays
 from jaxflow.data.sources.arrays import from_arrays as from_arrays
 from jaxflow.data.sources.audio_folder import AudioFolder as AudioFolder
 from jaxflow.data.sources.digits import Digits as Digits
@@ -44,6 +45,8 @@ from jaxflow.data.texts.tokenizers import Characters as Characters
 from jaxflow.data.texts.tokenizers import CharacterTokenizer as CharacterTokenizer
 from jaxflow.deployment.generate import generate as generate
 from jaxflow.deployment.predict import predict as predict
+from jaxflow.deployment.run import Run as Run
+from jaxflow.deployment.run import load_run as load_run
 from jaxflow.errors import UserError as UserError
 from jaxflow.evaluation.evaluate import evaluate as evaluate
 from jaxflow.experiment import Experiment as Experiment
@@ -120,6 +123,6 @@ from jaxflow.transforms.tta import FlipShift as FlipShift
 
 FAMILIES: dict[str, str]
 __all__: list[str]
-FAMILIES: dict[str, str]
+PUBLIC: dict[str, str]
 
 def __dir__() -> list[str]: ...

@@ -137,6 +137,12 @@ def format_metrics(metrics: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {format_number(metrics[name])}" for name in names)
 
 
+def format_rate(examples_per_second: float) -> str:
+    """Formats examples a second; below 10 with two digits."""
+    digits = ".2g" if examples_per_second < 9.5 else ",.0f"
+    return f"{examples_per_second:{digits}} examples/s"
+
+
 def format_number(value: float) -> str:
     """Formats a number with four decimals, or with four significant digits where it is less than 0.1."""
     return f"{value:.4g}" if 0 < abs(value) < 0.1 else f"{value:.4f}"

@@ -1,6 +1,9 @@
 """Exceptions for users, and the program's name in their messages."""
 
 import itertools
+import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,6 +33,17 @@ class StoppedError(Exception):
 def program_name() -> str:
     """Returns how the running program is called: "python launch.py" or "jaxflow"."""
     return "python launch.py" if Path(sys.argv[0]).name == "launch.py" else "jaxflow"
+
+
+def command_line() -> str:
+    """Returns the words that start this program again from the folder in which it was started, for a shell."""
+    script, interpreter = sys.argv[0], sys.orig_argv[0]
+    if Path(script).name == "launch.py":
+        return f"{shlex.quote(interpreter)} {shlex.quote(script)}"
+    found = shutil.which("jaxflow")
+    if Path(script).name != "jaxflow" or (found and os.path.samefile(found, script)):
+        return "jaxflow"
+    return shlex.quote(script)
 
 
 def listed(names: Iterable[str], most: int = 20) -> str:

@@ -66,8 +66,9 @@ class Experiment:
     input; None for the input alone."""
     batch_size: Count = 32
     """Examples in a training step, over all devices."""
-    epochs: Annotated[float, Range(0, 1e9)] = 10
-    """Passes over the training split; may be a fraction, and 0 trains nothing."""
+    epochs: Annotated[float, Range(0, 1e9)] = field(default=10, metadata=NOT_IDENTITY)
+    """Passes over the training split; may be a fraction, and 0 trains nothing. A run goes on where it ended when it is
+    launched with more."""
     sampling: Literal["shuffle", "balanced"] = "shuffle"
     """Which examples are drawn: each once in an epoch; or, where some classes are rare, those of every class equally
     often, each of a class's examples once before any twice. An epoch has as many steps either way."""
@@ -78,7 +79,8 @@ class Experiment:
     device's. Also the unit of dropout and augmentation keys and of batch normalisation's statistics, so that a run
     with it set gives the same numbers on any number of devices."""
     ema_decay: Annotated[float, Range(0, 1, without=(0, 1))] | None = field(default=None, metadata=COMPLEMENT)
-    """Decay of an exponential moving average of the parameters, which is then what is evaluated; None for none."""
+    """Decay of an exponential moving average of the parameters, which is then what is evaluated; None for none. It is
+    debiased: the initial parameters have no part in it, however few steps a run has."""
     strategy: Literal["pmap", "shard_map", "fsdp"] = field(default="pmap", metadata=NOT_IDENTITY)
     """How a step spreads over several devices; on one device it is plain jit. pmap and shard_map keep the whole state
     on each; fsdp divides parameters, optimizer state and moving average over them, for models that fit on none."""
@@ -155,13 +157,13 @@ def _check_survives(experiment: Experiment, path: Path) -> None:
         raise UserError(f"{path}: {changed[0]} is {written[changed[0]]!r}, which is not equal when it is read back")
 
 
-def differences(old: Experiment, new: Experiment) -> list[str]:
-    """Returns the fields of a run's identity in which two experiments differ, as "field: old -> new"."""
-    return differing_leaves(dict(flatten(old, identity_only=True)), new)
-
-
 def differing_leaves(before: Mapping[str, Any], experiment: Experiment) -> list[str]:
-    """Returns where an experiment differs from the leaves of another one, (dotted name -> value), as `differences`."""
+    """Returns the fields of a run's identity in which an experiment differs from another, as "field: old -> new".
+
+    Args:
+      before: the leaves of the other by dotted name, as `flatten` lists them.
+      experiment: the experiment.
+    """
     after = dict(flatten(experiment, identity_only=True))
     return [
         f"{name}: {before.get(name, 'absent')} -> {after.get(name, 'absent')}"

@@ -23,6 +23,8 @@ TEMPORARY = re.compile(r"\..+\.(?:(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>\
 ABANDONED_SECONDS = 7 * 24 * 3600.0
 # How Orbax's storage library reports an error of the operating system.
 _OS_ERROR = re.compile(r"OS error (\d+)")
+# What a checkpoint's files are not found below, a bracket or a backslash, or those of another run too.
+PATTERN = re.compile(r"[\[*?\\]")
 _numbers = itertools.count()
 # Temporary files of this process.
 _unfinished: set[Path] = set()
@@ -142,7 +144,7 @@ def storage_error(path: Path, advice: str = "") -> Iterator[None]:
             raise
         if number in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
-                f"disk full: cannot write {path}; free space, and launch again to go on from the last checkpoint"
+                f"disk full: cannot write {path}; free space, and launch again to resume from the last checkpoint"
             ) from error
         named = getattr(error, "filename", None)
         where = os.fsdecode(named) if isinstance(named, (str, bytes, os.PathLike)) else path
@@ -164,13 +166,22 @@ _SPELLED_OUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO,
 
 
 def check_name(path: Path) -> None:
-    """Raises UserError if a path cannot be written as UTF-8, which some of the libraries that write there need."""
+    """Raises UserError if libraries that write below a path could not: they need UTF-8, and names that are no patterns.
+
+    Etils, by which Orbax lists the files of a checkpoint, takes the whole path for a pattern of glob(): what was saved
+    below `runs/a [1]` would never be found again.
+    """
     try:
         str(path).encode()
     except UnicodeEncodeError:
         raise UserError(
             f"the name {os.fsencode(path)!r} is not UTF-8 in this locale; choose another, or set LC_ALL=C.UTF-8"
         ) from None
+    if found := PATTERN.search(os.path.realpath(path)):
+        raise UserError(
+            f"{path} lies at {os.path.realpath(path)}, and checkpoints below a name with {found[0]!r} cannot be read "
+            "back; choose another --workdir, or rename the folder"
+        )
 
 
 @functools.cache  # once for each folder in a process: report/ alone gets a dozen files

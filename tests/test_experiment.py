@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 import jaxflow
-from jaxflow.experiment import differences, dumps, load
+from jaxflow.experiment import differing_leaves, dumps, load
 from jaxflow.experiment_files import execute
 from jaxflow.serialization import FILE_MODULE, flatten, from_json, to_json
 from jaxflow.training.prepare import prepare_training
@@ -59,8 +59,9 @@ def test_differences_name_the_field_and_both_values(experiment):
     changed = dataclasses.replace(
         experiment, batch_size=16, model=dataclasses.replace(experiment.model, dropout=0.5), log_every_steps=99
     )
-    assert differences(experiment, changed) == ["model.dropout: 0.2 -> 0.5", "batch_size: 8 -> 16"]
-    assert differences(experiment, dataclasses.replace(experiment, optimizer=jaxflow.SGD()))[0] == (
+    leaves = dict(flatten(experiment, identity_only=True))
+    assert differing_leaves(leaves, changed) == ["model.dropout: 0.2 -> 0.5", "batch_size: 8 -> 16"]
+    assert differing_leaves(leaves, dataclasses.replace(experiment, optimizer=jaxflow.SGD()))[0] == (
         "optimizer: AdamW -> SGD"
     )
 

@@ -106,14 +106,14 @@ def test_modules_import_each_other_in_a_circle(tmp_path):
 
 def test_texts_of_imported_files_are_part_of_a_run(tmp_path):
     file = write(tmp_path / "a")
-    with open_run(tmp_path / "run", load(file), file, overwrite=False):
-        pass
+    with open_run(tmp_path / "run", load(file), file, overwrite=False) as folder:
+        (folder / "checkpoints").mkdir()
     file.write_text(file.read_text() + "# it defines no class\n")
     with open_run(tmp_path / "run", load(file), file, overwrite=False):
         pass
     write(tmp_path / "a", scale=2)
     with (
-        pytest.raises(jaxflow.UserError, match=r"different experiment \(helper.py: its text"),
+        pytest.raises(jaxflow.UserError, match=r"different experiment \(helper.py: its code"),
         open_run(tmp_path / "run", load(file), file, overwrite=False),
     ):
         pass

@@ -120,7 +120,7 @@ def test_a_signal_saves_the_current_step_and_says_75(number, folder, unbroken):
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 75, errors
-    step = int(re.search(rf"stopped at step (\d+) of {TOTAL}, which is saved; launch again to go on", errors)[1])
+    step = int(re.search(rf"stopped at step (\d+) of {TOTAL}, which is saved; launch again to resume", errors)[1])
     assert saved_steps(folder / workdir / "checkpoints") == [step]
     assert json.loads(metrics.read_text().splitlines()[-1])["step"] == step
     assert not (folder / workdir / "results.json").exists()
@@ -297,5 +297,5 @@ def test_a_stalled_step_ends_the_process(folder):
         timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 75
-    assert "no step was finished for 6 s (watchdog_seconds); launch again to go on" in done.stderr
+    assert "no step was finished for 6 s (watchdog_seconds); launch again to resume" in done.stderr
     assert time.monotonic() - begun < 60

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 import jaxflow
-from jaxflow.flags import override
+from jaxflow.flags.override import override
 from tests.conftest import Holding
 
 OWN = "or one of your own (docs/extend.md)"

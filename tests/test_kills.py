@@ -132,7 +132,9 @@ def state(folder: Path) -> dict[str, object]:
         found[path.name] = [{k: v for k, v in json.loads(line).items() if k not in SPEED} for line in lines]
     found |= {path.name: path.read_bytes() for path in sorted((run / "predictions").rglob("*")) if path.is_file()}
     for path in sorted((run / "checkpoints").glob("*")):
-        found[f"checkpoint {path.name}"] = json.loads((path / "meta" / "metadata").read_text())
+        meta = json.loads((path / "meta" / "metadata").read_text())
+        meta["loop"] = {k: v for k, v in (meta.get("loop") or {}).items() if k not in (*SPEED, "timed_steps")}
+        found[f"checkpoint {path.name}"] = {k: v for k, v in meta.items() if k != "digest"}
     found |= {path.name: path.read_text() for path in run.glob("*.py")}
     leftovers = [path for path in folder.rglob(".*") if is_temporary(path.name)]
     leftovers += list(run.rglob("*.orbax-checkpoint-tmp*"))

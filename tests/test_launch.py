@@ -51,7 +51,7 @@ def test_train_evaluate_predict_and_replay(tmp_path):
 
     evaluated = launch("evaluate", "--workdir", "run", "--checkpoint", "best", cwd=tmp_path)
     assert evaluated.returncode == 0, evaluated.stderr
-    assert "evaluated once before" in evaluated.stdout
+    assert "the test split has been used once before" in evaluated.stdout
 
     np.save(tmp_path / "new.npy", np.zeros((3, 8, 8, 1), np.uint8))
     predicted = launch("predict", "--workdir", "run", "--input", "new.npy", "--output", "new.csv", cwd=tmp_path)

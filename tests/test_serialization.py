@@ -56,9 +56,9 @@ def test_json_does_not_depend_on_where_a_class_lies(experiment, tmp_path):
     (tmp_path / "experiment.json").write_text(dumps(experiment))
     code = (
         "import sys, pathlib, importlib, jaxflow\n"
-        "home = jaxflow._PUBLIC['Flip']\n"
+        "home = jaxflow.PUBLIC['Flip']\n"
         "sys.modules['jaxflow.moved'] = importlib.import_module(home)\n"
-        "jaxflow._PUBLIC['Flip'] = 'jaxflow.moved'\n"
+        "jaxflow.PUBLIC['Flip'] = 'jaxflow.moved'\n"
         "jaxflow.Flip.__module__ = 'jaxflow.moved'; del sys.modules[home]\n"
         "from jaxflow.runs.folder import read_experiment\n"
         f"assert type(read_experiment(pathlib.Path({str(tmp_path)!r})).augment[0]) is jaxflow.Flip\n"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxflow.commands.verbs import check_flag
+from jaxflow.commands.verbs import check_flag, import_verb
 from jaxflow.errors import UserError
 
 if TYPE_CHECKING:
@@ -44,6 +44,14 @@ EXPERIMENT = (
     ),
 )
 OVERWRITE = Flag("overwrite", "", "start again in a folder that holds a run")
+# Flags of every verb.
+COMMON = (
+    Flag("device", "KIND", "cpu, gpu or tpu; without it JAX takes the fastest that it finds"),
+    Flag("quiet", "", "print nothing but errors"),
+    Flag("debug", "", "show the traceback beneath an error in your own code"),
+    Flag("no-cache", "", "compile anew instead of taking programs from ~/.cache/jaxflow ($JAXFLOW_CACHE_DIR)"),
+)
+DEVICES = ("cpu", "gpu", "tpu")
 CHECKPOINT = Flag("checkpoint", "WHICH", "last, best (by validation) or a step", default="last")
 PROCESSES = (
     Flag("coordinator", "HOST:PORT", "one of several processes (docs/multihost.md): process 0 listens there"),
@@ -52,6 +60,11 @@ PROCESSES = (
     Flag("secret-file", "FILE", "the secret that all of them share; without it $JAXFLOW_RUN_SECRET"),
     Flag("local-processes", "N", "start N processes on this machine, for trying out"),
 )
+
+
+def names_of_flags(verb: str) -> list[str]:
+    """Lists the names of a verb's flags, those of every verb among them."""
+    return [flag.name for flag in (*COMMON, *import_verb(verb).FLAGS)]
 
 
 def select_experiment(arguments: argparse.Namespace) -> "tuple[Experiment, Path, Path | None]":
@@ -76,10 +89,10 @@ def select_experiment(arguments: argparse.Namespace) -> "tuple[Experiment, Path,
     written = load(source) if source else read_experiment(Path(arguments.workdir), arguments.trust)
     experiment = written
     if arguments.overrides:
-        from jaxflow.flags import override
+        from jaxflow.flags.override import override
 
         try:
-            experiment = override(written, arguments.overrides)
+            experiment = override(written, arguments.overrides, names_of_flags(arguments.verb))
         except UserError:
             for word in arguments.overrides:
                 check_flag(word, arguments.verb)

@@ -4,6 +4,7 @@ import argparse
 import logging
 
 from jaxflow.commands.arguments import CHECKPOINT, EXPERIMENT, PROCESSES, select_experiment
+from jaxflow.commands.summary import say_metrics
 
 HELP = "evaluate the test split: metrics, predictions/test.csv, report/index.html"
 FLAGS = (*EXPERIMENT, CHECKPOINT, *PROCESSES)
@@ -12,12 +13,9 @@ logger = logging.getLogger("jaxflow")
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluates a trained run and shows its metrics."""
-    from jaxflow.console import format_metrics
     from jaxflow.evaluation.evaluate import evaluate
 
     experiment, workdir, _ = select_experiment(arguments)
     results = evaluate(workdir, experiment=experiment, checkpoint=arguments.checkpoint)
-    for split in ("validation", "test", "baseline"):
-        if split in results:
-            logger.info(f"{split}: {format_metrics(results[split])}")
-    logger.info(f"look at: {workdir}/report/index.html")
+    say_metrics(results)
+    logger.info(f"report: {workdir}/report/index.html")

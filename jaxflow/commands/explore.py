@@ -16,4 +16,4 @@ def run(arguments: argparse.Namespace) -> None:
 
     experiment, workdir, _ = select_experiment(arguments)
     explore(experiment, workdir)
-    logger.info(f"look at: {workdir}/report/data.html")
+    logger.info(f"report: {workdir}/report/data.html")

@@ -6,7 +6,7 @@ import logging
 from jaxflow.commands.arguments import CHECKPOINT, EXPERIMENT, Flag, select_experiment
 from jaxflow.errors import UserError
 
-HELP = "go on with a text as a language model would"
+HELP = "continue a text with a language model"
 SETTINGS = (
     Flag("tokens", "N", "how many tokens to generate at most (200)", int),
     Flag("temperature", "T", "what logits are divided by (0.8); 0 always takes the likeliest token", float),

@@ -8,18 +8,11 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
-from jaxflow.commands.arguments import EXPERIMENT, PROCESSES, Flag, select_experiment
-from jaxflow.commands.verbs import NO_VERB, check_flag, check_verb, import_verb, title, verbs
+from jaxflow.commands.arguments import COMMON, DEVICES, EXPERIMENT, PROCESSES, Flag, names_of_flags
+from jaxflow.commands.help import help_text
+from jaxflow.commands.verbs import NO_VERB, check_flag, check_spelling, check_stray, check_verb, import_verb, verbs
 from jaxflow.errors import StoppedError, UserError, program_name
 from jaxflow.runtime.signals import before_end, describe, exit_status, last_signal, resumes
-
-COMMON = (
-    Flag("quiet", "", "print nothing but errors"),
-    Flag("debug", "", "show the traceback beneath an error in your own code"),
-    Flag("no-cache", "", "compile anew instead of taking programs from ~/.cache/jaxflow ($JAXFLOW_CACHE_DIR)"),
-)
-STATUS = """exit status: 0 done, 2 a mistake in what was asked for, 75 stopped by a signal, and the same command goes on
-where it stopped, 130 (Ctrl-C) or 143 (SIGTERM) stopped where it would begin again, 1 anything else"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,12 +53,15 @@ def execute(verb: str, arguments: argparse.Namespace) -> int:
     from jaxflow.console import show_messages
     from jaxflow.file_io import remove_unfinished
     from jaxflow.runtime.distributed import abort, is_main
+    from jaxflow.runtime.startup import check_device
     from jaxflow.user_code import blamed
 
     before_end.append(remove_unfinished)
     try:
         if hasattr(arguments, "coordinator"):
             _join(arguments)
+        if arguments.device:
+            check_device(arguments.device)
         with contextlib.nullcontext() if arguments.quiet or not is_main() else show_messages():
             import_verb(verb).run(arguments)
         return 0
@@ -114,53 +110,27 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
     for word in rest:
         if word in verbs():
             raise UserError(f"the verb comes first: {program_name()} {word} ...")
+    if rest:
+        check_stray(rest[0], verb)
     if rest and not set(EXPERIMENT) <= set(flags):
         check_flag(rest[0], verb)
+        check_spelling(rest[0], names_of_flags(verb))
         raise UserError(f"no flag {rest[0]}; {program_name()} {verb} --help lists the flags")
     for flag in flags:
         _convert(arguments, flag)
+    if arguments.device not in (None, *DEVICES):
+        raise UserError(f"--device is {arguments.device}; it is cpu, gpu or tpu")
     for flag in EXPERIMENT:
         if getattr(arguments, flag.name, None) == "":  # as of a variable that is not set
             raise UserError(f"--{flag.name} is empty; it takes {flag.metavar}")
     if set(EXPERIMENT) <= set(flags) and not (arguments.config or arguments.workdir or arguments.help):
+        for word in rest:
+            check_spelling(word, names_of_flags(verb))
         if verb == "run":  # nothing was said at all: what there is to say
             print(help_text(verb, arguments))
         raise UserError("say what to run: --config FILE, or --workdir DIR for a run that exists")
     arguments.verb, arguments.overrides, arguments.words = verb, rest, list(argv)
     return verb, arguments
-
-
-def help_text(verb: str, arguments: argparse.Namespace) -> str:
-    """Writes the help of a verb; where an experiment is selected, of all its fields too.
-
-    Args:
-      verb: its name; for that of no verb, all verbs are listed.
-      arguments: the parsed flags, for the experiment that they select.
-
-    Returns:
-      Text of several lines.
-    """
-    module, name = import_verb(verb), "" if verb == NO_VERB else f" {verb}"
-    takes_experiment = set(EXPERIMENT) <= set(module.FLAGS)
-    fields = " [--FIELD=VALUE ...]" if takes_experiment else ""
-    lines = [f"usage: {program_name()}{name or ' [VERB]'} [FLAGS]{fields}", ""]
-    if verb == NO_VERB:
-        lines += [f"  {title(other):<12} {import_verb(other).HELP}" for other in sorted(verbs(), key=title)]
-        lines += ["", f"{program_name()} VERB --help lists a verb's own flags; these are those of no verb:", ""]
-    else:
-        lines += [module.HELP, ""]
-    shown = {f"--{flag.name} {flag.metavar}": flag.help for flag in (*module.FLAGS, *COMMON)}
-    if takes_experiment:
-        shown["--FIELD=VALUE"] = "change any field of the experiment; --config FILE --help lists them all"
-    lines += [f"  {flag:<24} {text}" for flag, text in shown.items()]
-    lines += ["", STATUS]
-    if takes_experiment and (arguments.config or arguments.workdir):
-        from jaxflow.console import printable
-        from jaxflow.flags import describe
-
-        experiment, _, source = select_experiment(arguments)
-        lines += ["", printable(describe(experiment, f"{program_name()}{name} --config {source or 'FILE'}"))]
-    return "\n".join(lines)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -206,11 +176,19 @@ def _join(arguments: argparse.Namespace) -> None:
 def _prepare_process(arguments: argparse.Namespace) -> None:
     """Applies the settings of the process that must precede the start of JAX."""
     from jaxflow.data.storage.cache import cache_folder
-    from jaxflow.runtime.startup import enable_compilation_cache, quiet_libraries, relax_gc, tune_allocator
+    from jaxflow.runtime.startup import (
+        choose_device,
+        enable_compilation_cache,
+        quiet_libraries,
+        relax_gc,
+        tune_allocator,
+    )
 
     relax_gc()
     quiet_libraries()
     tune_allocator()
+    if arguments.device:
+        choose_device(arguments.device)
     if not arguments.no_cache:
         enable_compilation_cache(cache_folder() / "programs")
 

@@ -4,6 +4,7 @@ import argparse
 import logging
 
 from jaxflow.commands.arguments import EXPERIMENT, OVERWRITE, PROCESSES, Flag, select_experiment
+from jaxflow.commands.summary import say_metrics, say_next, say_trained
 from jaxflow.errors import UserError, program_name
 
 HELP = "train, then evaluate the test split once"
@@ -17,12 +18,13 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.folds is not None:
         _run_folds(arguments)
         return
-    from jaxflow.console import format_metrics
     from jaxflow.experiment import load_data
+    from jaxflow.file_io import storage_error
     from jaxflow.training.loop import train
 
     experiment, workdir, source = select_experiment(arguments)
-    dataset = load_data(experiment)
+    with storage_error(workdir):
+        dataset = load_data(experiment)
     if "test" not in dataset.splits:
         raise UserError(f"the data has no test split to evaluate; give it one, or run {program_name()} train")
     results = train(experiment, workdir, dataset=dataset, source=source, overwrite=arguments.overwrite)
@@ -30,12 +32,11 @@ def run(arguments: argparse.Namespace) -> None:
         from jaxflow.evaluation.evaluate import evaluate  # now: what draws figures would delay the first step
 
         results = evaluate(workdir, experiment=experiment, dataset=dataset)
-    for split in ("validation", "test", "baseline"):
-        if split in results:
-            logger.info(f"{split}: {format_metrics(results[split])}")
+    say_trained(experiment, dataset, results)
+    say_metrics(results)
     logger.info(f"run folder: {workdir}")
-    logger.info(f"look at: {workdir}/report/index.html")
-    logger.info(f"next: {program_name()} predict --workdir {workdir} --input PATH")
+    logger.info(f"report: {workdir}/report/index.html")
+    say_next("predict", workdir, " --input PATH")
 
 
 def _run_folds(arguments: argparse.Namespace) -> None:

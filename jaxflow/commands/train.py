@@ -4,21 +4,25 @@ import argparse
 import logging
 
 from jaxflow.commands.arguments import EXPERIMENT, OVERWRITE, PROCESSES, select_experiment
-from jaxflow.errors import program_name
+from jaxflow.commands.summary import say_metrics, say_next, say_trained
 
-HELP = "train, or go on where the run folder stopped"
+HELP = "train, or resume where the run folder stopped"
 FLAGS = (*EXPERIMENT, OVERWRITE, *PROCESSES)
 logger = logging.getLogger("jaxflow")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Trains and shows the validation metrics."""
-    from jaxflow.console import format_metrics
+    from jaxflow.experiment import load_data
+    from jaxflow.file_io import storage_error
     from jaxflow.training.loop import train
 
     experiment, workdir, source = select_experiment(arguments)
-    results = train(experiment, workdir, source=source, overwrite=arguments.overwrite)
+    with storage_error(workdir):
+        dataset = load_data(experiment)
+    results = train(experiment, workdir, dataset=dataset, source=source, overwrite=arguments.overwrite)
+    say_trained(experiment, dataset, results)
     if "validation" in results:
-        logger.info(f"validation: {format_metrics(results['validation'])}")
+        say_metrics({"validation": results["validation"]})
     logger.info(f"run folder: {workdir}")
-    logger.info(f"next: {program_name()} evaluate --workdir {workdir}")
+    say_next("evaluate", workdir)

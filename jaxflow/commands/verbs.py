@@ -3,13 +3,26 @@
 import difflib
 import importlib
 import pkgutil
+from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 
 import jaxflow.commands
 from jaxflow.errors import UserError, program_name
 
+# What other programs call them.
+OTHER_NAMES = {
+    "eval": "evaluate",
+    "fit": "train",
+    "help": "--help",
+    "infer": "predict",
+    "inference": "predict",
+    "resume": "train",
+    "sample": "generate",
+    "test": "evaluate",
+}
 NO_VERB = "run"  # the file of the command without a verb
-NOT_VERBS = {"arguments", "main", "start", "verbs"}
+NOT_VERBS = {"arguments", "help", "main", "start", "summary", "verbs"}
 
 
 def verbs() -> list[str]:
@@ -36,10 +49,33 @@ def check_verb(word: str) -> str:
     """
     known = [verb for verb in verbs() if verb != NO_VERB]
     if word not in known:
-        near = difflib.get_close_matches(word, known, n=1)
+        if word.endswith(".py") or Path(word).exists():
+            check_stray(word, NO_VERB)
+        near = [OTHER_NAMES[word]] if word in OTHER_NAMES else difflib.get_close_matches(word.lower(), known, n=1)
         hint = f"perhaps you meant {near[0]}" if near else f"{program_name()} --help lists them"
         raise UserError(f"no verb {word!r}; {hint}")
     return word
+
+
+def check_stray(word: str, verb: str) -> None:
+    """Checks that a word is a flag.
+
+    Raises:
+      UserError: it is a path, or another word, that stands alone; the flag that it may belong to is suggested.
+    """
+    if word.startswith("-"):
+        return
+    names = {flag.name for flag in import_verb(verb).FLAGS}
+    if word.endswith(".py"):
+        meant = f"perhaps you meant --config {word}"
+    elif (Path(word) / "experiment.json").exists():
+        meant = f"perhaps you meant --workdir {word}"
+    elif "input" in names:
+        meant = f"perhaps you meant --input {word}"
+    else:
+        called = program_name() if verb == NO_VERB else f"{program_name()} {verb}"
+        meant = f"a flag is --NAME VALUE or --NAME=VALUE, and {called} --help lists them"
+    raise UserError(f"{word!r} stands alone; {meant}")
 
 
 def check_flag(word: str, verb: str) -> None:
@@ -52,3 +88,19 @@ def check_flag(word: str, verb: str) -> None:
     owners = sorted(title(other) for other in verbs() if name in {flag.name for flag in import_verb(other).FLAGS})
     if word.startswith("--") and owners:
         raise UserError(f"--{name} belongs to {' and '.join(owners)}, not to {title(verb)}")
+
+
+def check_spelling(word: str, known: Sequence[str]) -> None:
+    """Checks that a word which is none of a verb's flags is not one of them misspelt.
+
+    Args:
+      word: of the command line.
+      known: names of the verb's flags.
+
+    Raises:
+      UserError: it is; the flag is suggested.
+    """
+    name = word.lstrip("-").partition("=")[0]
+    near = difflib.get_close_matches(name.lower().replace("_", "-"), known, n=1, cutoff=0.7)
+    if near:
+        raise UserError(f"no flag {word.partition('=')[0]}; perhaps you meant --{near[0]}")

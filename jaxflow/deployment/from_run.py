@@ -11,7 +11,7 @@ from jaxflow.deployment.predictor import Predictor
 from jaxflow.deployment.sampling import Decoder, LanguageModel, caching_decoder, is_cache_exact, recomputing_decoder
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
-from jaxflow.training.trained import read_trained
+from jaxflow.training.trained import Trained, read_trained
 
 
 def read_predictor(workdir: Path, checkpoint: str = "last", experiment: Experiment | None = None) -> Predictor:
@@ -28,7 +28,11 @@ def read_predictor(workdir: Path, checkpoint: str = "last", experiment: Experime
     Raises:
       UserError: there is no such run or checkpoint.
     """
-    trained = read_trained(workdir, checkpoint, experiment)
+    return predictor_of(read_trained(workdir, checkpoint, experiment))
+
+
+def predictor_of(trained: Trained) -> Predictor:
+    """Returns a trained run as it answers, compiled for one device."""
     program, variables = trained.program, trained.state.variables()
     step, table = program.compile_predict_step(), program.experiment.problem.prediction_table
 

@@ -115,7 +115,7 @@ def _write_results(
     before = results.get("test_evaluations", 0)
     if before:
         times = "once" if before == 1 else f"{before} times"
-        logger.info(f"the test split was evaluated {times} before; choose models by validation, not by the test")
+        logger.info(f"the test split has been used {times} before; choose models by validation, not by the test")
     new: Results = {
         "test": metrics,
         "baseline": baseline,

@@ -1,5 +1,6 @@
 """The layers that the models are built of."""
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -8,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxflow.errors import UserError
 from jaxflow.models import ops
 
 Activation = Literal["relu", "gelu", "silu", "tanh"]
@@ -158,6 +160,12 @@ class BatchNorm(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array, train: bool) -> jax.Array:
+        if train and math.prod(inputs.shape[:-1]) == 1:
+            raise UserError(
+                "batch normalisation has one value to normalise in each channel, the value of a single example, and "
+                "would make 0 of it; give each microbatch and each device 2 examples or more (--batch_size, "
+                "--microbatch), or take a model without it (for example --model.norm=none)"
+            )
         return nn.BatchNorm(
             use_running_average=not train,
             momentum=self.momentum,

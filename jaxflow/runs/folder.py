@@ -1,14 +1,16 @@
 """The run folder: what was run, on what, by which code, with which result."""
 
+import ast
 import itertools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
 from jaxflow.errors import UserError
-from jaxflow.experiment import Experiment, differences, differing_leaves
+from jaxflow.experiment import Experiment, differing_leaves
 from jaxflow.experiment_files import files_beside, files_defining, importable
 from jaxflow.file_io import check_name, storage_error
 from jaxflow.legacy import modernize
@@ -17,6 +19,7 @@ from jaxflow.serialization import (
     FILE_MODULE,
     class_name,
     classes_of,
+    fields_of,
     file_classes,
     flatten_json,
     from_json,
@@ -39,9 +42,29 @@ def default_workdir(config: str | Path, written: Experiment, overridden: Experim
     Returns:
       The folder's path, at most 200 characters after runs/.
     """
-    changes = [change.replace(": ", "=", 1).rpartition(" -> ") for change in differences(written, overridden)]
-    name = "-".join([Path(config).stem, *(f"{left.partition('=')[0]}={new}" for left, _, new in changes)])
+    name = "-".join([Path(config).stem, *_overrides(written, overridden, "")])
     return Path("runs") / re.sub(r"[^\w.=,+-]+", "_", name)[:200]
+
+
+def _overrides(before: Any, after: Any, name: str) -> Iterator[str]:
+    """Yields "field=value" for what differs; of a part of another class, the class and what is not its default."""
+    if isinstance(after, tuple) and any(map(is_dataclass, (*after, *before))):
+        if list(map(type, before)) == list(map(type, after)):
+            pairs = zip(before, after)
+        else:
+            yield f"{name}={','.join(type(part).__name__ for part in after)}"
+            pairs = ((type(part), part) for part in after)
+        for number, (old, new) in enumerate(pairs):
+            yield from _overrides(old, new, f"{name}.{number}")
+    elif is_dataclass(after):
+        other = before is not type(after) and type(before) is not type(after)
+        if other:
+            yield f"{name}={type(after).__name__}"
+        defaults = type(after) if other else before  # a field's default is its class's attribute
+        for field, new in fields_of(after, identity_only=True):
+            yield from _overrides(getattr(defaults, field, None), new, f"{name}.{field}" if name else field)
+    elif before != after:
+        yield f"{name}={after}"
 
 
 def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = None) -> None:
@@ -50,7 +73,7 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
     Args:
       workdir: the folder.
       experiment: what is to be run there.
-      source: its file; where the experiment has classes of its own, the text of the files that define them and of
+      source: its file; where the experiment has classes of its own, the code of the files that define them and of
         those imported from beside them is part of it.
 
     Raises:
@@ -58,14 +81,29 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
     """
     if not (workdir / "experiment.json").exists():
         return
-    recorded = dict(flatten_json(_read_json(workdir), classes_of(experiment)))
-    changed = differing_leaves(recorded, experiment)
-    changed += _changed_files(workdir, experiment, source)
+    changed = changes(workdir, experiment, source)
     if changed:
         raise UserError(
             f"{workdir} holds a different experiment ({'; '.join(changed)}); "
             "choose another --workdir, or --overwrite to start again there"
         )
+
+
+def changes(workdir: Path, experiment: Experiment, source: Path | None = None) -> list[str]:
+    """Returns in what an experiment differs from the one that a run folder holds, as `check_same_run` raises it.
+
+    More epochs are no difference: the run goes on. Fewer are one.
+    """
+    described = _read_json(workdir)
+    changed = differing_leaves(dict(flatten_json(described, classes_of(experiment))), experiment)
+    epochs = described.get("epochs", experiment.epochs)
+    changed += [f"epochs: {epochs:g} -> {experiment.epochs:g}"] if experiment.epochs < epochs else []
+    return changed + _changed_files(workdir, experiment, source)
+
+
+def recorded_epochs(workdir: Path) -> float:
+    """Returns the epochs of the run that a folder holds, or was to hold when it was launched last."""
+    return _read_json(workdir)["epochs"]
 
 
 def read_experiment(workdir: Path, trust: bool = False) -> Experiment:
@@ -151,14 +189,35 @@ def defining_modules(classes: Sequence[str]) -> list[str]:
 
 
 def _changed_files(workdir: Path, experiment: Experiment, source: Path | None) -> list[str]:
-    """Returns a line for each file whose text differs from its copy in the run folder, where the text matters."""
+    """Returns a line for each file whose code differs from its copy in the run folder, where the code matters."""
     classes = file_classes(to_json(experiment))
     defining = files_defining(classes) if source is None else [source]
     files = [file for file in defining if file.stem in defining_modules(classes) and (workdir / file.name).exists()]
     files += [file for main in defining for file in files_beside(main)] if classes else []
     copies = [workdir / file.name for file in files]
     return [
-        f"{file.name}: its text, which defines classes of the experiment"
+        f"{file.name}: its code, which defines classes of the experiment"
         for file, copy in zip(files, copies)
-        if not copy.exists() or copy.read_bytes() != file.read_bytes()
+        if not copy.exists() or _code(copy.read_bytes()) != _code(file.read_bytes())
     ]
+
+
+def _code(text: bytes) -> str | bytes:
+    """Returns what a file computes, for comparison: without comments, layout and docstrings.
+
+    What get_config() returns is compared as a value, so its code is left out. A text that is no Python stays as it is.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return text
+    tree.body = [node for node in tree.body if getattr(node, "name", None) != "get_config"]
+    for node in ast.walk(tree):
+        for name, block in ast.iter_fields(node):
+            if isinstance(block, list):
+                setattr(node, name, [part for part in block if not _is_docstring(part)])
+    return ast.dump(tree)
+
+
+def _is_docstring(node: Any) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

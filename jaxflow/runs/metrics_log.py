@@ -5,10 +5,11 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
@@ -133,3 +134,21 @@ def check_metrics(folder: Path, written: Mapping[str, Any] | None) -> None:
             f"{folder / 'metrics.jsonl'} is not what training wrote: learning curves show what it holds now; results "
             "and checkpoints are verified and do not depend on it"
         )
+
+
+def metric_columns(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, np.ndarray]]:
+    """Returns the lines of metrics.jsonl as columns.
+
+    Args:
+      lines: as `read_metrics` returns them.
+
+    Returns:
+      By split ("train", "validation") and by name ("step", "epoch", "loss", ...), (lines,) arrays; NaN where a line of
+      the split has no such number.
+    """
+    columns = {}
+    for split in dict.fromkeys(line["split"] for line in lines):
+        rows = [line for line in lines if line["split"] == split]
+        names = dict.fromkeys(name for row in rows for name in row if name != "split")
+        columns[split] = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+    return columns

@@ -29,7 +29,7 @@ from jaxflow.file_io import (
     write_atomically,
 )
 from jaxflow.runs.environment import environment
-from jaxflow.runs.folder import check_same_run, sealed
+from jaxflow.runs.folder import changes, check_same_run, sealed
 from jaxflow.runs.trust import MARK, check_links, write_mark
 from jaxflow.runtime.distributed import on_main
 from jaxflow.serialization import file_classes, to_json
@@ -63,8 +63,8 @@ REMOVED = (
     MARK,
     "environment.json",
 )
-# What shows that a run has begun.
-BEGUN = ("environment.json", "results.json", "checkpoints", "damaged")
+# What a run is gone on with; a folder without any was left before the first checkpoint, and nothing there is lost.
+SAVED = ("results.json", "checkpoints", "damaged")
 # Errors of file systems that have no locks, such as Lustre and some of NFS.
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 ANOTHER = "choose another --workdir"
@@ -158,15 +158,18 @@ def require_run_folder(workdir: Path, copies: Mapping[str, bytes] = MappingProxy
 
 def _check_contents(workdir: Path, experiment: Experiment, source: Path | None) -> None:
     """Raises if a run folder's contents are not those of a run of the experiment, or of one that has not begun."""
-    begun = any((workdir / name).exists() for name in BEGUN)
+    started, saved = (workdir / "environment.json").exists(), any((workdir / name).exists() for name in SAVED)
     if not (workdir / "experiment.json").exists():
-        if begun:
+        if started or saved:
             raise UserError(
                 f"{workdir} has lost its experiment.json; restore it from a backup, or --overwrite to start again there"
             )
         return
-    if begun:
+    if saved:
         check_same_run(workdir, experiment, source)
+    elif started:
+        if changed := changes(workdir, experiment, source):
+            logger.info(f"{workdir} holds no checkpoint yet, and starts with what is new ({'; '.join(changed)})")
     elif source is None and file_classes(to_json(experiment)):
         raise UserError(
             f"the start of {workdir} was cut short, and its copies of the experiment's files may be others'; "

@@ -32,7 +32,7 @@ class Results(TypedDict, total=False):
       excluded_examples: examples that the source excluded.
       state_bytes_per_device: bytes of the train state on one device.
       examples_per_second: training examples a second, without compilation, evaluation and checkpoints.
-      seconds: time that this was measured over.
+      seconds: time that this was measured over, in all of the run's lives.
     """
 
     validation: dict[str, float]

@@ -111,7 +111,7 @@ def _outcome(ended: Mapping[int, int], said: Sequence[Lines]) -> int:
             print(f"process {first}: {line}", end="", file=sys.stderr)
     if ended[first] < 0:
         name = signal.Signals(-ended[first]).name
-        print(f"process {first} was ended by {name}, so all were; launch again to go on", file=sys.stderr)
+        print(f"process {first} was ended by {name}, so all were; launch again to resume", file=sys.stderr)
     return max(ended[first], 1)
 
 

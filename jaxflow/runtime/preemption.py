@@ -88,7 +88,7 @@ def watchdog(seconds: float | None) -> Iterator[Callable[[], None]]:
     def watch() -> None:
         while not ended.wait(min(1.0, seconds / 4)):
             if time.monotonic() - heard[0] > seconds:
-                message = f"no step was finished for {seconds:g} s (watchdog_seconds); launch again to go on\n"
+                message = f"no step was finished for {seconds:g} s (watchdog_seconds); launch again to resume\n"
                 tell(message.encode())
                 os._exit(RESUMABLE)
 

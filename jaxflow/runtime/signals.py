@@ -46,7 +46,7 @@ def exit_status(number: int, words: Sequence[str]) -> int:
 def describe(number: int, words: Sequence[str]) -> str:
     """Returns the line that a command ends with when a signal ends it."""
     name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-    return f"stopped by {name}" + ("; launch again to go on" if resumes(words) else "")
+    return f"stopped by {name}" + ("; launch again to resume" if resumes(words) else "")
 
 
 def listen(words: Sequence[str]) -> None:

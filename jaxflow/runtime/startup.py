@@ -10,8 +10,11 @@ import os
 import platform
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from jaxflow.errors import UserError
 
 # Parameters of glibc's mallopt(3).
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
@@ -42,6 +45,37 @@ def tune_allocator() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     settings = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: -1, M_TOP_PAD: 256 << 20}
     return all(mallopt(name, value) for name, value in settings.items())
+
+
+def choose_device(kind: str) -> None:
+    """Has JAX compute on the devices of one kind, before it starts; `check_device` says whether there is one.
+
+    Args:
+      kind: "cpu", or what JAX itself prefers where there is one.
+    """
+    import jax
+
+    jax.config.update("jax_platforms", "cpu" if kind == "cpu" else "")  # JAX_PLATFORMS may name another
+
+
+def check_device(kind: str) -> None:
+    """Raises UserError if JAX, which is started for it, has no devices of a kind."""
+    import jax
+
+    found = jax.devices()[0].platform
+    if found != kind:
+        extra = {"gpu": "cuda"}.get(kind, kind)
+        raise UserError(
+            f"--device {kind}: JAX finds no {kind.upper()} here, only {describe_devices(jax.devices())}; install JAX "
+            f"for it (pip install -e '.[{extra}]') and look that its driver is there, or leave out --device"
+        )
+
+
+def describe_devices(devices: Sequence[Any]) -> str:
+    """Returns how many devices there are and of which kind, for a message."""
+    platform, kind = devices[0].platform.upper(), devices[0].device_kind
+    name = platform if kind.lower() == platform.lower() else f"{platform} ({kind})"
+    return f"1 {name}" if len(devices) == 1 else f"{len(devices)} {name} devices"
 
 
 def enable_compilation_cache(folder: Path) -> None:

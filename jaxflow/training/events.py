@@ -58,6 +58,10 @@ def next_due(step: int, every: float | None, total: int) -> int:
     return min(max(due, step + 1), total)
 
 
+# What a checkpoint keeps of the loop's memory, beside the step.
+SAVED = ("best", "best_step", "validation_due", "total", "timed_steps", "seconds")
+
+
 @dataclass(frozen=True)
 class LoopState:
     """The loop's memory.
@@ -68,6 +72,9 @@ class LoopState:
       best_step: the step of that validation.
       validation_due: whether the state at `step` is to be validated, since that is due and has not been done: a signal
         came before.
+      total: steps of the whole run as it is launched now; of a checkpoint, as it was launched then, None if unknown.
+      timed_steps: steps whose time was measured, over all of the run's lives.
+      seconds: their time.
       pace: steps that are dispatched at once. A matter of this machine and this moment: it is not saved.
     """
 
@@ -75,6 +82,9 @@ class LoopState:
     best: float | None = None
     best_step: int | None = None
     validation_due: bool = False
+    total: int | None = None
+    timed_steps: int = 0
+    seconds: float = 0.0
     pace: int = 1
 
     def validated(self, value: float, higher_is_better: bool) -> "LoopState":
@@ -91,10 +101,10 @@ class LoopState:
 
     def to_json(self) -> dict[str, Any]:
         """Returns what a checkpoint keeps."""
-        return {"best": self.best, "best_step": self.best_step, "validation_due": self.validation_due}
+        return {name: getattr(self, name) for name in SAVED}
 
 
 def read_loop_state(meta: Mapping[str, Any], step: int) -> LoopState:
-    """Reads the memory that lies in a checkpoint's meta; one of a version that checkpoints none starts anew."""
+    """Reads the memory that lies in a checkpoint's meta; what a version before did not note starts anew."""
     saved = meta.get("loop") or {}
-    return LoopState(step, saved.get("best"), saved.get("best_step"), saved.get("validation_due", False))
+    return LoopState(step, **{name: saved[name] for name in SAVED if name in saved})

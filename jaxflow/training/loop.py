@@ -1,5 +1,6 @@
 """The training loop: fold the train step over batches; everything else only reads the state."""
 
+import logging
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -9,13 +10,14 @@ from typing import Any
 import jax
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.errors import StoppedError
+from jaxflow.errors import DamagedError, StoppedError, UserError
 from jaxflow.experiment import Experiment, load_data
-from jaxflow.file_io import storage_error
+from jaxflow.file_io import check_name, storage_error
 from jaxflow.runs.opening import open_run
 from jaxflow.runs.results import Results, update_results
 from jaxflow.runtime.distributed import broadcast, on_main
 from jaxflow.runtime.preemption import preemption_flag, watchdog
+from jaxflow.runtime.startup import describe_devices
 from jaxflow.training.checkpoints.checkpointer import saved_steps
 from jaxflow.training.checkpoints.manager import add_validation, open_checkpoints, save
 from jaxflow.training.checkpoints.reading import Checkpoints, read_meta
@@ -24,11 +26,14 @@ from jaxflow.training.checks.agreement import check_agreement
 from jaxflow.training.eval_loop import evaluate_split
 from jaxflow.training.events import LoopState, next_events
 from jaxflow.training.parallel.dispatch import InFlight
-from jaxflow.training.parallel.memory import memory_error
+from jaxflow.training.parallel.layout import bytes_per_device
+from jaxflow.training.parallel.memory import free_bytes, memory_error
 from jaxflow.training.prepare import TrainingSession, initialize_or_restore, prepare_training
 from jaxflow.training.progress import RunLog, fetch_metrics, raise_if_diverged
 from jaxflow.training.state import TrainState
 from jaxflow.training.trained import summarize_run
+
+logger = logging.getLogger("jaxflow")
 
 
 def train(
@@ -56,10 +61,12 @@ def train(
       StoppedError: a signal came; the steps so far are saved.
     """
     folder = Path(workdir)
+    check_name(folder)
     with storage_error(folder):
         session = prepare_training(experiment, dataset or load_data(experiment))
         check_agreement(experiment, session.meta)
         begins = overwrite or on_main(lambda: not saved_steps(folder / "checkpoints"))
+    logger.info(f"training on {describe_devices(session.program.layout.devices)}")
     with memory_error(session.program.advice):
         # Before there is a folder, where it has no state to go on with: a run that does not fit leaves nothing behind.
         compiled = (
@@ -102,13 +109,17 @@ def _run_loop(session: TrainingSession, folder: Path, compiled: Callable[..., An
                 if stop or loop.step == due.log:
                     seconds = log.interval(loop.step, fetch_metrics(totals, last, state))  # here the host waits
                     loop, totals = replace(loop, pace=_pace(seconds, pipeline.max_steps, loop.pace)), empty
+                    loop = replace(loop, timed_steps=log.watch.steps, seconds=log.watch.seconds)
                     raise_if_diverged(state, folder, min(experiment.max_nonfinite_steps, total))
                     checkpoints.checkpointer.raise_errors()
                 loop = replace(loop, validation_due=validate is not None and loop.step == due.validate)
                 loop, metrics, stop = judge(state, loop, stop)
                 if stop or loop.step == due.save:
                     meta = session.meta | {"loop": loop.to_json(), "log": log.flush()}
+                    first = not checkpoints.any_saved()
                     save(checkpoints, state, meta, metrics)
+                    if first and not stop and loop.step < total:
+                        _read_back(checkpoints, session, state)
                     heartbeat()
                 log.resume(loop.step)
         checkpoints.checkpointer.wait()
@@ -118,8 +129,26 @@ def _run_loop(session: TrainingSession, folder: Path, compiled: Callable[..., An
         del state  # there may be no room for two
         restore(checkpoints, loop.step, program.abstract_state())  # done means that what was saved can be read back
     if stop:
-        raise StoppedError(f"stopped at step {loop.step} of {total}, which is saved; launch again to go on")
+        raise StoppedError(f"stopped at step {loop.step} of {total}, which is saved; launch again to resume")
     return results | log.speed()
+
+
+def _read_back(checkpoints: Checkpoints, session: TrainingSession, state: TrainState) -> None:
+    """Reads the first checkpoint of a run as soon as it is written, so that a folder that loses it is known at once.
+
+    Raises:
+      UserError: it is not what was written.
+    """
+    checkpoints.checkpointer.wait()
+    free = free_bytes(session.program.layout.device)
+    if not broadcast(free is None or free > 2 * bytes_per_device(state)):
+        return  # there is no room for two: the last one is read in any case
+    try:
+        restore(checkpoints, int(state.step), session.program.abstract_state())
+    except DamagedError as error:
+        raise UserError(
+            f"the run's first checkpoint cannot be read back ({error}); look at the disk, or choose another --workdir"
+        ) from error
 
 
 def _validation(session: TrainingSession) -> Callable[..., dict[str, float]] | None:

@@ -19,6 +19,7 @@ from jaxflow.data.dataset import Dataset, origins_of, shifted_split
 from jaxflow.data.fingerprint import fingerprint
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
+from jaxflow.optimizers.schedules import learning_rate
 from jaxflow.runs.metrics_log import check_metrics
 from jaxflow.runtime.distributed import on_main
 from jaxflow.schema import Schema, Split
@@ -193,13 +194,31 @@ def initialize_or_restore(checkpoints: Checkpoints, session: TrainingSession) ->
         if total == 0:
             save(checkpoints, state, session.meta)
     else:
-        logger.info(f"resumed {checkpoints.folder.parent} at step {int(state.step)} of {total}")
+        logger.info(f"resumed {checkpoints.folder.parent} at step {loop.step} of {total}")
+        if loop.total is not None and loop.total < total:
+            logger.info(_describe_growth(session, loop.step, loop.total))
     if session.experiment.strategy == "fsdp":
         devices = len(session.program.layout.devices)
         logger.info(
             f"the state takes {bytes_per_device(state):,} bytes on each of the devices, of which there are {devices}"
         )
-    return state, loop
+    return state, dataclasses.replace(loop, total=total)
+
+
+def _describe_growth(session: TrainingSession, step: int, before: int) -> str:
+    """Returns a line on what more epochs change for a run at a step, which was to have `before` steps until now."""
+    optimizer, total = session.experiment.optimizer, session.program.total_steps
+    old, new = (
+        [float(learning_rate(optimizer, end, at)) for at in range(0, step, -(-step // 16))]
+        + [float(learning_rate(optimizer, end, step - 1))]
+        for end in (before, total)
+    )
+    if old == new:
+        return f"it was to have {before} steps, and continues to {total}"
+    return (
+        f"it was to have {before} steps, and continues to {total}: {type(optimizer.schedule).__name__} is spread over "
+        f"all of them now, so the learning rate, which had come to {old[-1]:.3g}, continues at {new[-1]:.3g}"
+    )
 
 
 def resume(

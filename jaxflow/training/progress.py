@@ -11,13 +11,18 @@ import jax
 import numpy as np
 from rich.progress import Progress
 
-from jaxflow.console import bar, format_metrics
+from jaxflow.console import bar, console, format_metrics, format_rate
 from jaxflow.errors import UserError, program_name
 from jaxflow.experiment import dumps
 from jaxflow.runs.metrics_log import MetricWriter, digest_metrics
 from jaxflow.training.events import LoopState
 from jaxflow.training.prepare import TrainingSession
 from jaxflow.training.state import TrainState
+
+# Without a bar, where steps are slow: how long it takes until something is said. After each such line it doubles.
+FIRST_LINE_SECONDS = 5.0
+# Columns of the shortest bar, of the time that is left and of the spaces between.
+BAR_COLUMNS = 20
 
 logger = logging.getLogger("jaxflow")
 
@@ -64,9 +69,9 @@ def raise_if_diverged(state: TrainState, folder: Path, limit: int) -> None:
 class Stopwatch:
     """Measures training alone: compilation, validation and checkpoints are left out."""
 
-    def __init__(self) -> None:
-        """Starts with nothing measured; the clock runs from the first `resume`."""
-        self.steps, self.seconds = 0, 0.0
+    def __init__(self, steps: int = 0, seconds: float = 0.0) -> None:
+        """Starts with what was measured in the run's earlier lives; the clock runs from the first `resume`."""
+        self.steps, self.seconds = steps, seconds
         self._since, self._begun = 0, time.perf_counter()
 
     def resume(self, step: int) -> None:
@@ -89,15 +94,14 @@ class Stopwatch:
 class ProgressReporter:
     """Shows a run to a person: a bar on a terminal, plain lines elsewhere, validation lines that stay."""
 
-    def __init__(
-        self, total_steps: int, steps_per_epoch: float, batch_size: int, first_step: int, names: Iterable[str]
-    ):
+    def __init__(self, session: TrainingSession, first_step: int, names: Iterable[str]):
         """Starts the bar at `first_step`; `names` are those of the problem's metrics, which it shows."""
-        self._total, self._per_epoch, self._batch_size = total_steps, steps_per_epoch, batch_size
-        self._names = tuple(names)
+        total_steps, experiment = session.program.total_steps, session.experiment
+        self._total, self._per_epoch, self._epochs = total_steps, session.steps_per_epoch, experiment.epochs
+        self._batch_size, self._names = experiment.batch_size, tuple(names)
         self._progress: Progress = bar("{task.fields[numbers]}")
         self._task = self._progress.add_task("train", total=total_steps, completed=first_step, numbers="")
-        self._last_line = time.monotonic()
+        self._last_line, self._patience = time.monotonic(), FIRST_LINE_SECONDS
 
     def __enter__(self) -> "ProgressReporter":
         self._progress.start()
@@ -107,24 +111,33 @@ class ProgressReporter:
         self._progress.stop()
 
     def advance(self, step: int) -> None:
-        """Moves the bar; cheap enough for every step."""
+        """Moves the bar, or without one says where a run is whose steps are slow; cheap enough for every step."""
         now = time.monotonic()
-        if not self._progress.disable and now - self._last_line > 0.2:
-            self._last_line = now
+        if now - self._last_line <= (self._patience if self._progress.disable else 0.2):
+            return
+        self._last_line = now
+        if self._progress.disable:
+            self._patience *= 2
+            logger.info(f"{self._epoch(step)}  step {step}/{self._total}")
+        else:
             self._progress.update(self._task, completed=step, description=self._epoch(step), refresh=True)
 
     def training(self, step: int, metrics: Mapping[str, float]) -> None:
         """Shows the training metrics of an interval."""
         shown = {name: metrics[name] for name in self._names}
         speed = metrics.get("examples_per_second")
-        numbers = format_metrics(shown) + (f"  {speed:,.0f} examples/s" if speed else "")
+        numbers = format_metrics(shown) + (f"  {format_rate(speed)}" if speed else "")
         if not self._progress.disable:
+            choices = (numbers, format_metrics(shown), format_metrics({"loss": metrics["loss"]}))
+            room = console.width - len(self._epoch(self._total)) - 2 * len(str(self._total)) - BAR_COLUMNS
+            fitting = next((text for text in choices if len(text) <= room), "")
             self._progress.update(
-                self._task, completed=step, description=self._epoch(step), numbers=numbers, refresh=True
+                self._task, completed=step, description=self._epoch(step), numbers=fitting, refresh=True
             )
         else:
             left = f"  {_clock((self._total - step) * self._batch_size / speed)} left" if speed else ""
             logger.info(f"{self._epoch(step)}  step {step}/{self._total}  {numbers}{left}")
+            self._last_line = time.monotonic()
 
     def validation(self, step: int, metrics: Mapping[str, float], best: bool) -> None:
         """Shows the metrics of a validation pass, on a line that stays, and whether it is the best so far."""
@@ -132,7 +145,13 @@ class ProgressReporter:
         logger.info(f"{self._epoch(step)}  step {step}/{self._total}  validation {numbers}")
 
     def _epoch(self, step: int) -> str:
-        return f"epoch {step / self._per_epoch:.1f}/{self._total / self._per_epoch:.3g}"
+        done = min(step / self._per_epoch, self._epochs)  # the last step may reach into an epoch that nobody asked for
+        return f"epoch {format_epochs(done)}/{format_epochs(self._epochs)}"
+
+
+def format_epochs(epochs: float) -> str:
+    """Formats a number of epochs: one decimal, of numbers below 1 two digits, and none where it is whole."""
+    return f"{epochs:.2g}" if epochs < 1 else f"{epochs:.1f}".removesuffix(".0")
 
 
 def _clock(seconds: float) -> str:
@@ -142,15 +161,19 @@ def _clock(seconds: float) -> str:
 
 
 class RunLog:
-    """Writes metrics.jsonl and TensorBoard events, moves the bar, and measures the speed of training alone."""
+    """Writes metrics.jsonl and TensorBoard events, moves the bar, and measures the speed of training alone.
+
+    Attributes:
+      watch: steps and seconds of training, over all of the run's lives.
+    """
 
     def __init__(self, folder: Path, session: TrainingSession, loop: LoopState, names: Iterable[str]):
         """Prepares the log of a run that goes on from `loop`; `names` are those of the problem's metrics."""
         first_step, self._validation_due = loop.step, loop.validation_due
-        experiment, total = session.experiment, session.program.total_steps
         self._folder, self._session, self._first_step = folder, session, first_step
-        self._reporter = ProgressReporter(total, session.steps_per_epoch, experiment.batch_size, first_step, names)
-        self._watch, self._running, self._stack = Stopwatch(), False, ExitStack()
+        self._reporter = ProgressReporter(session, first_step, names)
+        self.watch, self._started, self._running = Stopwatch(loop.timed_steps, loop.seconds), False, False
+        self._stack = ExitStack()
 
     def __enter__(self) -> "RunLog":
         with ExitStack() as stack:
@@ -166,8 +189,9 @@ class RunLog:
     def advance(self, state: TrainState, step: int) -> None:
         """Counts a dispatch that ends at `step`. The first one compiles: the clock starts after it."""
         self._reporter.advance(step)
-        if not self._running and self._watch.steps == 0:
+        if not self._started:
             jax.block_until_ready(state)
+            self._started = True
             self.resume(step)
 
     def interval(self, step: int, metrics: Mapping[str, float]) -> float:
@@ -180,7 +204,7 @@ class RunLog:
         Returns:
           Seconds a step; NaN where nothing was measured.
         """
-        seconds, batch_size = self._watch.stop(step), self._session.experiment.batch_size
+        seconds, batch_size = self.watch.stop(step), self._session.experiment.batch_size
         self._running = False
         rate = self._session.program.learning_rate(step - 1)
         line = dict(metrics) | {"epoch": step / self._session.steps_per_epoch, "learning_rate": rate}
@@ -193,12 +217,13 @@ class RunLog:
     def resume(self, step: int) -> None:
         """Starts the clock again where it was stopped."""
         if not self._running:
-            self._watch.resume(step)
+            self.watch.resume(step)
             self._running = True
 
     def validation(self, loop: LoopState, metrics: Mapping[str, float]) -> None:
         """Logs the metrics of a validation."""
-        self._writer.write_scalars(loop.step, metrics, "validation")
+        epoch = loop.step / self._session.steps_per_epoch
+        self._writer.write_scalars(loop.step, {**metrics, "epoch": epoch}, "validation")
         self._reporter.validation(loop.step, metrics, best=loop.best_step == loop.step)
 
     def flush(self) -> dict[str, Any]:
@@ -208,4 +233,4 @@ class RunLog:
 
     def speed(self) -> dict[str, float]:
         """Returns "examples_per_second" and "seconds" of all that was measured; nothing where nothing was."""
-        return self._watch.speed(self._session.experiment.batch_size)
+        return self.watch.speed(self._session.experiment.batch_size)

@@ -100,8 +100,10 @@ def make_update_step(
             for name, values in gradients.model_state.items()
         }
         if ema_decay is not None:
-            complement = 1 - ema_decay
-            new["ema"] = jax.tree.map(lambda old, new: old + complement * (new - old), state.ema, new["params"])
+            fraction = _averaging_fraction(ema_decay, state.step + 1 - state.skipped)
+            new["ema"] = jax.tree.map(
+                lambda old, new: old + fraction.astype(old.dtype) * (new - old), state.ema, new["params"]
+            )
         finite = _is_finite((gradient, new))
         retained = {
             name: jax.tree.map(partial(lax.select, finite), leaves, getattr(state, name))
@@ -117,6 +119,23 @@ def make_update_step(
         )
 
     return update_step
+
+
+def _averaging_fraction(decay: Any, steps: jax.Array) -> jax.Array:
+    """Returns the fraction of the way that the moving average goes to the parameters of a step.
+
+    It is (1 - decay) / (1 - decay**steps), so that the average is debiased: the parameters of step k of n have the
+    weight decay**(n - k), divided by the sum of all weights, and the initial ones, which nothing was learned in, none.
+
+    Args:
+      decay: of the average, in (0, 1); may be traced.
+      steps: steps that changed the parameters so far, this one among them, scalar int32.
+
+    Returns:
+      Scalar float32: 1 for the first step, and 1 - decay after many.
+    """
+    complement = 1 - decay
+    return complement / -jnp.expm1(steps * jnp.log1p(-complement))
 
 
 def _mean_state(weight_sum: jax.Array, weighted: jax.Array, old: jax.Array) -> jax.Array:

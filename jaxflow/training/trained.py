@@ -13,7 +13,7 @@ from jaxflow.data.fingerprint import fingerprint
 from jaxflow.errors import DamagedError, UserError, program_name
 from jaxflow.experiment import Experiment
 from jaxflow.file_io import check_name
-from jaxflow.runs.folder import check_same_run, read_experiment
+from jaxflow.runs.folder import check_same_run, read_experiment, recorded_epochs
 from jaxflow.runtime.distributed import on_main, run_on_all
 from jaxflow.serialization import classes_of, from_json, to_json
 from jaxflow.training.checkpoints.checkpointer import saved_steps
@@ -71,6 +71,7 @@ def experiment_of(workdir: Path, experiment: Experiment | None = None) -> Experi
         raise UserError(f"no run folder at {workdir}; name one with --workdir, or train first")
     if experiment is None or not (workdir / "experiment.json").exists():
         return read_experiment(workdir)
+    experiment = dataclasses.replace(experiment, epochs=recorded_epochs(workdir))  # as it was trained
     check_same_run(workdir, experiment)
     return experiment
 

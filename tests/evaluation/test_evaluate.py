@@ -7,6 +7,7 @@ from sklearn.metrics import accuracy_score
 
 import jaxflow
 from jaxflow.reports.figures import predictions
+from jaxflow.reports.figures.predictions import _even_points
 from jaxflow.training.trained import read_trained
 
 
@@ -83,3 +84,13 @@ def test_misclassified_counts_the_wrong_ones(tmp_path):
         tmp_path / "wrong.png",
     )
     assert wrong == 2
+
+
+def test_a_mean_of_few_steps_is_no_point_of_a_curve():
+    epochs = {step: step / 100 for step in range(1000)}
+    assert _even_points([100, 200, 300], [3.0, 2.0, 1.0], epochs) == [(1, 3.0), (2, 2.0), (3, 1.0)]
+    # A validation cuts the second interval at 110, and the end of the run the last one at 302.
+    found = _even_points([100, 110, 200, 300, 302], [3.0, 9.0, 2.0, 1.0, 7.0], epochs)
+    assert found == [(1, 3.0), (2, (10 * 9 + 90 * 2) / 100), (3.02, (100 + 2 * 7) / 102)]
+    assert _even_points([2], [5.0], epochs) == [(0.02, 5.0)]
+    assert _even_points([], [], epochs) == []

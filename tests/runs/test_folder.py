@@ -28,8 +28,8 @@ def test_a_run_folder_holds_all_that_is_needed_to_rebuild(experiment, tmp_path):
 
 
 def test_another_experiment_is_refused_by_field(experiment, tmp_path):
-    with open_run(tmp_path / "run", experiment, None, overwrite=False):
-        pass
+    with open_run(tmp_path / "run", experiment, None, overwrite=False) as folder:
+        (folder / "checkpoints").mkdir()
     other = dataclasses.replace(experiment, seed=7)
     with (
         pytest.raises(jaxflow.UserError, match=r"seed: 0 -> 7.*another --workdir, or --overwrite"),
@@ -88,6 +88,17 @@ def test_the_default_folder_names_experiment_and_overrides(experiment):
         experiment, seed=1, model=dataclasses.replace(experiment.model, widths=(8, 16)), log_every_steps=7
     )
     assert str(default_workdir("e/a.py", experiment, changed)) == "runs/a-model.widths=_8,_16_-seed=1"
+    chosen = dataclasses.replace(
+        experiment,
+        optimizer=jaxflow.SGD(schedule=jaxflow.Cosine(final=0.5)),
+        augment=(*experiment.augment, jaxflow.Flip()),
+        tta=jaxflow.FlipShift(),
+        preprocess=(jaxflow.Standardize(epsilon=1.0),),
+    )
+    assert str(default_workdir("e/a.py", experiment, chosen)) == (
+        "runs/a-optimizer=SGD-optimizer.schedule=Cosine-optimizer.schedule.final=0.5-preprocess.0.epsilon=1.0"
+        "-augment=Flip,Crop,Flip-augment.1.pad=1-tta=FlipShift"
+    )
 
 
 def test_overwriting_leaves_what_is_not_ours(experiment, tmp_path):
@@ -135,12 +146,55 @@ def test_a_changed_class_of_the_experiment_file_is_another_experiment(tmp_path):
     source.write_text(OWN.format(factor=0.5, more=""))
     with open_run(tmp_path / "run", jaxflow.load(source), source, overwrite=False):
         assert read_experiment(tmp_path / "run").preprocess[1].factor == 0.5
+        (tmp_path / "run" / "checkpoints").mkdir()
     source.write_text(OWN.format(factor=0.5, more=" + 1"))
     with (
-        pytest.raises(jaxflow.UserError, match=r"my-own\.py: its text"),
+        pytest.raises(jaxflow.UserError, match=r"my-own\.py: its code"),
         open_run(tmp_path / "run", jaxflow.load(source), source, overwrite=False),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("import jaxflow", "import jaxflow  # all of it"),
+        ("class Times:", "class Times:\n    '''Multiplies.'''"),
+        ("factor: float = 0.5", 'factor: float = (\n        0.5\n    )\n    """What it multiplies by."""'),
+        ("optimizer=jaxflow.Adam()", "optimizer=jaxflow.Adam(), log_every_steps=7"),
+    ],
+)
+def test_an_edit_that_changes_no_value_is_the_same_experiment(old, new, tmp_path):
+    source, text = tmp_path / "own.py", OWN.format(factor=0.5, more="")
+    source.write_text(text)
+    with open_run(tmp_path / "run", jaxflow.load(source), source, overwrite=False) as folder:
+        (folder / "checkpoints").mkdir()
+    assert old in text
+    source.write_text(text.replace(old, new))
+    with open_run(tmp_path / "run", jaxflow.load(source), source, overwrite=False):
+        assert (tmp_path / "run" / "own.py").read_text() == source.read_text()
+
+
+def test_what_broke_before_its_first_checkpoint_starts_with_the_corrected_file(tmp_path, said):
+    source = tmp_path / "own.py"
+    source.write_text(OWN.format(factor=0.5, more=""))
+    with (
+        pytest.raises(RuntimeError, match="in the first step"),
+        open_run(tmp_path / "run", jaxflow.load(source), source, overwrite=False),
+    ):
+        raise RuntimeError("in the first step")
+    said()
+    source.write_text(OWN.format(factor=0.25, more=" + 1"))
+    with open_run(tmp_path / "run", jaxflow.load(source), source, overwrite=False):
+        assert read_experiment(tmp_path / "run").preprocess[1].factor == 0.25
+    assert "holds no checkpoint yet, and starts with what is new (preprocess.1.factor: 0.5 -> 0.25; own.py" in said()
+
+
+@pytest.mark.parametrize("name", ["a [1]", "a*", "what?", "a\\b", "[x]/run"])
+def test_a_folder_whose_checkpoints_could_not_be_read_is_refused(name, experiment, tmp_path):
+    with pytest.raises(jaxflow.UserError, match="cannot be read back; choose another --workdir"):
+        jaxflow.train(experiment, tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "5", "{}", '{"class": 3}', '{"class": "a:b"}', ""])
@@ -225,7 +279,7 @@ def test_a_run_made_between_check_and_lock_is_seen(experiment, tmp_path, monkeyp
     def late(workdir):
         monkeypatch.setattr(opening, "_locked", real)
         with open_run(workdir, other, None, overwrite=False):
-            pass
+            (workdir / "checkpoints").mkdir()
         with real(workdir):
             yield
 

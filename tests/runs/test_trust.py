@@ -109,7 +109,7 @@ def test_ones_own_file_stands_in_for_copies_that_are_not_trusted(run, file, stra
     (run / "helper.py").write_text("raise SystemExit('executed')")
     experiment = jaxflow.load(file)
     for source in (file, None):
-        with pytest.raises(jaxflow.UserError, match=r"own\.py: its text.*; helper\.py: its text"):
+        with pytest.raises(jaxflow.UserError, match=r"own\.py: its code.*; helper\.py: its code"):
             check_same_run(run, experiment, source)
     shutil.copy(file, run)
     shutil.copy(file.parent / "helper.py", run)

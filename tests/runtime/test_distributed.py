@@ -162,7 +162,7 @@ def test_a_lost_process_ends_the_run_and_it_goes_on_from_the_last_checkpoint(fol
         _, errors = parent.communicate(timeout=60)
         assert parent.returncode == 1
         assert time.monotonic() - begun < 30
-        assert "was ended by SIGKILL, so all were; launch again to go on" in errors
+        assert "was ended by SIGKILL, so all were; launch again to resume" in errors
     goes_on_until_stopped(folder, run)
 
 
@@ -176,7 +176,7 @@ def test_a_stalled_process_ends_the_run_and_it_goes_on_from_the_last_checkpoint(
         _, errors = parent.communicate(timeout=120)
         assert parent.returncode != 0
         assert time.monotonic() - begun < 15 + 60
-        assert "no step was finished for 15 s (watchdog_seconds); launch again to go on" in errors
+        assert "no step was finished for 15 s (watchdog_seconds); launch again to resume" in errors
     goes_on_until_stopped(folder, run)
 
 
@@ -208,7 +208,7 @@ def test_a_signal_before_training_is_one_line(number, folder):
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 75, errors
-    assert re.fullmatch("stopped by (SIGTERM|Ctrl-C); launch again to go on\n", errors)
+    assert re.fullmatch("stopped by (SIGTERM|Ctrl-C); launch again to resume\n", errors)
     assert alive(f"early-{number.name}") == []
     assert not (folder / f"early-{number.name}").exists()
 

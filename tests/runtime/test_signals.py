@@ -37,10 +37,10 @@ def get_config():
 @pytest.mark.parametrize(
     ("words", "number", "status", "line"),
     [
-        (["train", "--config", "a"], signal.SIGTERM, 75, "stopped by SIGTERM; launch again to go on"),
-        (["--config", "a"], signal.SIGINT, 75, "stopped by Ctrl-C; launch again to go on"),
-        ([], signal.SIGINT, 75, "stopped by Ctrl-C; launch again to go on"),
-        (["evaluate"], signal.SIGTERM, 75, "stopped by SIGTERM; launch again to go on"),
+        (["train", "--config", "a"], signal.SIGTERM, 75, "stopped by SIGTERM; launch again to resume"),
+        (["--config", "a"], signal.SIGINT, 75, "stopped by Ctrl-C; launch again to resume"),
+        ([], signal.SIGINT, 75, "stopped by Ctrl-C; launch again to resume"),
+        (["evaluate"], signal.SIGTERM, 75, "stopped by SIGTERM; launch again to resume"),
         (["train", "--config", "a", "--overwrite"], signal.SIGTERM, 143, "stopped by SIGTERM"),
         (["predict", "--input", "train"], signal.SIGINT, 130, "stopped by Ctrl-C"),
         (["explore"], signal.SIGTERM, 143, "stopped by SIGTERM"),
@@ -188,7 +188,7 @@ linux = pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="tell
 def test_a_signal_while_python_imports_is_one_line(words, status, tmp_path):
     assert interrupted(tmp_path, 0.0, signal.SIGTERM, *words) == (
         status,
-        f"stopped by SIGTERM{'; launch again to go on' if status == 75 else ''}\n",
+        f"stopped by SIGTERM{'; launch again to resume' if status == 75 else ''}\n",
     )
 
 
@@ -240,7 +240,7 @@ def test_overwriting_is_stopped_with_the_signals_own_status(folder):
     words = ("train", "--config", "stops.py", "--workdir", "over", "--overwrite", "--epochs=1000")
     done = launch(*words, cwd=folder, **caches(folder))
     assert done.returncode == 143
-    assert "which is saved; launch again to go on, without --overwrite, which would begin anew\n" in done.stderr
+    assert "which is saved; launch again to resume, without --overwrite, which would begin anew\n" in done.stderr
 
 
 # A signal from within: as the loop writes its first line.

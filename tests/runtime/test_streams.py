@@ -74,6 +74,15 @@ def test_streams_that_cannot_be_written_to(redirections, verb, status, errors, t
     assert (tmp_path / "written.txt").read_text() == "True"
 
 
+def test_a_name_that_the_terminal_s_encoding_lacks_ends_no_command(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT.replace('print("one line")', 'print("\u6f22, \xfc")'))
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "script.py", "train"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "\\u6f22, \\xfc\n", "another\n")
+
+
 def test_a_reader_that_has_enough_is_no_error(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT.replace('print("one line")', 'print("one line\\n" * 10**6)'))
     for words, errors in ((["--help"], "another\n"), (["train"], "another\n" + LOST.format("Broken pipe"))):

@@ -34,7 +34,9 @@ def test_every_checkpoint_holds_what_the_loop_remembers(experiment, toy, tmp_pat
         meta = read_meta(checkpoints, results["checkpoint_step"])
     losses = {line["step"]: line["loss"] for line in validations(tmp_path)}
     best = min(losses, key=lambda step: (losses[step], -step))
-    assert meta["loop"] == {"best": losses[best], "best_step": best, "validation_due": False}
+    kept = meta["loop"]
+    assert (kept["best"], kept["best_step"], kept["validation_due"]) == (losses[best], best, False)
+    assert (kept["total"], kept["timed_steps"], kept["seconds"]) == (13, 12, results["seconds"])  # the first compiles
 
 
 def validations(folder):

@@ -6,6 +6,8 @@ import optax
 import pytest
 
 import jaxflow
+from jaxflow.hyperparameters import Complemented
+from jaxflow.training.steps import _averaging_fraction
 from tests.conftest import toy_images
 
 PROBLEM = jaxflow.Classification()
@@ -112,11 +114,34 @@ def test_a_count_in_the_models_state_stays_whole(microbatch):
 def test_the_moving_average_follows_its_formula():
     model, tx = jaxflow.MLP(hidden=(), outputs=3), optax.sgd(0.5)
     step, state = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx, ema_decay=0.9)), state_of(model, tx, ema=True)
-    average = np.asarray(state.params["Dense_0"]["kernel"])
+    seen = []
     for seed in range(3):
         state, _ = step(state, batch_of(4, seed))
-        average = 0.9 * average + 0.1 * np.asarray(state.params["Dense_0"]["kernel"])
-    np.testing.assert_allclose(state.ema["Dense_0"]["kernel"], average, atol=1e-6)
+        seen.append(np.asarray(state.params["Dense_0"]["kernel"], np.float64))
+        # Debiased: a mean of what was trained alone, the initial parameters having no weight.
+        weights = 0.9 ** np.arange(len(seen))[::-1]
+        expected = np.average(seen, axis=0, weights=weights)
+        np.testing.assert_allclose(state.ema["Dense_0"]["kernel"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.9, 0.999, 0.99999])
+def test_the_average_s_fraction_is_exact_for_few_steps_and_for_many(decay):
+    complemented = Complemented(jnp.float32(decay), jnp.float32(1 - decay))
+    for steps in (1, 2, 150, 10**6):
+        exact = (1 - decay) / -np.expm1(steps * np.log1p(decay - 1))
+        for given in (decay, complemented):
+            assert float(_averaging_fraction(given, jnp.int32(steps))) == pytest.approx(exact, rel=1e-5)
+
+
+def test_a_skipped_step_has_no_part_in_the_average():
+    model, tx = jaxflow.MLP(hidden=(), outputs=3), optax.sgd(0.5)
+    step, state = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx, ema_decay=0.9)), state_of(model, tx, ema=True)
+    broken = {**batch_of(4, 0), "inputs": np.full_like(batch_of(4, 0)["inputs"], np.nan)}
+    once, _ = step(state, batch_of(4, 1))
+    after, _ = step(step(state, broken)[0], batch_of(4, 1))
+    assert int(after.skipped) == 1
+    for tree in (once, after):
+        np.testing.assert_allclose(tree.ema["Dense_0"]["kernel"], tree.params["Dense_0"]["kernel"], atol=1e-6)
     assert state.variables()["params"] is state.ema
 
 

@@ -8,7 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from jaxflow.data.folders.split_folders import Folders, inverted_splits, label_in_name, split_folders, split_of
+from jaxflow.data.folders.split_folders import (
+    Folders,
+    inverted_splits,
+    label_in_name,
+    same_folders,
+    split_folders,
+    split_of,
+)
 from jaxflow.data.reading.category_names import category_names
 from jaxflow.data.reading.dialect import Dialect, find_delimiter
 from jaxflow.data.reading.find import find_files, is_junk, list_files
@@ -101,6 +108,8 @@ def _from_names(folder: Path, kind: Kind, names: Sequence[str], folders: Folders
         ]
     splits = split_folders(folder, by_top, folders)
     if not splits:
+        if inner := same_folders(by_top):
+            logger.info(f"{folder}: its folders are the classes, and each of them holds {listed(inner, 5)}")
         return list(_labelled(folder, kind, "", names))
     inside = {below: [name for name in names if name.startswith(f"{below}/")] for below in splits}
     train = next(below for below, split in splits.items() if split == "train")

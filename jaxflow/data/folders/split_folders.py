@@ -90,6 +90,13 @@ def inverted_splits(files: Mapping[str, Sequence[str]]) -> bool:
     )
 
 
+def same_folders(files: Mapping[str, Sequence[str]]) -> list[str]:
+    """Returns the folders that all of several folders hold, if all hold the same two or more: either may be classes."""
+    inner = [{name.split("/")[1] for name in names if name.count("/") > 1} for top, names in files.items() if top]
+    alike = len(inner) > 1 and all(names == inner[0] for names in inner)
+    return sorted(inner[0]) if alike and len(inner[0]) > 1 else []
+
+
 def _sharing(tops: Sequence[str], inner: Mapping[str, set[str]]) -> dict[str, str]:
     """Returns folders whose names have a word for a split, if they alone hold the same folders as the train one."""
     named = {top: split for top in tops if (split := split_of(top, prefixed=True))}
@@ -100,9 +107,9 @@ def _sharing(tops: Sequence[str], inner: Mapping[str, set[str]]) -> dict[str, st
     def shares(top: str) -> bool:
         return bool(_names(top, inner) & _names(train, inner))
 
-    sharing = {top: split for top, split in named.items() if top != train and split != "train" and shares(top)}
+    sharing = {top: split for top, split in named.items() if shares(top)}
     strangers = [top for top in tops if top not in named and shares(top)]
-    return {train: "train"} | sharing if sharing and not strangers else {}
+    return sharing if len(set(sharing.values())) > 1 and not strangers else {}
 
 
 def _names(top: str, inner: Mapping[str, set[str]]) -> set[str]:

@@ -1,32 +1,56 @@
 """Data that is already in memory."""
 
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
+from jaxflow.data.splitting.hold_out import HoldOut
+from jaxflow.data.splitting.keys import SplitKeys
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature, Schema, Target
+
+logger = logging.getLogger("jaxflow")
 
 # By the rank of inputs: their kind.
 KINDS: dict[int, Literal["series", "image"]] = {3: "series", 4: "image"}
 
 
+@dataclass(frozen=True)
+class Arrays:
+    """Arrays in memory, which are handed to train() and evaluate() as `dataset=from_arrays(x, y)`."""
+
+    def load(self) -> Dataset:
+        """Raises UserError: arrays cannot be written into an experiment, so nothing can be read again."""
+        raise UserError(
+            "data=Arrays() stands for arrays in memory: hand them over, train(experiment, workdir, "
+            "dataset=from_arrays(x, y)), and evaluate(workdir, dataset=...) likewise"
+        )
+
+
 def from_arrays(
-    splits: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    classes: Sequence[str] | None = None,
+    x: Any,
+    y: Any = None,
     numbers: Sequence[str] | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    split: Any = None,
 ) -> Dataset:
     """Builds a dataset from arrays of inputs and targets: integers are class labels, floats are values.
 
     Args:
-      splits: by name ("train", "validation", "test"), inputs (examples, ...) and labels (examples,), or for regression
-        values (examples,) or (examples, values).
-      classes: class names; without them the labels name themselves.
+      x: inputs (examples, ...), which are split; or what is split already, {"train": (x, y), "test": (x, y)}, with
+        "validation" where there is one; then `y` may be the class names.
+      y: labels (examples,), integers, booleans or strings, or one-hot (examples, classes); or for regression values
+        (examples,) or (examples, values).
       numbers: names of the values; with them integer targets are values too. Without them floats are named by their
         column, from 0.
+      classes: class names; without them the labels name themselves.
+      split: how x and y are split, by row; HoldOut() without it.
 
     Returns:
       The dataset; inputs of rank three are series (example, time, column), inputs of rank four images (example, height,
@@ -36,6 +60,48 @@ def from_arrays(
       UserError: inputs and targets do not fit together, a split is empty, a label has no class, or a value is not
         finite.
     """
+    if isinstance(x, Mapping):
+        return _from_splits(x, classes if y is None else y, numbers)
+    if y is None or (isinstance(x, tuple | list) and isinstance(x[0], np.ndarray)):
+        raise UserError("give inputs and targets, from_arrays(x, y), or splits, from_arrays({'train': (x, y), ...})")
+    inputs, targets = np.asarray(x), np.asarray(y)
+    if len(inputs) != len(targets):
+        raise UserError(f"there are {len(inputs)} inputs but {len(targets)} targets; give one target each")
+    if numbers is None:
+        targets, classes = _labels(targets, classes)
+    parts = (HoldOut() if split is None else split).split(SplitKeys([str(row) for row in range(len(inputs))]))
+    counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.items())
+    logger.info(f"{len(inputs):,} examples, split by a hash of their row: {counts}")
+    return _from_splits({name: (inputs[rows], targets[rows]) for name, rows in parts.items()}, classes, numbers)
+
+
+def _labels(targets: np.ndarray, classes: Sequence[str] | None) -> tuple[np.ndarray, Sequence[str] | None]:
+    """Returns labels as class indices, with the names of the classes where these are known; values stay as they are."""
+    if targets.dtype == bool:
+        return targets.astype(np.int32), classes or ("False", "True")
+    texts = targets.dtype == object and all(isinstance(label, str) for label in targets.flat)
+    if texts or targets.dtype.kind in "US":
+        labels = targets.reshape(len(targets))
+        names = [str(name) for name in (classes or np.unique(labels.astype(str)))]
+        indices = {name: index for index, name in enumerate(names)}
+        if unknown := sorted({str(label) for label in labels} - indices.keys()):
+            raise UserError(
+                f"targets hold the label {unknown[0]!r}, and classes are {', '.join(names)}; name all of them"
+            )
+        return np.array([indices[str(label)] for label in labels], np.int32), names
+    if targets.ndim != 2 or targets.dtype.kind not in "iuf":
+        return targets, classes
+    if targets.shape[1] == 1 and targets.dtype.kind != "f":
+        return targets[:, 0], classes
+    if targets.shape[1] > 1 and np.isin(targets, (0, 1)).all() and (targets.sum(1) == 1).all():
+        logger.info(f"targets are one-hot rows of {targets.shape[1]} classes")
+        return targets.argmax(1), classes
+    return targets, classes
+
+
+def _from_splits(
+    splits: Mapping[str, tuple[Any, Any]], classes: Sequence[str] | None, numbers: Sequence[str] | None
+) -> Dataset:
     if "train" not in splits:
         raise UserError(f"there is no train split; there are {', '.join(splits) or 'none'}")
     shape = np.shape(splits["train"][0])[1:]

@@ -120,7 +120,7 @@ class Text:
         excluded = json.loads(str(arrays["excluded"][0]))
         counts = "  ".join(f"{name} {len(split):,}" for name, split in splits.items())
         dropped = "".join(f"; {count:,} {what} left out" for what, count in excluded.items())
-        logger.info(f"{path}: windows of {self.length} tokens, of which there are {len(names)} ({counts}){dropped}")
+        logger.info(f"{path}: windows of {self.length} tokens ({counts}), vocabulary of {len(names)} tokens{dropped}")
         feature = Feature("tokens", (self.length,), target.dtype, vocab_size=len(names))
         return Dataset(splits, Schema(feature, target), excluded, TextEncoding(tokenizer))
 

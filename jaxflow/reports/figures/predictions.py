@@ -27,11 +27,11 @@ def learning_curve(lines: Sequence[dict[str, Any]], units: Mapping[str, str], pa
     for position, name in enumerate(names, 1):
         axes = figure.add_subplot(1, len(names), position)
         for split, style in (("train", {"alpha": 0.7}), ("validation", {"marker": "o", "markersize": 4})):
-            points = [
-                (epoch_of.get(line["step"], 0.0), line[name])
-                for line in lines
-                if line["split"] == split and name in line
-            ]
+            of_split = [line for line in lines if line["split"] == split and name in line]
+            if split == "train":
+                points = _even_points([line["step"] for line in of_split], [line[name] for line in of_split], epoch_of)
+            else:
+                points = [(epoch_of.get(line["step"], 0.0), line[name]) for line in of_split]
             if points:
                 axes.plot(*zip(*points), label=split, **style)
         axes.set_xlabel("epoch")
@@ -39,6 +39,29 @@ def learning_curve(lines: Sequence[dict[str, Any]], units: Mapping[str, str], pa
         axes.grid(alpha=0.3)
         axes.legend()
     save(figure, path)
+
+
+def _even_points(
+    steps: Sequence[int], values: Sequence[float], epoch_of: Mapping[int, float]
+) -> list[tuple[float, float]]:
+    """Returns the points of a curve of means over intervals, none of which is a mean of few steps beside many.
+
+    An interval that a validation or the end of the run has cut short is joined to those after it, or at the end before
+    it, until half of the longest is reached: a mean of two steps would be drawn as a spike.
+
+    Args:
+      steps: the last step of each interval, ascending.
+      values: the mean over it.
+      epoch_of: by step.
+    """
+    counts = np.diff([0, *steps]).clip(min=1)
+    joined: list[list[float]] = []  # steps, sum, last step
+    for count, value, step in zip(counts, values, steps):
+        if joined and (joined[-1][0] < counts.max() / 2 or (step == steps[-1] and count < counts.max() / 2)):
+            joined[-1] = [joined[-1][0] + count, joined[-1][1] + count * value, step]
+        else:
+            joined.append([count, count * value, step])
+    return [(epoch_of.get(int(step), 0.0), total / count) for count, total, step in joined]
 
 
 def misclassified(

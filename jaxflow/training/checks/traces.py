@@ -26,7 +26,8 @@ def trace_training(program: Program, pipeline: InputPipeline) -> Metrics:
     if program.layout.axis_name is None:
         step, example = program.step_example(pipeline)
         return step.trace(*example).out_info[-1]
-    return _trace_alone(program.structure, program.arguments)
+    rows = program.structure.microbatch or program.experiment.batch_size // len(program.layout.devices)
+    return _trace_alone(program.structure, program.arguments, rows)
 
 
 def trace_evaluation(program: Program, rows: int) -> Metrics:
@@ -49,11 +50,11 @@ def trace_evaluation(program: Program, rows: int) -> Metrics:
     return jax.eval_shape(eval_function(structure).run, arguments, variables, batch)[0]
 
 
-def _trace_alone(structure: Structure, arguments: np.ndarray) -> Metrics:
-    """Traces a train step of one example on one device, and returns the shapes of its metrics."""
+def _trace_alone(structure: Structure, arguments: np.ndarray, rows: int) -> Metrics:
+    """Traces a train step of one microbatch, of so many rows, on one device, and returns the shapes of its metrics."""
     alone = replace(structure, layout=Layout(structure.layout.devices[:1]), microbatch=None)
-    number = jax.ShapeDtypeStruct((1,), jnp.int32)
-    batch = {name: part for name, part in abstract_batch(structure.schema, 1).items() if name != "weights"}
+    number = jax.ShapeDtypeStruct((rows,), jnp.int32)
+    batch = {name: part for name, part in abstract_batch(structure.schema, rows).items() if name != "weights"}
     batch |= {"index": number, "epoch": number}
     state = alone.abstract_state
     return jax.eval_shape(lambda *given: train_step(alone, given[0])(*given[1:])[1], arguments, state, batch)

@@ -102,6 +102,16 @@ def test_classes_that_all_have_sessions_are_classes(load):
         load(*files("train/1", "train/2"))
 
 
+def test_classes_that_hold_the_same_folders_are_said(load, said):
+    assert load(*files("one/a", "one/b", "two/a", "two/b")).schema.target.names == ("one", "two")
+    assert "its folders are the classes, and each of them holds a, b" in said()
+
+
+def test_two_folders_for_one_split_are_asked_about(load):
+    with pytest.raises(UserError, match="two folders for one split: train2014 and train2017"):
+        load(*files(*(f"{split}/{label}" for split in ("train2014", "train2017", "val2014") for label in "ab")))
+
+
 def test_a_test_folder_with_the_classes_beside_it_is_asked_about(load):
     with pytest.raises(UserError, match=r"may be classes .* or splits; name splits train"):
         load(*files("bus", "car", "test/bus", "test/car"))
