@@ -28,8 +28,9 @@ from jaxflow.training.events import LoopState, next_events
 from jaxflow.training.parallel.dispatch import InFlight
 from jaxflow.training.parallel.layout import bytes_per_device
 from jaxflow.training.parallel.memory import free_bytes, memory_error
-from jaxflow.training.prepare import TrainingSession, initialize_or_restore, prepare_training
+from jaxflow.training.prepare import TrainingSession, prepare_training
 from jaxflow.training.progress import RunLog, fetch_metrics, raise_if_diverged
+from jaxflow.training.resume import initialize_or_restore
 from jaxflow.training.state import TrainState
 from jaxflow.training.trained import summarize_run
 

@@ -9,7 +9,8 @@ from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import storage_error
 from jaxflow.runs.metrics_log import read_metrics
 from jaxflow.training.checkpoints.manager import open_checkpoints
-from jaxflow.training.prepare import prepare_training, resume
+from jaxflow.training.prepare import prepare_training
+from jaxflow.training.resume import resume
 from jaxflow.training.trained import experiment_of
 
 

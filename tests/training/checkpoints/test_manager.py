@@ -21,7 +21,8 @@ from jaxflow.training.checkpoints.checksums import checksums
 from jaxflow.training.checkpoints.manager import open_checkpoints
 from jaxflow.training.checkpoints.reading import read_meta
 from jaxflow.training.checkpoints.retention import resolve_step
-from jaxflow.training.prepare import prepare_training, resume
+from jaxflow.training.prepare import prepare_training
+from jaxflow.training.resume import resume
 from jaxflow.training.trained import read_trained
 
 
