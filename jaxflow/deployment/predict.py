@@ -8,6 +8,7 @@ from jaxflow.deployment.outputs import masks_written, write_predictions, write_s
 from jaxflow.deployment.predictor import Predictor
 from jaxflow.errors import UserError
 from jaxflow.file_io import storage_error
+from jaxflow.regular_files import require_regular
 
 if TYPE_CHECKING:
     from jaxflow.experiment import Experiment
@@ -65,6 +66,10 @@ def predict_with(predictor: Predictor, source: Path, output: Path, submission: s
     """
     schema = predictor.schema
     names = schema.target.names if schema.target.kind == "class" else ()
+    require_regular(source)
+    masks = output.with_suffix("")  # where they lie, if the model gives any
+    if schema.target.dense_shape and submission is None and (masks == output or masks.is_file()):
+        raise UserError(f"masks lie in a folder beside --output {output}: {masks}; choose another, or {masks}-1.csv")
     if submission is not None and submission not in names:
         raise UserError(f"--submission {submission} is no class of this model; it has {', '.join(names) or 'none'}")
     blocks = track(predictor.predict_source(source), "predict")

@@ -97,7 +97,9 @@ def _guarded(stream: io.TextIOBase | None, descriptor: int) -> Stream:
     if not isinstance(stream, io.TextIOWrapper):  # closed, or replaced by somebody else
         raw = io.FileIO(descriptor, "w", closefd=False)
         return Stream(io.BufferedWriter(raw), "utf-8", "backslashreplace", line_buffering=True)
-    settings = stream.encoding, stream.errors, None, stream.line_buffering, stream.write_through
+    # A name that the terminal's encoding lacks is written with backslashes: it must not end a command.
+    errors = "backslashreplace" if stream.errors in ("strict", "surrogateescape") else stream.errors
+    settings = stream.encoding, errors, None, stream.line_buffering, stream.write_through
     stream.flush()
     return Stream(stream.detach(), *settings)
 

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from jaxflow.data.reading.formats import Kind, find_files, none_found
 from jaxflow.data.reading.limits import read_lines
 from jaxflow.errors import UserError
+from jaxflow.regular_files import require_regular
 
 logger = logging.getLogger("jaxflow")
 
@@ -128,6 +129,7 @@ def _label(name: str) -> str | None:
 
 def _from_table(folder: Path, kind: Kind, labels: str) -> list[LabelledFile]:
     table = folder / labels
+    require_regular(table)
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             lines = csv.reader(read_lines(file, table), strict=True)

@@ -1,6 +1,7 @@
 """Loads images or volumes with masks: pairs of files from two folders, found, read once, split."""
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -54,7 +55,7 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
     Raises:
       UserError: the folder makes no dataset, or more files are unreadable than `max_corrupt`.
     """
-    folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
+    folder, kind = Path(os.path.expanduser(source.path)), KINDS[feature.kind]
     require_folder(folder, source.download_hint)
     found = find_pairs(folder, kind, inputs, source.masks)
     duplicates = 0

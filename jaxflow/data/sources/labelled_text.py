@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import logging
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -73,7 +74,7 @@ class LabelledText:
         Raises:
           UserError: the texts or their classes make no dataset; file and line are named.
         """
-        path = Path(self.path).expanduser()
+        path = Path(os.path.expanduser(self.path))
         require_folder(path, self.download_hint)
         if not path.exists():
             raise UserError(f"no texts at {path}; data.path takes a folder of .txt files, or {', '.join(TABLES)}")

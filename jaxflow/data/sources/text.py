@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -81,7 +82,7 @@ class Text:
         Raises:
           UserError: there is no text, or not what it must be; file and line are named.
         """
-        path = Path(self.path).expanduser()
+        path = Path(os.path.expanduser(self.path))
         if self.download_hint and not path.exists():
             raise UserError(
                 f"data.path {path} is not there; {self.download_hint}, or name another text: --data.path=PATH"

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from jaxflow.errors import DamagedError, UserError
 from jaxflow.file_io import error_number
 from jaxflow.legacy import modernize_meta
+from jaxflow.ranges import is_number
+from jaxflow.regular_files import open_regular, require_regular
 from jaxflow.runtime.distributed import on_main
 from jaxflow.serialization import json_digest
 from jaxflow.training.checkpoints.checkpointer import Checkpointer, saved_steps
@@ -17,6 +20,39 @@ from jaxflow.training.checkpoints.checkpointer import Checkpointer, saved_steps
 NOT_DAMAGE = frozenset(
     (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ENOSPC)
 )
+
+
+# Bytes of what lies beside a state, at most.
+MAX_META_BYTES = 1 << 28
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("class"), str)
+
+
+def _is_form(value: Any) -> bool:
+    """Returns whether a value is a leaf's dtype, shape and digest."""
+    return isinstance(value, list) and list(map(type, value)) == [str, list, str]
+
+
+# What each entry of the meta must be.
+FORMS: dict[str, Callable[[Any], bool]] = {
+    "schema": _is_object,
+    "problem": _is_object,
+    "fitted": lambda value: isinstance(value, list),
+    "train_size": lambda value: isinstance(value, int) and is_number(value) and value > 0,
+    "train_ids": lambda value: isinstance(value, str),
+    "leaves": lambda value: isinstance(value, dict) and all(map(_is_form, value.values())),
+    "metrics": lambda value: value is None or (isinstance(value, dict) and all(map(is_number, value.values()))),
+    "encoding": lambda value: value is None or isinstance(value, dict),
+    "contents": lambda value: value is None or isinstance(value, dict),
+    "loop": lambda value: value is None or (isinstance(value, dict) and all(map(_is_plain, value.values()))),
+    "log": lambda value: value is None or (isinstance(value, dict) and isinstance(value.get("lines"), int)),
+}
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool) or is_number(value)
 
 
 @dataclass(frozen=True)
@@ -59,12 +95,15 @@ def read_meta(checkpoints: Checkpoints, step: int) -> dict[str, Any]:
     """
     import orbax.checkpoint as ocp
 
-    meta = dict(read_item(checkpoints, step, "meta", ocp.args.JsonRestore()) or {})
+    path = checkpoints.folder / str(step)
+    meta = read_item(checkpoints, step, "meta", ocp.args.JsonRestore())
+    meta = dict(meta) if isinstance(meta, dict) else {}
     digest = meta.pop("digest", None)
     if digest != json_digest(meta):
-        raise DamagedError(
-            f"checkpoint {checkpoints.folder / str(step)} is damaged: its meta does not match its digest"
-        )
+        raise DamagedError(f"checkpoint {path} is damaged: its meta does not match its digest")
+    wrong = [name for name, fits in FORMS.items() if not fits(meta.get(name))]
+    if wrong:  # the digest is no secret
+        raise DamagedError(f"checkpoint {path} is damaged: its meta has no {wrong[0]} as jaxflow writes it")
     return modernize_meta(meta)
 
 
@@ -88,6 +127,7 @@ def read_item(checkpoints: Checkpoints, step: int, item: str, how: Any) -> Any:
 
     path = checkpoints.folder / str(step)
     try:
+        _require_files(path)
         # By the handler: the checkpointer itself would wait for all processes, also where only one of them reads.
         handler = checkpoints.checkpointer.start().handler
         return handler.restore(epath.Path(path.resolve()), args=ocp.args.Composite(**{item: how}))[item]
@@ -99,3 +139,11 @@ def read_item(checkpoints: Checkpoints, step: int, item: str, how: Any) -> Any:
             raise UserError(f"checkpoint {path} cannot be read: {os.strerror(number).lower()}") from error
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise DamagedError(f"checkpoint {path} is damaged ({reason[:160]})") from error
+
+
+def _require_files(path: Path) -> None:
+    """Raises UserError if a checkpoint holds pipes or devices, or a meta that is far larger than any."""
+    for at, _, names in os.walk(path):
+        for name in names:
+            require_regular(Path(at, name))
+    open_regular(path / "meta" / "metadata", MAX_META_BYTES).close()
