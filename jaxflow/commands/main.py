@@ -12,7 +12,7 @@ from jaxflow.commands.arguments import EXPERIMENT, PROCESSES, Flag, select_exper
 from jaxflow.commands.verbs import NO_VERB, check_flag, check_verb, import_verb, title, verbs
 from jaxflow.errors import StoppedError, UserError, program_name
 from jaxflow.runtime.signals import before_end, describe, exit_status, last_signal, resumes
-from jaxflow.runtime.starting import no_backend, starting_jax
+from jaxflow.runtime.starting import no_devices, starting_jax
 
 COMMON = (
     Flag("quiet", "", "print nothing but errors"),
@@ -80,7 +80,7 @@ def execute(verb: str, arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:  # as a library, or in a notebook: a process of its own is ended by `listen`
         status = _report_signal(arguments.words)
     except BaseException as error:  # not left to Python: other processes would wait for this one
-        mistake = blamed(error) or no_backend(error)
+        mistake = blamed(error) or no_devices(error)
         if mistake is None:
             traceback.print_exc()
         status = 1 if mistake is None else _report(mistake, arguments.debug, error)

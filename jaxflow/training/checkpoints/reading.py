@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from jaxflow.errors import DamagedError, UserError
 from jaxflow.file_io import error_number
 from jaxflow.legacy import modernize_meta
@@ -126,6 +128,7 @@ def read_item(checkpoints: Checkpoints, step: int, item: str, how: Any) -> Any:
     from etils import epath
 
     path = checkpoints.folder / str(step)
+    jax.devices()  # that there are none says nothing of the checkpoint
     try:
         _require_files(path)
         # By the handler: the checkpointer itself would wait for all processes, also where only one of them reads.
