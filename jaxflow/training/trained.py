@@ -139,8 +139,10 @@ def _read_checkpoint(checkpoints: Checkpoints, step: int, experiment: Experiment
     meta = run_on_all(lambda: read_meta(checkpoints, step))
     fitted = dataclasses.replace(experiment, problem=from_json(meta["problem"], classes_of(experiment)))
     schema = from_json(meta["schema"])
-    if not isinstance(schema, Schema):
-        raise DamagedError(f"checkpoint {checkpoints.folder / str(step)} is damaged: its meta holds another schema")
+    if not isinstance(schema, Schema) or len(meta["fitted"]) != len(experiment.preprocess):
+        raise DamagedError(
+            f"checkpoint {checkpoints.folder / str(step)} is damaged: its meta is of another schema or preprocessing"
+        )
     program = build_program(fitted, schema, meta["fitted"], meta["train_size"])
     state = restore(checkpoints, step, program.abstract_state())
     encoding = from_json(meta.get("encoding"), classes_of(experiment))

@@ -10,6 +10,8 @@ import jaxflow
 from jaxflow.data import inference_inputs
 from jaxflow.data.inference_inputs import read_inputs
 from jaxflow.deployment.outputs import masks_written
+from jaxflow.deployment.predict import predict_with
+from jaxflow.schema import Feature, Schema, Target
 from tests.conftest import joined, toy_images
 
 
@@ -225,3 +227,14 @@ def test_outputs_that_are_not_finite_are_refused(tmp_path):
     ):
         jaxflow.predict(tmp_path / "run", tmp_path / "new.npy")
     assert not (tmp_path / "run" / "predictions").exists()
+
+
+def test_an_output_that_its_masks_could_not_lie_beside_is_refused_before_anything_is_predicted(tmp_path):
+    class Masks:
+        schema = Schema(Feature("image", (4, 4, 1), "uint8"), Target("class", ("a", "b"), (4, 4)))
+
+    (tmp_path / "taken").write_text("")
+    for name in ("noext", "taken.csv"):
+        with pytest.raises(jaxflow.UserError, match=r"masks lie in a folder beside --output .*; choose another"):
+            predict_with(Masks(), tmp_path, tmp_path / name)
+    assert not (tmp_path / "noext").exists()

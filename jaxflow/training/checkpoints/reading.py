@@ -2,7 +2,6 @@
 
 import errno
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ import jax
 from jaxflow.errors import DamagedError, UserError
 from jaxflow.file_io import error_number
 from jaxflow.legacy import modernize_meta
-from jaxflow.ranges import is_number
 from jaxflow.regular_files import open_regular, require_regular
 from jaxflow.runtime.distributed import on_main
 from jaxflow.serialization import json_digest
 from jaxflow.training.checkpoints.checkpointer import Checkpointer, saved_steps
+from jaxflow.training.checkpoints.meta_forms import wrong_entry
 
 # Errors of reading that say nothing of the checkpoint: it is not moved aside for them.
 NOT_DAMAGE = frozenset(
@@ -26,35 +25,6 @@ NOT_DAMAGE = frozenset(
 
 # Bytes of what lies beside a state, at most.
 MAX_META_BYTES = 1 << 28
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("class"), str)
-
-
-def _is_form(value: Any) -> bool:
-    """Returns whether a value is a leaf's dtype, shape and digest."""
-    return isinstance(value, list) and list(map(type, value)) == [str, list, str]
-
-
-# What each entry of the meta must be.
-FORMS: dict[str, Callable[[Any], bool]] = {
-    "schema": _is_object,
-    "problem": _is_object,
-    "fitted": lambda value: isinstance(value, list),
-    "train_size": lambda value: isinstance(value, int) and is_number(value) and value > 0,
-    "train_ids": lambda value: isinstance(value, str),
-    "leaves": lambda value: isinstance(value, dict) and all(map(_is_form, value.values())),
-    "metrics": lambda value: value is None or (isinstance(value, dict) and all(map(is_number, value.values()))),
-    "encoding": lambda value: value is None or isinstance(value, dict),
-    "contents": lambda value: value is None or isinstance(value, dict),
-    "loop": lambda value: value is None or (isinstance(value, dict) and all(map(_is_plain, value.values()))),
-    "log": lambda value: value is None or (isinstance(value, dict) and isinstance(value.get("lines"), int)),
-}
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, bool) or is_number(value)
 
 
 @dataclass(frozen=True)
@@ -103,9 +73,9 @@ def read_meta(checkpoints: Checkpoints, step: int) -> dict[str, Any]:
     digest = meta.pop("digest", None)
     if digest != json_digest(meta):
         raise DamagedError(f"checkpoint {path} is damaged: its meta does not match its digest")
-    wrong = [name for name, fits in FORMS.items() if not fits(meta.get(name))]
-    if wrong:  # the digest is no secret
-        raise DamagedError(f"checkpoint {path} is damaged: its meta has no {wrong[0]} as jaxflow writes it")
+    wrong = wrong_entry(meta)
+    if wrong is not None:  # the digest is no secret
+        raise DamagedError(f"checkpoint {path} is damaged: its meta has no {wrong} as jaxflow writes it")
     return modernize_meta(meta)
 
 

@@ -275,6 +275,7 @@ def test_metrics_travel_with_the_checkpoint(experiment, toy, tmp_path):
         {"contents": 5},
         {"problem": "x"},
         {"fitted": {}},
+        {"fitted": []},
         {"loop": {"best": "x"}},
         {"log": {"lines": "x"}},
         {"encoding": 5},
