@@ -78,10 +78,17 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Args:
       path: a symbolic link is kept, and what it points to is replaced.
+
+    Raises:
+      UserError: there is a device, a pipe or a socket of that name.
     """
     path = path.resolve()
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"{path} is no regular file and is not replaced; name another")
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = temporary(path)
+    # Made here and by nobody else: a link that waits under its name would be followed.
+    os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
     _unfinished.add(fresh)
     try:
         yield fresh

@@ -141,6 +141,10 @@ def test_results_that_were_edited_are_made_again(whole, tmp_path, monkeypatch, s
     path.write_text(path.read_text().replace(f'"steps": {true["steps"]}', '"steps": 7'))
     again = train(read_experiment(run), run)
     assert "results.json is damaged and not used" in said()
+    unsealed = {name: value for name, value in json.loads(path.read_text()).items() if name != "digest"}
+    path.write_text(json.dumps(unsealed | {"steps": 7}))
+    assert read_results(run) == {}
+    assert "results.json is damaged and not used" in said()
     assert again["validation"] == true["validation"]
     assert again["steps"] == true["steps"]
     path.unlink()

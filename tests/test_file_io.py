@@ -7,7 +7,7 @@ import pytest
 
 from jaxflow.csv_tables import write_table
 from jaxflow.errors import UserError
-from jaxflow.file_io import clear_leftovers, is_temporary, replacing, storage_error, temporary
+from jaxflow.file_io import clear_leftovers, is_temporary, replacing, storage_error, temporary, write_atomically
 
 
 def test_only_temporaries_of_dead_processes_are_removed(tmp_path):
@@ -23,6 +23,23 @@ def test_only_temporaries_of_dead_processes_are_removed(tmp_path):
     assert all(is_temporary(path.name) for path in (dead, own, elsewhere, old, reused))
     clear_leftovers(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {own.name, elsewhere.name, ".bashrc", ".notes.txt"}
+
+
+def test_a_link_that_waits_under_a_temporarys_name_is_not_followed(tmp_path):
+    (tmp_path / "victim").write_text("whole")
+    stem, _, number = temporary(tmp_path / "a.txt").name.rpartition("-")
+    for ahead in range(1, 4):
+        (tmp_path / f"{stem}-{int(number) + ahead}").symlink_to(tmp_path / "victim")
+    with pytest.raises(FileExistsError):
+        write_atomically(tmp_path / "a.txt", "other")
+    assert (tmp_path / "victim").read_text() == "whole"
+
+
+def test_pipes_and_devices_are_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="pipe is no regular file and is not replaced"):
+        write_atomically(tmp_path / "pipe", "text")
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_file_that_fails_leaves_no_temporary(tmp_path):

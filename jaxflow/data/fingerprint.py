@@ -19,7 +19,7 @@ MAX_BYTES = 160 << 20
 # Of rows that are mapped from disk, or copied out of an array: at most so many bytes, in so many blocks.
 MAX_MAPPED_BYTES, BLOCKS = 16 << 20, 64
 # Files whose sizes are compared; of some of them so many bytes are, at the beginning, in the middle and at the end.
-MAX_FILES, MAX_READ, READ_BYTES = 2000, 50, 4096
+MAX_FILES, MAX_READ, READ_BYTES = 2000, 500, 4096
 # Words that become one, and their weights: odd, so that a changed word changes the sum with certainty.
 ROW = 4096
 _WEIGHTS = np.random.RandomState(0).randint(0, 2**63, ROW, np.int64).astype(np.uint64) * np.uint64(2) + np.uint64(1)
@@ -30,7 +30,7 @@ def fingerprint(split: Split) -> dict[str, str]:
 
     Arrays in memory are read whole up to 160 MB (any changed element is noticed), of larger ones that much in evenly
     spaced blocks; of rows mapped from disk, windows of texts and of series 16 MB. Of files the sizes of 2,000 are
-    compared, and parts of 50, evenly spaced. Of a split of the user's own kind the targets alone are read.
+    compared, and parts of 500, evenly spaced. Of a split of the user's own kind the targets alone are read.
 
     Args:
       split: a split.

@@ -14,6 +14,7 @@ from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import storage_error
 from jaxflow.problems.metrics import metrics_of
 from jaxflow.reports.page import write_page
+from jaxflow.runs.folder import check_same_run
 from jaxflow.runs.metrics_log import check_metrics, read_metrics
 from jaxflow.runs.results import Results, read_results, write_results
 from jaxflow.runtime.distributed import on_main
@@ -101,6 +102,7 @@ def _write_results(
     workdir: Path, trained: Trained, dataset: Dataset, metrics: dict[str, float], data: FigureData
 ) -> Results:
     """Writes the report and the results of an evaluation, and returns all of the run's results."""
+    check_same_run(workdir, trained.experiment)  # another one may have begun in the folder meanwhile
     test, problem = dataset.splits["test"], trained.program.experiment.problem
     baseline = problem.baseline(dataset.splits["train"].targets, test.targets)
     results: Results = read_results(workdir)

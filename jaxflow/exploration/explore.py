@@ -15,7 +15,8 @@ from jaxflow.experiment import Experiment, load_data
 from jaxflow.exploration.augmentations import augmented
 from jaxflow.exploration.figures import data_figures
 from jaxflow.exploration.page import write_data_page
-from jaxflow.file_io import check_name, storage_error, write_atomically
+from jaxflow.file_io import storage_error, write_atomically
+from jaxflow.runs.opening import make_folder, require_run_folder
 
 logger = logging.getLogger("jaxflow")
 
@@ -36,6 +37,7 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
     """
     workdir = Path(workdir)
     with storage_error(workdir):
+        require_run_folder(workdir)
         dataset = dataset or load_data(experiment)
     if dataset.schema.inputs.kind == "several":
         raise UserError("explore describes one input of each example, and the data has several; explore each by itself")
@@ -43,8 +45,8 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
     numbers = describe(dataset, samples)
     findings = find_issues(dataset, samples)
     described = numbers | {"findings": [dataclasses.asdict(finding) for finding in findings]}
-    check_name(workdir)
     with storage_error(workdir, "choose another --workdir"):
+        make_folder(workdir)
         report = workdir / "report"
         report.mkdir(parents=True, exist_ok=True)
         rows = augmented(experiment, dataset, samples["train"]) if experiment.augment else []

@@ -14,6 +14,7 @@ import platform
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from jaxflow.errors import UserError, program_name
 from jaxflow.experiment import Experiment, dumps
@@ -98,11 +99,12 @@ def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrit
     with ExitStack() as locked:
         with storage_error(workdir, ANOTHER):
             copies = {file.name: file.read_bytes() for file in (source, *files_beside(source))} if source else {}
-            _require_run_folder(workdir, copies)
+            require_run_folder(workdir, copies)
             workdir.mkdir(parents=True, exist_ok=True)
+            check_links(workdir)
             locked.enter_context(_locked(workdir))
             # Under the lock: another process may have made a run there a moment ago.
-            _require_run_folder(workdir, copies)
+            require_run_folder(workdir, copies)
             check_links(workdir)
             if not overwrite:
                 _check_contents(workdir, experiment, source)
@@ -119,7 +121,19 @@ def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrit
         yield
 
 
-def _require_run_folder(workdir: Path, copies: Mapping[str, bytes]) -> None:
+def make_folder(workdir: Path) -> None:
+    """Creates a run folder for what describes its data, or checks that one may be written to; it may be in use.
+
+    Raises:
+      UserError: there are files there that are not jaxflow's, or links that lead out.
+    """
+    require_run_folder(workdir)
+    workdir.mkdir(parents=True, exist_ok=True)
+    check_links(workdir)
+    os.close(_open_lock(workdir))  # whose folder it is
+
+
+def require_run_folder(workdir: Path, copies: Mapping[str, bytes] = MappingProxyType({})) -> None:
     """Raises if a path is no run folder; `copies` are the files that will lie there, and may lie there already."""
     check_name(workdir)
     for path in (workdir, *workdir.parents):
@@ -132,9 +146,11 @@ def _require_run_folder(workdir: Path, copies: Mapping[str, bytes]) -> None:
     if not workdir.is_dir() or (workdir / "experiment.json").exists():
         return
     names = {name for name in os.listdir(workdir) if not is_temporary(name)}
-    known = {".lock", *WRITTEN["explore"]}
+    known = set()
     if ".lock" in names:  # no other program's folder, whatever was removed from it
-        known |= set().union(*WRITTEN.values())
+        known = {".lock"}.union(*WRITTEN.values())
+    elif (workdir / "report" / "data.html").exists():  # earlier versions explored a folder without locking it
+        known = set(WRITTEN["explore"])
     known |= {name for name in names & set(copies) if (workdir / name).read_bytes() == copies[name]}
     if names - known:
         raise UserError(f"{workdir} is not empty and no run folder; {ANOTHER}")
@@ -176,7 +192,7 @@ def _empty(workdir: Path) -> None:
 @contextmanager
 def _locked(workdir: Path) -> Iterator[None]:
     """Locks a folder; raises with the name of the holder if it is locked. Where there are no locks, that is logged."""
-    file = os.open(workdir / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    file = _open_lock(workdir)
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -194,3 +210,8 @@ def _locked(workdir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(file)
+
+
+def _open_lock(workdir: Path) -> int:
+    """Opens the file whose lock is the folder's; it also marks the folder as jaxflow's."""
+    return os.open(workdir / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)

@@ -60,8 +60,9 @@ def read_results(workdir: Path) -> Results:
     path = workdir / "results.json"
     try:
         results = json.loads(read_regular(path, MAX_BYTES))
-        digest = results.pop("digest", None)  # a file of an earlier version has none
-        if digest in (None, json_digest(results)[:16]) and all(_fits(name, value) for name, value in results.items()):
+        digest = results.pop("digest", None)
+        intact = digest == json_digest(results)[:16] or (digest is None and not _is_sealed(workdir))
+        if intact and all(_fits(name, value) for name, value in results.items()):
             return cast(Results, results)
     except FileNotFoundError:
         return {}
@@ -96,3 +97,9 @@ def _fits(name: str, value: Any) -> bool:
         return is_number(value)
     metrics = value if annotation == dict[str, float] else {}
     return isinstance(metrics, dict) and all(map(is_number, metrics.values()))
+
+
+def _is_sealed(workdir: Path) -> bool:
+    """Returns whether a run's files carry digests; those of earlier versions do not."""
+    described = json.loads((workdir / "experiment.json").read_text(encoding="utf-8"))
+    return "digest" in described

@@ -8,6 +8,7 @@ key lies in the user's own state folder, outside of any run: a run may be moved,
 import contextlib
 import hashlib
 import hmac
+import itertools
 import json
 import logging
 import os
@@ -99,11 +100,11 @@ def check_links(workdir: Path) -> None:
       UserError: a file or a folder is a link that leads out, as a folder that came from elsewhere may hold.
     """
     inside = workdir.resolve()
-    for folder in (workdir, workdir / "predictions", workdir / "report"):
-        for path in folder.iterdir() if folder.is_dir() else ():
-            movable = folder == workdir and path.name in MOVABLE
-            if path.is_symlink() and not movable and not path.resolve().is_relative_to(inside):
-                raise UserError(f"{path} is a link that leads out of the run folder; remove it, or copy the file")
+    written = (path for name in ("predictions", "report") for path in (workdir / name).rglob("*"))
+    for path in itertools.chain(workdir.iterdir() if workdir.is_dir() else (), written):
+        movable = path.parent == workdir and path.name in MOVABLE
+        if path.is_symlink() and not movable and not path.resolve().is_relative_to(inside):
+            raise UserError(f"{path} is a link that leads out of the run folder; remove it, or copy the file")
 
 
 def _objection(

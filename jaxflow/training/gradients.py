@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxflow.errors import UserError
 from jaxflow.interfaces import CONSTANTS, Batch, Problem
 from jaxflow.training.state import TrainState
 
@@ -67,8 +68,10 @@ def make_gradient_step(
 
     def microbatch_gradients(state: TrainState, key: jax.Array, batch: Batch) -> StepGradients:
         augment_key, dropout_key = jax.random.split(key)
+        rows = batch["targets"].shape[0]
         batch = augment_raw(augment_key, batch)
         batch = augment(augment_key, batch | {"inputs": transform(batch["inputs"])})
+        _check_rows(batch, rows)
         return _differentiate(model, problem, state, dropout_key, batch)
 
     def gradient_step(state: TrainState, batch: Batch) -> StepGradients:
@@ -123,6 +126,16 @@ def _sum_over_microbatches(one: Callable[[jax.Array, Batch], StepGradients], bat
         lambda total, given: (jax.tree.map(jnp.add, total, one(*given)), None), zeros, (jnp.arange(count), parts)
     )
     return sums
+
+
+def _check_rows(batch: Batch, rows: int) -> None:
+    """Raises UserError, while a step is traced, if a batch has lost or gained rows: one would stand for all."""
+    for name, leaf in jax.tree_util.tree_leaves_with_path({name: batch[name] for name in ("inputs", "targets")}):
+        if leaf.shape[:1] != (rows,):
+            raise UserError(
+                f"augment or preprocess makes {jax.tree_util.keystr(name)} of shape {leaf.shape} of a batch of {rows} "
+                "rows; each row must stay one"
+            )
 
 
 def loss_weights(batch: Batch) -> jax.Array:

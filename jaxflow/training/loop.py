@@ -20,6 +20,7 @@ from jaxflow.training.checkpoints.checkpointer import saved_steps
 from jaxflow.training.checkpoints.manager import add_validation, open_checkpoints, save
 from jaxflow.training.checkpoints.reading import Checkpoints, read_meta
 from jaxflow.training.checkpoints.restore import restore
+from jaxflow.training.checks.agreement import check_agreement
 from jaxflow.training.eval_loop import evaluate_split
 from jaxflow.training.events import LoopState, next_events
 from jaxflow.training.parallel.dispatch import InFlight
@@ -57,10 +58,10 @@ def train(
     folder = Path(workdir)
     with storage_error(folder):
         session = prepare_training(experiment, dataset or load_data(experiment))
+        check_agreement(experiment, session.meta)
+        begins = overwrite or on_main(lambda: not saved_steps(folder / "checkpoints"))
     with memory_error(session.program.advice):
         # Before there is a folder, where it has no state to go on with: a run that does not fit leaves nothing behind.
-        saved = folder / "checkpoints"
-        begins = overwrite or on_main(lambda: not (saved.is_dir() and saved_steps(saved)))
         compiled = (
             session.program.compile_train_steps(session.pipeline) if begins and session.program.total_steps else None
         )

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import re
+from functools import partial
 
 import pytest
 
@@ -16,6 +17,18 @@ def test_explore_leaves_numbers_and_a_page_that_needs_no_network(experiment, toy
     page = (tmp_path / "run" / "report" / "data.html").read_text()
     assert page.count("data:image/png;base64,") == 4  # targets, examples, augmentations, distributions
     assert not re.search(r"(src|href)='(?!data:)", page)
+
+
+@pytest.mark.parametrize("name", ["data.json", "report/thesis.tex", "notes.txt"])
+def test_files_of_others_are_neither_replaced_nor_removed(name, experiment, toy, tmp_path):
+    own = tmp_path / name
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("mine")
+    for act in (jaxflow.explore, partial(jaxflow.train, overwrite=True)):
+        with pytest.raises(jaxflow.UserError, match="is not empty and no run folder"):
+            act(experiment, tmp_path, dataset=toy)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [own]
+    assert own.read_text() == "mine"
 
 
 @pytest.mark.slow

@@ -32,6 +32,7 @@ def test_what_was_written_is_read(tmp_path, said):
 @pytest.mark.parametrize("sealed", [False, True])
 def test_what_has_another_form_is_not_used(wrong, sealed, tmp_path, said):
     seal = {"digest": json_digest(RESULTS | wrong)[:16]} if sealed else {}
+    (tmp_path / "experiment.json").write_text("{}")  # of an earlier version, whose files have no digests
     (tmp_path / "results.json").write_text(json.dumps(RESULTS | wrong | seal))
     assert read_results(tmp_path) == {}
     assert "results.json is damaged and not used" in said()

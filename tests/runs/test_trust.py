@@ -131,12 +131,22 @@ def test_an_experiment_file_under_another_name_is_the_same_experiment(run, file,
     check_same_run(run, jaxflow.load(renamed), renamed)
 
 
-@pytest.mark.parametrize("name", ["results.json", "predictions", "predictions/test.csv", "report/index.html", "own.py"])
+LINKS = (
+    "results.json",
+    "predictions",
+    "predictions/test.csv",
+    "predictions/new/a/b.png",
+    "report/index.html",
+    "own.py",
+)
+
+
+@pytest.mark.parametrize("name", [*LINKS, "own.py", ".lock"])
 def test_nothing_is_written_through_a_link_that_leads_out(name, run, file, tmp_path):
     target = tmp_path / "precious"
     target.write_text("{}")
     link = run / name
-    link.parent.mkdir(exist_ok=True)
+    link.parent.mkdir(exist_ok=True, parents=True)
     link.unlink(missing_ok=True)
     link.symlink_to(target)
     experiment = jaxflow.load(file)
@@ -145,6 +155,7 @@ def test_nothing_is_written_through_a_link_that_leads_out(name, run, file, tmp_p
         lambda: jaxflow.train(experiment, run, source=file),
         lambda: jaxflow.train(experiment, run, source=file, overwrite=True),
         lambda: jaxflow.evaluate(run, experiment=experiment),
+        lambda: jaxflow.explore(experiment, run),
     ):
         with pytest.raises(jaxflow.UserError, match="is a link that leads out of the run folder"):
             act()

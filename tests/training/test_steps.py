@@ -69,6 +69,14 @@ def test_weights_weigh():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), weighted.params, repeated.params)
 
 
+def test_an_augmentation_that_loses_rows_is_named():
+    model, tx = jaxflow.MLP(hidden=(4,), outputs=3), optax.sgd(0.5)
+    for name in ("inputs", "targets"):
+        step = jaxflow.make_train_step(model, PROBLEM, tx, augment=lambda key, batch: batch | {name: batch[name][:1]})  # noqa: B023
+        with pytest.raises(jaxflow.UserError, match=rf"makes \['{name}'\] of shape \(1.* of a batch of 5 rows"):
+            jax.eval_shape(step, state_of(model, tx), batch_of(5))
+
+
 def test_microbatches_add_up_to_the_batch():
     model, tx = jaxflow.CNN(widths=(4,), pools=1, hidden=(), outputs=3), optax.sgd(0.5)
     batch = batch_of(12)

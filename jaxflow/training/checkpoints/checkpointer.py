@@ -4,11 +4,14 @@ import contextlib
 import os
 import shutil
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jax
 
+from jaxflow.errors import UserError
 from jaxflow.file_io import storage_error
 from jaxflow.ranges import whole_number
 from jaxflow.runtime.distributed import is_main
@@ -35,6 +38,24 @@ def saved_steps(folder: Path) -> list[int]:
     return sorted(step for step in map(whole_number, names) if step is not None)
 
 
+@contextmanager
+def write_error(path: Path) -> Iterator[None]:
+    """Raises what writing a checkpoint fails with as one line.
+
+    Raises:
+      UserError: the system refused something. Orbax may go on without that, and fail with another error by what it then
+        misses.
+    """
+    try:
+        with storage_error(path):
+            yield
+    except (OSError, ValueError, KeyError) as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise UserError(
+            f"cannot write a checkpoint to {path} ({reason[:160]}); launch again to go on from the last one"
+        ) from error
+
+
 class Checkpointer:
     """Reads and writes a folder of checkpoints; nothing is started, and Orbax not imported, before it is needed.
 
@@ -58,9 +79,9 @@ class Checkpointer:
         return self._orbax
 
     def raise_errors(self) -> None:
-        """Raises the error of a write in the background, as UserError where it is the disk's."""
+        """Raises the error of a write in the background, as UserError."""
         if self._orbax is not None:
-            with storage_error(self._folder):
+            with write_error(self._folder):
                 self._orbax.check_for_errors()
 
     def wait(self) -> None:
@@ -70,7 +91,7 @@ class Checkpointer:
           UserError: it could not be written.
         """
         if self._orbax is not None:
-            with storage_error(self._folder):
+            with write_error(self._folder):
                 self._orbax.wait_until_finished()
 
     def close(self) -> None:

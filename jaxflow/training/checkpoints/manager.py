@@ -16,7 +16,7 @@ from jaxflow.interfaces import Problem
 from jaxflow.problems.metrics import metrics_of
 from jaxflow.runtime.distributed import on_main
 from jaxflow.serialization import json_digest
-from jaxflow.training.checkpoints.checkpointer import Checkpointer, saved_steps
+from jaxflow.training.checkpoints.checkpointer import Checkpointer, saved_steps, write_error
 from jaxflow.training.checkpoints.checksums import checksums, leaf_specs
 from jaxflow.training.checkpoints.reading import Checkpoints, read_meta
 from jaxflow.training.checkpoints.retention import prune
@@ -85,7 +85,7 @@ def save(
     items = ocp.args.Composite(
         state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(described | {"digest": json_digest(described)})
     )
-    with storage_error(checkpoints.folder / str(step)):
+    with write_error(checkpoints.folder / str(step)):
         checkpoints.folder.mkdir(parents=True, exist_ok=True)
         checkpoints.checkpointer.start().save((checkpoints.folder / str(step)).resolve(), args=items)
     if metrics is not None:

@@ -39,6 +39,10 @@ def restore(checkpoints: Checkpoints, step: int, template: TrainState) -> TrainS
             raise DamagedError(
                 f"checkpoint {checkpoints.folder / str(step)} is damaged: {name} does not match its digest"
             )
+    if int(state.step) != step:  # as of a folder that was renamed
+        raise DamagedError(
+            f"checkpoint {checkpoints.folder / str(step)} is damaged: it holds the state of step {int(state.step)}"
+        )
     return state
 
 

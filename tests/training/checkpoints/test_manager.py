@@ -107,6 +107,16 @@ def test_readers_take_the_older_one_and_move_nothing(trained):
         read_trained(folder, "6")
 
 
+def test_a_checkpoint_under_another_step_is_not_taken_for_it(trained):
+    _, folder, expected = trained
+    shutil.rmtree(folder / "checkpoints" / "6")
+    shutil.copytree(folder / "checkpoints" / "3", folder / "checkpoints" / "6")
+    with pytest.raises(UserError, match="6 is damaged: it holds the state of step 3"):
+        read_trained(folder, "6")
+    assert read_trained(folder).step == 3
+    assert checksums(read_trained(folder).state) == expected[3]
+
+
 def test_readers_look_again_where_a_run_removes_what_they_read(trained, monkeypatch, said):
     _, folder, expected = trained
     newest, really = folder / "checkpoints" / "6", trained_runs.read_meta
