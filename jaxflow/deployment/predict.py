@@ -8,7 +8,7 @@ from jaxflow.deployment.outputs import masks_written, write_predictions, write_s
 from jaxflow.deployment.predictor import Predictor
 from jaxflow.errors import UserError
 from jaxflow.file_io import storage_error
-from jaxflow.regular_files import require_regular
+from jaxflow.runtime.regular_files import require_regular
 
 if TYPE_CHECKING:
     from jaxflow.experiment import Experiment

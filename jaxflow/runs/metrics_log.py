@@ -16,8 +16,8 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from jaxflow.file_io import write_atomically
 from jaxflow.ranges import is_number
-from jaxflow.regular_files import open_regular
 from jaxflow.runtime.distributed import is_main
+from jaxflow.runtime.regular_files import open_regular
 from jaxflow.serialization import json_digest
 
 logger = logging.getLogger("jaxflow")

@@ -9,7 +9,7 @@ from typing import Any, TypedDict, cast
 from jaxflow.errors import UserError, program_name
 from jaxflow.file_io import write_atomically
 from jaxflow.ranges import is_number
-from jaxflow.regular_files import read_regular
+from jaxflow.runtime.regular_files import read_regular
 from jaxflow.serialization import json_digest
 
 logger = logging.getLogger("jaxflow")

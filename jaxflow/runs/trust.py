@@ -21,7 +21,7 @@ from typing import Any
 
 from jaxflow.errors import UserError, listed
 from jaxflow.file_io import write_atomically
-from jaxflow.regular_files import read_regular
+from jaxflow.runtime.regular_files import read_regular
 from jaxflow.serialization import FILE_MODULE
 
 logger = logging.getLogger("jaxflow")

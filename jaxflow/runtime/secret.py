@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 from jaxflow.errors import UserError
-from jaxflow.regular_files import open_regular
+from jaxflow.runtime.regular_files import open_regular
 
 VARIABLE = "JAXFLOW_RUN_SECRET"
 MIN_LENGTH = 16  # characters

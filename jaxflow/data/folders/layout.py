@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from jaxflow.data.reading.formats import Kind, find_files, none_found
 from jaxflow.data.reading.limits import read_lines
 from jaxflow.errors import UserError
-from jaxflow.regular_files import require_regular
+from jaxflow.runtime.regular_files import require_regular
 
 logger = logging.getLogger("jaxflow")
 

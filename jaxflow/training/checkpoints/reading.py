@@ -11,8 +11,8 @@ import jax
 from jaxflow.errors import DamagedError, UserError
 from jaxflow.file_io import error_number
 from jaxflow.legacy import modernize_meta
-from jaxflow.regular_files import open_regular, require_regular
 from jaxflow.runtime.distributed import on_main
+from jaxflow.runtime.regular_files import open_regular, require_regular
 from jaxflow.serialization import json_digest
 from jaxflow.training.checkpoints.checkpointer import Checkpointer, saved_steps
 from jaxflow.training.checkpoints.meta_forms import wrong_entry

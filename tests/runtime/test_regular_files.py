@@ -9,10 +9,10 @@ import jaxflow
 from jaxflow.data.folders.layout import find_labelled
 from jaxflow.data.reading.formats import KINDS
 from jaxflow.errors import UserError
-from jaxflow.regular_files import open_regular, read_regular, require_regular
 from jaxflow.runs.metrics_log import read_metrics
 from jaxflow.runs.results import read_results
 from jaxflow.runs.trust import MARK, files_to_execute
+from jaxflow.runtime.regular_files import open_regular, read_regular, require_regular
 from jaxflow.runtime.secret import take_secret
 
 
