@@ -381,3 +381,11 @@ def test_equal_files_are_one_example(make):
         UserError, match=r"train/b/other\.png and test/a/3\.png hold the same bytes, and are of 'b' and 'a'"
     ):
         load(root, drop_duplicates=True)
+
+
+def test_the_home_of_nobody_is_a_folder_that_is_not_there():
+    for source in (jaxflow.ImageFolder("~nouser/x", size=(4, 4)), jaxflow.Text("~nouser/x", length=4)):
+        with pytest.raises(jaxflow.UserError, match="~nouser/x"):
+            source.load()
+    with pytest.raises(jaxflow.UserError, match="~nouser/x does not exist"):
+        jaxflow.TFDS("cifar10", directory="~nouser/x").load()
