@@ -13,6 +13,7 @@ Packages (folders) beside the file are not found, and neither are imports that f
 
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from jaxflow.errors import UserError
 from jaxflow.serialization import FILE_MODULE
 from jaxflow.user_code import blame, describing_only
 
+# Bytes of a file's name: its copy in the run folder is written under a longer one first.
+MAX_NAME = 200
 # By experiment file: the files beside it that it imported when it was last loaded in this process.
 _imported: dict[Path, tuple[Path, ...]] = {}
 
@@ -56,6 +59,8 @@ class _Loader(SourceFileLoader):
 
     def get_data(self, path: str) -> bytes:
         """Returns the text of the file, which is UTF-8; where texts were checked before, the one that was."""
+        if len(os.fsencode(Path(path).name)) > MAX_NAME:
+            raise UserError(f"{path} has a name of more than {MAX_NAME} bytes; choose a shorter one")
         data = super().get_data(path) if self.sources is None else self.sources[Path(path).name]
         try:
             data.decode()

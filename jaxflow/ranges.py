@@ -54,6 +54,19 @@ Fraction = Annotated[float, Range(0, 1)]
 BelowOne = Annotated[float, Range(0, 1, without=(1,))]
 
 
+def whole_number(text: str) -> int | None:
+    """Returns the whole number that a text holds, below 10^18; None where it holds no such number.
+
+    Python converts no text of more than 4,300 digits, and what takes a number has its own limit far below these.
+    """
+    return int(text) if text.isdecimal() and len(text) <= 18 else None
+
+
+def is_number(value: Any) -> bool:
+    """Returns whether what was read from JSON is a number that fits into 64 bits; a float may be NaN."""
+    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63)
+
+
 def check_ranges(value: Any) -> None:
     """Checks the numbers in a dataclass's fields, when it is made; each field is named by the class.
 

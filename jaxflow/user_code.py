@@ -100,8 +100,10 @@ def calling(what: str, value: Any) -> Iterator[None]:
     """
     try:
         yield
-    except (Exception, SystemExit) as error:
-        if isinstance(error, UserError) or not is_own(value):
+    except BaseException as error:
+        # A generator that is closed here raises GeneratorExit too, which comes from no line of the user's.
+        known = isinstance(error, Exception | SystemExit) or user_line(error) is not None
+        if isinstance(error, UserError | KeyboardInterrupt) or not known or not is_own(value):
             raise
         raise failed(what, error) from error
 
@@ -133,7 +135,11 @@ def describing_only(path: Path) -> Iterator[None]:
     Raises:
       UserError: the file left the working directory, settings of JAX or a thread other than it found them.
     """
-    folder, settings, threads = os.getcwd(), _jax_settings(), set(threading.enumerate())
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError as error:
+        raise UserError("the working directory was removed; go to one that exists") from error
+    settings, threads = _jax_settings(), set(threading.enumerate())
     printed, stdin = io.StringIO(), sys.stdin
     sys.stdin = io.StringIO()  # who reads from it would wait for ever
     try:

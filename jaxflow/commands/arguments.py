@@ -95,7 +95,8 @@ def select_experiment(arguments: argparse.Namespace) -> "tuple[Experiment, Path,
             experiment = override(written, arguments.overrides, names_of_flags(arguments.verb))
         except UserError:
             for word in arguments.overrides:
-                check_flag(word, arguments.verb)
+                if not hasattr(written, word.lstrip("-").partition("=")[0]):  # --seed is a flag of generate too
+                    check_flag(word, arguments.verb)
             raise
     if arguments.workdir:
         return experiment, Path(arguments.workdir), source

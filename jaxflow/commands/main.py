@@ -13,6 +13,7 @@ from jaxflow.commands.help import help_text
 from jaxflow.commands.verbs import NO_VERB, check_flag, check_spelling, check_stray, check_verb, import_verb, verbs
 from jaxflow.errors import StoppedError, UserError, program_name
 from jaxflow.runtime.signals import before_end, describe, exit_status, last_signal, resumes
+from jaxflow.runtime.starting import no_devices, starting_jax
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         if getattr(arguments, "local_processes", None) is not None:
             return _restart_locally(arguments, argv)
-        _prepare_process(arguments)
+        with starting_jax():
+            _prepare_process(arguments)
     except UserError as error:
         return _report(error)
     except KeyboardInterrupt:
@@ -73,8 +75,8 @@ def execute(verb: str, arguments: argparse.Namespace) -> int:
         return exit_status(last_signal(), arguments.words)
     except KeyboardInterrupt:  # as a library, or in a notebook: a process of its own is ended by `listen`
         status = _report_signal(arguments.words)
-    except (Exception, SystemExit) as error:  # not left to Python: other processes would wait for this one
-        mistake = blamed(error)
+    except BaseException as error:  # not left to Python: other processes would wait for this one
+        mistake = blamed(error) or no_devices(error)
         if mistake is None:
             traceback.print_exc()
         status = 1 if mistake is None else _report(mistake, arguments.debug, error)
@@ -107,8 +109,9 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
         arguments, rest = parser.parse_known_args(argv[1:] if argv[:1] == [verb] else argv)
     except argparse.ArgumentError as error:
         raise UserError(f"{error}; {program_name()} {verb} --help lists the flags") from None
-    for word in rest:
-        if word in verbs():
+    for before, word in zip(("", *rest), rest):
+        of_field = before.startswith("--") and "=" not in before  # --data.target train
+        if word in verbs() and not of_field:
             raise UserError(f"the verb comes first: {program_name()} {word} ...")
     if rest:
         check_stray(rest[0], verb)

@@ -3,11 +3,13 @@
 import csv
 import dataclasses
 import logging
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxflow.data.reading.limits import read_lines
+from jaxflow.data.reading.text_files import open_text
 from jaxflow.data.splitting.folds import KFold
 from jaxflow.data.splitting.hold_out import HoldOut
 from jaxflow.data.splitting.keys import SplitKeys
@@ -38,7 +40,7 @@ def add_written(
         return examples
     if rule.table is not None:
         where = f"column {rule.column} of {rule.table}"
-        written = _by_id(examples.ids, Path(rule.table).expanduser(), rule.column)
+        written = _by_id(examples.ids, Path(os.path.expanduser(rule.table)), rule.column)
     elif column is not None:
         where = f"column {rule.column} of {source}"
         written = [cell.strip() or None if cell else None for cell in column(rule.column)]
@@ -76,7 +78,7 @@ def _by_id(ids: Sequence[str], path: Path, column: str) -> list[str | None]:
 def _read_cells(path: Path, column: str) -> tuple[str, dict[str, str | None]]:
     """Reads a column of a CSV or TSV file: the name of the column of ids, and the cell of each id."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with open_text(path) as file:
             delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
             lines = csv.reader(read_lines(file, path), delimiter=delimiter, strict=True)
             header = [name.strip() for name in next(lines, [])]

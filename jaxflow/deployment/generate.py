@@ -17,6 +17,9 @@ from jaxflow.file_io import storage_error
 if TYPE_CHECKING:
     from jaxflow.experiment import Experiment
 
+# Of one text: what is written is held in memory until it is whole.
+MAX_TOKENS = 1 << 20
+
 
 def generate(
     workdir: str | Path,
@@ -46,12 +49,17 @@ def generate(
     Raises:
       UserError: the run is none of a language model, or an argument is out of range.
     """
-    if tokens < 1:
-        raise UserError(f"--tokens is {tokens}; it must be 1 or more")
+    if not 1 <= tokens <= MAX_TOKENS:
+        raise UserError(f"--tokens is {tokens}; it must be in 1..{MAX_TOKENS:,}")
     if not 0 <= temperature < float("inf"):
         raise UserError(f"--temperature is {temperature}; it must be 0 or more")
     if not 0 <= seed < 2**32:
         raise UserError(f"--seed is {seed}; it must be in 0..2**32-1")
+    for prompt in prompts:
+        try:
+            prompt.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"--prompt is not UTF-8 at character {error.start}; write it as UTF-8") from error
     with storage_error(Path(workdir)):
         model = read_language_model(Path(workdir), checkpoint, experiment)
     begun = [model.tokenizer.encode(prompt)[-model.window :] for prompt in prompts]

@@ -19,6 +19,7 @@ from jaxflow.deployment.predictor import Predictor
 from jaxflow.deployment.sentence import sentence
 from jaxflow.errors import UserError
 from jaxflow.file_io import storage_error
+from jaxflow.runtime.regular_files import require_regular
 
 if TYPE_CHECKING:
     from jaxflow.experiment import Experiment
@@ -94,6 +95,10 @@ def predict_with(
         raise UserError(f"--bad is {bad!r}; it is stop or skip")
     schema = predictor.schema
     names = schema.target.names if schema.target.kind == "class" else ()
+    require_regular(source)
+    masks = output.with_suffix("")  # where they lie, if the model gives any
+    if schema.target.dense_shape and submission is None and (masks == output or masks.is_file()):
+        raise UserError(f"masks lie in a folder beside --output {output}: {masks}; choose another, or {masks}-1.csv")
     if submission is not None and submission not in names:
         raise UserError(f"--submission {submission} is no class of this model; it has {', '.join(names) or 'none'}")
     if isinstance(predictor.encoding, SeriesEncoding) and source.suffix.lower() not in ARRAYS:

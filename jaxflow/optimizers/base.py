@@ -44,10 +44,15 @@ class Optimizer:
         """Builds the whole transformation: clip, L2 penalty, direction, learning rate."""
         clip = optax.identity() if self.clip_norm is None else optax.clip_by_global_norm(self.clip_norm)
         coupled = not self.decoupled and not _is_zero(self.weight_decay)
+        direction = self.direction()
+        if not (callable(getattr(direction, "init", None)) and callable(getattr(direction, "update", None))):
+            raise UserError(
+                f"direction() of {type(self).__name__} returns {direction!r:.60}; return one of optax's transformations"
+            )
         return optax.chain(
             clip,
             self.decay_weights() if coupled else optax.identity(),
-            self.direction(),
+            direction,
             optax.scale_by_learning_rate(lambda step: learning_rate(self, total_steps, step)),
         )
 

@@ -14,13 +14,12 @@ import jax.numpy as jnp
 
 from jaxflow.errors import UserError
 from jaxflow.interfaces import Problem
+from jaxflow.problems.attributes import ATTRIBUTES, check_attributes
 from jaxflow.problems.running_metrics import ExpMean, Mean, MeanDice, MeanIoU, RootMean
 from jaxflow.ranges import Count, check_ranges
 
 __all__ = ["MAE", "RMSE", "Accuracy", "Dice", "IoU", "Perplexity", "TopK"]
 
-# What a metric has beside `__call__`.
-ATTRIBUTES = ("name", "higher_is_better", "unit")
 # Names that a line of metrics.jsonl has beside the metrics.
 LOGGED = {"step", "split", "epoch", "learning_rate", "examples_per_second", "step_loss", "skipped"}
 
@@ -231,6 +230,7 @@ def check_choices(problem: Any, loss: str, metric: str) -> None:
         raise UserError(
             f"problem.metrics is {problem.metrics!r}; it must be a tuple, for example (jaxflow.metrics.{metric},)"
         )
+    check_attributes(problem.metrics)
     names = ["loss", *(chosen.name for chosen in problem.metrics)]
     if len(set(names)) < len(names):
         raise UserError(f"problem.metrics has {', '.join(names)}; each name may occur once, and loss always does")

@@ -13,10 +13,10 @@ from typing import Any
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "clu", "tensorflow-datasets", "numpy", "jaxflow")
 HIDDEN = "..."
 # The last part of a flag's name: --data.api_key, --password; but not --tokens, nor --secret-file, a path.
-_SECRET = r"(?:token|secret|password|passwd|pwd|key|apikey|credentials?|auth|signature|sig)"
+_SECRET = r"(?:token|bearer|secret|password|passphrase|passwd|pass|pwd|key|apikey|credentials?|auth|signature|sig)"
 SECRET_NAME = re.compile(rf"(?:^|[-._]){_SECRET}$", re.IGNORECASE)
-# user:password before an @, as in URLs.
-PASSWORD = re.compile(r"[^\s/@:=]*:[^\s/@]+@")
+# user:password before an @; in URLs it may hold any other sign too.
+PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:\S+@|[^\s/@:=]*:[^\s/]+@")
 PARAMETER = re.compile(rf"([?&;](?:[^=&;]*[-._])?{_SECRET}=)[^&;]*", re.IGNORECASE)
 # Tokens of AWS, GitHub, GitLab, Hugging Face, OpenAI, Slack and Google, and of JSON Web Tokens.
 KNOWN = re.compile(
@@ -56,7 +56,7 @@ def without_secrets(words: Sequence[str]) -> list[str]:
     for word in words:
         name, assigned, value = word.partition("=")
         named = word.startswith("-") and bool(SECRET_NAME.search(name))
-        if hide and not word.startswith("-"):
+        if hide and not word.startswith("--"):
             shown.append(HIDDEN)
         elif named and assigned and value:
             shown.append(f"{name}={HIDDEN}")

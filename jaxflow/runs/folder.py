@@ -159,8 +159,16 @@ def sealed(description: str) -> str:
 
     Args:
       description: an experiment, as `dumps` returns it.
+
+    Raises:
+      UserError: it could not be read again.
     """
     described = json.loads(description)
+    if len(description) > MAX_BYTES or _depth(described) > MAX_DEPTH:
+        raise UserError(
+            f"the experiment takes {len(description):,} bytes as JSON, {_depth(described)} deep, and {MAX_BYTES:,} and "
+            f"{MAX_DEPTH} are the most that is read again; keep data in files, and name these in the experiment"
+        )
     return json.dumps(described | {"digest": json_digest(described)[:16]}, indent=2) + "\n"
 
 

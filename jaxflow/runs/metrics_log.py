@@ -1,6 +1,7 @@
 """metrics.jsonl and TensorBoard events: a line for each interval of training and each validation."""
 
 import contextlib
+import io
 import json
 import logging
 import os
@@ -15,13 +16,17 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from jaxflow.file_io import write_atomically
+from jaxflow.ranges import is_number
 from jaxflow.runtime.distributed import is_main
+from jaxflow.runtime.regular_files import open_regular
 from jaxflow.serialization import json_digest
 
 logger = logging.getLogger("jaxflow")
 
 # Longest time between two writes to disk: what a dashboard lags behind.
 FLUSH_SECONDS = 10.0
+# Bytes of metrics.jsonl, and of a line of it, at most.
+MAX_BYTES, MAX_LINE = 1 << 30, 1 << 20
 
 
 class MetricWriter:
@@ -95,17 +100,29 @@ class MetricWriter:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Reads a run's metrics.jsonl: one dict for each line; a line that was truncated by a kill is skipped."""
+    """Reads a run's metrics.jsonl: one dict for each line.
+
+    What is no line of numbers is skipped, as is one that was truncated by a kill.
+
+    Raises:
+      UserError: it is no file, or far larger than any.
+    """
     path = folder / "metrics.jsonl"
     lines = []
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(line, dict) and isinstance(line.get("step"), int) and "split" in line:
-            lines.append(line)
+    with open_regular(path, MAX_BYTES) if path.exists() else contextlib.nullcontext(io.BytesIO()) as file:
+        while text := file.readline(MAX_LINE):
+            try:
+                line = json.loads(text)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(line, dict) and _is_line(line):
+                lines.append(line)
     return lines
+
+
+def _is_line(line: Mapping[str, Any]) -> bool:
+    numbers = all(is_number(value) for name, value in line.items() if name != "split")
+    return numbers and isinstance(line.get("step"), int) and isinstance(line.get("split"), str)
 
 
 def digest_metrics(folder: Path, count: int | None = None) -> dict[str, Any]:

@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
-from jaxflow.errors import program_name
+from jaxflow.errors import UserError, program_name
 from jaxflow.file_io import write_atomically
+from jaxflow.ranges import is_number
+from jaxflow.runtime.regular_files import read_regular
 from jaxflow.serialization import json_digest
 
 logger = logging.getLogger("jaxflow")
+
+# Bytes of the file, at most.
+MAX_BYTES = 1 << 24
 
 
 class Results(TypedDict, total=False):
@@ -57,13 +62,14 @@ def read_results(workdir: Path) -> Results:
     """
     path = workdir / "results.json"
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))
+        results = json.loads(read_regular(path, MAX_BYTES))
         digest = results.pop("digest", None)
-        if digest == json_digest(results)[:16] or (digest is None and not _is_sealed(workdir)):
+        intact = digest == json_digest(results)[:16] or (digest is None and not _is_sealed(workdir))
+        if intact and all(_fits(name, value) for name, value in results.items()):
             return cast(Results, results)
     except FileNotFoundError:
         return {}
-    except (ValueError, RecursionError, AttributeError, TypeError):
+    except (UserError, ValueError, RecursionError, AttributeError, TypeError):
         pass
     logger.warning(f"{path} is damaged and not used; {program_name()} train and evaluate write it again")
     return {}
@@ -83,6 +89,17 @@ def write_results(workdir: Path, results: Mapping[str, Any]) -> Results:
     text = json.dumps({**results, "digest": json_digest(results)[:16]}, indent=2)
     write_atomically(workdir / "results.json", text + "\n")
     return cast(Results, results)
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Returns whether an entry is what it should be: a number, a whole one, or numbers by name."""
+    annotation = Results.__annotations__.get(name)
+    if annotation is int:
+        return is_number(value) and isinstance(value, int)
+    if annotation is float:
+        return is_number(value)
+    metrics = value if annotation == dict[str, float] else {}
+    return isinstance(metrics, dict) and all(map(is_number, metrics.values()))
 
 
 def _is_sealed(workdir: Path) -> bool:

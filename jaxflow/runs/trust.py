@@ -21,6 +21,7 @@ from typing import Any
 
 from jaxflow.errors import UserError, listed
 from jaxflow.file_io import write_atomically
+from jaxflow.runtime.regular_files import read_regular
 from jaxflow.serialization import FILE_MODULE
 
 logger = logging.getLogger("jaxflow")
@@ -134,12 +135,10 @@ def _read_mark(workdir: Path) -> dict[str, Any] | None:
     """Reads a run folder's mark; None where it has none that this user wrote."""
     path = workdir / MARK
     try:
-        if path.stat().st_size > MAX_BYTES:
-            return None
-        mark = json.loads(path.read_text())
+        mark = json.loads(read_regular(path, MAX_BYTES))
         marked = {"classes": mark["classes"], "files": mark["files"]}
         intact = hmac.compare_digest(_authenticate(_key(create=False), marked), mark["hmac"])
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (UserError, OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return marked if intact else None
 

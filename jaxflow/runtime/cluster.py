@@ -1,9 +1,17 @@
 """Which processes a run has: what flags and the environment of a cluster say of them."""
 
+import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from jaxflow.errors import UserError
+from jaxflow.ranges import MAX_INT, whole_number
+
+# A name, or an address with or without brackets.
+HOST = re.compile(r"[\w.-]{1,253}|\[?[0-9a-fA-F:.]+(?:%\w+)?\]?")
+# Of a socket's path, without its end: what Linux takes.
+MAX_SOCKET_BYTES = 107
 
 
 def explicit_arguments(
@@ -30,21 +38,35 @@ def explicit_arguments(
     missing = [name for name, value in given.items() if value is None]
     if missing:
         raise UserError(f"{' and '.join(missing)} missing; a process needs all of {', '.join(given)}")
-    host, _, port = coordinator.rpartition(":")
-    if host != "unix" and (not host or not port.isdecimal() or not 0 < int(port) < 2**16):
-        raise UserError(f"--coordinator is {coordinator}; it must be HOST:PORT of process 0, for example node0:12345")
-    if not num_processes.isdecimal() or int(num_processes) < 1:
-        raise UserError(f"--num-processes is {num_processes}; it must be 1 or more")
-    if not process_id.isdecimal() or int(process_id) >= int(num_processes):
-        raise UserError(f"--process-id is {process_id}; it must be in 0..{int(num_processes) - 1}")
-    if int(num_processes) == 1:
+    _check_address(coordinator)
+    count, index = whole_number(num_processes), whole_number(process_id)
+    if count is None or not 0 < count <= MAX_INT:
+        raise UserError(f"--num-processes is {num_processes[:40]}; it must be 1 or more, and at most {MAX_INT:,}")
+    if index is None or index >= count:
+        raise UserError(f"--process-id is {process_id[:40]}; it must be in 0..{count - 1}")
+    if count == 1:
         return {}
     return {
         "coordinator_address": coordinator,
-        "num_processes": int(num_processes),
-        "process_id": int(process_id),
+        "num_processes": count,
+        "process_id": index,
         "cluster_detection_method": "deactivate",  # flags take precedence over the environment
     }
+
+
+def _check_address(coordinator: str) -> None:
+    """Raises UserError if an address is none that anybody could ever listen at."""
+    host, _, port = coordinator.rpartition(":")
+    if host == "unix":
+        if not port or len(os.fsencode(port)) > MAX_SOCKET_BYTES or "\0" in port:
+            raise UserError(
+                f"--coordinator is {coordinator[:160]}; the path of a socket has 1 to {MAX_SOCKET_BYTES} bytes: name a "
+                "shorter one"
+            )
+    elif not HOST.fullmatch(host) or not 0 < (whole_number(port) or 0) < 2**16:
+        raise UserError(
+            f"--coordinator is {coordinator[:160]}; it must be HOST:PORT of process 0, for example node0:12345"
+        )
 
 
 def detect_cluster(environment: Mapping[str, str]) -> str | None:
@@ -58,8 +80,7 @@ def detect_cluster(environment: Mapping[str, str]) -> str | None:
     """
 
     def number(name: str) -> int:
-        value = environment.get(name, "")
-        return int(value) if value.isdecimal() else 0
+        return whole_number(environment.get(name, "")) or 0
 
     # Of the step, not of the job: an interactive shell has one process in a job of many.
     if number("SLURM_STEP_NUM_TASKS") > 1 and "SLURM_PROCID" in environment:

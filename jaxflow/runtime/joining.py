@@ -134,6 +134,8 @@ def _wait_for(address: str) -> None:
                     f"--coordinator"
                 ) from error
             time.sleep(0.2)
+        except UnicodeError as error:
+            raise UserError(f"--coordinator is {address}, and {error}; name the host of process 0") from error
 
 
 def _connect(address: str) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 from jaxflow.errors import RESUMABLE, UserError
+from jaxflow.ranges import whole_number
 from jaxflow.runtime.secret import VARIABLE, new_secret
 from jaxflow.runtime.signals import describe, exit_status, heard_at_once
 
@@ -21,6 +22,8 @@ GRACE_TIMEOUT_S = 5.0
 # Exit statuses that are no failure: done, and stopped by a signal with all saved.
 SUCCESS = (0, RESUMABLE)
 PR_SET_PDEATHSIG = 1  # of prctl(2)
+# More than any machine runs at a time.
+MAX_PROCESSES = 1024
 # Of a path there are 107 bytes in the address of a socket on Linux, and 103 on macOS.
 MAX_PATH_BYTES = 70
 
@@ -44,12 +47,13 @@ def run_here(words: Sequence[str], count: str) -> int:
     Raises:
       UserError: `count` is no number of processes.
     """
-    if not count.isdecimal() or int(count) < 1:
-        raise UserError(f"--local-processes is {count}; it must be 1 or more")
+    number = whole_number(count)
+    if number is None or not 0 < number <= MAX_PROCESSES:
+        raise UserError(f"--local-processes is {count[:40]}; it must be 1 or more, and at most {MAX_PROCESSES:,}")
     # In a folder of this user's own: others cannot connect to what is in it.
     with tempfile.TemporaryDirectory(prefix="jaxflow-", dir=_temporary_folder()) as folder:
         settings = {"JAX_COORDINATOR_BIND_ADDRESS": f"unix:{folder}/coordinator", VARIABLE: new_secret()}
-        return _run(words, [_flags(settings, int(count), process) for process in range(int(count))], settings)
+        return _run(words, [_flags(settings, number, process) for process in range(number)], settings)
 
 
 def _run(words: Sequence[str], flags: Sequence[Sequence[str]], settings: Mapping[str, str]) -> int:

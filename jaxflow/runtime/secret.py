@@ -6,9 +6,11 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 from jaxflow.errors import UserError
+from jaxflow.runtime.regular_files import open_regular
 
 VARIABLE = "JAXFLOW_RUN_SECRET"
 MIN_LENGTH = 16  # characters
+MAX_BYTES = 1 << 16
 
 
 def new_secret() -> str:
@@ -43,9 +45,9 @@ def take_secret(file: str | None, environment: MutableMapping[str, str]) -> byte
 def _read_private(path: Path, where: str) -> str:
     """Reads a file of this user that nobody else may read or write."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path, MAX_BYTES) as file:
             described = os.fstat(file.fileno())
-            text = file.read(1 << 16)
+            text = file.read(MAX_BYTES)
         if described.st_uid not in (os.geteuid(), 0):
             raise UserError(f"{where} belongs to another user; make one of your own")
         if stat.S_IMODE(described.st_mode) & 0o077:

@@ -20,6 +20,8 @@ from jaxflow.errors import UserError
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 # The message of asyncio for an operation whose event loop Orbax has ended.
 CLOSED = "Event loop is closed"
+# Whose error says that a loop was never whole.
+UNMADE = "BaseEventLoop.__del__"
 
 
 def relax_gc() -> None:
@@ -98,9 +100,13 @@ def quiet_libraries() -> None:
     end later, with errors and warnings of asyncio. Pillow warns of damaged EXIF, which is common in photographs from
     the web and means nothing for the pixels, and of images that are large, which are read up to a limit. Of a metric
     that is not finite, which the log and the loop report, tensorboardX warns each time. What JAX cannot read from its
-    cache it compiles. XLA warns of each SIGTERM; its errors are shown. Call it before JAX is imported.
+    cache it compiles. XLA warns of each SIGTERM; its errors are shown. Matplotlib
+    draws into files alone, whatever window the environment asks for, and says where its own cache may not lie. Call it
+    before JAX is imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["MPLBACKEND"] = "agg"
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     logging.getLogger("tensorboardX").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry", UserWarning)
     logging.getLogger("absl").setLevel(logging.CRITICAL)
@@ -117,7 +123,9 @@ def _ignore_closed_loops() -> None:
     report, crash = sys.unraisablehook, sys.excepthook
 
     def report_unless_closed(unraisable: Any) -> None:
-        if not inspect.iscoroutine(unraisable.object) and str(unraisable.exc_value) != CLOSED:
+        # A loop that got no file for its pipe ends without one; that too many were open is reported where it happens.
+        unmade = getattr(unraisable.object, "__qualname__", "") == UNMADE
+        if not inspect.iscoroutine(unraisable.object) and str(unraisable.exc_value) != CLOSED and not unmade:
             report(unraisable)
 
     def crash_unless_closed(kind: type[BaseException], error: BaseException, trace: Any) -> None:

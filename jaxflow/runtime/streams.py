@@ -98,7 +98,7 @@ def _guarded(stream: io.TextIOBase | None, descriptor: int) -> Stream:
         raw = io.FileIO(descriptor, "w", closefd=False)
         return Stream(io.BufferedWriter(raw), "utf-8", "backslashreplace", line_buffering=True)
     # A name that the terminal's encoding lacks is written with backslashes: it must not end a command.
-    errors = "backslashreplace" if stream.errors == "strict" else stream.errors
+    errors = "backslashreplace" if stream.errors in ("strict", "surrogateescape") else stream.errors
     settings = stream.encoding, errors, None, stream.line_buffering, stream.write_through
     stream.flush()
     return Stream(stream.detach(), *settings)

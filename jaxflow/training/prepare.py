@@ -161,5 +161,7 @@ def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any],
     checks.check_shapes(model, experiment.problem, structure.transform, schema)
     placeholders, arguments = hyperparameters.split(parts)
     program = Program(experiment, dataclasses.replace(structure, parts=placeholders), arguments, total_steps)
-    check_state_fits(program.layout, program.abstract_state())
+    with calling(f"optimizer {type(experiment.optimizer).__name__}", experiment.optimizer):
+        state = program.abstract_state()
+    check_state_fits(program.layout, state)
     return program

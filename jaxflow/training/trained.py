@@ -15,6 +15,7 @@ from jaxflow.experiment import Experiment
 from jaxflow.file_io import check_name
 from jaxflow.runs.folder import check_same_run, read_experiment, recorded_epochs
 from jaxflow.runtime.distributed import on_main, run_on_all
+from jaxflow.schema import Schema
 from jaxflow.serialization import classes_of, from_json, to_json
 from jaxflow.training.checkpoints.checkpointer import saved_steps
 from jaxflow.training.checkpoints.data_check import check_unchanged, digest_of_names
@@ -141,7 +142,12 @@ def _read_intact(checkpoints: Checkpoints, which: str, experiment: Experiment) -
 def _read_checkpoint(checkpoints: Checkpoints, step: int, experiment: Experiment) -> Trained:
     meta = run_on_all(lambda: read_meta(checkpoints, step))
     fitted = dataclasses.replace(experiment, problem=from_json(meta["problem"], classes_of(experiment)))
-    program = build_program(fitted, from_json(meta["schema"]), meta["fitted"], meta["train_size"])
+    schema = from_json(meta["schema"])
+    if not isinstance(schema, Schema) or len(meta["fitted"]) != len(experiment.preprocess):
+        raise DamagedError(
+            f"checkpoint {checkpoints.folder / str(step)} is damaged: its meta is of another schema or preprocessing"
+        )
+    program = build_program(fitted, schema, meta["fitted"], meta["train_size"])
     state = restore(checkpoints, step, program.abstract_state())
     encoding = from_json(meta.get("encoding"), classes_of(experiment))
     return Trained(experiment, program, state, step, encoding, meta)

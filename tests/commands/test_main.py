@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 import jaxflow.commands
@@ -144,3 +145,28 @@ def test_the_console_command_trains_and_starts_itself_again_on_two_processes(tmp
     assert done.stdout.splitlines()[-1] == f"next: {tmp_path}/jaxflow evaluate --workdir run"  # it is on no PATH
     assert json.loads((tmp_path / "run" / "environment.json").read_text())["processes"] == 2
     assert {path.name for path in (tmp_path / "run").iterdir()} <= {".lock", "digits_cnn.py", *WRITTEN["train"]}
+
+
+def test_a_verb_may_be_the_value_of_a_field():
+    assert main.parse(["train", "--config", "a.py", "--data.target", "train"])[1].overrides == [
+        "--data.target",
+        "train",
+    ]
+    for words in (["--config", "a.py", "--seed", "1", "train"], ["--config", "a.py", "--seed=1", "train"]):
+        with pytest.raises(UserError, match="the verb comes first"):
+            main.parse(words)
+
+
+def test_what_jax_does_not_take_is_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("JAX_PLATFORMS", "nonsense")
+    monkeypatch.setattr(train, "run", lambda arguments: jax.devices("nonsense"))
+    monkeypatch.setattr(main, "_prepare_process", lambda arguments: None)
+    assert main.main(["train", "--config", DIGITS]) == 2
+    assert capsys.readouterr().err.startswith("error: JAX_PLATFORMS is 'nonsense', and JAX has no such devices")
+
+    def refused(arguments):
+        raise ValueError("invalid truth value 'maybe' for environment 'JAX_ENABLE_X64'")
+
+    monkeypatch.setattr(main, "_prepare_process", refused)
+    assert main.main(["train", "--config", DIGITS]) == 2
+    assert "JAX does not take what the environment says: invalid truth value 'maybe'" in capsys.readouterr().err

@@ -56,6 +56,7 @@ def test_an_empty_split_is_named():
             r"targets of the test split have shape \(3,\); there are 2 of them, so \(examples, 2\) is needed",
         ),
         ({"train": (np.zeros((3, 2)), np.array([0.0, np.nan, 1.0]))}, r"train_1 has the target \[nan\] \(1 such\)"),
+        ({"train": (np.zeros((60, 2)), np.arange(60) * 20_000_000)}, r"labels go up to 1,180,000,000, .*numbers=\["),
         (
             {"train": (np.zeros((3, 2)), np.zeros(3, int)), "test": (np.zeros((3, 4)), np.zeros(3, int))},
             r"test split have shape \(4,\), those of train \(2,\)",

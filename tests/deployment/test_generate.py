@@ -69,7 +69,8 @@ def test_tokens_on_disk_train_to_the_same_bits(writer, tmp_path):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"tokens": 0}, "--tokens is 0; it must be 1 or more"),
+        ({"tokens": 0}, r"--tokens is 0; it must be in 1\.\."),
+        ({"tokens": 2**31}, r"--tokens is 2147483648; it must be in 1\.\.1,048,576"),
         ({"temperature": -1.0}, r"--temperature is -1\.0; it must be 0 or more"),
         ({"temperature": float("nan")}, "--temperature is nan"),
         ({"seed": -1}, "--seed is -1"),
@@ -125,3 +126,8 @@ def test_new_texts_that_are_none_are_refused(name, content, message, classifier,
     assert not (tmp_path / "out.csv").exists()
     with pytest.raises(jaxflow.UserError, match="is a run of Classification and writes no text"):
         jaxflow.generate(classifier, ["a"])
+
+
+def test_a_prompt_that_is_no_text_is_refused(writer):
+    with pytest.raises(jaxflow.UserError, match="--prompt is not UTF-8 at character 1"):
+        jaxflow.generate(writer, ["a\udcff"])

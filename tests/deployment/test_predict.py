@@ -382,3 +382,14 @@ def test_lines_of_texts_are_those_that_python_reads(text, size, tmp_path, monkey
     with contextlib.suppress(jaxflow.UserError):  # of files without a text
         list(encode_texts(TextEncoding(Recorder(), "text"), tmp_path / "a.txt", Feature("tokens", (4,), "int16"), 2))
     assert lines == io.StringIO(text, newline=None).read().removesuffix("\n").split("\n")
+
+
+def test_an_output_that_its_masks_could_not_lie_beside_is_refused_before_anything_is_predicted(tmp_path):
+    class Masks:
+        schema = Schema(Feature("image", (4, 4, 1), "uint8"), Target("class", ("a", "b"), (4, 4)))
+
+    (tmp_path / "taken").write_text("")
+    for name in ("noext", "taken.csv"):
+        with pytest.raises(jaxflow.UserError, match=r"masks lie in a folder beside --output .*; choose another"):
+            predict_with(Masks(), tmp_path, tmp_path / name)
+    assert not (tmp_path / "noext").exists()

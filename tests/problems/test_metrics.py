@@ -18,8 +18,8 @@ class Confidence:
     """A metric of the user's own."""
 
     name: str = "confidence"
-    higher_is_better = True
-    unit = ""
+    higher_is_better: bool = True
+    unit: str = ""
 
     def __call__(self, batch):
         return Mean.of(batch.problem.distribution(batch.outputs).max(-1), batch.weights)
@@ -102,6 +102,10 @@ def test_every_metric_has_a_direction_and_a_unit(problem, directions):
             "has epoch, which metrics.jsonl has for something else",
         ),
         (lambda: jaxflow.metrics.TopK(0), "TopK.k is 0; it must be 1 or more"),
+        (lambda: jaxflow.Classification(metrics=(Confidence(3),)), "name of metric Confidence is 3; it must be a str"),
+        (lambda: jaxflow.Classification(metrics=(Confidence("\udcff"),)), "name of metric Confidence is .*be printed"),
+        (lambda: jaxflow.Classification(metrics=(Confidence(higher_is_better="yes"),)), "is 'yes'; it must be True or"),
+        (lambda: jaxflow.Regression(metrics=(Confidence(unit=3),)), "unit of metric Confidence is 3; it must be a str"),
     ],
 )  # fmt: skip
 def test_choices_that_make_no_sense_take_one_line(make, message):

@@ -14,6 +14,14 @@ SECRET = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY"
         (["--password", "abc", "--seed=1"], ["--password", "...", "--seed=1"]),
         (["--data.hf-token", "abc"], ["--data.hf-token", "..."]),
         (["--token"], ["--token"]),
+        (["--data.token", "-abc"], ["--data.token", "..."]),
+        (["--token", "--quiet"], ["--token", "--quiet"]),
+        (["--db-pass=a", "--data.passphrase=b", "--data.bearer=c"],
+         ["--db-pass=...", "--data.passphrase=...", "--data.bearer=..."]),
+        (["https://u:p@ssw0rd@h"], ["https://...@h"]),
+        (["postgres://u:a/b@h"], ["postgres://...@h"]),
+        (["redis://:a@h/0"], ["redis://...@h/0"]),
+        (["s3://AKIAIOSFODNN7EXAMPLE:abcd/efgh@b"], ["s3://...@b"]),
         (["--data.path=https://bob:pass@host/a.csv"], ["--data.path=https://...@host/a.csv"]),
         (["postgres://bob:p:a@host:5432/db"], ["postgres://...@host:5432/db"]),
         (["bob:pass@host"], ["...@host"]),
@@ -25,7 +33,7 @@ SECRET = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY"
         ([f"--data.path=s3://bucket/{SECRET}/a"], ["--data.path=s3://bucket/.../a"]),
         (["d41d8cd98f00b204e9800998ecf8427e"], ["..."]),
     ],
-)
+)  # fmt: skip
 def test_secrets_are_hidden(words, shown):
     assert without_secrets(words) == shown
 
@@ -41,6 +49,8 @@ def test_secrets_are_hidden(words, shown):
         "--secret-file=/run/secret",
         "--coordinator=10.0.0.1:1234",
         "bob@host:/data",
+        "--data.bypass=no",
+        "https://host:8080/data/table.csv",
         "--prompt=To be, or not to be: that is the question @ all",
         "--data.path=/data/2026-01-31T12:30:00/table.csv",
     ],

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import jaxflow
+from jaxflow.experiment import load
 from jaxflow.file_io import write_atomically
 from jaxflow.runs import opening
 from jaxflow.runs.folder import default_workdir, read_experiment
@@ -303,3 +304,22 @@ def test_a_name_that_is_not_utf_8_is_one_line(experiment, tmp_path):
     with pytest.raises(jaxflow.UserError, match="is not UTF-8"), open_run(Path(name), experiment, None, False):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_what_could_not_be_read_again_is_refused_before_the_folder_is_made(experiment, tmp_path):
+    large = dataclasses.replace(experiment, augment=(Holding("x" * (20 << 20)),))
+    with pytest.raises(jaxflow.UserError, match="bytes as JSON"), open_run(tmp_path / "run", large, None, False):
+        pass
+    source = tmp_path / f"{'n' * 240}.py"
+    source.write_text("import jaxflow\n")
+    with pytest.raises(jaxflow.UserError, match="a name of more than 200 bytes"):
+        load(source)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_working_directory_that_is_gone_is_named(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(jaxflow.UserError, match="the working directory was removed"):
+        load(Path(__file__).parents[2] / "experiments" / "digits_cnn.py")

@@ -4,7 +4,7 @@ import struct
 import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from jaxflow.runs.metrics_log import MetricWriter
+from jaxflow.runs.metrics_log import MetricWriter, digest_metrics, read_metrics
 
 
 def events(folder):
@@ -58,3 +58,24 @@ def test_what_cannot_be_written_is_raised_and_everything_is_closed(tmp_path):
     lines.close()
     assert full.closed
     assert writer._events._py_recordio_writer._writer.closed
+
+
+def test_what_is_no_line_of_numbers_is_skipped_and_training_goes_on(tmp_path):
+    good = [{"step": 1, "split": "train", "loss": 0.5}, {"step": 2, "split": "train", "loss": float("nan")}]
+    wrong = [
+        {"step": 1, "split": ["x"]},
+        {"step": 1.5, "split": "train"},
+        {"step": True, "split": "train"},
+        {"step": 1, "split": "train", "loss": {"a": 2}},
+        {"step": 1, "split": "train", "loss": "low"},
+        {"step": 1, "split": "train", "loss": 10**400},
+        {"step": 1, "split": None},
+        ["step", "split"],
+    ]
+    lines = [json.dumps(line) for line in (good[0], *wrong, good[1])]
+    (tmp_path / "metrics.jsonl").write_bytes("\n".join([*lines, "9" * 5000, "[" * 100_000]).encode() + b"\n\xff\xfe\n{")
+    assert str(read_metrics(tmp_path)) == str(good)
+    assert digest_metrics(tmp_path)["lines"] == 2
+    with MetricWriter(tmp_path, first_step=2) as writer:
+        writer.write_scalars(3, {"loss": 0.25})
+    assert [line["step"] for line in read_metrics(tmp_path)] == [1, 2, 3]

@@ -19,6 +19,7 @@ import jaxflow
 from jaxflow.runtime import joining
 from jaxflow.runtime.cluster import detect_cluster, explicit_arguments
 from jaxflow.runtime.distributed import broadcast, is_main, main_process_first, on_main, run_on_all
+from jaxflow.runtime.local_processes import run_here
 from jaxflow.training.checkpoints.checkpointer import saved_steps
 from jaxflow.training.trained import read_trained
 from tests.conftest import ROOT, launch
@@ -305,6 +306,13 @@ def test_a_mistake_of_all_is_said_once(folder):
         (("host:1", "many", "0"), "--num-processes is many"),
         (("host:1", "2", "2"), "--process-id is 2; it must be in 0..1"),
         (("host:1", "2", "-1"), "--process-id is -1"),
+        (("host:" + "9" * 5000, "2", "0"), "it must be HOST:PORT"),
+        (("host:1", "9" * 5000, "0"), "--num-processes is 9{40}; it must be 1 or more"),
+        (("host:1", "1000000000000", "0"), "--num-processes is 1000000000000; .* at most 2,147,483,647"),
+        (("host:1", "2", "9" * 5000), r"--process-id is 9{40}; it must be in 0\.\.1"),
+        (("a b\n:1", "2", "1"), "it must be HOST:PORT"),
+        (("unix:", "2", "1"), "the path of a socket has 1 to 107 bytes"),
+        (("unix:/tmp/" + 200 * "x", "2", "1"), "the path of a socket has 1 to 107 bytes"),
     ],
 )
 def test_flags_that_do_not_fit_together(flags, message):
@@ -357,3 +365,14 @@ def test_one_process_agrees_with_itself():
 
 def raising():
     raise jaxflow.UserError("no")
+
+
+@pytest.mark.parametrize("count", ["0", "two", "1000000000000", "9" * 5000])
+def test_a_number_of_processes_that_no_machine_runs_starts_none(count):
+    with pytest.raises(jaxflow.UserError, match=r"--local-processes is \w{1,40}; it must be 1 or more, and at most"):
+        run_here([], count)
+
+
+def test_a_host_that_can_have_no_address_is_not_waited_for():
+    with pytest.raises(jaxflow.UserError, match=r"--coordinator is a\.\.b:9"):
+        joining.join("a..b:9", "2", "1")

@@ -104,3 +104,15 @@ def test_a_reader_that_has_enough_is_no_error(tmp_path):
 def test_which_commands_are_for_what_they_print():
     assert all(map(prints, (["generate", "--prompt", "a"], ["replay"], ["--help"], ["train", "-h"])))
     assert not any(map(prints, ([], ["--config", "generate"], ["train"], ["predict", "--input", "replay"])))
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii:surrogateescape", "utf-8"])
+def test_what_an_encoding_lacks_is_written_with_backslashes(encoding, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    (tmp_path / "script.py").write_text(SCRIPT.replace('print("one line")', 'print("\\u65e5 \\udcff")'))
+    done = subprocess.run(
+        [sys.executable, "script.py", "train"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, check=False,
+    )  # fmt: skip
+    shown = "日" if encoding == "utf-8" else r"\u65e5"
+    assert (done.returncode, done.stdout.decode()) == (0, shown + r" \udcff" + "\n")

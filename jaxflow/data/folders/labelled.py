@@ -55,7 +55,7 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
     Raises:
       UserError: the folder or its labels make no dataset, or more files are unreadable than `max_corrupt`.
     """
-    folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
+    folder, kind = Path(os.path.expanduser(source.path)), KINDS[feature.kind]
     require_folder(folder, source.download_hint)
     numbers = source.task == "number"
     found = find_labelled(folder, kind, source.labels, source.folders, source.follow_links, source.target, numbers)

@@ -1,6 +1,7 @@
 """Loads images or volumes with masks: pairs of files from two folders, found, read once, split."""
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -64,7 +65,7 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
     Raises:
       UserError: the folder makes no dataset, or more files are unreadable than `max_corrupt`.
     """
-    folder, kind = Path(source.path).expanduser(), KINDS[feature.kind]
+    folder, kind = Path(os.path.expanduser(source.path)), KINDS[feature.kind]
     require_folder(folder, source.download_hint)
     found = find_pairs(folder, kind, inputs, source.masks, source.follow_links)
     check_lossless(folder, [pair.mask for pair in found], source.mask_values)
@@ -106,7 +107,7 @@ def _targets(
     source: MaskedSource, paths: Sequence[str], masks: np.ndarray, train: np.ndarray
 ) -> tuple[Target, np.ndarray]:
     """Converts masks, of the files at `paths`, to class indices; `train` are the training examples among them."""
-    folder, ignored = Path(source.path).expanduser(), source.ignore_label
+    folder, ignored = Path(os.path.expanduser(source.path)), source.ignore_label
     if source.mask_values:
         masks = nearest_values(masks, source.mask_values, ignored)
     else:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from jaxflow.errors import UserError
+from jaxflow.ranges import whole_number
 from jaxflow.runtime.host_memory import allowed_host_bytes
 
 _allowed_bytes = functools.cache(allowed_host_bytes)
@@ -25,9 +26,10 @@ def max_bytes() -> int:
     text = os.environ.get("JAXFLOW_MAX_FILE_BYTES")
     if not text:
         return _allowed_bytes() // 2
-    if not text.isdecimal() or int(text) == 0:
-        raise UserError(f"JAXFLOW_MAX_FILE_BYTES is {text!r}; it is a number of bytes, or unset")
-    return int(text)
+    number = whole_number(text)
+    if not number:
+        raise UserError(f"JAXFLOW_MAX_FILE_BYTES is {text[:40]!r}; it is a number of bytes, or unset")
+    return number
 
 
 def check_bytes(needed: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
 from jaxflow.errors import UserError, reason
+from jaxflow.runtime.regular_files import require_regular
 
 # How the names of compressed files end; what they are is seen by their first bytes.
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
@@ -69,6 +70,7 @@ def open_bytes(path: Path) -> IO[bytes]:
       UserError: it is no text: a workbook, an archive, a database; the way on is named.
       OSError: it cannot be opened.
     """
+    require_regular(path)
     with path.open("rb") as file:
         first = file.read(16)
     if first.startswith(b"\x1f\x8b"):

@@ -18,6 +18,7 @@ logger = logging.getLogger("jaxflow")
 
 # By the rank of inputs: their kind.
 KINDS: dict[int, Literal["series", "image"]] = {3: "series", 4: "image"}
+MAX_CLASSES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,13 @@ def _classes(given: Mapping[str, np.ndarray], names: Sequence[str] | None) -> tu
             raise UserError(f"labels of the {split} split are {labels.dtype}; class labels are integers")
         if labels.ndim != 1:
             raise UserError(f"labels of the {split} split have shape {labels.shape}; class labels are (examples,)")
+    highest = max((int(labels.max()) for labels in given.values() if len(labels)), default=-1)
+    if highest >= MAX_CLASSES:
+        raise UserError(
+            f"labels go up to {highest:,}, and integers are classes from 0 on, {MAX_CLASSES:,} at most; with "
+            "numbers=['NAME'] they are values, and classes are to be numbered from 0"
+        )
     if names is None:
-        highest = max((int(labels.max()) for labels in given.values() if len(labels)), default=-1)
         names = [str(label) for label in range(highest + 1)]
     return Target("class", tuple(names)), {split: labels.astype(np.int32) for split, labels in given.items()}
 

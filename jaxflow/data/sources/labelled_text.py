@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import logging
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -104,7 +105,7 @@ class LabelledText:
         Raises:
           UserError: the texts or their classes make no dataset; file and line are named.
         """
-        path = Path(self.path).expanduser()
+        path = Path(os.path.expanduser(self.path))
         require_folder(path, self.download_hint)
         if not path.exists():
             raise UserError(f"no texts at {path}; data.path takes a folder of .txt files, or {', '.join(TABLES)}")
@@ -125,7 +126,7 @@ class LabelledText:
         """Computes the cache's key of the files and what they become: a changed file is read anew."""
         others = [self.validation, self.test, getattr(self.split, "table", None)]
         names = [file.path for file in files] or ["."]
-        names += [str(Path(other).expanduser().absolute()) for other in others if other]
+        names += [os.path.abspath(os.path.expanduser(other)) for other in others if other]
         how = dataclasses.replace(self, path="", download_hint=None, in_memory=True)
         return cache_key(path, (CACHE_VERSION, how), names)
 
@@ -197,7 +198,7 @@ class LabelledText:
     def _dialects(self, path: Path) -> dict[str, tuple[Path, Dialect]]:
         """Returns the tables by split, and how each is written."""
         tables = {"train": str(path), "validation": self.validation, "test": self.test}
-        paths = {split: Path(table).expanduser() for split, table in tables.items() if table}
+        paths = {split: Path(os.path.expanduser(table)) for split, table in tables.items() if table}
         return {split: (table, find_dialect(table, self._columns, self.dialect)) for split, table in paths.items()}
 
 

@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -102,7 +103,7 @@ class Text:
         Raises:
           UserError: there is no text, or not what it must be; file and line are named.
         """
-        path = Path(self.path).expanduser()
+        path = Path(os.path.expanduser(self.path))
         if self.download_hint and not path.exists():
             raise UserError(
                 f"data.path {path} is not there; {self.download_hint}, or name another text: --data.path=PATH"
@@ -130,7 +131,7 @@ class Text:
         how = dataclasses.replace(self, path="", download_hint=None, in_memory=True)
         table = getattr(self.split, "table", None)
         return cache_key(
-            path, (CACHE_VERSION, how), [*files, *([str(Path(table).expanduser().absolute())] if table else [])]
+            path, (CACHE_VERSION, how), [*files, *([os.path.abspath(os.path.expanduser(table))] if table else [])]
         )
 
     def _tokenized(self, path: Path) -> dict[str, np.ndarray]:

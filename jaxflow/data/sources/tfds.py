@@ -22,7 +22,7 @@ from jaxflow.data.tfds.index import index_records
 from jaxflow.data.tfds.records import Records, TfdsSplit
 from jaxflow.data.tfds.sequential import SequentialRecords
 from jaxflow.errors import UserError, reason
-from jaxflow.ranges import BelowOne, Count, Seed, Whole, check_ranges
+from jaxflow.ranges import BelowOne, Count, Seed, Whole, check_ranges, whole_number
 from jaxflow.schema import Feature, Schema, Target
 
 if TYPE_CHECKING:  # a second to import: only when asked for
@@ -116,7 +116,7 @@ class TFDS:
 
 
 def _find_or_prepare(name: str, directory: str | None) -> Path:
-    root = Path(directory or os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets").expanduser()
+    root = Path(os.path.expanduser(directory or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"))
     where = "data.directory" if directory else "TFDS_DATA_DIR" if os.environ.get("TFDS_DATA_DIR") else "the folder"
     if root.exists() and not root.is_dir():
         raise UserError(f"{where} {root} is a file; name the TFDS data directory, the folder that holds {name}/")
@@ -143,7 +143,7 @@ def _find_or_prepare(name: str, directory: str | None) -> Path:
 
 def _versions(folder: Path) -> list[Path]:
     found = [path.parent for path in folder.glob("*/dataset_info.json")]
-    return sorted(found, key=lambda path: [int(part) for part in path.name.split(".") if part.isdigit()])
+    return sorted(found, key=lambda path: [whole_number(part) or 0 for part in path.name.split(".")])
 
 
 def _prepare(name: str, root: Path) -> Path:

@@ -28,7 +28,7 @@ def cache_folder() -> Path:
     Raises:
       UserError: others may write there, and compiled programs from there are executed.
     """
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxflow"
+    default = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "jaxflow"
     folder = Path(os.environ.get("JAXFLOW_CACHE_DIR") or default)
     with contextlib.suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """A table whose splits lie in files of their own."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,4 +60,4 @@ def tables_key(paths: Sequence[Path], how: Any) -> str:
     """
     for path in paths:
         check_table(path)
-    return cache_key(paths[0], how, (".", *(str(path.expanduser().absolute()) for path in paths[1:])))
+    return cache_key(paths[0], how, (".", *(os.path.abspath(os.path.expanduser(path)) for path in paths[1:])))

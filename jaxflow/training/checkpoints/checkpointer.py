@@ -13,6 +13,7 @@ import jax
 
 from jaxflow.errors import UserError
 from jaxflow.file_io import storage_error
+from jaxflow.ranges import whole_number
 from jaxflow.runtime.distributed import is_main
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def saved_steps(folder: Path) -> list[int]:
             names = os.listdir(folder)
         except FileNotFoundError:
             return []
-    return sorted(int(name) for name in names if name.isdecimal())
+    return sorted(step for step in map(whole_number, names) if step is not None)
 
 
 @contextmanager

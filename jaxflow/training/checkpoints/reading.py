@@ -6,17 +6,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from jaxflow.errors import DamagedError, UserError
 from jaxflow.file_io import error_number
 from jaxflow.legacy import modernize_meta
 from jaxflow.runtime.distributed import on_main
+from jaxflow.runtime.regular_files import open_regular, require_regular
 from jaxflow.serialization import json_digest
 from jaxflow.training.checkpoints.checkpointer import Checkpointer, saved_steps
+from jaxflow.training.checkpoints.meta_forms import wrong_entry
 
 # Errors of reading that say nothing of the checkpoint: it is not moved aside for them.
 NOT_DAMAGE = frozenset(
     (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ENOSPC)
 )
+
+
+# Bytes of what lies beside a state, at most.
+MAX_META_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -59,12 +67,15 @@ def read_meta(checkpoints: Checkpoints, step: int) -> dict[str, Any]:
     """
     import orbax.checkpoint as ocp
 
-    meta = dict(read_item(checkpoints, step, "meta", ocp.args.JsonRestore()) or {})
+    path = checkpoints.folder / str(step)
+    meta = read_item(checkpoints, step, "meta", ocp.args.JsonRestore())
+    meta = dict(meta) if isinstance(meta, dict) else {}
     digest = meta.pop("digest", None)
     if digest != json_digest(meta):
-        raise DamagedError(
-            f"checkpoint {checkpoints.folder / str(step)} is damaged: its meta does not match its digest"
-        )
+        raise DamagedError(f"checkpoint {path} is damaged: its meta does not match its digest")
+    wrong = wrong_entry(meta)
+    if wrong is not None:  # the digest is no secret
+        raise DamagedError(f"checkpoint {path} is damaged: its meta has no {wrong} as jaxflow writes it")
     return modernize_meta(meta)
 
 
@@ -87,7 +98,9 @@ def read_item(checkpoints: Checkpoints, step: int, item: str, how: Any) -> Any:
     from etils import epath
 
     path = checkpoints.folder / str(step)
+    jax.devices()  # that there are none says nothing of the checkpoint
     try:
+        _require_files(path)
         # By the handler: the checkpointer itself would wait for all processes, also where only one of them reads.
         handler = checkpoints.checkpointer.start().handler
         return handler.restore(epath.Path(path.resolve()), args=ocp.args.Composite(**{item: how}))[item]
@@ -99,3 +112,11 @@ def read_item(checkpoints: Checkpoints, step: int, item: str, how: Any) -> Any:
             raise UserError(f"checkpoint {path} cannot be read: {os.strerror(number).lower()}") from error
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise DamagedError(f"checkpoint {path} is damaged ({reason[:160]})") from error
+
+
+def _require_files(path: Path) -> None:
+    """Raises UserError if a checkpoint holds pipes or devices, or a meta that is far larger than any."""
+    for at, _, names in os.walk(path):
+        for name in names:
+            require_regular(Path(at, name))
+    open_regular(path / "meta" / "metadata", MAX_META_BYTES).close()

@@ -4,6 +4,7 @@ import math
 import shutil
 
 from jaxflow.errors import DamagedError, UserError
+from jaxflow.ranges import whole_number
 from jaxflow.runtime.distributed import is_main
 from jaxflow.training.checkpoints.checkpointer import saved_steps
 from jaxflow.training.checkpoints.reading import Checkpoints, read_meta
@@ -28,8 +29,9 @@ def resolve_step(checkpoints: Checkpoints, which: str) -> int:
         if best is None:
             raise UserError("no checkpoint was validated, so none is the best; take --checkpoint=last")
         return best
-    if which.isdecimal() and int(which) in steps:
-        return int(which)
+    step = whole_number(which)
+    if step in steps:
+        return step
     raise UserError(f"no checkpoint {which!r}; there are {', '.join(map(str, steps))}, and the names last and best")
 
 
@@ -41,7 +43,7 @@ def best_step(checkpoints: Checkpoints) -> int | None:
         except DamagedError:
             continue
         if metrics:
-            checkpoints.scores[step] = metrics[checkpoints.selection_metric]
+            checkpoints.scores[step] = metrics.get(checkpoints.selection_metric, math.nan)
     here = [step for step in saved_steps(checkpoints.folder) if math.isfinite(checkpoints.scores.get(step, math.nan))]
     sign = 1 if checkpoints.higher_is_better else -1
     return max(here, key=lambda step: (sign * checkpoints.scores[step], step), default=None)

@@ -13,6 +13,7 @@ import numpy as np
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.interfaces import Problem
+from jaxflow.problems.attributes import check_attributes
 from jaxflow.schema import Feature, Schema
 from jaxflow.serialization import classes_of
 from jaxflow.transforms.preprocess import abstract_inputs
@@ -33,6 +34,9 @@ def check_fit(experiment: Experiment, schema: Schema) -> None:
         raise UserError(
             "tta averages over views of an image, and here each pixel has a target of its own; leave tta=None"
         )
+    warmup = getattr(experiment.optimizer.schedule, "warmup_steps", 0)
+    if isinstance(warmup, bool) or not isinstance(warmup, int) or warmup < 0:  # of a schedule of the user's own
+        raise UserError(f"optimizer.schedule.warmup_steps is {warmup!r}; it must be an int, 0 or more")
     if experiment.sampling == "balanced" and (target.kind != "class" or target.dense_shape):
         has = {"number": "numbers", "class": "a class for each position"}.get(target.kind, "several classes or labels")
         raise UserError(f"sampling 'balanced' goes by each example's class, and the data has {has}; leave it 'shuffle'")
@@ -73,6 +77,8 @@ def check_problem(problem: Problem, schema: Schema, targets: np.ndarray) -> Prob
         fitted = problem.fit(targets)
     if not (isinstance(fitted, Problem) and dataclasses.is_dataclass(fitted)):
         raise UserError(f"fit of problem {name} returns {fitted!r:.60}; it must return the fitted problem")
+    with calling(f"metrics of problem {name}", problem):
+        check_attributes(fitted.metrics)
     return fitted
 
 

@@ -91,6 +91,7 @@ def test_texts_are_read_alike(tmp_path):
         ("a.csv.gz", gzip.compress(b""), "cannot be read as a table: Empty CSV file"),
         ("a.csv.gz", gzip.compress(ROWS.encode())[:-30], "cannot be read as a table: Compressed file ended before"),
     ],
+    ids=lambda part: part if isinstance(part, str) else "",
 )
 def test_what_is_no_table_is_named(name, content, message, tmp_path):
     (tmp_path / name).write_bytes(content)

@@ -417,3 +417,11 @@ def test_levels_of_the_training_images_become_black_and_white(in_memory, tmp_pat
     assert load(tmp_path / "i", channels=1).schema.inputs.levels is None
     with pytest.raises(UserError, match=r"data\.levels is \(9, 9\)"):
         load(tmp_path / "i", levels=(9, 9))
+
+
+def test_the_home_of_nobody_is_a_folder_that_is_not_there():
+    for source in (jaxflow.ImageFolder("~nouser/x", size=(4, 4)), jaxflow.Text("~nouser/x", length=4)):
+        with pytest.raises(jaxflow.UserError, match="~nouser/x"):
+            source.load()
+    with pytest.raises(jaxflow.UserError, match="~nouser/x does not exist"):
+        jaxflow.TFDS("cifar10", directory="~nouser/x").load()

@@ -13,7 +13,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxflow
 from jaxflow.data.dataset import ArraySplit
-from jaxflow.errors import UserError
+from jaxflow.errors import DamagedError, UserError
+from jaxflow.serialization import json_digest
 from jaxflow.training import loop
 from jaxflow.training import trained as trained_runs
 from jaxflow.training.checkpoints.checkpointer import saved_steps
@@ -265,3 +266,74 @@ def test_metrics_travel_with_the_checkpoint(experiment, toy, tmp_path):
     ) as kept:
         metrics = read_meta(kept, last["step"])["metrics"]
     assert metrics == {name: value for name, value in last.items() if name not in ("step", "split", "epoch")}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"schema": None},
+        {"schema": 5},
+        {"schema": []},
+        {"schema": {"class": "jaxflow:Adam"}},
+        {"train_size": "x"},
+        {"train_size": True},
+        {"train_size": 0},
+        {"leaves": None},
+        {"leaves": {"step": None}},
+        {"metrics": "x"},
+        {"metrics": {"loss": "<b>"}},
+        {"train_ids": None},
+        {"contents": 5},
+        {"problem": "x"},
+        {"fitted": {}},
+        {"fitted": []},
+        {"loop": {"best": "x"}},
+        {"log": {"lines": "x"}},
+        {"encoding": 5},
+    ],
+)
+def test_a_meta_of_another_form_is_damage_whatever_its_digest_says(wrong, trained):
+    _, folder, _ = trained
+    path = folder / "checkpoints" / "6" / "meta" / "metadata"
+    meta = json.loads(path.read_text()) | wrong
+    meta = {name: value for name, value in meta.items() if name != "digest" and value is not None}
+    path.write_text(json.dumps(meta | {"digest": json_digest(meta)}))
+    with pytest.raises(DamagedError, match="checkpoints/6 is damaged: its meta"):
+        read_trained(folder, "6")
+    assert read_trained(folder, "3").step == 3
+
+
+def test_a_best_checkpoint_has_the_metric_that_selects_it(trained):
+    experiment, folder, _ = trained
+    path = folder / "checkpoints" / "6" / "meta" / "metadata"
+    meta = json.loads(path.read_text()) | {"metrics": {"another": 1.0}}
+    del meta["digest"]
+    path.write_text(json.dumps(meta | {"digest": json_digest(meta)}))
+    with (
+        open_checkpoints(folder / "checkpoints", experiment.problem, read_only=True) as kept,
+        pytest.raises(UserError, match="no checkpoint was validated"),
+    ):
+        resolve_step(kept, "best")
+
+
+@pytest.mark.parametrize("place", ["meta/metadata", "state/manifest.ocdbt"])
+def test_a_pipe_in_a_checkpoint_is_damage_and_not_waited_for(place, trained):
+    _, folder, _ = trained
+    (folder / "checkpoints" / "6" / place).unlink()
+    os.mkfifo(folder / "checkpoints" / "6" / place)
+    with pytest.raises(DamagedError, match="named pipe"):
+        read_trained(folder, "6")
+
+
+def test_a_meta_that_is_far_too_large_is_damage_and_not_read(trained):
+    _, folder, _ = trained
+    with (folder / "checkpoints" / "6" / "meta" / "metadata").open("r+b") as file:
+        file.truncate(8 << 30)
+    with pytest.raises(DamagedError, match="8,589,934,592 bytes"):
+        read_trained(folder, "6")
+
+
+@pytest.mark.parametrize("which", ["9" * 5000, "7", "\u00b2"])
+def test_a_step_that_is_none_is_named(which, trained):
+    with pytest.raises(UserError, match=r"no checkpoint .*; there are 3, 6"):
+        read_trained(trained[1], which)
