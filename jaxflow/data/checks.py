@@ -1,5 +1,6 @@
 """Checks of a dataset before anything is built on it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from jaxflow.data.dataset import Dataset, name_of
 from jaxflow.errors import UserError
+from jaxflow.ranges import MAX_INT
 from jaxflow.schema import IGNORE, Features, Schema, Split, Target
 
 # What a split must have.
@@ -23,13 +25,20 @@ def validate(dataset: Dataset) -> Dataset:
       The dataset, as it came.
 
     Raises:
-      UserError: a split is empty, a label lies outside the classes, or a value is not finite.
+      UserError: a split is empty, a label lies outside the classes, a value is not finite, two targets or classes have
+        one name, or inputs are no numbers that devices have.
     """
+    target = dataset.schema.target
+    for names in (target.names, *(target.choices.values() if target.several else ())):
+        twice, count = Counter(names).most_common(1)[0] if names else ("", 0)
+        if count > 1:
+            raise UserError(f"two targets or classes of the data are named {twice!r}; give each a name of its own")
     for name, split in dataset.splits.items():
         if len(split) == 0:
             raise UserError(f"the {name} split is empty; give it examples or change the split fractions of `data`")
+        _check_inputs(name, getattr(split, "inputs", None))
         targets = split.targets
-        if dataset.schema.target.kind == "number":
+        if target.kind == "number":
             wrong = np.flatnonzero(~np.isfinite(targets).all(axis=-1))
             if len(wrong):
                 raise UserError(
@@ -37,8 +46,24 @@ def validate(dataset: Dataset) -> Dataset:
                     f"({len(wrong)} such); targets are finite numbers: clean them or leave these examples out"
                 )
             continue
-        _check_labels(name, split, dataset.schema.target)
+        _check_labels(name, split, target)
     return dataset
+
+
+def _check_inputs(name: str, inputs: Any) -> None:
+    """Raises if inputs in memory are no numbers, or whole numbers that would wrap around on a device, to 32 bits."""
+    for array in inputs.values() if isinstance(inputs, Mapping) else [inputs]:
+        if not isinstance(array, np.ndarray):
+            continue
+        if array.dtype.kind not in "biuf":
+            raise UserError(f"inputs of the {name} split are {array.dtype}; they are integers, floats or booleans")
+        if array.dtype.kind in "iu" and array.dtype.itemsize > 4 and array.size:
+            low, high = int(array.min()), int(array.max())
+            if not -MAX_INT - 1 <= low <= high <= MAX_INT:
+                raise UserError(
+                    f"inputs of the {name} split are integers from {low:,} to {high:,}, and devices have 32 bits; give "
+                    "floats, less their mean"
+                )
 
 
 def _check_labels(name: str, split: Split, target: Target) -> None:

@@ -138,6 +138,9 @@ def _classes(given: Mapping[str, np.ndarray], names: Sequence[str] | None) -> tu
             f"labels go up to {highest:,}, and integers are classes from 0 on, {MAX_CLASSES:,} at most; with "
             "numbers=['NAME'] they are values, and classes are to be numbered from 0"
         )
+    lowest = min((int(labels.min()) for labels in given.values() if len(labels)), default=0)
+    if lowest < -MAX_CLASSES:  # which would wrap around
+        raise UserError(f"labels go down to {lowest:,}; classes are numbered from 0")
     if names is None:
         names = [str(label) for label in range(highest + 1)]
     return Target("class", tuple(names)), {split: labels.astype(np.int32) for split, labels in given.items()}

@@ -81,3 +81,19 @@ def test_what_does_not_fit_is_one_line(arguments, message):
 def test_a_label_without_a_class_is_named():
     with pytest.raises(jaxflow.UserError, match="hold the label 'eel', and classes are cat, dog"):
         of(np.array(["cat", "dog", "eel"])[NUMBERS], classes=("cat", "dog"))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "names", "message"),
+    [
+        (np.zeros((20, 2)), np.arange(20) % 2 * 2**32, {}, "labels go up to 4,294,967,296, and integers are classes"),
+        (np.zeros((20, 2)), np.arange(20) % 2 - 2**32, {}, "labels go down to -4,294,967,296; classes are numbered"),
+        (np.arange(40).reshape(20, 2) + 2**40, np.arange(20) % 2, {}, "train split are integers from 1,099,511,627,77"),
+        (np.zeros((20, 2), complex), np.arange(20) % 2, {}, "train split are complex128; they are integers, floats"),
+        (np.zeros((20, 2), object), np.arange(20) % 2, {}, "train split are object; they are integers, floats"),
+        (np.zeros((20, 2)), np.arange(20) % 3, {"classes": ("a", "b", "a")}, "two targets or classes .* named 'a'"),
+    ],
+)
+def test_what_a_device_would_change_is_refused(x, y, names, message):
+    with pytest.raises(jaxflow.UserError, match=message):
+        jaxflow.from_arrays({"train": (x, y)}, **names)
