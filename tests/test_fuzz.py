@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import jaxflow
 from jaxflow.errors import DamagedError, UserError
 from jaxflow.experiment import Experiment, dumps
-from jaxflow.flags import override
+from jaxflow.flags.override import override
 from jaxflow.runs.folder import read_experiment
 from jaxflow.runs.metrics_log import read_metrics
 from jaxflow.runs.results import read_results

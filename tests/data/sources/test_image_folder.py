@@ -314,7 +314,7 @@ def test_images_that_do_not_fit_into_memory(make):
 
 
 def test_json_and_flags(make):
-    from jaxflow.flags import override
+    from jaxflow.flags.override import override
 
     data = ImageFolder("a folder", size=(3, 4), split=KFold(1, 4), labels="x.csv")
     assert from_json(to_json(data)) == data
