@@ -23,7 +23,7 @@ from scipy import stats
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.experiment import Experiment, load
-from jaxflow.flags import override
+from jaxflow.flags.override import override
 from jaxflow.runs.environment import environment
 from jaxflow.training.eval_loop import evaluate_split
 from jaxflow.training.prepare import build_pipeline, prepare_training
