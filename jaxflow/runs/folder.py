@@ -138,7 +138,8 @@ def _read_json(workdir: Path) -> dict[str, Any]:
     if not there:
         raise UserError(f"{workdir} is not a run folder: it has no experiment.json; name one with --workdir, or train")
     try:
-        check_links(workdir)
+        with storage_error(workdir):
+            check_links(workdir)
         with storage_error(path):
             if path.stat().st_size > MAX_BYTES:
                 raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
