@@ -119,7 +119,7 @@ def _read(folder: Path, mapped: bool) -> dict[str, np.ndarray] | None:
         mode = "r" if mapped else None
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False) for name in checksums}
         intact = all(_digest(arrays[name]) == digest for name, digest in checksums.items())
-    except (OSError, ValueError, EOFError, TypeError, AttributeError):  # whatever a damaged file may hold
+    except Exception:  # a damaged header may be anything to the parser of Python that NumPy reads it with
         return None
     return arrays if arrays and intact else None
 
