@@ -12,7 +12,7 @@ import jaxflow
 from jaxflow.ranges import Range, annotation_of, violation
 
 # What is measured or computed, and that nobody writes.
-MEASURED = {"ArraySplit", "Dataset", "Feature", "Features", "Mean", "Schema", "Target", "TrainState"}
+MEASURED = {"Run", "ArraySplit", "Dataset", "Feature", "Features", "Mean", "Schema", "Target", "TrainState"}
 
 
 def public():
