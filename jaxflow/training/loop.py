@@ -66,7 +66,8 @@ def train(
     with storage_error(folder):
         session = prepare_training(experiment, dataset or load_data(experiment))
         check_agreement(experiment, session.meta)
-        begins = overwrite or on_main(lambda: not saved_steps(folder / "checkpoints"))
+        saved = folder / "checkpoints"
+        begins = overwrite or on_main(lambda: not (saved.is_dir() and saved_steps(saved)))
     logger.info(f"training on {describe_devices(session.program.layout.devices)}")
     with memory_error(session.program.advice):
         # Before there is a folder, where it has no state to go on with: a run that does not fit leaves nothing behind.

@@ -73,6 +73,6 @@ def test_tables_of_labels_and_new_data_must_be_files(how, tmp_path):
     irregular(tmp_path / "t.csv", how)
     with pytest.raises(UserError, match=r"l\.csv is a .*no file"):
         find_labelled(tmp_path, KINDS["image"], "l.csv")
-    for source in (jaxflow.Table(str(tmp_path / "t.csv"), "y"), jaxflow.Series(str(tmp_path / "t.csv"), "y", 2)):
+    for source in (jaxflow.Table(str(tmp_path / "t.csv"), "y"), jaxflow.Series(str(tmp_path / "t.csv"), "y", ("z",))):
         with pytest.raises(UserError):
             source.load()

@@ -25,7 +25,6 @@ def as_process_1(monkeypatch, experiment, toy):
         monkeypatch.setattr(jax, "process_index", lambda: 1)
         monkeypatch.setattr(agreement, "broadcast", sent)
         monkeypatch.setattr(agreement, "run_on_all", lambda act: act())
-        monkeypatch.setattr("jaxflow.training.prepare.on_main", lambda act: act())
         with monkeypatch.context() as alone:
             alone.setattr(jax.distributed, "is_initialized", lambda: False)
             meta = prepare_training(own, dataset).meta
