@@ -121,7 +121,9 @@ def read_experiment(workdir: Path, trust: bool = False) -> Experiment:
     """
     described = _read_json(workdir)
     classes = file_classes(described)
-    with importable(workdir, files_to_execute(workdir, classes, trust) if classes else {}) as folder:
+    with storage_error(workdir):
+        files = files_to_execute(workdir, classes, trust) if classes else {}
+    with importable(workdir, files) as folder:
         for stem in defining_modules(classes):
             folder.execute(workdir / f"{stem}.py")
         experiment = from_json(described)

@@ -132,7 +132,7 @@ WORDS = [
     ["--config", "FILE", "--optimizer.schedule.warmup_steps=x"], ["--config", "FILE", "--optimizer.schedule.final=0.1"],
     ["--config", "FILE", "--learning_rate=0.1"], ["--config", "FILE", "--lr", "0.1"], ["--config", "FILE", "--views=2"],
     ["--config", "FILE", "--augment=Flip"], ["--config", "FILE", "--augment.0.probability=1"],
-    ["--config", "FILE", "--preprocess=Scale"], ["--config", "FILE", "--tta=True"],
+    ["--config", "FILE", "--preprocess=Scael"], ["--config", "FILE", "--tta=True"],
     ["--config", "FILE", "--problem.loss=Huber"], ["--config", "FILE", "--problem.loss.label_smoothing=2"],
     ["--config", "FILE", "--problem.loss.class_weights=Balanced"], ["--config", "FILE", "--problem.selection_metric=f1"],
     ["--config", "FILE", "--problem.metrics=Accuracy"], ["--config", "FILE", "--data=Digits"],
