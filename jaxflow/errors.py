@@ -46,10 +46,10 @@ def command_line() -> str:
     return shlex.quote(script)
 
 
-def listed(names: Iterable[str], most: int = 20) -> str:
+def listed(names: Iterable[str], most: int = 20, between: str = ", ") -> str:
     """Returns names for a message, the first of them where there are many."""
     first = list(itertools.islice(names, most + 1))
-    return ", ".join(first[:most]) + (", ..." if len(first) > most else "")
+    return between.join(first[:most]) + (f"{between}..." if len(first) > most else "")
 
 
 def reason(error: Exception) -> str:

@@ -17,5 +17,6 @@ def run(arguments: argparse.Namespace) -> None:
 
     experiment, workdir, _ = select_experiment(arguments)
     results = evaluate(workdir, experiment=experiment, checkpoint=arguments.checkpoint)
-    say_metrics(results)
+    last = results["test_step"] == results.get("checkpoint_step", results["test_step"])
+    say_metrics(results if last else {name: value for name, value in results.items() if name != "validation"})
     logger.info(f"report: {workdir}/report/index.html")

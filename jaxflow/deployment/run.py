@@ -19,7 +19,7 @@ from jaxflow.schema import Feature, Features
 from jaxflow.training.trained import read_trained
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """A trained run, as `load_run` reads it.
 
@@ -45,6 +45,9 @@ class Run:
     history: Mapping[str, Mapping[str, np.ndarray]]
     predictor: Predictor
 
+    def __repr__(self) -> str:
+        return f"Run({str(self.workdir)!r}: {type(self.model).__name__} at step {self.step})"
+
     @property
     def params(self) -> Any:
         """The trained parameters, a tree of arrays; `init_state(params=...)` takes them for fine-tuning."""
@@ -63,6 +66,10 @@ class Run:
         Raises:
           UserError: the model takes inputs of another shape or type, or an output is not finite.
         """
+        if isinstance(inputs, str | Path):
+            raise UserError(
+                f"run.predict takes arrays; jaxflow.predict({str(self.workdir)!r}, {str(inputs)!r}) reads files"
+            )
         feature = self.predictor.schema.inputs
         if isinstance(feature, Features):
             arrays: Any = {name: _checked(inputs[name], part, name) for name, part in feature.parts}

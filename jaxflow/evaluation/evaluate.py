@@ -6,7 +6,9 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TypeVar, cast
 
+from jaxflow.console import format_metrics
 from jaxflow.data.dataset import Dataset, lines_of
+from jaxflow.data.fingerprint import fingerprint
 from jaxflow.errors import UserError
 from jaxflow.evaluation.records import Block, write_records
 from jaxflow.evaluation.report import FigureData, figure_data, report_figures
@@ -112,6 +114,12 @@ def _write_results(
     if trained.step == trained.program.total_steps:  # what is verified is known better than what was noted
         finished = summarize_run(trained.program, trained.state, dataset, trained.meta.get("metrics"))
         results = cast(Results, results | finished)
+    else:
+        validated = format_metrics(trained.meta.get("metrics") or {})
+        logger.info(f"evaluated the checkpoint of step {trained.step}, whose validation was: {validated or 'none'}")
+    contents, noted = fingerprint(test), results.get("test_contents", {})
+    if noted.get("computed_by") == contents.get("computed_by") and noted and noted != contents:
+        logger.warning("the test split is not the one that was evaluated before: its numbers do not compare with those")
     before = results.get("test_evaluations", 0)
     if before:
         times = "once" if before == 1 else f"{before} times"
@@ -121,6 +129,7 @@ def _write_results(
         "baseline": baseline,
         **({"baselines": baselines} if baselines else {}),
         "test_step": trained.step,
+        "test_contents": contents,
         "test_evaluations": before + 1,
     }
     _write_report(workdir, trained, results | new, test, data)
@@ -147,7 +156,7 @@ def _write_report(workdir: Path, trained: Trained, results: Results, test: Split
     described = metrics_of(trained.program.experiment.problem)
     units = {name: described[name].unit if name in described else "" for name in results.get("test", {})}
     figures = report_figures(lines, units, data, trained.program.schema, test, folder)
-    rows = {"validation": results.get("validation"), "test": results.get("test")}
+    rows = {"validation": trained.meta.get("metrics") or results.get("validation"), "test": results.get("test")}
     rows |= results.get("baselines") or {"baseline": results.get("baseline")}
     rows = {name: metrics for name, metrics in rows.items() if metrics is not None}
     experiment = (workdir / "experiment.json").read_text(encoding="utf-8")

@@ -136,8 +136,8 @@ def _build(name: str, options: Sequence[type], path: str, groups: Sequence[Seque
         fitting = classes_for(options)
         near = difflib.get_close_matches(name.lower(), {known.lower(): known for known in fitting}, n=1, cutoff=0.6)
         meant = next((known for known in fitting if near and known.lower() == near[0]), None)
-        hint = f"perhaps you meant {meant}" if meant else f"there are {listed(fitting)}"
-        raise UserError(f"--{path}={name}: no class {name}; {hint}, and those of the experiment's own file")
+        hint = f"perhaps you meant {meant}" if meant else f"there are {listed(fitting)}, and classes of your own"
+        raise UserError(f"--{path}={name}: no class {name}; {hint}")
     if all(map(dataclasses.is_dataclass, options)) and not issubclass(kind, tuple(options)):
         raise UserError(f"--{path}={name}: it takes {listed(classes_for(options))}")
     needed = [field for field in _fields(kind) if field.default is field.default_factory is dataclasses.MISSING]

@@ -9,7 +9,7 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed
 from jaxflow.experiment import Experiment, differing_leaves
 from jaxflow.experiment_files import files_beside, files_defining, importable
 from jaxflow.file_io import check_name, storage_error
@@ -84,7 +84,7 @@ def check_same_run(workdir: Path, experiment: Experiment, source: Path | None = 
     changed = changes(workdir, experiment, source)
     if changed:
         raise UserError(
-            f"{workdir} holds a different experiment ({'; '.join(changed)}); "
+            f"{workdir} holds a different experiment ({listed(changed, 6, '; ')}); "
             "choose another --workdir, or --overwrite to start again there"
         )
 

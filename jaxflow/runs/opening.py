@@ -112,13 +112,19 @@ def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrit
                 clear_leftovers(folder)
             if overwrite:
                 _empty(workdir)
-            write_atomically(workdir / "experiment.json", description)
+            if overwrite or not any((workdir / name).exists() for name in SAVED):
+                write_atomically(workdir / "experiment.json", description)  # else `record` does, when the run resumes
             for name, content in copies.items():
                 write_atomically(workdir / name, content)
             if source:
                 write_mark(workdir, file_classes(to_json(experiment)), copies)
             write_atomically(workdir / "environment.json", json.dumps(environment(), indent=2) + "\n")
         yield
+
+
+def record(workdir: Path, experiment: Experiment) -> None:
+    """Writes the experiment of a run that resumes into its folder: it may have more epochs, and other paths."""
+    write_atomically(workdir / "experiment.json", sealed(dumps(experiment)))
 
 
 def make_folder(workdir: Path) -> None:

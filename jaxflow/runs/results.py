@@ -30,6 +30,7 @@ class Results(TypedDict, total=False):
         better naive forecast, by each metric.
       baselines: of series, metrics of repeating the last value and the last season, by name.
       test_step: step of the checkpoint that was tested.
+      test_contents: digests of the test split, as `data.fingerprint` computes them.
       test_evaluations: how often the test split was evaluated.
       steps: training steps of the whole run.
       checkpoint_step: step of the last checkpoint.
@@ -45,6 +46,7 @@ class Results(TypedDict, total=False):
     baseline: dict[str, float]
     baselines: dict[str, dict[str, float]]
     test_step: int
+    test_contents: dict[str, str]
     test_evaluations: int
     steps: int
     checkpoint_step: int

@@ -10,6 +10,7 @@ from clu import parameter_overview
 from jaxflow.console import OF_LINES
 from jaxflow.optimizers.schedules import learning_rate
 from jaxflow.runs.metrics_log import check_metrics
+from jaxflow.runs.opening import record
 from jaxflow.runtime.distributed import on_main
 from jaxflow.serialization import classes_of, from_json, to_json
 from jaxflow.training.checkpoints.data_check import check_unchanged
@@ -44,6 +45,7 @@ def initialize_or_restore(checkpoints: Checkpoints, session: TrainingSession) ->
         if total == 0:
             save(checkpoints, state, session.meta)
     else:
+        on_main(lambda: record(checkpoints.folder.parent, session.experiment))
         logger.info(f"resumed {checkpoints.folder.parent} at step {loop.step} of {total}")
         if loop.total is not None and loop.total < total:
             logger.info(_describe_growth(session, loop.step, loop.total))

@@ -75,3 +75,10 @@ def test_arrays_train_and_come_back_without_the_data(tmp_path):
     assert (names == np.array(["a", "b", "c"])[labels]).mean() > 0.9
     with pytest.raises(jaxflow.UserError, match=r"dataset=from_arrays\(x, y\)"):
         jaxflow.train(dataclasses.replace(experiment, epochs=11), tmp_path / "run")
+
+
+def test_a_run_shows_itself_in_a_line_and_names_what_reads_files(trained):
+    run = jaxflow.load_run(trained)
+    assert repr(run) == f"Run('{trained}': CNN at step 13)"
+    with pytest.raises(jaxflow.UserError, match=r"takes arrays; jaxflow\.predict\('.*', 'new\.csv'\) reads files"):
+        run.predict("new.csv")

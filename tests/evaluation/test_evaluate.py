@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from sklearn.metrics import accuracy_score
 import jaxflow
 from jaxflow.reports.figures import predictions
 from jaxflow.reports.figures.predictions import _even_points
+from jaxflow.runs.metrics_log import read_metrics
 from jaxflow.training.trained import read_trained
 
 
@@ -94,3 +96,22 @@ def test_a_mean_of_few_steps_is_no_point_of_a_curve():
     assert found == [(1, 3.0), (2, (10 * 9 + 90 * 2) / 100), (3.02, (100 + 2 * 7) / 102)]
     assert _even_points([2], [5.0], epochs) == [(0.02, 5.0)]
     assert _even_points([], [], epochs) == []
+
+
+def test_another_test_split_of_the_same_names_is_said(trained, toy, said):
+    jaxflow.evaluate(trained, dataset=toy)
+    jaxflow.evaluate(trained, dataset=toy)
+    assert "the test split is not the one" not in said()
+    test = toy.splits["test"]
+    other = jaxflow.ArraySplit(test.inputs, (test.targets + 1) % 3, test.ids)
+    jaxflow.evaluate(trained, dataset=dataclasses.replace(toy, splits={**toy.splits, "test": other}))
+    assert "the test split is not the one that was evaluated before" in said()
+
+
+def test_an_earlier_checkpoint_is_named_with_its_own_validation(trained, toy, said):
+    first = min(int(path.name) for path in (trained / "checkpoints").iterdir())
+    (noted,) = [line for line in read_metrics(trained) if (line["step"], line["split"]) == (first, "validation")]
+    results = jaxflow.evaluate(trained, dataset=toy, checkpoint=str(first))
+    assert results["test_step"] == first < results["checkpoint_step"]
+    assert f"evaluated the checkpoint of step {first}, whose validation was: loss {noted['loss']:.4f}" in said()
+    assert f"{noted['accuracy']:.4f}" in (trained / "report" / "index.html").read_text()

@@ -92,7 +92,7 @@ def test_the_report_shows_predictions_against_truth(run):
 def test_other_training_targets_are_refused(run, experiment, numbers):
     splits = dict(numbers.splits)
     splits["train"] = dataclasses.replace(splits["train"], targets=splits["train"].targets * 2)
-    with pytest.raises(jaxflow.UserError, match=r"the data changed .*problem: .*Regression"):
+    with pytest.raises(jaxflow.UserError, match=r"the data changed .*problem: .*mean"):
         jaxflow.train(experiment, run, dataset=dataclasses.replace(numbers, splits=splits))
 
 

@@ -65,3 +65,14 @@ def test_a_validation_s_line_has_the_epoch(constant, toy, tmp_path):
     jaxflow.train(dataclasses.replace(constant, epochs=2), tmp_path, dataset=toy)
     found = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in found if line["split"] == "validation"] == [7 * 8 / 50, 13 * 8 / 50]
+
+
+def test_a_refused_launch_with_more_epochs_changes_nothing(constant, toy, tmp_path):
+    jaxflow.train(constant, tmp_path, dataset=toy)
+    before = (tmp_path / "experiment.json").read_bytes()
+    train = toy.splits["train"]
+    other = dataclasses.replace(toy, splits={**toy.splits, "train": train.take(np.arange(len(train))[::-1])})
+    with pytest.raises(jaxflow.UserError, match="the data changed"):
+        jaxflow.train(dataclasses.replace(constant, epochs=3), tmp_path, dataset=other)
+    assert (tmp_path / "experiment.json").read_bytes() == before
+    jaxflow.train(constant, tmp_path, dataset=toy)

@@ -66,9 +66,10 @@ def window_starts(
             why = f"{gap} in {path}; {_ways(rows, encoding)}"
             if not targets_inside.any():
                 several = f" of {len(rows.names)} series" if len(rows.names) > 1 else ""
+                less = "hold fewer rows out" if name == "train" else "hold more rows out"
                 why = (
-                    f"it has {len(chosen)} rows{several}, and a window's targets take {encoding.horizon} in a row "
-                    "(horizon); hold more rows out (data.split), or predict fewer"
+                    f"it has {len(chosen)} rows{several}, and a window takes {encoding.length} rows (length) and, in "
+                    f"this split, the {encoding.horizon} after them (horizon); make them fewer, or {less} (data.split)"
                 )
             raise UserError(f"the {name} split is empty: {why}")
     return WindowStarts(starts, left_out)

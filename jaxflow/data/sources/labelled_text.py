@@ -31,6 +31,7 @@ from jaxflow.data.splitting.keys import make_unique
 from jaxflow.data.splitting.written import count_unassigned
 from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import cached_dataset, mapped_split, new_array
+from jaxflow.data.tables.several_files import files_by_split
 from jaxflow.data.texts.encode import TextEncoding, pad_or_truncate
 from jaxflow.data.texts.read import TABLES, TEXTS, is_table, read_text, text_digest
 from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters
@@ -198,7 +199,7 @@ class LabelledText:
     def _dialects(self, path: Path) -> dict[str, tuple[Path, Dialect]]:
         """Returns the tables by split, and how each is written."""
         tables = {"train": str(path), "validation": self.validation, "test": self.test}
-        paths = {split: Path(os.path.expanduser(table)) for split, table in tables.items() if table}
+        paths = files_by_split(tables)
         return {split: (table, find_dialect(table, self._columns, self.dialect)) for split, table in paths.items()}
 
 

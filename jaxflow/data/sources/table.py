@@ -25,7 +25,7 @@ from jaxflow.data.tables.inputs import check_columns, choose_specs, find_row_num
 from jaxflow.data.tables.raw_columns import RawColumn, read_raw_columns
 from jaxflow.data.tables.raw_table import RawTable, ids_from_column, keys_from_cells
 from jaxflow.data.tables.read import MISSING, read_table
-from jaxflow.data.tables.several_files import read_tables, tables_key
+from jaxflow.data.tables.several_files import files_by_split, read_tables, tables_key
 from jaxflow.data.tables.split_keys import read_split_keys, split_rows
 from jaxflow.data.tables.target import Task, check_target, read_targets
 from jaxflow.data.targets import check_targets, target_names
@@ -137,7 +137,7 @@ class Table:
 
     def _files(self) -> dict[str, Path]:
         files = {"train": self.path, "validation": self.validation, "test": self.test}
-        return {split: Path(path) for split, path in files.items() if path is not None}
+        return files_by_split(files)
 
     def _key(self) -> str:
         """Computes the cache's key of the files and what they become: a changed file is read anew."""

@@ -11,6 +11,21 @@ from jaxflow.data.tables.read import check_table
 from jaxflow.errors import UserError, listed, reason
 
 
+def files_by_split(given: Mapping[str, str | None]) -> dict[str, Path]:
+    """Returns the files of splits, those that are given.
+
+    Raises:
+      UserError: two splits are to be read from one file: what is tested would be what was trained on.
+    """
+    files = {split: Path(os.path.expanduser(path)) for split, path in given.items() if path is not None}
+    split_of: dict[str, str] = {}
+    for split, path in files.items():
+        other = split_of.setdefault(os.path.realpath(path), split)
+        if other != split:
+            raise UserError(f"{path} is the file of the {other} split and of the {split} split; name a file for each")
+    return files
+
+
 def read_tables(files: Mapping[str, Path], read: Callable[[Path], RawTable]) -> tuple[RawTable, list[str] | None]:
     """Reads one file, or the files of several splits as one table.
 

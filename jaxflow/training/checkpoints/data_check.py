@@ -1,6 +1,7 @@
 """Whether the data is what a checkpoint was trained on, by what its meta says of it."""
 
 import hashlib
+import itertools
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ def digest_of_names(split: Split) -> str:
 def check_unchanged(workdir: Path, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raises if the data is not what a run was trained on, by what its checkpoint carries and the data holds now."""
     differ = [name for name in now if name != "contents" and saved.get(name) != now[name]]
-    changed = [f"{name}: {_short(saved.get(name))} -> {_short(now[name])}" for name in differ]
+    changed = [_described(name, str(saved.get(name)), str(now[name])) for name in differ]
     changed += [] if changed else _changed_contents(workdir, saved.get("contents"), now.get("contents"))
     if changed:
         raise UserError(
@@ -46,6 +47,10 @@ def _changed_contents(workdir: Path, saved: Mapping[str, str] | None, now: Mappi
     return []
 
 
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _described(name: str, before: str, after: str) -> str:
+    """Returns what differs between two texts, with a little of what stands around it."""
+    if max(len(before), len(after)) <= 60:
+        return f"{name}: {before} -> {after}"
+    alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(before, after))
+    first = max(0, sum(1 for _ in alike) - 20)
+    return f"{name}: ...{before[first : first + 57]}... -> ...{after[first : first + 57]}..."

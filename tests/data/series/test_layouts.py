@@ -165,7 +165,7 @@ def test_business_days_take_a_setting_and_the_error_names_it(tmp_path, caplog):
     [
         ({"columns": ("x", "y")}, "has no column 'y'; it has t, x"),
         ({"series_id": "shop"}, "has no column 'shop'"),
-        ({"horizon": 13}, "the validation split is empty: it has 12 rows, and a window's targets take 13"),
+        ({"horizon": 13}, "the validation split is empty: it has 12 rows, and a window takes 4 rows .*the 13 after"),
         ({"gaps": "ignore", "max_step": 2}, "max_step says what a gap is for gaps='split'"),
         ({"encoders": (jaxflow.Category("x", encode="index"),)}, "of series it is 'onehot' or 'ordinal'"),
     ],

@@ -254,13 +254,14 @@ def test_texts_are_split_by_a_column_and_by_files(tmp_path, in_memory):
         ({"test": "nowhere.csv"}, "no table at nowhere.csv"),
         ({"test": "less.csv"}, "less.csv lacks big, unlike a.csv; .*rows without a target are for `predict`"),
         ({"test": "more.csv"}, "more.csv has more besides, unlike a.csv"),
-        ({"test": "a.csv", "split": KFold()}, "data.test and data.validation name the splits"),
-        ({"test": "a.csv", "split": "kind"}, "data.test and data.validation name the splits"),
+        ({"test": "b.csv", "split": KFold()}, "data.test and data.validation name the splits"),
+        ({"test": "b.csv", "split": "kind"}, "data.test and data.validation name the splits"),
     ],
 )
 def test_what_is_written_amiss_is_one_line(tmp_path, monkeypatch, fields, message):
     monkeypatch.chdir(tmp_path)
-    write(tmp_path / "a.csv", HEADER, rows())
+    for name in ("a.csv", "b.csv"):
+        write(tmp_path / name, HEADER, rows())
     write(tmp_path / "less.csv", HEADER[:-1], [row[:-1] for row in rows()])
     write(tmp_path / "more.csv", (*HEADER, "more"), [(*row, 1) for row in rows()])
     write(tmp_path / "twice.csv", ("id", "kind"), [("r1", "train"), ("r1", "test")])
@@ -378,3 +379,16 @@ def test_a_text_is_divided_by_characters(tmp_path):
     assert dataset.excluded == {"characters in no split": 200}
     with pytest.raises(UserError, match="hold out fractions or characters of it"):
         Text(str(tmp_path / "a.txt"), split=TimeSplit("2020")).load()
+
+
+def test_one_file_is_not_two_splits(tmp_path):
+    path = str(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text("text,label,x\n" + "".join(f"t{i},{'ab'[i % 2]},{i}\n" for i in range(40)))
+    (tmp_path / "again.csv").symlink_to(path)
+    for source in (
+        Table(path, target="label", test=path),
+        Table(path, target="label", validation=str(tmp_path / "again.csv")),
+        LabelledText(path, length=4, test=path),
+    ):
+        with pytest.raises(UserError, match=r"is the file of the train split and of the (test|validation) split"):
+            source.load()
