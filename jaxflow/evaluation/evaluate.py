@@ -1,7 +1,7 @@
 """The test split, once: metrics, predictions, figures."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TypeVar, cast
@@ -132,6 +132,7 @@ def _write_results(
         "test_contents": contents,
         "test_evaluations": before + 1,
     }
+    _say_if_useless(problem, metrics, baseline)
     _write_report(workdir, trained, results | new, test, data)
     return write_results(workdir, results | new)  # last: results that are written have their files beside them
 
@@ -148,6 +149,18 @@ def _best(baselines: dict[str, dict[str, float]]) -> dict[str, float]:
     """Returns the lowest of each metric over baselines, which are errors; {} where there are none."""
     names = dict.fromkeys(name for metrics in baselines.values() for name in metrics)
     return {name: min(metrics[name] for metrics in baselines.values()) for name in names}
+
+
+def _say_if_useless(problem: Problem, metrics: Mapping[str, float], baseline: Mapping[str, float]) -> None:
+    """Logs a warning if what needs no model does better than the model by every metric that they share."""
+    signs = {name: 1 if metric.higher_is_better else -1 for name, metric in metrics_of(problem).items()}
+    shared = [name for name in signs if name in metrics and name in baseline]
+    if shared and all(signs[name] * metrics[name] < signs[name] * baseline[name] for name in shared):
+        name = shared[0]
+        logger.warning(
+            f"the baseline, which needs no model, does better: {name} {baseline[name]:.4g}, and the model's is "
+            f"{metrics[name]:.4g}"
+        )
 
 
 def _write_report(workdir: Path, trained: Trained, results: Results, test: Split, data: FigureData) -> None:

@@ -115,3 +115,14 @@ def test_an_earlier_checkpoint_is_named_with_its_own_validation(trained, toy, sa
     assert results["test_step"] == first < results["checkpoint_step"]
     assert f"evaluated the checkpoint of step {first}, whose validation was: loss {noted['loss']:.4f}" in said()
     assert f"{noted['accuracy']:.4f}" in (trained / "report" / "index.html").read_text()
+
+
+def test_a_model_that_is_worse_than_none_is_said(experiment, toy, tmp_path, said):
+    labels = {name: split.targets for name, split in toy.splits.items()}
+    swapped = jaxflow.ArraySplit(toy.splits["test"].inputs, (labels["test"] + 1) % 3, toy.splits["test"].ids)
+    better = dataclasses.replace(experiment, epochs=20, augment=(), optimizer=jaxflow.Adam(1e-2))
+    jaxflow.train(better, tmp_path, dataset=toy)
+    assert jaxflow.evaluate(tmp_path, dataset=toy)["test"]["accuracy"] > 0.8
+    assert "which needs no model" not in said()
+    jaxflow.evaluate(tmp_path, dataset=dataclasses.replace(toy, splits={**toy.splits, "test": swapped}))
+    assert "the baseline, which needs no model, does better: accuracy 0." in said()

@@ -113,12 +113,19 @@ def _last_rows(layout: RowLayout, encoding: SeriesEncoding, path: Path) -> np.nd
         logger.info(
             f"{len(short)} series of {path} have less than the {needed} rows that the model takes: {listed(short)}"
         )
-    broken = enough[layout.stretches[enough] != layout.stretches[enough - needed + 1]]
-    if len(broken):
-        within = slice(broken[0] - needed + 1, broken[0] + 1)
-        gap = layout.times[within][np.flatnonzero(np.diff(layout.stretches[within]))[-1]]
-        raise UserError(
-            f"the newest {needed} rows of {path} span a gap after {gap}, and the model was trained on windows without "
-            "one; fill it in, or train with gaps='fill'"
-        )
-    return enough
+    spans = layout.stretches[enough] != layout.stretches[enough - needed + 1]
+    if not spans.any():
+        return enough
+    broken = enough[spans]
+    within = slice(broken[0] - needed + 1, broken[0] + 1)
+    gap = layout.times[within][np.flatnonzero(np.diff(layout.stretches[within]))[-1]]
+    of = f" of series {layout.names[layout.series[broken[0]]]}" if encoding.series_id else ""
+    told = (
+        f"the newest {needed} rows{of} of {path} span a gap after {gap}, and the model was trained on windows without "
+        "one; fill it in, or train with gaps='fill'"
+    )
+    if spans.all():
+        raise UserError(told)
+    names = [layout.names[series] for series in layout.series[broken]]
+    logger.warning(f"{len(names)} series are left out, {listed(names)}: {told}")
+    return enough[~spans]

@@ -230,3 +230,18 @@ def test_a_series_has_the_digests_of_its_windows_and_a_digit_that_float32_lacks_
     train = plain.splits["train"]
     windows = ArraySplit(train.inputs, train.targets.astype(np.float32), ())  # as earlier versions held them
     assert fingerprint(train) == fingerprint(windows)
+
+
+def test_a_series_with_a_gap_does_not_stop_the_others(beijing, said):
+    encoding, path = beijing.load().input_encoding, Path(beijing.path)
+    last = HOURS[-3].astype(object)
+    gone = f",{last.year},{last.month},{last.day},{last.hour},"
+    lines = [line for line in path.read_text().splitlines() if not (gone in line and line.endswith("Dingling"))]
+    path.write_text("\n".join(lines) + "\n")
+    new = newest_windows(encoding, path)
+    np.testing.assert_array_equal(new.inputs[:, :, 0], [np.arange(234.0, 240)])
+    assert "1 series are left out, Dingling: the newest 6 rows of series Dingling" in said()
+    assert new.columns(encoding, np.zeros((1, 6)))["station"].tolist() == ["Aotizhongxin"] * 3
+    path.write_text("\n".join(line for line in lines if not line.endswith("Aotizhongxin")) + "\n")
+    with pytest.raises(jaxflow.UserError, match="the newest 6 rows of series Dingling of .* span a gap after"):
+        newest_windows(encoding, path)
