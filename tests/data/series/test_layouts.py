@@ -243,5 +243,5 @@ def test_a_series_with_a_gap_does_not_stop_the_others(beijing, said):
     assert "1 series are left out, Dingling: the newest 6 rows of series Dingling" in said()
     assert new.columns(encoding, np.zeros((1, 6)))["station"].tolist() == ["Aotizhongxin"] * 3
     path.write_text("\n".join(line for line in lines if not line.endswith("Aotizhongxin")) + "\n")
-    with pytest.raises(jaxflow.UserError, match="the newest 6 rows of series Dingling of .* span a gap after"):
+    with pytest.raises(jaxflow.UserError, match=r"the newest 6 rows of series Dingling of .* span a gap after"):
         newest_windows(encoding, path)
