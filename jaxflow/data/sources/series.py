@@ -40,7 +40,7 @@ from jaxflow.serialization import from_json, to_json
 logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds series.
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 
 
 @dataclass(frozen=True)

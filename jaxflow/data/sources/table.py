@@ -36,7 +36,7 @@ from jaxflow.schema import Feature, Schema
 logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds encoded tables.
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ def find_form(table: RawTable, name: str, kind: Kind, rows: np.ndarray) -> Form:
     present = rows[~table.missing(name)[rows]]
     plain = table.numbers(name)
     if kind == "number":
-        return PLAIN if plain is not None and table.dialect.decimal != "," else _number_form(table, name, present)
+        thousands = table.dialect.decimal == "," or table.has_grouped_digits(name, present)
+        return PLAIN if plain is not None and not thousands else _number_form(table, name, present)
     if kind != "date" or len(present) == 0:
         return ""
     if plain is not None and are_compact(plain[present]):
@@ -128,15 +129,7 @@ def _number_form(table: RawTable, name: str, rows: np.ndarray) -> NumberFormat:
     if len(formats) < 2:
         return formats[0] if formats else PLAIN
     comma = dialect.delimiter == ";" and any("," in str(cell) for cell in cells)
-    return choose_format(formats, comma or any(_has_decimal_commas(table, other, rows) for other in table))
-
-
-def _has_decimal_commas(table: RawTable, name: str, rows: np.ndarray) -> bool:
-    """Returns whether a column's numbers can only be read with a decimal comma."""
-    if table.numbers(name) is not None:
-        return False
-    formats = find_formats(set(table[name][rows]) - {None}, table.dialect.decimal, table.dialect.thousands)
-    return bool(formats) and all(each.decimal == "," for each in formats)
+    return choose_format(formats, comma or table.has_decimal_commas)
 
 
 def parse_column(table: RawTable, name: str, kind: Kind, form: Form | None = None) -> np.ndarray:

@@ -75,6 +75,13 @@ def test_other_columns_say_what_a_point_is():
     formats = find_formats({"1.234", "5.678"}, None, None)
     assert len(formats) == 2
     assert find_form(raw, "other", "number", np.arange(2)) == NumberFormat(",")
+    np.testing.assert_array_equal(read(table(["900", "1.099"], other=["0,5", "0,7"]))[1], [900, 1099])
+    np.testing.assert_array_equal(read(table(["900", "1.099"], other=["0.5", "a,b"]))[1], [900, 1.099])
+    np.testing.assert_array_equal(read(table(["0.900", "1.099"], other=["0,5", "0,7"]))[1], [0.9, 1.099])
+    np.testing.assert_array_equal(read(table(["900", "1.099"], Dialect(thousands=".")))[1], [900, 1099])
+    np.testing.assert_array_equal(
+        parse_column(table(["900", "1.099"], other=["0,5", "1,7"]), "x", "number"), [900, 1099]
+    )
 
 
 @pytest.mark.parametrize(
