@@ -41,6 +41,16 @@ def lines_of(count=60):
     return [["spam", "ham"][i % 2] + f"\tmessage {i}" for i in range(count)]
 
 
+@pytest.mark.parametrize("text", ["good film {}\nbut long", 'good {}\n\nsaid "Ann", "Bob"', "good, {}\nbut\nlong"])
+def test_texts_of_several_lines_are_texts(text, tmp_path):
+    rows = [[text.format(i) if i % 10 == 0 else f"film {i}", ["pos", "neg"][i % 2]] for i in range(120)]
+    file = io.StringIO()
+    csv.writer(file).writerows([["text", "label"], *rows])
+    (tmp_path / "a.csv").write_text(file.getvalue())
+    dataset = LabelledText(str(tmp_path / "a.csv"), length=8, split=HoldOut(0, 0)).load()
+    assert sum(map(len, dataset.splits.values())) == 120
+
+
 @pytest.mark.parametrize(
     ("first", "last", "where"),
     [
