@@ -132,7 +132,9 @@ def _number_form(table: RawTable, name: str, rows: np.ndarray) -> NumberFormat:
     return choose_format(formats, comma or table.has_decimal_commas)
 
 
-def parse_column(table: RawTable, name: str, kind: Kind, form: Form | None = None) -> np.ndarray:
+def parse_column(
+    table: RawTable, name: str, kind: Kind, form: Form | None = None, rows: np.ndarray | slice = slice(None)
+) -> np.ndarray:
     """Parses the cells of a column as its type.
 
     Args:
@@ -140,6 +142,7 @@ def parse_column(table: RawTable, name: str, kind: Kind, form: Form | None = Non
       name: the column.
       kind: the type, from `infer_column_type`.
       form: how numbers or dates are written, from `find_form`; None finds it in this table.
+      rows: indices of the rows that are parsed, which alone say what categories are called.
 
     Returns:
       (rows,) float64, NaN where missing, infinite or too large for float32; or datetime64[s], NaT where missing; or
@@ -154,8 +157,8 @@ def parse_column(table: RawTable, name: str, kind: Kind, form: Form | None = Non
             report_form(table, name, form, np.arange(table.rows))
     plain = isinstance(form, str) or form in (PLAIN, NumberFormat(thousands=","))  # written without a comma, alike
     if kind == "number" and plain and (numbers := table.numbers(name)) is not None:
-        return _finite(numbers)
-    values = table[name]
+        return _finite(numbers[rows])
+    values = table[name][rows]
     known = set(values) - {None}
     if kind not in ("number", "date"):
         names = category_names(known)
@@ -168,8 +171,8 @@ def parse_column(table: RawTable, name: str, kind: Kind, form: Form | None = Non
     if wrong is not None:
         how = f" ({form.describe()})" if kind == "number" and isinstance(form, NumberFormat) and form != PLAIN else ""
         raise UserError(
-            f"column {name} holds {kind}s{how}, but {values[wrong]!r} in {table.row_name(wrong)}; correct it, or leave "
-            "it empty"
+            f"column {name} holds {kind}s{how}, but {values[wrong]!r} in {table.row_name(np.arange(table.rows)[rows][wrong])}; "
+            "correct it, or leave it empty"
         )
     meanings[None] = np.nan if kind == "number" else np.datetime64("NaT", "s")
     parsed = np.array([meanings[value] for value in values])
