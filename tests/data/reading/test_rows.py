@@ -105,6 +105,8 @@ def test_names_go_by_value():
     assert category_name("12345678901234567890.0") == "12345678901234567890"
     for code in ("007", "00501", "1.2.3", "1e3", "1_000", "٣", "Infinity", "nan"):
         assert category_name(code) == code
+    assert category_names(["1e-05", "0.00001", "1E5"]) == {"1e-05": "0.00001", "0.00001": "0.00001", "1E5": "1E5"}
+    assert category_key(1e-05) == category_key("0.00001") == category_key("1.0E-5")
     assert category_names(["TRUE", "False"]) == {"TRUE": "TRUE", "False": "False"}
     assert category_names(["TRUE", "true", "no"]) == {"TRUE": "True", "true": "True", "no": "no"}
     assert category_names([">50K", ">50K.", "<=50K"]) == {">50K": ">50K", ">50K.": ">50K", "<=50K": "<=50K"}

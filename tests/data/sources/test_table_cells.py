@@ -301,3 +301,10 @@ def test_spellings_of_held_out_rows_change_no_feature(tmp_path):
                 np.array(["A." in name for name in features[0]])[:3],
             )
     assert features[0] == features[1]
+
+
+@pytest.mark.parametrize("spellings", [("1e3", "1000"), ("1,000", "1000"), ("1000.", "1e+03")])
+def test_classes_that_are_one_number_are_one(spellings, tmp_path):
+    rows = [[i, f'"{spellings[i % 2]}"' if i % 4 < 2 else "7"] for i in range(80)]
+    dataset = Table(write(tmp_path / "a.csv", rows, ["x", "y"]), "y", split=HoldOut(0, 0)).load()
+    assert dataset.schema.target.names == ("7", "1000")
