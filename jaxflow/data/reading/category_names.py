@@ -8,6 +8,8 @@ from decimal import Decimal
 
 logger = logging.getLogger("jaxflow")
 
+# What stands for a missing value in a text file, unless a source says otherwise.
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NaT", "null", "NULL", "None", "?", "--")
 NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)", re.ASCII)
 # Numbers as computers print large and small ones: 1e-05, 1.5E10. What people write, such as 1E5, may be a code.
 WITH_EXPONENT = re.compile(r"[+-]?(\d+\.\d*[eE][+-]?|\.\d+[eE][+-]?|\d+[eE][+-])\d{1,2}", re.ASCII)

@@ -140,10 +140,11 @@ def check_quotes(path: Path, delimiter: str, dialect: Dialect) -> None:
     for first, lines in suspects:
         # A line that ends a cell as it should is no row of its own, unless the first is one without the rest.
         swallowed = lines if _closes(lines[-1], delimiter) else lines[1:]
+        count = len(lines) - 1
         if width > 1 and all(_is_row(line, delimiter, known, numeric) for line in swallowed):
             raise UserError(
-                f"{path}, line {first}: a quote that is never paired, or pairs with one of line "
-                f"{first + len(lines) - 1}, swallows {len(lines) - 1} lines that would be whole rows; correct it, or take quotes for letters: "
+                f"{path}, line {first}: a quote that is never paired, or pairs with one of line {first + count}, "
+                f"swallows {count} lines that would be whole rows; correct it, or take quotes for letters: "
                 "quotes=False (--data.quotes=False)"
             )
     if counts["spanning"]:

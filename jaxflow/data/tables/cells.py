@@ -170,9 +170,9 @@ def parse_column(
     wrong = next((row for row, value in enumerate(values) if value is not None and meanings[value] is None), None)
     if wrong is not None:
         how = f" ({form.describe()})" if kind == "number" and isinstance(form, NumberFormat) and form != PLAIN else ""
+        where = table.row_name(np.arange(table.rows)[rows][wrong])
         raise UserError(
-            f"column {name} holds {kind}s{how}, but {values[wrong]!r} in {table.row_name(np.arange(table.rows)[rows][wrong])}; "
-            "correct it, or leave it empty"
+            f"column {name} holds {kind}s{how}, but {values[wrong]!r} in {where}; correct it, or leave it empty"
         )
     meanings[None] = np.nan if kind == "number" else np.datetime64("NaT", "s")
     parsed = np.array([meanings[value] for value in values])

@@ -26,8 +26,6 @@ if TYPE_CHECKING:  # imported where a table is read
 
 logger = logging.getLogger("jaxflow")
 
-# What stands for a missing value in a text file, unless a source says otherwise.
-MISSING = ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NaT", "null", "NULL", "None", "?", "--")
 # Bytes of a text file that are read at once.
 BLOCK_BYTES = 1 << 26
 # What is found in a file.

@@ -79,6 +79,4 @@ def _one_name_each(target: str, texts: Sequence[str], values: np.ndarray) -> lis
     several = [f"{min(names)!r} and {max(names)!r}" for names in names_of.values() if len(names) > 1]
     if several:
         logger.info(f"target {target}: {', '.join(several[:5])} are one")
-    return [
-        text if len(names_of[value]) == 1 else category_name(value) for text, value in zip(texts, values.tolist())
-    ]
+    return [text if len(names_of[value]) == 1 else category_name(value) for text, value in zip(texts, values.tolist())]
