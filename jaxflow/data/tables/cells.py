@@ -9,7 +9,15 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from jaxflow.data.reading.category_names import category_names
-from jaxflow.data.tables.dates import DATE_LIKE, TIME_LIKE, are_compact, find_date_formats, likely_formats, read_date
+from jaxflow.data.tables.dates import (
+    DATE_LIKE,
+    TIME_LIKE,
+    WITH_OFFSET,
+    are_compact,
+    find_date_formats,
+    likely_formats,
+    read_date,
+)
 from jaxflow.data.tables.numbers import NUMBER_LIKE, PLAIN, NumberFormat, candidates, choose_format, find_formats
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError
@@ -174,9 +182,25 @@ def parse_column(
         raise UserError(
             f"column {name} holds {kind}s{how}, but {values[wrong]!r} in {where}; correct it, or leave it empty"
         )
+    if kind == "date" and form == "":
+        _check_offsets(table, name, values, rows)
     meanings[None] = np.nan if kind == "number" else np.datetime64("NaT", "s")
     parsed = np.array([meanings[value] for value in values])
     return _finite(parsed) if kind == "number" else parsed
+
+
+def _check_offsets(table: RawTable, name: str, cells: np.ndarray, rows: np.ndarray | slice) -> None:
+    """Raises UserError if some dates have an offset from UTC, and others do not."""
+    first: dict[bool, int] = {}
+    offsets = {cell: WITH_OFFSET.fullmatch(cell) is not None for cell in set(cells) if isinstance(cell, str)}
+    for row, cell in zip(np.arange(table.rows)[rows], cells):
+        if cell in offsets:
+            first.setdefault(offsets[cell], row)
+    if len(first) > 1:
+        one, other = (f"{table[name][row]!r} in {table.row_name(row)}" for row in sorted(first.values()))
+        raise UserError(
+            f"column {name} holds dates with an offset from UTC and without, {one} and {other}; write all in one way"
+        )
 
 
 def guess(table: RawTable, name: str, rows: np.ndarray) -> str:
