@@ -3,7 +3,7 @@
 import csv
 import logging
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -16,7 +16,7 @@ from jaxflow.data.folders.split_folders import (
     split_folders,
     split_of,
 )
-from jaxflow.data.reading.category_names import category_names
+from jaxflow.data.reading.category_names import MISSING, category_names
 from jaxflow.data.reading.dialect import Dialect, find_delimiter
 from jaxflow.data.reading.find import find_files, is_junk, list_files
 from jaxflow.data.reading.formats import Kind
@@ -179,7 +179,7 @@ def _from_table(
         raise UserError(f"data.labels {table} is no CSV in UTF-8: {error}") from error
     if not rows:
         raise UserError(f"data.labels {table} lists no {kind.plural}")
-    root, seen, found = folder.resolve(), {}, []
+    root, seen, found, missing = folder.resolve(), {}, [], Counter()
     for number, row in rows:
         where, path = f"{table}, line {number}", PurePosixPath(row.get("path", ""))
         cells = tuple(row.get(name, "").strip() for name in targets)
@@ -197,8 +197,16 @@ def _from_table(
         if path in seen:
             raise UserError(f"{where}: {path} is on line {seen[path]} already; remove one of them")
         seen[path] = number
+        if absent := [cell for cell in cells if cell in MISSING]:
+            missing[absent[0]] += 1
+            continue
         found.append(LabelledFile(str(path), cells[0] if isinstance(target, str) else cells, cells=row))
-    unlisted = set(list_files(folder, kind, follow_links)[0]) - {file.path for file in found}
+    unlisted = set(list_files(folder, kind, follow_links)[0]) - set(map(str, seen))
+    if missing:
+        cells = listed(sorted(map(repr, missing)))
+        logger.info(f"not used: {missing.total()} {kind.plural} of {folder} of which {labels} has no label ({cells})")
+    if not found:
+        raise UserError(f"data.labels {table} has no label for any of its {kind.plural}; write them")
     if unlisted:
         logger.info(f"not used: {len(unlisted)} {kind.plural} of {folder} that {labels} does not list")
     return _named_by_value(found, str(table))

@@ -4,10 +4,15 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Collection
+from decimal import Decimal
 
 logger = logging.getLogger("jaxflow")
 
+# What stands for a missing value in a text file, unless a source says otherwise.
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NaT", "null", "NULL", "None", "?", "--")
 NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)", re.ASCII)
+# Numbers as computers print large and small ones: 1e-05, 1.5E10. What people write, such as 1E5, may be a code.
+WITH_EXPONENT = re.compile(r"[+-]?(\d+\.\d*[eE][+-]?|\.\d+[eE][+-]?|\d+[eE][+-])\d{1,2}", re.ASCII)
 
 
 def category_name(value: object) -> str:
@@ -27,8 +32,13 @@ def category_name(value: object) -> str:
 
 
 def category_key(value: object) -> str:
-    """Returns what names of one category share: TRUE and true are the same, and >50K and >50K. with a full stop."""
+    """Returns what names of one category share: TRUE and true are the same, and >50K and >50K. with a full stop.
+
+    Numbers with an exponent are what they are without: 1e-05 and 0.00001 are the same.
+    """
     name = category_name(value)
+    if WITH_EXPONENT.fullmatch(name):
+        return category_name(f"{Decimal(name):f}")
     if name.lower() in ("true", "false"):
         return name.capitalize()
     return name[:-1] if name.endswith(".") and name[-2:-1] not in ("", ".") else name

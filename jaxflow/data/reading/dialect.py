@@ -131,18 +131,20 @@ def check_quotes(path: Path, delimiter: str, dialect: Dialect) -> None:
             counts["lines"] = first + len(lines) - 1
             if len(lines) > 1:
                 counts["spanning"] += 1
-                suspects += [(first, lines[1:])] if len(suspects) < MAX_SUSPECTS else []
+                suspects += [(first, lines)] if len(suspects) < MAX_SUSPECTS else []
             elif len(row) == width:
                 for seen, cell in zip(known, row):
                     if len(seen) < MAX_KNOWN:
                         seen.add(cell.strip())
     numeric = [bool(seen) and all(map(_is_number, seen)) for seen in known]
     for first, lines in suspects:
-        swallowed = [_is_row(line, delimiter, known, numeric) for line in lines]
-        if width > 1 and all(swallowed):
+        # A line that ends a cell as it should is no row of its own, unless the first is one without the rest.
+        swallowed = lines if _closes(lines[-1], delimiter) else lines[1:]
+        count = len(lines) - 1
+        if width > 1 and all(_is_row(line, delimiter, known, numeric) for line in swallowed):
             raise UserError(
-                f"{path}, line {first}: a quote that is never paired, or pairs with one of line {first + len(lines)}, "
-                f"swallows {len(lines)} lines that would be whole rows; correct it, or take quotes for letters: "
+                f"{path}, line {first}: a quote that is never paired, or pairs with one of line {first + count}, "
+                f"swallows {count} lines that would be whole rows; correct it, or take quotes for letters: "
                 "quotes=False (--data.quotes=False)"
             )
     if counts["spanning"]:
@@ -188,6 +190,13 @@ def _rows_with_lines(
         yield number, row, taken.copy()
         number += len(taken)
         taken.clear()
+
+
+def _closes(line: str, delimiter: str) -> bool:
+    """Returns whether a line has one quote, at the end of a cell that holds more."""
+    before, quote, after = line.rstrip("\r\n").replace('""', "").partition('"')  # two are a letter
+    opens = not before.strip() or before.endswith(delimiter)
+    return bool(quote) and '"' not in after and not opens and (not after or after.startswith(delimiter))
 
 
 def _is_row(line: str, delimiter: str, known: list[set[str]], numeric: list[bool]) -> bool:

@@ -99,11 +99,11 @@ class Columns:
     kinds: Mapping[str, Kind]
     forms: Mapping[str, Form]
 
-    def read(self, name: str) -> np.ndarray:
-        """Reads a column, (file rows,) as its encoder takes it."""
+    def read(self, name: str, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Reads rows of a column, (rows,) as its encoder takes it; they alone say what categories are called."""
         if self.kinds[name] == "date" and (name,) == self.time:
-            return self.times.astype("datetime64[s]")
-        return parse_column(self.raw, name, self.kinds[name], self.forms.get(name))
+            return self.times[rows].astype("datetime64[s]")
+        return parse_column(self.raw, name, self.kinds[name], self.forms.get(name), rows)
 
     def known(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Returns by column which cells hold a value, (file rows,) booleans; nothing is a category like others."""
@@ -162,7 +162,7 @@ def fit_encoders(
     """
     fitted = []
     for name in names:
-        spec, cells = spec_of(name, columns.kinds[name], encoders), columns.read(name)[rows[name]]
+        spec, cells = spec_of(name, columns.kinds[name], encoders), columns.read(name, rows[name])
         plain = isinstance(spec, Number) and spec.scale == "none" and relative == "none"
         if plain and blurred(cells[:, None])[0]:
             logger.info(f"column {name}: its values lie so close together that float32 would blur them; standardised")

@@ -21,7 +21,7 @@ from jaxflow.data.folders.labels import report_classes
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
 from jaxflow.data.folders.split_folders import Folders
 from jaxflow.data.folders.splits import assign_splits
-from jaxflow.data.reading.category_names import category_names
+from jaxflow.data.reading.category_names import MISSING, category_names
 from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.reading.rows import find_dialect, read_rows
 from jaxflow.data.splitting.advice import advise_on_rare_class
@@ -42,7 +42,7 @@ from jaxflow.schema import Feature, Schema, Target
 logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds encoded texts.
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -187,8 +187,9 @@ class LabelledText:
             yield _Example(file.path, text, file.label, file.split)
         for split, (table, dialect) in dialects.items():
             for line, (text, label, *cell) in read_rows(table, self._columns, dialect):
-                of = split if len(dialects) > 1 else None
-                yield _Example(text_digest(text), text, label.strip(), of, cell[0] if cell else None, line)
+                of, label = split if len(dialects) > 1 else None, label.strip()
+                missing = f"no class: {label!r}" if label and label in MISSING else "no class" if not label else ""
+                yield _Example(text_digest(text), text, label, of, cell[0] if cell else None, line, missing)
 
     @property
     def _columns(self) -> tuple[str, ...]:
@@ -204,7 +205,7 @@ class LabelledText:
 
 
 class _Example(NamedTuple):
-    """A text, its class, the split whose folder or file it lies in, what a column says of its split, and its line."""
+    """A text, its class, its split by folder or file, what a column says of it, its line, and why it has no class."""
 
     key: str
     text: str
@@ -212,8 +213,9 @@ class _Example(NamedTuple):
     split: str | None = None
     cell: str | None = None
     line: int = 0
+    missing: str = ""
 
     @property
     def wrong(self) -> str | None:
         """Reason why it is left out; None where it is not."""
-        return "empty texts" if not self.text.strip() else None if self.label else "no class"
+        return "empty texts" if not self.text.strip() else self.missing or None

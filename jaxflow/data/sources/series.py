@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import Dataset
+from jaxflow.data.reading.category_names import MISSING
 from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.series.encode import (
     Columns,
@@ -31,7 +32,7 @@ from jaxflow.data.splitting.time_split import TimeSplit
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.storage.mapped import new_array, require_mapped
 from jaxflow.data.tables.columns import Category, Date, Number, Spec
-from jaxflow.data.tables.read import MISSING, check_table, read_table
+from jaxflow.data.tables.read import check_table, read_table
 from jaxflow.errors import UserError
 from jaxflow.ranges import Count, Positive, check_ranges
 from jaxflow.schema import Feature, Schema, Split, Target
@@ -40,7 +41,7 @@ from jaxflow.serialization import from_json, to_json
 logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds series.
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 
 
 @dataclass(frozen=True)

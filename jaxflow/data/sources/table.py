@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
+from jaxflow.data.reading.category_names import MISSING
 from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.splitting.advice import advise_on_rare_class
 from jaxflow.data.splitting.folds import KFold
@@ -24,7 +25,7 @@ from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
 from jaxflow.data.tables.inputs import check_columns, choose_specs, find_row_numbers, read_numbers, report_counts
 from jaxflow.data.tables.raw_columns import RawColumn, read_raw_columns
 from jaxflow.data.tables.raw_table import RawTable, ids_from_column, keys_from_cells
-from jaxflow.data.tables.read import MISSING, read_table
+from jaxflow.data.tables.read import read_table
 from jaxflow.data.tables.several_files import files_by_split, read_tables, tables_key
 from jaxflow.data.tables.split_keys import read_split_keys, split_rows
 from jaxflow.data.tables.target import Task, check_target, read_targets
@@ -36,7 +37,7 @@ from jaxflow.schema import Feature, Schema
 logger = logging.getLogger("jaxflow")
 
 # Changes with the way in which the cache holds encoded tables.
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 
 
 @dataclass(frozen=True)

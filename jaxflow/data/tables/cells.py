@@ -9,7 +9,15 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from jaxflow.data.reading.category_names import category_names
-from jaxflow.data.tables.dates import DATE_LIKE, TIME_LIKE, are_compact, find_date_formats, likely_formats, read_date
+from jaxflow.data.tables.dates import (
+    DATE_LIKE,
+    TIME_LIKE,
+    WITH_OFFSET,
+    are_compact,
+    find_date_formats,
+    likely_formats,
+    read_date,
+)
 from jaxflow.data.tables.numbers import NUMBER_LIKE, PLAIN, NumberFormat, candidates, choose_format, find_formats
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError
@@ -91,7 +99,8 @@ def find_form(table: RawTable, name: str, kind: Kind, rows: np.ndarray) -> Form:
     present = rows[~table.missing(name)[rows]]
     plain = table.numbers(name)
     if kind == "number":
-        return PLAIN if plain is not None and table.dialect.decimal != "," else _number_form(table, name, present)
+        thousands = table.dialect.decimal == "," or table.has_grouped_digits(name, present)
+        return PLAIN if plain is not None and not thousands else _number_form(table, name, present)
     if kind != "date" or len(present) == 0:
         return ""
     if plain is not None and are_compact(plain[present]):
@@ -128,18 +137,12 @@ def _number_form(table: RawTable, name: str, rows: np.ndarray) -> NumberFormat:
     if len(formats) < 2:
         return formats[0] if formats else PLAIN
     comma = dialect.delimiter == ";" and any("," in str(cell) for cell in cells)
-    return choose_format(formats, comma or any(_has_decimal_commas(table, other, rows) for other in table))
+    return choose_format(formats, comma or table.has_decimal_commas)
 
 
-def _has_decimal_commas(table: RawTable, name: str, rows: np.ndarray) -> bool:
-    """Returns whether a column's numbers can only be read with a decimal comma."""
-    if table.numbers(name) is not None:
-        return False
-    formats = find_formats(set(table[name][rows]) - {None}, table.dialect.decimal, table.dialect.thousands)
-    return bool(formats) and all(each.decimal == "," for each in formats)
-
-
-def parse_column(table: RawTable, name: str, kind: Kind, form: Form | None = None) -> np.ndarray:
+def parse_column(
+    table: RawTable, name: str, kind: Kind, form: Form | None = None, rows: np.ndarray | slice = slice(None)
+) -> np.ndarray:
     """Parses the cells of a column as its type.
 
     Args:
@@ -147,6 +150,7 @@ def parse_column(table: RawTable, name: str, kind: Kind, form: Form | None = Non
       name: the column.
       kind: the type, from `infer_column_type`.
       form: how numbers or dates are written, from `find_form`; None finds it in this table.
+      rows: indices of the rows that are parsed, which alone say what categories are called.
 
     Returns:
       (rows,) float64, NaN where missing, infinite or too large for float32; or datetime64[s], NaT where missing; or
@@ -161,8 +165,8 @@ def parse_column(table: RawTable, name: str, kind: Kind, form: Form | None = Non
             report_form(table, name, form, np.arange(table.rows))
     plain = isinstance(form, str) or form in (PLAIN, NumberFormat(thousands=","))  # written without a comma, alike
     if kind == "number" and plain and (numbers := table.numbers(name)) is not None:
-        return _finite(numbers)
-    values = table[name]
+        return _finite(numbers[rows])
+    values = table[name][rows]
     known = set(values) - {None}
     if kind not in ("number", "date"):
         names = category_names(known)
@@ -174,13 +178,29 @@ def parse_column(table: RawTable, name: str, kind: Kind, form: Form | None = Non
     wrong = next((row for row, value in enumerate(values) if value is not None and meanings[value] is None), None)
     if wrong is not None:
         how = f" ({form.describe()})" if kind == "number" and isinstance(form, NumberFormat) and form != PLAIN else ""
+        where = table.row_name(np.arange(table.rows)[rows][wrong])
         raise UserError(
-            f"column {name} holds {kind}s{how}, but {values[wrong]!r} in {table.row_name(wrong)}; correct it, or leave "
-            "it empty"
+            f"column {name} holds {kind}s{how}, but {values[wrong]!r} in {where}; correct it, or leave it empty"
         )
+    if kind == "date" and form == "":
+        _check_offsets(table, name, values, rows)
     meanings[None] = np.nan if kind == "number" else np.datetime64("NaT", "s")
     parsed = np.array([meanings[value] for value in values])
     return _finite(parsed) if kind == "number" else parsed
+
+
+def _check_offsets(table: RawTable, name: str, cells: np.ndarray, rows: np.ndarray | slice) -> None:
+    """Raises UserError if some dates have an offset from UTC, and others do not."""
+    first: dict[bool, int] = {}
+    offsets = {cell: WITH_OFFSET.fullmatch(cell) is not None for cell in set(cells) if isinstance(cell, str)}
+    for row, cell in zip(np.arange(table.rows)[rows], cells):
+        if cell in offsets:
+            first.setdefault(offsets[cell], row)
+    if len(first) > 1:
+        one, other = (f"{table[name][row]!r} in {table.row_name(row)}" for row in sorted(first.values()))
+        raise UserError(
+            f"column {name} holds dates with an offset from UTC and without, {one} and {other}; write all in one way"
+        )
 
 
 def guess(table: RawTable, name: str, rows: np.ndarray) -> str:

@@ -33,13 +33,18 @@ DATE_LIKE = re.compile(
 TIME_LIKE = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?")
 # Whole numbers that may be days, such as 20240131.
 FIRST_COMPACT, LAST_COMPACT = 1900_01_01, 2100_12_31
+# Whole numbers that can only be seconds since 1970, to 2100: fewer may be days such as 20240131, more milliseconds.
+FIRST_SECOND, LAST_SECOND = 10**8, 4_133_980_799
+# A moment in ISO 8601 with its offset from UTC.
+WITH_OFFSET = re.compile(r".*\d[T :]\d.*(Z|z|[+-]\d\d(:?\d\d)?)\s*")
 
 
 def read_date(cell: object, form: str = "") -> np.datetime64:
     """Reads a cell as a moment of universal time, in seconds.
 
     Args:
-      cell: a text, a date of Parquet, or a whole number such as 20240131.
+      cell: a text, a date of Parquet, or a whole number: such as 20240131 where `form` says so, else seconds since
+        1970.
       form: as in datetime.strptime; empty for ISO 8601.
 
     Raises:
@@ -50,6 +55,8 @@ def read_date(cell: object, form: str = "") -> np.datetime64:
         return np.datetime64(cell, "s")
     if form and not isinstance(cell, str):
         cell = str(int(cell)) if float(cell).is_integer() else str(cell)  # type: ignore[arg-type]
+    if isinstance(cell, int) and not FIRST_SECOND <= abs(cell) <= LAST_SECOND:
+        raise ValueError(f"{cell} may be a day, or be in seconds or milliseconds")
     if not isinstance(cell, str):
         return np.datetime64(cell, "s")  # type: ignore[call-overload]
     text = cell.strip()

@@ -83,7 +83,7 @@ def fit_and_encode(
     for spec, kind in specs:
         form = (spec.format if isinstance(spec, Date) else "") or find_form(raw, spec.name, kind, rows[train])
         report_form(raw, spec.name, form, rows[train])
-        values = parse_column(raw, spec.name, kind, form)[rows[train]]
+        values = parse_column(raw, spec.name, kind, form, rows[train])
         if isinstance(spec, Category) and spec.encode == "target":
             classes = target.kind == "class"
             encoder, out_of_fold[len(encoders)] = fit_target_encoder(spec, values, targets[train], classes, seed)

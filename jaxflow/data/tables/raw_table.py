@@ -4,12 +4,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxflow.data.reading.category_names import category_key
 from jaxflow.data.reading.dialect import Dialect, first_lines
+from jaxflow.data.tables.numbers import find_formats
 from jaxflow.errors import UserError
 
 if TYPE_CHECKING:  # imported where a table is read
@@ -17,6 +20,8 @@ if TYPE_CHECKING:  # imported where a table is read
 
 # Rows that are encoded at once.
 BLOCK_ROWS = 1 << 16
+# Cells that `category_key` may call otherwise: idle signs and zeros, exponents, spaces, booleans, full stops.
+UNUSUAL = r"^\+|^-?\.|\.[0-9]*0$|\.$|^-0$|^[+-]?[0-9.]+[eE]|^[\s\pZ]|[\s\pZ]$|^(?i:true|false)$"
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +122,34 @@ class RawTable(Mapping[str, np.ndarray]):
         digits = compute.match_substring_regex(cells, r"^\s*[0-9]+\s*$")
         return bool(compute.any(padded).as_py()) and bool(compute.all(digits).as_py())
 
+    def has_grouped_digits(self, name: str, rows: np.ndarray) -> bool:
+        """Returns whether some rows of a column have a point, always before three digits: it may divide thousands."""
+        import pyarrow
+        from pyarrow import compute
+
+        column = self.column(name)
+        if not pyarrow.types.is_string(column.type):
+            return False
+        cells = column.take(rows)
+        pointed = compute.sum(compute.match_substring(cells, ".")).as_py()
+        grouped = compute.match_substring_regex(cells, r"^\s*[+-]?[1-9][0-9]{0,2}\.[0-9]{3}\s*$")
+        return bool(pointed) and compute.sum(grouped).as_py() == pointed
+
+    @cached_property
+    def has_decimal_commas(self) -> bool:
+        """Whether there is a column of numbers that can only be read with a decimal comma."""
+        import pyarrow
+        from pyarrow import compute
+
+        for name in self:
+            if not pyarrow.types.is_string(self.column(name).type) or self.numbers(name) is not None:
+                continue
+            cells = set(compute.unique(self.column(name)).to_pylist()) - {None}
+            formats = find_formats(cells, self.dialect.decimal, self.dialect.thousands)
+            if formats and all(each.decimal == "," for each in formats):
+                return True
+        return False
+
     def distinct(self, name: str, rows: np.ndarray) -> int:
         """Counts the different cells of some rows, missing ones apart."""
         from pyarrow import compute
@@ -134,12 +167,34 @@ class RawTable(Mapping[str, np.ndarray]):
 
 
 def keys_from_cells(table: RawTable) -> list[str]:
-    """Computes a digest of the cells of each row, which equal rows share; the order of rows and columns has no part."""
+    """Computes a digest of the cells of each row, which equal rows share; the order of rows and columns has no part.
+
+    Cells of one value are equal however they are spelled; a value that a column spells in one way keeps its spelling.
+    """
+    respelled = {name: _respelled(table.column(name)) for name in table}
     return [
         hashlib.sha256("\x1f".join(map(repr, row)).encode()).hexdigest()[:16]
         for block in table.blocks()
-        for row in zip(*(block[name] for name in sorted(block)))
+        for row in zip(*([respelled[name].get(cell, cell) for cell in block[name]] for name in sorted(block)))
     ]
+
+
+def _respelled(column: "pyarrow.ChunkedArray") -> dict[str, str]:
+    """Returns for the texts of a column that another one equals by value, such as 3.0 beside 3, their one spelling."""
+    import pyarrow
+    from pyarrow import compute
+
+    if not pyarrow.types.is_string(column.type):
+        return {}
+    known = compute.drop_null(compute.unique(column))
+    try:
+        unusual = known.filter(compute.match_substring_regex(known, UNUSUAL)).to_pylist()
+    except ValueError:  # no UTF-8, which is named where rows are read
+        return {}
+    keys = [category_key(cell) for cell in unusual]
+    counts = Counter(keys)
+    beside = compute.is_in(pyarrow.array(keys, pyarrow.string()), known).to_pylist()
+    return {cell: key for cell, key, twice in zip(unusual, keys, beside) if twice or counts[key] > 1}
 
 
 def ids_from_column(name: str, table: RawTable) -> list[str]:

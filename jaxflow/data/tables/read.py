@@ -16,6 +16,7 @@ from jaxflow.data.reading.dialect import MAX_HEADER, Dialect, check_quotes, find
 from jaxflow.data.reading.limits import max_bytes, read_lines
 from jaxflow.data.reading.text_files import NAME_IT, find_encoding, open_bytes, open_text, undecodable
 from jaxflow.data.storage.mapped import new_file
+from jaxflow.data.tables.dates import read_date
 from jaxflow.data.tables.parquet import ROW_BYTES, check_names, open_parquet
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.errors import UserError, reason
@@ -25,8 +26,6 @@ if TYPE_CHECKING:  # imported where a table is read
 
 logger = logging.getLogger("jaxflow")
 
-# What stands for a missing value in a text file, unless a source says otherwise.
-MISSING = ("", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NaT", "null", "NULL", "None", "?", "--")
 # Bytes of a text file that are read at once.
 BLOCK_BYTES = 1 << 26
 # What is found in a file.
@@ -128,9 +127,16 @@ def _null_marks(column: "pyarrow.Array", marks: Sequence[str]) -> "pyarrow.Array
         if numbers:  # -999 is -999.0 too
             spelled |= {cell for cell in compute.unique(trimmed).to_pylist() if cell and category_name(cell) in names}
         found = compute.is_in(trimmed, pyarrow.array(sorted(spelled)))
-    elif types.is_integer(column.type) or types.is_floating(column.type):
+    elif any(of(column.type) for of in (types.is_integer, types.is_floating, types.is_decimal)):
         values = [number for name in numbers if (number := _as_number(name)) is not None]
         found = compute.is_in(column.cast(pyarrow.float64(), safe=False), pyarrow.array(values, pyarrow.float64()))
+    elif types.is_boolean(column.type):
+        words = {mark.strip().lower() for mark in marks} & {"true", "false"}
+        found = compute.is_in(column, pyarrow.array([word == "true" for word in words], pyarrow.bool_()))
+    elif types.is_date(column.type) or types.is_timestamp(column.type):
+        read = [moment for mark in marks if (moment := _as_moment(mark)) is not None]
+        moments = pyarrow.array(read, pyarrow.timestamp("s"))
+        found = compute.is_in(column.cast(moments.type, safe=False), moments)
     else:
         return column
     return compute.if_else(found, pyarrow.scalar(None, column.type), column)
@@ -159,6 +165,13 @@ def _as_number(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
+        return None
+
+
+def _as_moment(text: str) -> np.datetime64 | None:
+    try:
+        return read_date(text)
+    except (ValueError, OverflowError):
         return None
 
 

@@ -1,17 +1,21 @@
 """The columns of a table that are to be predicted: one, or several of a kind."""
 
+import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.reading.category_names import category_names
+from jaxflow.data.reading.category_names import category_name, category_names
 from jaxflow.data.tables.cells import infer_column_type, parse_column
 from jaxflow.data.tables.columns import Category, Spec, natural_order
 from jaxflow.data.tables.raw_table import RawTable
 from jaxflow.data.targets import join_targets, target_names
 from jaxflow.errors import UserError
 from jaxflow.schema import Target
+
+logger = logging.getLogger("jaxflow")
 
 # Distinct values up to which a target of whole numbers is taken for classes.
 MAX_CLASSES = 20
@@ -48,6 +52,7 @@ def read_targets(target: str | Sequence[str], task: Task, raw: RawTable, rows: n
 def _read_target(name: str, task: Task, raw: RawTable, rows: np.ndarray) -> tuple[np.ndarray, Target]:
     """Reads one column."""
     numeric = task not in ("class", "label") and infer_column_type(raw, name, rows) == "number"
+    values = np.empty(0)
     if task == "number" or numeric:
         values = parse_column(raw, name, "number")[rows]
         if np.isnan(values).any():
@@ -55,11 +60,23 @@ def _read_target(name: str, task: Task, raw: RawTable, rows: np.ndarray) -> tupl
         few = len(np.unique(values)) <= MAX_CLASSES and not (values % 1).any()
         if task == "number" or not few:
             return values, Target("number", (name,))
-    values = raw[name][rows]
-    name_of = category_names(set(values), f"target {name}")
-    texts = [name_of[value] for value in values]
+    cells = raw[name][rows]
+    name_of = category_names(set(cells), f"target {name}")
+    texts = [name_of[cell] for cell in cells]
+    texts = _one_name_each(name, texts, values) if numeric else texts
     names = sorted(set(texts), key=natural_order)
     if len(names) < 2:
         raise UserError(f"target {name} has one class only, {names[0]!r}; there is nothing to predict")
     index_of = {text: index for index, text in enumerate(names)}
     return np.array([index_of[text] for text in texts], np.int32), Target("class", tuple(names))
+
+
+def _one_name_each(target: str, texts: Sequence[str], values: np.ndarray) -> list[str]:
+    """Returns the names of classes that are numbers; one that is written in several ways is named by its value."""
+    names_of = defaultdict(set)
+    for text, value in zip(texts, values.tolist()):
+        names_of[value].add(text)
+    several = [f"{min(names)!r} and {max(names)!r}" for names in names_of.values() if len(names) > 1]
+    if several:
+        logger.info(f"target {target}: {', '.join(several[:5])} are one")
+    return [text if len(names_of[value]) == 1 else category_name(value) for text, value in zip(texts, values.tolist())]

@@ -41,6 +41,16 @@ def lines_of(count=60):
     return [["spam", "ham"][i % 2] + f"\tmessage {i}" for i in range(count)]
 
 
+@pytest.mark.parametrize("text", ["good film {}\nbut long", 'good {}\n\nsaid "Ann", "Bob"', "good, {}\nbut\nlong"])
+def test_texts_of_several_lines_are_texts(text, tmp_path):
+    rows = [[text.format(i) if i % 10 == 0 else f"film {i}", ["pos", "neg"][i % 2]] for i in range(120)]
+    file = io.StringIO()
+    csv.writer(file).writerows([["text", "label"], *rows])
+    (tmp_path / "a.csv").write_text(file.getvalue())
+    dataset = LabelledText(str(tmp_path / "a.csv"), length=8, split=HoldOut(0, 0)).load()
+    assert sum(map(len, dataset.splits.values())) == 120
+
+
 @pytest.mark.parametrize(
     ("first", "last", "where"),
     [
@@ -95,6 +105,8 @@ def test_names_go_by_value():
     assert category_name("12345678901234567890.0") == "12345678901234567890"
     for code in ("007", "00501", "1.2.3", "1e3", "1_000", "٣", "Infinity", "nan"):
         assert category_name(code) == code
+    assert category_names(["1e-05", "0.00001", "1E5"]) == {"1e-05": "0.00001", "0.00001": "0.00001", "1E5": "1E5"}
+    assert category_key(1e-05) == category_key("0.00001") == category_key("1.0E-5")
     assert category_names(["TRUE", "False"]) == {"TRUE": "TRUE", "False": "False"}
     assert category_names(["TRUE", "true", "no"]) == {"TRUE": "True", "true": "True", "no": "no"}
     assert category_names([">50K", ">50K.", "<=50K"]) == {">50K": ">50K", ">50K.": ">50K", "<=50K": "<=50K"}

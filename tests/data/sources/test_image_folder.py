@@ -144,6 +144,17 @@ BAD_TABLES = {
 }
 
 
+def test_labels_that_say_nothing_are_no_classes(make, caplog):
+    root = make(*(f"{i}.png" for i in range(20)))
+    rows = [f"{i}.png,{['NA', 'None', 'a', 'b'][i % 4]}" for i in range(20)]
+    with caplog.at_level("INFO", "jaxflow"):
+        dataset = load(root, labels=table(root, "path,label\n" + "\n".join(rows) + "\n"))
+    assert dataset.schema.target.names == ("a", "b")
+    assert "not used: 10 images" in caplog.text
+    assert "labels.csv has no label ('NA', 'None')" in caplog.text
+    assert "does not list" not in caplog.text
+
+
 @pytest.mark.parametrize("name", BAD_TABLES)
 def test_a_table_that_says_nothing(name, make, tmp_path):
     text, message = BAD_TABLES[name]

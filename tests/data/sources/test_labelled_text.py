@@ -160,3 +160,12 @@ def test_only_ends_of_lines_part_texts_to_be_predicted(tmp_path):
     inputs, ids = joined(encode_texts(dataset.input_encoding, tmp_path / "new.txt", dataset.schema.inputs, rows=2))
     assert ids == ["0", "1", "2"]
     assert dataset.input_encoding.tokenizer.decode(inputs[2]) == "lovely"
+
+
+def test_labels_that_say_nothing_are_no_classes(tmp_path):
+    labels = ["nan", "NA", "N/A", "None", "pos", "neg"]
+    rows = [f"film {i},{labels[i % 6]}" for i in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    dataset = LabelledText(str(tmp_path / "a.csv"), length=8, split=HoldOut(0, 0)).load()
+    assert dataset.schema.target.names == ("neg", "pos")
+    assert dataset.excluded == {f"no class: {label!r}": 10 for label in labels[:4]}

@@ -1,6 +1,8 @@
 """Tables as people write them: spaces, spellings, numbers of rows, rows that are there twice."""
 
 import dataclasses
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from PIL import Image
 
 from jaxflow import Category, Date, HoldOut, ImageFolder, KFold, Number, Table, TimeSplit
 from jaxflow.data.tables.encode import encode_table
+from jaxflow.data.tables.read import read_table
 from jaxflow.errors import UserError
 from tests.conftest import assert_same_splits, joined
 from tests.data.sources.test_table import read_back, write
@@ -39,6 +42,22 @@ def test_spaces_do_not_matter(space, tmp_path):
     assert [encoder.kind for encoder in found.input_encoding.columns] == ["number", "onehot", "number"]
     inputs, _ = joined(encode_table(read_back(found.input_encoding), tmp_path / "a.csv"))
     np.testing.assert_array_equal(inputs, found.splits["train"].inputs)
+
+
+def test_missing_also_goes_by_value_in_any_type_of_parquet(tmp_path):
+    first, other = datetime(1970, 1, 1), datetime(2020, 5, 4, 3, 2, 1)
+    columns = {
+        "decimal": pyarrow.array([Decimal("-999.00"), Decimal("1.50"), None], pyarrow.decimal128(9, 2)),
+        "boolean": pyarrow.array([False, True, None]),
+        "day": pyarrow.array([first.date(), other.date(), None]),
+        "moment": pyarrow.array([first, other, None], pyarrow.timestamp("ns")),
+    }
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    raw = read_table(tmp_path / "a.parquet", (), missing_also=("-999", "false", "1970-01-01"))
+    for name in columns:
+        np.testing.assert_array_equal(raw.missing(name), [True, False, True])
+    raw = read_table(tmp_path / "a.parquet", (), missing_also=("unknown",))
+    assert all(raw.missing(name).sum() == 1 for name in columns)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -265,3 +284,27 @@ def test_a_long_line_is_a_row_like_others(tmp_path):
     rows = [f'{i},"{"long " * (300_000 if i == 3 else 1)}",{"ab"[i % 2]}' for i in range(40)]
     (tmp_path / "a.csv").write_text("x;,note,y\n" + "\n".join(rows) + "\n")
     assert Table(str(tmp_path / "a.csv"), "y").load().input_encoding.features[0] == "x;"
+
+
+def test_spellings_of_held_out_rows_change_no_feature(tmp_path):
+    words = [["A.", "A-", "B"][i % 3] for i in range(60)]
+    features = []
+    for held_out in ("B", "A"):
+        rows = [[word, i, i % 2, "train"] for i, word in enumerate(words)]
+        rows += [[held_out, i, i % 2, "test"] for i in range(20)]
+        path = write(tmp_path / f"{held_out}.csv", rows, ["word", "x", "y", "part"])
+        dataset = Table(path, "y", split="part", columns=(Category("word"), Number("x"))).load()
+        features.append(dataset.input_encoding.features)
+        if held_out == "A":  # it is the A. of the training rows
+            np.testing.assert_array_equal(
+                np.asarray(dataset.splits["test"].rows(np.arange(1))["inputs"])[0, :3],
+                np.array(["A." in name for name in features[0]])[:3],
+            )
+    assert features[0] == features[1]
+
+
+@pytest.mark.parametrize("spellings", [("1e3", "1000"), ("1,000", "1000"), ("1000.", "1e+03")])
+def test_classes_that_are_one_number_are_one(spellings, tmp_path):
+    rows = [[i, f'"{spellings[i % 2]}"' if i % 4 < 2 else "7"] for i in range(80)]
+    dataset = Table(write(tmp_path / "a.csv", rows, ["x", "y"]), "y", split=HoldOut(0, 0)).load()
+    assert dataset.schema.target.names == ("7", "1000")

@@ -75,6 +75,13 @@ def test_other_columns_say_what_a_point_is():
     formats = find_formats({"1.234", "5.678"}, None, None)
     assert len(formats) == 2
     assert find_form(raw, "other", "number", np.arange(2)) == NumberFormat(",")
+    np.testing.assert_array_equal(read(table(["900", "1.099"], other=["0,5", "0,7"]))[1], [900, 1099])
+    np.testing.assert_array_equal(read(table(["900", "1.099"], other=["0.5", "a,b"]))[1], [900, 1.099])
+    np.testing.assert_array_equal(read(table(["0.900", "1.099"], other=["0,5", "0,7"]))[1], [0.9, 1.099])
+    np.testing.assert_array_equal(read(table(["900", "1.099"], Dialect(thousands=".")))[1], [900, 1099])
+    np.testing.assert_array_equal(
+        parse_column(table(["900", "1.099"], other=["0,5", "1,7"]), "x", "number"), [900, 1099]
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,3 +158,23 @@ def test_mistakes_among_formatted_cells_are_named(good, bad, kind):
         UserError, match=rf"holds 19 {kind}s and 1 other values, first '{bad}' in row 8; .*missing_also"
     ):
         infer_column_type(table([good] * 7 + [bad] + [good] * 12), "x", np.arange(20))
+
+
+@pytest.mark.parametrize("cells", [[20200105], [1577836800000], [18262], [20200105, 1577836800]])
+def test_whole_numbers_that_may_not_be_seconds_are_no_dates(cells):
+    with pytest.raises(UserError, match=rf"column x holds dates, but {cells[0]} in row 1"):
+        parse_column(table(cells), "x", "date", "")
+
+
+def test_seconds_since_1970_are_dates():
+    seconds = [1577836800, 1577836801]
+    np.testing.assert_array_equal(parse_column(table(seconds), "x", "date", ""), np.array(seconds, "M8[s]"))
+
+
+@pytest.mark.parametrize("offset", ["Z", "+02:00", "-0530"])
+def test_dates_with_an_offset_and_without_are_refused(offset):
+    cells = ["2020-01-05T10:00:00", "2020-01-05", f"2020-01-05 10:00:00{offset}"]
+    with pytest.raises(UserError, match=r"'2020-01-05T10:00:00' in row 1 and '2020-01-05 .* in row 3; write all"):
+        read(table(cells))
+    assert read(table(cells[:2]))[0] == read(table(cells[2:]))[0] == "date"
+    assert parse_column(table(cells), "x", "date", "", np.arange(2)).shape == (2,)

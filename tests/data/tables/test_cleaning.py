@@ -10,7 +10,7 @@ from jaxflow import Category, HoldOut, Table
 from jaxflow.data.profiling.describe import describe
 from jaxflow.data.profiling.sample import take_sample
 from jaxflow.data.tables.cleaning import Outliers, filter_rows
-from jaxflow.data.tables.raw_table import RawTable
+from jaxflow.data.tables.raw_table import RawTable, keys_from_cells
 from jaxflow.errors import UserError
 
 HEADER = ["who", "size", "weight", "colour", "big"]
@@ -188,3 +188,15 @@ def test_outliers_may_not_take_a_class_away(tmp_path):
     lines = [[*line[:4], 2] if line[0] == held else line for line in lines]
     with pytest.raises(UserError, match=r"class '2' of target .* and none in the train split"):
         table(tmp_path, lines, split=HoldOut(0.1, 0.3), outliers=Outliers()).load()
+
+
+def test_equal_rows_are_equal_in_any_spelling():
+    def keys(*cells):
+        return keys_from_cells(RawTable(pyarrow.table({"x": list(cells), "y": ["k"] * len(cells)})))
+
+    for spellings in (["3", "3.0", " 3 ", "+3", "3."], ["True", "TRUE", "true"], ["0.5", ".50"], ["a", "a\u00a0"]):
+        assert len(set(keys(*spellings))) == 1
+    assert len(set(keys("7", "007", "7.5", "T"))) == 4
+    # One spelling of each value keeps its digest, so that splits do not move.
+    for cell in ("3.0", " 3", "TRUE", "good."):
+        assert keys(cell, "other")[0] == hashlib.sha256(f"{cell!r}\x1f'k'".encode()).hexdigest()[:16]
