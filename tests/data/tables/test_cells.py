@@ -174,7 +174,7 @@ def test_seconds_since_1970_are_dates():
 @pytest.mark.parametrize("offset", ["Z", "+02:00", "-0530"])
 def test_dates_with_an_offset_and_without_are_refused(offset):
     cells = ["2020-01-05T10:00:00", "2020-01-05", f"2020-01-05 10:00:00{offset}"]
-    with pytest.raises(UserError, match="'2020-01-05T10:00:00' in row 1 and '2020-01-05 .* in row 3; write all"):
+    with pytest.raises(UserError, match=r"'2020-01-05T10:00:00' in row 1 and '2020-01-05 .* in row 3; write all"):
         read(table(cells))
     assert read(table(cells[:2]))[0] == read(table(cells[2:]))[0] == "date"
     assert parse_column(table(cells), "x", "date", "", np.arange(2)).shape == (2,)
