@@ -232,16 +232,19 @@ class Table:
         required, inputs = (*self._targets, *self.required), self._inputs(raw)
         if empty := [name for name in self._targets if raw.missing(name).all()]:
             raise UserError(f"every {empty[0]} in {self.path} is missing; name another target")
-        rows, excluded = filter_rows(raw, required, inputs, self.max_missing_fraction, self.duplicates, self.id)
+        apart = [self.id, None if self._split_column in inputs else self._split_column]
+        rows, excluded = filter_rows(raw, required, inputs, self.max_missing_fraction, self.duplicates, apart)
         if len(rows) == 0:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in excluded.items())
             raise UserError(f"no row of {self.path} is left ({reasons}); ask less of them")
         return rows, excluded
 
+    @property
+    def _split_column(self) -> str | None:
+        return rule.column if isinstance(rule := as_rule(self.split), HoldOut | KFold) and rule.table is None else None
+
     def _inputs(self, raw: RawTable) -> list[str]:
         """Lists the columns that the target may be predicted from."""
-        rule = as_rule(self.split)
-        split = rule.column if isinstance(rule, HoldOut | KFold) and rule.table is None else None
-        no_input = (*self._targets, self.id, self.group, self.time, split, *self.drop)
+        no_input = (*self._targets, self.id, self.group, self.time, self._split_column, *self.drop)
         no_input = {name.strip() for name in no_input if name} - {spec.name.strip() for spec in self.columns}
         return [name for name in raw if name not in no_input]

@@ -87,7 +87,7 @@ def filter_rows(
     inputs: Sequence[str],
     max_missing_fraction: float,
     duplicates: Literal["keep", "drop"],
-    id_column: str | None,
+    apart: Sequence[str | None],
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Filters the rows of a table, whatever split they come to lie in.
 
@@ -97,7 +97,7 @@ def filter_rows(
       inputs: columns that may be missing.
       max_missing_fraction: fraction of the inputs that a row may miss.
       duplicates: whether rows that equal an earlier one remain.
-      id_column: the column that names the rows, by which they always differ; None where there is none.
+      apart: columns by which equal rows may differ, such as the one that names them or tells their split; None is none.
 
     Returns:
       Indices of the rows that remain, and the number of the others by the first reason.
@@ -106,7 +106,7 @@ def filter_rows(
     missing = sum(raw.missing(name).astype(int) for name in inputs) / len(inputs)
     reasons[f"more than {max_missing_fraction:.0%} of the columns missing"] = missing > max_missing_fraction
     if duplicates == "drop":
-        _, first = np.unique(keys_from_cells(raw.without(id_column)), return_index=True)
+        _, first = np.unique(keys_from_cells(raw.without(*(name for name in apart if name in raw))), return_index=True)
         reasons["equal to an earlier row"] = ~np.isin(np.arange(raw.rows), first)
     remains, excluded = _count_by_first(reasons)
     return np.flatnonzero(remains), excluded

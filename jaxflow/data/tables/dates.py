@@ -43,8 +43,7 @@ def read_date(cell: object, form: str = "") -> np.datetime64:
     """Reads a cell as a moment of universal time, in seconds.
 
     Args:
-      cell: a text, a date of Parquet, or a whole number: such as 20240131 where `form` says so, else seconds since
-        1970.
+      cell: a text, a date of Parquet, or a whole number: such as 20240131 where `form` says so, else seconds.
       form: as in datetime.strptime; empty for ISO 8601.
 
     Raises:

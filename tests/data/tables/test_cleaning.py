@@ -133,7 +133,7 @@ def test_share_of_missing_columns_against_counting():
     raw = {name: np.where(random.rand(300) < 0.4, None, "x") for name in "abcde"}
     for most in (0.0, 0.2, 0.5, 1.0):
         table = RawTable(pyarrow.table({name: pyarrow.array(raw[name], pyarrow.string()) for name in raw}))
-        kept, excluded = filter_rows(table, (), "abcde", most, "keep", None)
+        kept, excluded = filter_rows(table, (), "abcde", most, "keep", ())
         counts = sum((raw[name] == None).astype(int) for name in "abcde")  # noqa: E711
         np.testing.assert_array_equal(kept, np.flatnonzero(counts <= 5 * most))
         assert sum(excluded.values()) == 300 - len(kept)
@@ -200,3 +200,12 @@ def test_equal_rows_are_equal_in_any_spelling():
     # One spelling of each value keeps its digest, so that splits do not move.
     for cell in ("3.0", " 3", "TRUE", "good."):
         assert keys(cell, "other")[0] == hashlib.sha256(f"{cell!r}\x1f'k'".encode()).hexdigest()[:16]
+
+
+def test_equal_rows_are_dropped_across_the_splits_of_a_column(tmp_path):
+    lines = [[*line[1:], ["train", "test"][i % 2]] for i, line in enumerate(rows())]
+    lines += [[*line[:-1], "test"] for line in lines[:10:2]]
+    text = [",".join(map(str, line)) for line in [[*HEADER[1:], "part"], *lines]]
+    (tmp_path / "a.csv").write_text("\n".join(text) + "\n")
+    dataset = Table(str(tmp_path / "a.csv"), "big", split="part", duplicates="drop").load()
+    assert dataset.excluded["equal to an earlier row"] == 5
