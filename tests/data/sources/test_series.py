@@ -149,4 +149,5 @@ def test_daily_temperatures():
     assert dataset.excluded == {"windows": 2 * 29}  # the last day of each of two leap years is missing
     last_value = np.sqrt(np.mean((test.inputs[:, -1, :] - test.targets) ** 2))
     assert last_value == pytest.approx(2.582, abs=5e-4)
-    assert all(a < b for a, b in itertools.pairwise(test.ids))
+    ids = [test.id(index) for index in range(len(test))]
+    assert all(a < b for a, b in itertools.pairwise(ids))
