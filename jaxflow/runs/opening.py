@@ -95,7 +95,7 @@ def open_run(workdir: Path, experiment: Experiment, source: Path | None, overwri
 
 @contextmanager
 def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrite: bool) -> Iterator[None]:
-    description = sealed(dumps(experiment))
+    description = sealed(dumps(experiment))  # first: it raises for what no verb could read again
     with ExitStack() as locked:
         with storage_error(workdir, ANOTHER):
             copies = {file.name: file.read_bytes() for file in (source, *files_beside(source))} if source else {}
@@ -112,8 +112,8 @@ def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrit
                 clear_leftovers(folder)
             if overwrite:
                 _empty(workdir)
-            if overwrite or not any((workdir / name).exists() for name in SAVED):
-                write_atomically(workdir / "experiment.json", description)  # else `record` does, when the run resumes
+            if overwrite or not _is_saved(workdir):
+                record(workdir, description)  # else when the run resumes: what is refused changes nothing
             for name, content in copies.items():
                 write_atomically(workdir / name, content)
             if source:
@@ -122,9 +122,11 @@ def _opened(workdir: Path, experiment: Experiment, source: Path | None, overwrit
         yield
 
 
-def record(workdir: Path, experiment: Experiment) -> None:
-    """Writes the experiment of a run that resumes into its folder: it may have more epochs, and other paths."""
-    write_atomically(workdir / "experiment.json", sealed(dumps(experiment)))
+def record(workdir: Path, description: str) -> None:
+    """Writes an experiment, as `sealed` describes it, into its run folder, if it is not there as it is."""
+    path = workdir / "experiment.json"
+    if not path.exists() or path.read_bytes() != description.encode():
+        write_atomically(path, description)
 
 
 def make_folder(workdir: Path) -> None:
@@ -164,7 +166,7 @@ def require_run_folder(workdir: Path, copies: Mapping[str, bytes] = MappingProxy
 
 def _check_contents(workdir: Path, experiment: Experiment, source: Path | None) -> None:
     """Raises if a run folder's contents are not those of a run of the experiment, or of one that has not begun."""
-    started, saved = (workdir / "environment.json").exists(), any((workdir / name).exists() for name in SAVED)
+    started, saved = (workdir / "environment.json").exists(), _is_saved(workdir)
     if not (workdir / "experiment.json").exists():
         if started or saved:
             raise UserError(
@@ -181,6 +183,10 @@ def _check_contents(workdir: Path, experiment: Experiment, source: Path | None) 
             f"the start of {workdir} was cut short, and its copies of the experiment's files may be others'; "
             f"{program_name()} train --config FILE --workdir {workdir} makes them again"
         )
+
+
+def _is_saved(workdir: Path) -> bool:
+    return any((workdir / name).exists() for name in SAVED)
 
 
 def _empty(workdir: Path) -> None:

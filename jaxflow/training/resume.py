@@ -8,7 +8,9 @@ import math
 from clu import parameter_overview
 
 from jaxflow.console import OF_LINES
+from jaxflow.experiment import dumps
 from jaxflow.optimizers.schedules import learning_rate
+from jaxflow.runs.folder import sealed
 from jaxflow.runs.metrics_log import check_metrics
 from jaxflow.runs.opening import record
 from jaxflow.runtime.distributed import on_main
@@ -40,12 +42,13 @@ def initialize_or_restore(checkpoints: Checkpoints, session: TrainingSession) ->
     """
     total, resumed = session.program.total_steps, resume(checkpoints, session)
     state, loop = resumed or (session.init(), LoopState(0))
+    # Now that there is a state of it: it may have more epochs than before, or other paths.
+    on_main(lambda: record(checkpoints.folder.parent, sealed(dumps(session.experiment))))
     if resumed is None:
         logger.info(parameter_overview.get_parameter_overview(state.params, include_stats=False), extra=OF_LINES)
         if total == 0:
             save(checkpoints, state, session.meta)
     else:
-        on_main(lambda: record(checkpoints.folder.parent, session.experiment))
         logger.info(f"resumed {checkpoints.folder.parent} at step {loop.step} of {total}")
         if loop.total is not None and loop.total < total:
             logger.info(_describe_growth(session, loop.step, loop.total))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.runs.folder import default_workdir, read_experiment
+from jaxflow.experiment import dumps
+from jaxflow.runs.folder import default_workdir, read_experiment, sealed
 from jaxflow.runs.results import read_results
 from jaxflow.training.trained import read_trained
 from tests.training.test_loop import leaves, lines
@@ -76,3 +77,12 @@ def test_a_refused_launch_with_more_epochs_changes_nothing(constant, toy, tmp_pa
         jaxflow.train(dataclasses.replace(constant, epochs=3), tmp_path, dataset=other)
     assert (tmp_path / "experiment.json").read_bytes() == before
     jaxflow.train(constant, tmp_path, dataset=toy)
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_has_the_epochs_of_the_next_launch(constant, toy, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / ".lock").touch()
+    (tmp_path / "experiment.json").write_text(sealed(dumps(constant)))
+    jaxflow.train(dataclasses.replace(constant, epochs=2), tmp_path, dataset=toy)
+    assert read_experiment(tmp_path).epochs == 2
+    assert jaxflow.evaluate(tmp_path, dataset=toy)["test_step"] == read_results(tmp_path)["steps"]
