@@ -1,6 +1,7 @@
 """metrics.jsonl and TensorBoard events: a line for each interval of training and each validation."""
 
 import contextlib
+import hashlib
 import io
 import json
 import logging
@@ -19,7 +20,6 @@ from jaxflow.file_io import write_atomically
 from jaxflow.ranges import is_number
 from jaxflow.runtime.distributed import is_main
 from jaxflow.runtime.regular_files import open_regular
-from jaxflow.serialization import json_digest
 
 logger = logging.getLogger("jaxflow")
 
@@ -49,10 +49,13 @@ class MetricWriter:
         """
         self.folder = folder
         self._files: list[Any] = []
+        self._digest = LinesDigest()
         if not is_main():
             return
         last = {"train": first_step, "validation": first_step - validation_due}
         retained = [line for line in read_metrics(folder) if line["step"] <= last.get(line["split"], first_step)]
+        for line in retained:
+            self._digest.add(line)
         write_atomically(folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in retained))
         self._lines = (folder / "metrics.jsonl").open("a", encoding="utf-8")
         (folder / "tensorboard").mkdir(exist_ok=True)
@@ -72,7 +75,9 @@ class MetricWriter:
         """Writes the scalars of a step by name: one line, and an event for each."""
         if not self._files:
             return
-        self._lines.write(json.dumps({"step": step, "split": split, **scalars}) + "\n")
+        line = {"step": step, "split": split, **scalars}
+        self._lines.write(json.dumps(line) + "\n")
+        self._digest.add(line)
         for name, value in scalars.items():
             self._write_event(step, summary=summary.scalar(f"{split}/{name}", value))
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
@@ -88,6 +93,10 @@ class MetricWriter:
         for file in self._files:
             file.flush()
         self._flushed = time.monotonic()
+
+    def digest(self) -> dict[str, Any]:
+        """Returns what `digest_metrics` returns of all that was written, without reading it."""
+        return self._digest.value()
 
     def close(self) -> None:
         """Flushes and closes the files, each of them even if another cannot be written."""
@@ -125,8 +134,26 @@ def _is_line(line: Mapping[str, Any]) -> bool:
     return numbers and isinstance(line.get("step"), int) and isinstance(line.get("split"), str)
 
 
+class LinesDigest:
+    """A digest of lines of metrics, their speeds left out: the same for a resumed and an unbroken run."""
+
+    def __init__(self) -> None:
+        """Starts without a line."""
+        self._count, self._digest = 0, hashlib.sha256()
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        """Adds a line."""
+        self._count += 1
+        lasting = {name: value for name, value in line.items() if name != "examples_per_second"}
+        self._digest.update(json.dumps(lasting, sort_keys=True).encode() + b"\n")
+
+    def value(self) -> dict[str, Any]:
+        """Returns the number of "lines", and their "digest"."""
+        return {"lines": self._count, "digest": self._digest.hexdigest()[:16]}
+
+
 def digest_metrics(folder: Path, count: int | None = None) -> dict[str, Any]:
-    """Computes a digest of what metrics.jsonl holds, its speeds left out: the same for a resumed and an unbroken run.
+    """Computes the digest of what metrics.jsonl holds.
 
     Args:
       folder: the run folder.
@@ -135,8 +162,10 @@ def digest_metrics(folder: Path, count: int | None = None) -> dict[str, Any]:
     Returns:
       The number of "lines", and their "digest".
     """
-    lines = [{k: v for k, v in line.items() if k != "examples_per_second"} for line in read_metrics(folder)[:count]]
-    return {"lines": len(lines), "digest": json_digest(lines)[:16]}
+    digest = LinesDigest()
+    for line in read_metrics(folder)[:count]:
+        digest.add(line)
+    return digest.value()
 
 
 def check_metrics(folder: Path, written: Mapping[str, Any] | None) -> None:

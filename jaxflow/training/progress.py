@@ -14,7 +14,7 @@ from rich.progress import Progress
 from jaxflow.console import bar, console, format_metrics, format_rate
 from jaxflow.errors import UserError, program_name
 from jaxflow.experiment import dumps
-from jaxflow.runs.metrics_log import MetricWriter, digest_metrics
+from jaxflow.runs.metrics_log import MetricWriter
 from jaxflow.training.events import LoopState
 from jaxflow.training.prepare import TrainingSession
 from jaxflow.training.state import TrainState
@@ -229,7 +229,7 @@ class RunLog:
     def flush(self) -> dict[str, Any]:
         """Writes out everything that was logged so far, and returns its digest."""
         self._writer.flush()
-        return digest_metrics(self._folder)
+        return self._writer.digest()
 
     def speed(self) -> dict[str, float]:
         """Returns "examples_per_second" and "seconds" of all that was measured; nothing where nothing was."""

@@ -79,3 +79,18 @@ def test_what_is_no_line_of_numbers_is_skipped_and_training_goes_on(tmp_path):
     with MetricWriter(tmp_path, first_step=2) as writer:
         writer.write_scalars(3, {"loss": 0.25})
     assert [line["step"] for line in read_metrics(tmp_path)] == [1, 2, 3]
+
+
+def test_what_was_written_has_the_digest_of_what_is_read(tmp_path):
+    with MetricWriter(tmp_path) as writer:
+        for step in range(1, 5):
+            writer.write_scalars(step, {"loss": 1 / step, "examples_per_second": 1e3 * step, "skipped": step})
+        writer.write_scalars(4, {"loss": float("nan")}, "validation")
+        writer.flush()
+        written = writer.digest()
+        assert written == digest_metrics(tmp_path)
+        assert written["lines"] == 5
+    with MetricWriter(tmp_path, 3) as writer:  # what came later is repeated, at another speed
+        writer.write_scalars(4, {"loss": 1 / 4, "examples_per_second": 7.0, "skipped": 4})
+        writer.write_scalars(4, {"loss": float("nan")}, "validation")
+        assert writer.digest() == written
