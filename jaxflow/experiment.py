@@ -26,7 +26,7 @@ from jaxflow.interfaces import (
 from jaxflow.optimizers.base import Optimizer
 from jaxflow.ranges import Count, Positive, Range, Seed
 from jaxflow.runtime.distributed import main_process_first
-from jaxflow.serialization import classes_of, flatten, from_json, to_json
+from jaxflow.serialization import classes_of, flatten, flatten_json, from_json, to_json
 from jaxflow.user_code import calling, is_own
 
 # Marks fields that may change when a run is resumed: they decide where and how it runs, not what comes out.
@@ -170,6 +170,11 @@ def differing_leaves(before: Mapping[str, Any], experiment: Experiment) -> list[
         for name in [*before, *(set(after) - set(before))]
         if name not in before or name not in after or before[name] != after[name]
     ]
+
+
+def differing_fields(described: Any, experiment: Experiment) -> list[str]:
+    """Returns what `differing_leaves` does, of another experiment as JSON has it; no file of it is executed."""
+    return differing_leaves(dict(flatten_json(described, classes_of(experiment))), experiment)
 
 
 def dumps(experiment: Experiment) -> str:

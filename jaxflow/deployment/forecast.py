@@ -9,7 +9,7 @@ from jaxflow.data.dataset import restored_values
 from jaxflow.data.series.encode import SeriesEncoding
 from jaxflow.data.series.newest import newest_windows
 from jaxflow.data.series.split import window_name
-from jaxflow.deployment.predictor import BATCH_SIZE, Predictor
+from jaxflow.deployment.predictor import Predictor
 
 
 def forecast(predictor: Predictor, encoding: SeriesEncoding, source: Path) -> Mapping[str, np.ndarray]:
@@ -28,5 +28,5 @@ def forecast(predictor: Predictor, encoding: SeriesEncoding, source: Path) -> Ma
     """
     windows = newest_windows(encoding, source)
     names = [window_name(name, time) for name, time in zip(windows.names, windows.times)]
-    predictions = predictor.predict(windows.inputs, names, min(BATCH_SIZE, 1 << (len(names) - 1).bit_length()))
+    predictions = predictor.predict(windows.inputs, names)
     return windows.columns(encoding, restored_values(predictions, None, windows.origins))

@@ -96,8 +96,9 @@ def predict_with(
     schema = predictor.schema
     names = schema.target.names if schema.target.kind == "class" else ()
     require_regular(source)
-    masks = output.with_suffix("")  # where they lie, if the model gives any
-    if schema.target.dense_shape and submission is None and (masks == output or masks.is_file()):
+    gives_masks = schema.target.dense_shape and schema.inputs.kind in ("image", "volume") and submission is None
+    masks = output.with_suffix("")  # where they lie
+    if gives_masks and (masks == output or masks.is_file()):
         raise UserError(f"masks lie in a folder beside --output {output}: {masks}; choose another, or {masks}-1.csv")
     if submission is not None and submission not in names:
         raise UserError(f"--submission {submission} is no class of this model; it has {', '.join(names) or 'none'}")
@@ -112,8 +113,8 @@ def predict_with(
         blocks = without_padding(blocks, schema.inputs, root)
     blocks = track(_noted(blocks, first), "predict")
     with storage_error(output, "choose another --output"), ExitStack() as files:
-        if schema.target.dense_shape and schema.inputs.kind in ("image", "volume") and submission is None:
-            blocks = files.enter_context(masks_written(output.with_suffix(""), blocks, schema.inputs, root))
+        if gives_masks:
+            blocks = files.enter_context(masks_written(masks, blocks, schema.inputs, root))
         if submission is not None:
             write_submission(output, ((ids, rows[:, names.index(submission)]) for ids, rows in blocks))
         else:

@@ -50,8 +50,7 @@ class Predictor:
         """
         batch_size, predicted = None, 0
         for inputs, ids in read_inputs(source, self.schema.inputs, self.encoding, self.follow_links, bad):
-            # A power of two: few programs to compile, and a single image does not wait for 255 rows of padding.
-            batch_size = batch_size or min(BATCH_SIZE, 1 << (len(ids) - 1).bit_length())
+            batch_size = batch_size or _batch_size(len(ids))
             if bad is None:
                 predictions = self.predict(inputs, ids, batch_size)
             else:
@@ -65,13 +64,13 @@ class Predictor:
         if bad and not predicted:
             raise UserError(f"none of the {len(bad)} examples of {source} can be predicted: {bad[0]}")
 
-    def predict(self, inputs: Any, ids: Sequence[str], batch_size: int) -> np.ndarray:
+    def predict(self, inputs: Any, ids: Sequence[str], batch_size: int | None = None) -> np.ndarray:
         """Predicts examples in batches of one size.
 
         Args:
           inputs: (examples, ...) as the model takes them, a dict of such where it takes several.
           ids: a name of each, for errors.
-          batch_size: rows of a batch; the last one is padded.
+          batch_size: rows of a batch; the last one is padded. None goes by how many examples there are.
 
         Returns:
           (examples, ...) predictions.
@@ -79,7 +78,7 @@ class Predictor:
         Raises:
           UserError: an output is not finite.
         """
-        predictions = self._predict(inputs, len(ids), batch_size)
+        predictions = self._predict(inputs, len(ids), batch_size or _batch_size(len(ids)))
         wrong = np.flatnonzero(~_finite(predictions))
         if len(wrong):
             raise UserError(
@@ -91,6 +90,11 @@ class Predictor:
         firsts = range(0, count, batch_size)
         parts = [np.asarray(self.step(_batch(inputs, first, batch_size))) for first in firsts]
         return np.concatenate(parts)[:count]
+
+
+def _batch_size(count: int) -> int:
+    """Returns a power of two: few programs to compile, and a single image does not wait for 255 rows of padding."""
+    return min(BATCH_SIZE, 1 << (count - 1).bit_length())
 
 
 def _finite(predictions: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import flax.linen as nn
 import numpy as np
 
 from jaxflow.deployment.from_run import predictor_of
-from jaxflow.deployment.predictor import BATCH_SIZE, Predictor
+from jaxflow.deployment.predictor import Predictor
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
 from jaxflow.file_io import storage_error
@@ -77,8 +77,7 @@ class Run:
         else:
             arrays = _checked(inputs, feature, "inputs")
             count = len(arrays)
-        batch_size = min(BATCH_SIZE, 1 << max(0, count - 1).bit_length())
-        return self.predictor.predict(arrays, [str(row) for row in range(count)], batch_size)
+        return self.predictor.predict(arrays, [str(row) for row in range(count)])
 
 
 def load_run(workdir: str | Path, checkpoint: str = "last") -> Run:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxflow.errors import UserError, listed
-from jaxflow.experiment import Experiment, differing_leaves
+from jaxflow.experiment import Experiment, differing_fields
 from jaxflow.experiment_files import files_beside, files_defining, importable
 from jaxflow.file_io import check_name, storage_error
 from jaxflow.legacy import modernize
@@ -18,10 +18,8 @@ from jaxflow.runs.trust import MAX_BYTES, check_links, files_to_execute
 from jaxflow.serialization import (
     FILE_MODULE,
     class_name,
-    classes_of,
     fields_of,
     file_classes,
-    flatten_json,
     from_json,
     json_digest,
     to_json,
@@ -95,7 +93,7 @@ def changes(workdir: Path, experiment: Experiment, source: Path | None = None) -
     More epochs are no difference: the run goes on. Fewer are one.
     """
     described = _read_json(workdir)
-    changed = differing_leaves(dict(flatten_json(described, classes_of(experiment))), experiment)
+    changed = differing_fields(described, experiment)
     epochs = described.get("epochs", experiment.epochs)
     changed += [f"epochs: {epochs:g} -> {experiment.epochs:g}"] if experiment.epochs < epochs else []
     return changed + _changed_files(workdir, experiment, source)

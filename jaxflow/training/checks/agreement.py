@@ -7,9 +7,8 @@ from typing import Any
 import jax
 
 from jaxflow.errors import UserError
-from jaxflow.experiment import Experiment, differing_leaves, dumps
+from jaxflow.experiment import Experiment, differing_fields, dumps
 from jaxflow.runtime.distributed import broadcast, run_on_all
-from jaxflow.serialization import classes_of, flatten_json
 
 # What of a checkpoint's meta shows that two processes read the same data. What is fitted may differ in its last bits.
 OF_DATA = ("schema", "train_size", "train_ids")
@@ -31,7 +30,7 @@ def check_agreement(experiment: Experiment, meta: Mapping[str, Any]) -> None:
 
     def compare() -> None:
         process, own = jax.process_index(), json.loads(json.dumps(dict(meta)))
-        changed = differing_leaves(dict(flatten_json(described, classes_of(experiment))), experiment)
+        changed = differing_fields(described, experiment)
         if changed:
             raise UserError(
                 f"process {process} has another experiment than process 0 ({'; '.join(changed)}); give all of them the "
