@@ -39,8 +39,6 @@ def fingerprint(split: Split) -> dict[str, str]:
       Digests of "inputs" and "targets"; "exact_targets" where these have digits that float32 lacks; and where values
       were computed from files, which may differ in their last bits elsewhere, "computed_by": the kind of machine.
     """
-    if not isinstance(split, ArraySplit) and getattr(split, "in_memory", False):
-        split = ArraySplit(**split.rows(np.arange(len(split))), ids=())  # windows of series, as they reach the device
     if isinstance(split, ArraySplit):
         inputs = split.inputs if isinstance(split.inputs, Mapping) else {"": split.inputs}
         return {
@@ -48,15 +46,15 @@ def fingerprint(split: Split) -> dict[str, str]:
             **_digest_targets(_sampled(split.targets)),
             "computed_by": _machine(),
         }
+    if getattr(split, "in_memory", False):  # windows of series, as they reach the device
+        return _digest_rows(split, MAX_BYTES)
     # Here, since they bring what reads files, which arrays in memory do without.
     from jaxflow.data.folders.file_split import FileSplit
     from jaxflow.data.storage.mapped import Mapped
     from jaxflow.data.tfds.records import TfdsSplit
 
     if isinstance(split, Mapped):
-        rows = [split.rows(np.arange(len(split))[part]) for part in _parts(len(split), split.nbytes, MAX_MAPPED_BYTES)]
-        digests = {"inputs": _digest(block["inputs"] for block in rows)}
-        return digests | _digest_targets(block["targets"] for block in rows) | {"computed_by": _machine()}
+        return _digest_rows(split, MAX_MAPPED_BYTES)
     targets = _digest_targets(_sampled(split.targets))
     if isinstance(split, FileSplit):
         return targets | {"inputs": _digest_files([f"{split.folder}/{name}" for name in _spaced(split.ids, MAX_FILES)])}
@@ -64,6 +62,13 @@ def fingerprint(split: Split) -> dict[str, str]:
         files = [str(path) for path in sorted(split.records.prepared.iterdir()) if not path.name.startswith(".")]
         return targets | {"inputs": _digest([split.numbers]) + _digest_files(_spaced(files, MAX_FILES))}
     return targets
+
+
+def _digest_rows(split: Split, limit: int) -> dict[str, str]:
+    """Computes digests of rows that are gathered from what a split holds: of `limit` bytes of them at most."""
+    rows = [split.rows(np.arange(len(split))[part]) for part in _parts(len(split), split.nbytes, limit)]
+    digests = {"inputs": _digest(block["inputs"] for block in rows)}
+    return digests | _digest_targets(block["targets"] for block in rows) | {"computed_by": _machine()}
 
 
 def _digest(arrays: Iterable[np.ndarray]) -> str:
