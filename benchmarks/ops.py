@@ -8,7 +8,7 @@ from statistics import median
 import jax
 import jax.numpy as jnp
 
-from jaxflow.models import ops
+from jaxflow.models.layers import ops
 from jaxflow.runtime.startup import tune_allocator
 
 # batch, space, window, strides, channels, features

@@ -1,10 +1,9 @@
 """Spoken digits: log-mel spectrograms and a small CNN, on 500 clips by two speakers of the Free Spoken Digit Dataset.
 
-Test accuracy 0.973 +- 0.007 over five splits (seeds 0 to 4; 0.963, 0.979, 0.971, 0.972, 0.981; guessing 0.12 at most).
-A speaker who was never heard is another task: trained on one, it has 0.411 of george's digits right and 0.455 of
-jackson's, means of seeds 0, 1, 2 (--data.group='_(.+)_' --data.split.validation=0 --data.split.test=0.5, and
---data.split.seed=7 for george, 5 for jackson). 37 to 43 seconds of processor time with start and compilation; 89 to 152
-seconds on two CPU cores that were busy with other work.
+Test accuracy 0.977 +- 0.010 over five splits (`--data.split.seed` and `--seed` 0 to 4: 0.963, 0.990, 0.971, 0.981 and
+0.981; guessing 0.12 at most). A speaker who was never heard is another task: trained on one, it has 0.411 of george's
+digits right and 0.455 of jackson's, means of seeds 0, 1, 2; unheard_speaker.py has more. 37 to 43 seconds of processor
+time with start and compilation; 89 to 152 seconds on two CPU cores that were busy with other work.
 
     python launch.py --config experiments/spoken_digits.py
     python launch.py predict --workdir runs/spoken_digits --input clip.wav

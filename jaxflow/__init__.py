@@ -13,8 +13,13 @@ from typing import Any
 # Messages reach whoever configures logging; without it, nobody: Python would print warnings on standard error.
 logging.getLogger("jaxflow").addHandler(logging.NullHandler())
 
-# Families that grow lie one dot down: jaxflow.losses.Huber. The public names of each are its module's __all__.
-FAMILIES = {"losses": "jaxflow.problems.losses", "metrics": "jaxflow.problems.metrics"}
+# Families that grow lie one dot down: jaxflow.losses.Huber, or `from jaxflow.losses import Huber`. Here is where the
+# classes of each are; its public names are that module's __all__.
+FAMILIES = {
+    "layers": "jaxflow.models.sequential.layers",
+    "losses": "jaxflow.problems.losses",
+    "metrics": "jaxflow.problems.metrics",
+}
 
 _STUB = Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")
 PUBLIC = {name: module for module, name in re.findall(r"^from (\S+) import (\w+) as \w+$", _STUB, re.MULTILINE)}
@@ -24,7 +29,7 @@ __all__ = sorted(PUBLIC)
 
 def __getattr__(name: str) -> Any:
     if name in FAMILIES:
-        return importlib.import_module(FAMILIES[name])
+        return importlib.import_module(f"jaxflow.{name}")
     if name not in PUBLIC:
         raise AttributeError(f"module 'jaxflow' has no attribute {name!r}")
     value = getattr(importlib.import_module(PUBLIC[name]), name)

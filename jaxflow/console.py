@@ -6,7 +6,7 @@ on the console while they run.
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -24,6 +24,8 @@ UNPRINTABLE = re.compile(
 OF_LINES = {"of_lines": True}
 # Characters of an error, at most: names come from files.
 MAX_ERROR = 4000
+# Metrics on a line, at most.
+MAX_METRICS = 8
 
 logger = logging.getLogger("jaxflow")
 console = Console(highlight=False, markup=False, emoji=False)
@@ -132,9 +134,11 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
 
 
 def format_metrics(metrics: Mapping[str, float]) -> str:
-    """Formats metrics as one line, the loss first."""
+    """Formats metrics as one line, the loss first; of many, such as those of many targets, the first of them."""
     names = sorted(metrics, key=lambda name: (name != "loss", name))
-    return "  ".join(f"{name} {format_number(metrics[name])}" for name in names)
+    more = len(names) - MAX_METRICS
+    shown = "  ".join(f"{name} {format_number(metrics[name])}" for name in (names[:MAX_METRICS] if more > 1 else names))
+    return f"{shown}  and {more} more" if more > 1 else shown
 
 
 def format_rate(examples_per_second: float) -> str:
@@ -146,3 +150,13 @@ def format_rate(examples_per_second: float) -> str:
 def format_number(value: float) -> str:
     """Formats a number with four decimals, or with four significant digits where it is less than 0.1."""
     return f"{value:.4g}" if 0 < abs(value) < 0.1 else f"{value:.4f}"
+
+
+def format_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Formats rows of texts as lines of aligned columns, the first to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = []
+    for first, *others in rows:
+        cells = (f"{cell:>{width}}" for cell, width in zip(others, widths[1:]))
+        lines.append("  ".join([f"{first:<{widths[0]}}", *cells]).rstrip())
+    return lines

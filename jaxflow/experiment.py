@@ -10,7 +10,7 @@ import flax.linen as nn
 
 from jaxflow.data.checks import check_contract
 from jaxflow.data.dataset import Dataset
-from jaxflow.errors import UserError, reason
+from jaxflow.errors import UserError, perhaps, reason
 from jaxflow.experiment_files import call
 from jaxflow.field_checks import Part, check_fields
 from jaxflow.hyperparameters import COMPLEMENT
@@ -23,7 +23,10 @@ from jaxflow.interfaces import (
     TestTimeAugmentation,
     Transform,
 )
-from jaxflow.optimizers.base import Optimizer
+from jaxflow.models.sequential.layers.layer import Layer
+from jaxflow.optimizers.base import AnyOptimizer
+from jaxflow.optimizers.schedule_free import is_schedule_free
+from jaxflow.patience import EarlyStopping, ReduceOnPlateau
 from jaxflow.ranges import Count, Positive, Range, Seed
 from jaxflow.runtime.distributed import main_process_first
 from jaxflow.serialization import classes_of, flatten, flatten_json, from_json, to_json
@@ -31,16 +34,21 @@ from jaxflow.user_code import calling, is_own
 
 # Marks fields that may change when a run is resumed: they decide where and how it runs, not what comes out.
 NOT_IDENTITY = {"identity": False}
+# Fields that ask for an average of the parameters, of which there can be one.
+AVERAGES = ("ema_decay", "average_last")
 # What the parts of an experiment are, for the error where a field holds something else.
 PARTS = {
     DataSource: Part("a data source", "jaxflow.Digits()"),
+    Layer: Part("a layer with __call__(inputs, train)", "jaxflow.layers.Dense(64)", 2),
     nn.Module: Part("a Linen module with __call__(self, inputs, train)", "jaxflow.CNN()", 1, ("train",)),
     Problem: Part("a problem", "jaxflow.Classification()"),
-    Optimizer: Part("a jaxflow.Optimizer", "jaxflow.Adam(learning_rate=1e-3)"),
+    AnyOptimizer: Part("a jaxflow.Optimizer", "jaxflow.Adam(learning_rate=1e-3)"),
     Transform: Part("a transform with fit() and __call__(fitted, inputs)", "jaxflow.Standardize()", 2),
-    Augmentation: Part("an augmentation with __call__(key, batch)", "jaxflow.Flip()", 2),
+    Augmentation: Part("an augmentation with __call__(key, example)", "jaxflow.Flip()", 2),
     TestTimeAugmentation: Part("a test-time augmentation with __call__(inputs)", "jaxflow.FlipShift()", 1),
     Schedule: Part("a schedule", "jaxflow.Cosine(warmup_steps=100)"),
+    EarlyStopping: Part("early stopping", "jaxflow.EarlyStopping(patience=5)"),
+    ReduceOnPlateau: Part("a rule for plateaus", "jaxflow.ReduceOnPlateau(factor=0.1, patience=5)"),
     SplitRule: Part("a split rule", "jaxflow.HoldOut(validation=0.1, test=0.1)"),
 }
 
@@ -55,7 +63,7 @@ class Experiment:
     """The network; its input and output sizes come from the data."""
     problem: Problem
     """What is solved: loss, predictions and metrics."""
-    optimizer: Optimizer
+    optimizer: AnyOptimizer
     """The optimizer with its learning-rate schedule, clipping and weight decay."""
     preprocess: tuple[Transform, ...] = ()
     """Transforms of the inputs that are part of the model's program, in order."""
@@ -69,6 +77,14 @@ class Experiment:
     epochs: Annotated[float, Range(0, 1e9)] = field(default=10, metadata=NOT_IDENTITY)
     """Passes over the training split; may be a fraction, and 0 trains nothing. A run goes on where it ended when it is
     launched with more."""
+    early_stopping: EarlyStopping | None = field(default=None, metadata=NOT_IDENTITY)
+    """When a run ends before its last epoch, with its best checkpoint as the result; None for never."""
+    reduce_on_plateau: ReduceOnPlateau | None = None
+    """When the learning rate is lowered beside its schedule; None for never."""
+    init_from: str | None = None
+    """Weights that training starts from, for fine-tuning: a run folder, of which the best checkpoint is taken, or a
+    .safetensors file. They go where the model has the same path and shape; the others are drawn, and logged by name. A
+    run that is gone on with does not read them again. None draws all."""
     sampling: Literal["shuffle", "balanced"] = "shuffle"
     """Which examples are drawn: each once in an epoch; or, where some classes are rare, those of every class equally
     often, each of a class's examples once before any twice. An epoch has as many steps either way."""
@@ -76,11 +92,14 @@ class Experiment:
     """Decides initial parameters, order of examples, dropout and augmentation."""
     microbatch: Count | None = None
     """Examples whose gradients are computed at once; a step adds up batch_size / microbatch of them. None: all of a
-    device's. Also the unit of dropout and augmentation keys and of batch normalisation's statistics, so that a run
-    with it set gives the same numbers on any number of devices."""
+    device's. Also the unit of batch normalisation's statistics, so that a run of a model with it gives the same numbers
+    on any number of devices only where this is set; keys of dropout and augmentation go by row."""
     ema_decay: Annotated[float, Range(0, 1, without=(0, 1))] | None = field(default=None, metadata=COMPLEMENT)
     """Decay of an exponential moving average of the parameters, which is then what is evaluated; None for none. It is
     debiased: the initial parameters have no part in it, however few steps a run has."""
+    average_last: Annotated[float, Range(0, 1, without=(0,))] | None = None
+    """Fraction of the run, at its end, over whose steps the parameters are averaged (SWA), which is then what is
+    evaluated, instead of a moving average; None for none."""
     strategy: Literal["pmap", "shard_map", "fsdp"] = field(default="pmap", metadata=NOT_IDENTITY)
     """How a step spreads over several devices; on one device it is plain jit. pmap and shard_map keep the whole state
     on each; fsdp divides parameters, optimizer state and moving average over them, for models that fit on none."""
@@ -92,6 +111,9 @@ class Experiment:
     batches are the same."""
     log_every_steps: Count = field(default=100, metadata=NOT_IDENTITY)
     """Training steps between two lines of metrics."""
+    log_norms: bool = field(default=False, metadata=NOT_IDENTITY)
+    """Whether each of them has the norms of gradient, update and parameters, and the fraction of dead units, which no
+    example of a batch gives a gradient."""
     validate_every_epochs: Positive = field(default=1, metadata=NOT_IDENTITY)
     """Epochs between two passes over the validation split; each is followed by a checkpoint."""
     checkpoint_every_steps: Count | None = field(default=None, metadata=NOT_IDENTITY)
@@ -112,6 +134,11 @@ class Experiment:
                 f"'host', "
                 "or num_workers 0"
             )
+        averages = [f"{name}={getattr(self, name)}" for name in AVERAGES if getattr(self, name) is not None]
+        if is_schedule_free(self.optimizer):
+            averages.append(f"optimizer={type(self.optimizer).__name__}, which averages too")
+        if len(averages) > 1:
+            raise UserError(f"two averages of the parameters: {' and '.join(averages)}; what is evaluated is one")
         if self.microbatch and self.batch_size % self.microbatch:
             raise UserError(f"microbatch {self.microbatch} does not divide batch_size {self.batch_size}")
 
@@ -132,6 +159,7 @@ def load(path: str | Path) -> Experiment:
     if not path.is_file():
         raise UserError(
             f"no experiment file at {path}; --config takes a Python file, for example experiments/digits_cnn.py"
+            f"{perhaps(path, lambda other: other.suffix == '.py')}"
         )
     experiment = call(path, "get_config")
     if not isinstance(experiment, Experiment):

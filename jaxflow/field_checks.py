@@ -75,6 +75,8 @@ def _check(held: Any, annotation: Any, parts: Mapping[Any, Part], path: str, def
         mine = dataclasses.is_dataclass(held)
         example = f"{_class_of(held).__name__}(...)" if mine else _example(held, part)
         raise UserError(f"{path} is {_found(held)}; write a tuple, for example ({example},)")
+    if get_origin(annotation) is tuple and dataclasses.is_dataclass(held):
+        raise UserError(f"{path} is {_found(held)}; write a tuple, for example ({_class_of(held).__name__}(...),)")
     if _fits(held, annotation, parts):
         if found := violation(held, annotation):
             raise UserError(f"{path} is {_found(held)}; it must be {found}")
@@ -82,8 +84,9 @@ def _check(held: Any, annotation: Any, parts: Mapping[Any, Part], path: str, def
     options = elements if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
     part = next((parts[option] for option in options if _is_key(option, parts)), None)
     if part is None:
-        silent = default is None or default is dataclasses.MISSING or get_origin(annotation) is Literal
-        example = "" if silent else f", for example {default}"
+        silent = default in (None, (), dataclasses.MISSING) or get_origin(annotation) is Literal
+        meant = None if dataclasses.is_dataclass(default) else _as_texts(held, annotation)
+        example = f"; write {meant!r}" if meant is not None else "" if silent else f", for example {default}"
         raise UserError(f"{path} is {_found(held)}; it must be {_expected(annotation)}{example}")
     kind = _class_of(held)
     if issubclass(kind, tuple(option for option in options if _is_key(option, parts))):
@@ -120,8 +123,18 @@ def _fits(held: Any, annotation: Any, parts: Mapping[Any, Part]) -> bool:
         return isinstance(held, annotation)
     if _is_key(annotation, parts):
         return _is_part(held, annotation, parts[annotation])
-    # Of another dataclass an object with the same members may be meant, but nothing plain.
-    return not dataclasses.is_dataclass(annotation) or (dataclasses.is_dataclass(held) and not isinstance(held, type))
+    if not (isinstance(annotation, type) and dataclasses.is_dataclass(annotation)) or isinstance(held, annotation):
+        return True
+    # One of your own with the same members may stand in its place, but nothing plain, and no other of jaxflow's.
+    mine = not type(held).__module__.startswith("jaxflow.")
+    return dataclasses.is_dataclass(held) and not isinstance(held, type) and mine
+
+
+def _as_texts(held: Any, annotation: Any) -> Any:
+    """Returns the texts that a field may hold where numbers name columns, or one text stands for several; else None."""
+    as_text = str(held) if isinstance(held, int | float) and not isinstance(held, bool) else held
+    as_tuple = tuple(map(str, held)) if isinstance(held, tuple | list) else (as_text,)
+    return next((each for each in (as_text, as_tuple) if each != held and _fits(each, annotation, {})), None)
 
 
 def _is_part(held: Any, annotation: type, part: Part) -> bool:
@@ -132,8 +145,9 @@ def _is_part(held: Any, annotation: type, part: Part) -> bool:
         return True
     if not callable(held):
         return False
+    given = part.arguments + (getattr(held, "pairs", False) is True)  # an augmentation of pairs takes another example
     try:
-        inspect.signature(held).bind(*range(part.arguments), **dict.fromkeys(part.keywords))
+        inspect.signature(held).bind(*range(given), **dict.fromkeys(part.keywords))
     except TypeError:
         return False
     return True
@@ -169,7 +183,7 @@ def _expected(annotation: Any) -> str:
     if origin is Literal:
         return " or ".join(map(repr, arguments))
     if origin is tuple and arguments[-1:] == (...,):
-        return f"a tuple of {PLURAL.get(getattr(arguments[0], '__origin__', arguments[0]), 'objects')}"
+        return f"a tuple of {PLURAL.get(getattr(arguments[0], '__origin__', arguments[0])) or _expected(arguments[0])}"
     if origin is tuple:
         return f"a tuple of {len(arguments)}: ({', '.join(map(_expected, arguments))})"
     return PLAIN.get(annotation, getattr(annotation, "__name__", str(annotation)))

@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Marks a field that is a hyperparameter: an integer, or a float of a class that is not jaxflow's.
+# Marks a field that is a hyperparameter: an integer, or a float of a class that is not jaxflow's; or that has some, as
+# (name, value) pairs.
 HYPERPARAMETER = {"hyperparameter": True}
 # Marks a hyperparameter of which code computes 1 - x. In float32 that would lose digits (1 - 0.999 all but four), so
 # the difference is computed on the host, in float64, and handed over beside the number.
@@ -174,11 +175,23 @@ def _replaced(value: Any, new: Callable[[str, Any, bool], Any], prefix: str = ""
         before, name = getattr(value, field.name, None), f"{prefix}.{field.name}" if prefix else field.name
         if isinstance(before, Argument) or _is_hyperparameter(type(value), field, before):
             after = new(name, before, field.metadata.get("complement", False))
+        elif isinstance(before, tuple) and field.metadata.get("hyperparameter"):
+            after = _replaced_pairs(before, new, name, field.metadata.get("complement", False))
         else:
             after = _replaced(before, new, name)
         if after is not before:
             changed[field.name] = after
     return dataclasses.replace(value, **changed) if changed else value
+
+
+def _replaced_pairs(pairs: tuple, new: Callable[[str, Any, bool], Any], name: str, complement: bool) -> tuple:
+    """Rebuilds (name, value) pairs with `new(name, number, complement)` for each float that is not 0."""
+    return tuple(
+        (key, new(f"{name}.{key}", value, complement))
+        if isinstance(value, Argument) or (isinstance(value, float) and value != 0)
+        else (key, value)
+        for key, value in pairs
+    )
 
 
 def _is_hyperparameter(kind: type, field: dataclasses.Field, value: Any) -> bool:

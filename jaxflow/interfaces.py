@@ -17,7 +17,7 @@ which the command line asks.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,36 +27,11 @@ if TYPE_CHECKING:
 
     from jaxflow.data.dataset import Dataset
     from jaxflow.data.splitting.keys import SplitKeys
-    from jaxflow.schema import Schema
+    from jaxflow.schema import Example, Schema
     from jaxflow.transforms.preprocess import Inputs
 
 # The collection of a model's variables that are computed when it is initialised and never change.
 CONSTANTS = "constants"
-
-
-class Batch(TypedDict, total=False):
-    """Examples of one step, the batch axis first. A host batch holds NumPy arrays; in a step they are JAX's.
-
-    Attributes:
-      inputs: (batch, *input shape), as the split's `rows` returns them, or as preprocessing does after it has run.
-      targets: (batch,) or (batch, *spatial) integer classes, negative where the class is unknown; (batch, values)
-        float32 for regression; (batch, targets) integer classes or labels where an example has several.
-      weights: float, of the loss's shape or a prefix of it: (batch,) or (batch, *spatial); 0 where there is padding.
-        Absent where all examples count alike.
-      index: (batch,) int32, the examples' positions in the training split.
-      epoch: (batch,) int32, the epoch that each example belongs to; a batch may hold the end of one and the start of
-        the next.
-      mixed_targets: like `targets`, those of the example that each is mixed with (Mixup, CutMix).
-      mix_weight: (batch,) float in [0, 1], the weight of `targets`; `mixed_targets` have the rest.
-    """
-
-    inputs: jax.Array
-    targets: jax.Array
-    weights: jax.Array
-    index: jax.Array
-    epoch: jax.Array
-    mixed_targets: jax.Array
-    mix_weight: jax.Array
 
 
 @runtime_checkable
@@ -80,6 +55,8 @@ class Model(Protocol):
       outputs: int | None, the number of outputs, `Problem.num_outputs`.
       cardinalities: tuple[int, ...] | None, how many categories each of a table's last columns has.
       vocab_size: int | None, how many tokens there are.
+      context: int | None, how many tokens a text has at most.
+      per_position: bool | None, whether each position of an example has a target, and so an output.
 
     And one is read: `init_examples`, an int, how many training inputs the model is initialised with (1 where the field
     is absent). Variables that are computed from these and never trained are put into the collection CONSTANTS.
@@ -121,17 +98,18 @@ class Transform(Protocol):
 
 @runtime_checkable
 class Augmentation(Protocol):
-    """A random change of training batches: `jaxflow.Flip()`.
+    """A random change of training examples: `jaxflow.Flip()`.
 
-    It changes inputs after preprocessing; one whose class has `raw: ClassVar[bool] = True` changes them before.
+    It changes inputs after preprocessing; one whose class has `raw: ClassVar[bool] = True` changes them before. One
+    whose class has `pairs: ClassVar[bool] = True` is called as (key, example, other), with one more of the batch.
     """
 
-    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Returns the batch with other "inputs" and, where they must move along, other "targets".
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        """Returns one example with other "inputs" of the same shape and, where they must move along, "targets".
 
         Args:
-          key: random key of this augmentation in this step.
-          batch: as `Batch` says, of one microbatch.
+          key: random key, the example's own in this step.
+          example: as `Batch` says, without the batch axis.
         """
         ...
 
@@ -175,6 +153,17 @@ class SplitRule(Protocol):
           examples: their ids, groups, classes and times.
         """
         ...
+
+
+def output_shape(problem: Problem, schema: Schema) -> tuple[int, ...]:
+    """Returns the shape of a model's outputs for one example: (*positions, outputs).
+
+    The positions are those of the target; a problem that has others has a method `output_positions`, of the schema. One
+    whose targets are texts of fewer characters than the model answers for frames has `check_lengths`
+    (problems/sequences/transcription.py).
+    """
+    own = getattr(problem, "output_positions", None)
+    return (*(schema.target.dense_shape if own is None else own(schema)), problem.num_outputs(schema))
 
 
 @runtime_checkable
@@ -240,7 +229,11 @@ class Problem(Protocol):
         ...
 
     def baseline(self, train_targets: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-        """Returns metrics, by name, of predicting `targets` from nothing but the training targets."""
+        """Returns metrics, by name, of predicting `targets` from nothing but the training targets.
+
+        A problem that has `baseline_of_inputs(train, test)` is asked for that of the splits instead
+        (problems/sequences/tagging.py).
+        """
         ...
 
     def prediction_table(

@@ -51,6 +51,7 @@ Finite = Annotated[float, Range(-MAX_FLOAT, MAX_FLOAT)]
 NonNegative = Annotated[float, Range(0, MAX_FLOAT)]
 Positive = Annotated[float, Range(0, MAX_FLOAT, without=(0,))]
 Fraction = Annotated[float, Range(0, 1)]
+Probability = Annotated[float, Range(0, 1, without=(0, 1))]
 BelowOne = Annotated[float, Range(0, 1, without=(1,))]
 
 
@@ -79,6 +80,21 @@ def check_ranges(value: Any) -> None:
             raise UserError(f"{type(value).__name__}.{name} is {held!r}; it must be {found}")
 
 
+def check_words(value: Any) -> None:
+    """Checks the fields of a dataclass that hold one of several words, when it is made; as `check_ranges`.
+
+    Raises:
+      UserError: one holds another string; other plain values are for `check_ranges`.
+    """
+    for field in dataclasses.fields(value):
+        annotation, held = annotation_of(type(value), field), getattr(value, field.name)
+        options = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+        words = [word for option in options if get_origin(option) is Literal for word in get_args(option)]
+        if words and (len(options) == 1 or isinstance(held, str)) and held not in words:
+            found = f"{type(value).__name__}.{field.name} is {held!r}"
+            raise UserError(f"{found}; it must be one of {', '.join(map(repr, words))}")
+
+
 def violation(held: Any, annotation: Any) -> str | None:
     """Returns what a field's value must be, where a number in it lies outside its range or it is plain and no number.
 
@@ -94,11 +110,12 @@ def violation(held: Any, annotation: Any) -> str | None:
         texts = any(option is str or get_origin(option) is Literal for option in arguments)
         if held is None or (isinstance(held, str) and texts):
             return None  # `check_fields` looks at the words
-        found = [violation(held, option) for option in arguments if "Range(" in repr(option)]
-        return next(filter(None, found), None)
+        options = [option for option in arguments if "Range(" in repr(option)]
+        alike = [option for option in options if (get_origin(option) is tuple) == isinstance(held, tuple)]
+        return violation(held, (alike or options)[0]) if options else None
     if origin is tuple:
         if not isinstance(held, tuple):
-            return "a tuple of numbers" if isinstance(held, PLAIN) else None
+            return f"a tuple of numbers{_as_tuple(held, arguments)}" if isinstance(held, PLAIN) else None
         found = [violation(element, arguments[0]) for element in held]
         return next((f"a tuple whose numbers are {each}" for each in found if each), None)
     range_ = next((mark for mark in getattr(annotation, "__metadata__", ()) if isinstance(mark, Range)), None)
@@ -109,6 +126,30 @@ def violation(held: Any, annotation: Any) -> str | None:
     if isinstance(held, float) and arguments[0] is int:
         return WORDS[int]
     return None if held in range_ else range_.describe(held)
+
+
+def _as_tuple(held: Any, arguments: tuple[Any, ...]) -> str:
+    """Returns ", for example (48, 48)" for one number, or a list of them, in place of a tuple; "" for anything else."""
+    if isinstance(held, list):
+        return f", for example {tuple(held)!r}"
+    if isinstance(held, bool) or not isinstance(held, int | float):
+        return ""
+    return f", for example {(held,) * (1 if arguments[-1:] == (...,) else len(arguments))!r}"
+
+
+def check_tuples(value: Any) -> None:
+    """Checks that no object stands in a dataclass's field for the tuple of such, when it is made.
+
+    Raises:
+      UserError: one does, as in columns=Category("plan").
+    """
+    for field in dataclasses.fields(value):
+        held = getattr(value, field.name)
+        if dataclasses.is_dataclass(held) and get_origin(annotation_of(type(value), field)) is tuple:
+            kind = type(held).__name__
+            raise UserError(
+                f"{type(value).__name__}.{field.name} is one {kind}; write a tuple, for example ({kind}(...),)"
+            )
 
 
 @functools.lru_cache(maxsize=256)

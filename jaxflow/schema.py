@@ -3,9 +3,12 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import jax
 
 # The target of a position whose class is unknown, or that is padding: it counts nowhere.
 IGNORE = -1
@@ -173,3 +176,32 @@ class Split(Protocol):
     def nbytes(self) -> int:
         """Bytes that the whole split takes in memory, or would take there."""
         ...
+
+
+class Batch(TypedDict, total=False):
+    """Examples of one step, the batch axis first. A host batch holds NumPy arrays; in a step they are JAX's.
+
+    Attributes:
+      inputs: (batch, *input shape), as the split's `rows` returns them, or as preprocessing does after it has run.
+      targets: (batch,) or (batch, *spatial) integer classes, negative where the class is unknown; (batch, values)
+        float32 for regression; (batch, targets) integer classes or labels where an example has several.
+      weights: float, of the loss's shape or a prefix of it: (batch,) or (batch, *spatial); 0 where there is padding.
+        Absent where all examples count alike.
+      index: (batch,) int32, the examples' positions in the training split.
+      epoch: (batch,) int32, the epoch that each example belongs to; a batch may hold the end of one and the start of
+        the next.
+      mixed_targets: like `targets`, those of the example that each is mixed with (Mixup, CutMix).
+      mix_weight: (batch,) float in [0, 1], the weight of `targets`; `mixed_targets` have the rest.
+    """
+
+    inputs: "jax.Array"
+    targets: "jax.Array"
+    weights: "jax.Array"
+    index: "jax.Array"
+    epoch: "jax.Array"
+    mixed_targets: "jax.Array"
+    mix_weight: "jax.Array"
+
+
+# One row of a batch: the same keys, without the batch axis.
+Example = Batch

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import difflib
+import importlib
 import io
 import logging
 import os
@@ -10,7 +11,7 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -112,20 +113,95 @@ def _in_one_line(error: BaseException, line: str) -> str:
     text = next(filter(str.strip, str(error).splitlines()), "")
     if isinstance(error, SystemExit):
         return f"{line}: asks the process to exit; an experiment file only describes a run: take it out"
-    absent = re.search(r"(?:cannot import name|module 'jaxflow' has no attribute) '(\w+)'", text)
-    if absent and "'jaxflow'" in text:
-        before = {path.partition(":")[2]: name for path, name in CLASSES.items()}
-        near = before.get(absent[1]) or next(iter(difflib.get_close_matches(absent[1], jaxflow.__all__, n=1)), None)
-        return f"{line}: jaxflow has no {absent[1]}" + (f"; perhaps you meant {near}" if near else "")
-    unknown = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text)
-    kind = getattr(jaxflow, unknown[1], None) if unknown and unknown[1] in jaxflow.__all__ else None
-    if unknown and dataclasses.is_dataclass(kind):
-        known = [field.name for field in dataclasses.fields(kind) if field.init and field.name != "parent"]
-        near = (OTHER_NAMES | FIELDS.get(unknown[1], {})).get(unknown[2])
-        near = near if near in known else next(iter(difflib.get_close_matches(unknown[2], known, n=1)), None)
-        hint = f"perhaps you meant {near}" if near else f"it has {', '.join(known)}"
-        return f"{line}: {unknown[1]} has no field {unknown[2]}; {hint}"
+    if isinstance(error, ImportError | AttributeError | TypeError) and (meaning := explain_slip(text)):
+        return f"{line}: {meaning}"
     return f"{line}: {type(error).__name__}: {text[:300]}"
+
+
+def explain_slip(text: str) -> str | None:
+    """Returns what is wrong, and what to write, for the text of an error that a slip causes; None for any other.
+
+    Args:
+      text: as Python words it, for example "cannot import name 'Huberr' from 'jaxflow.losses' (...)".
+    """
+    return _absent_name(text) or _absent_module(text) or _unknown_field(text) or _lacking_field(text)
+
+
+def _absent_name(text: str) -> str | None:
+    where = r"(jaxflow(?:\.\w+)?)"
+    found = re.search(rf"cannot import name '(?P<name>\w+)' from '{where}'", text)
+    found = found or re.search(rf"module '{where}' has no attribute '(?P<name>\w+)'", text)
+    if not found:
+        return None
+    name, home = found["name"], found[1] if found[1].startswith("jaxflow") else found[2]
+    family = home.partition(".")[2]
+    if home != "jaxflow" and family not in jaxflow.FAMILIES:
+        return None
+    before = {path.partition(":")[2]: now for path, now in CLASSES.items()}
+    near = _nearest_place(name, family) if family else before.get(name) or _nearest_place(name, "")
+    return f"{home} has no {name}" + (f"; perhaps you meant {near}" if near else "")
+
+
+def _nearest_place(name: str, family: str) -> str | None:
+    """Returns the public name that is meant, as it is written after a home's dot; "" is the home jaxflow itself."""
+    families = {each: importlib.import_module(home).__all__ for each, home in jaxflow.FAMILIES.items()}
+    here = families[family] if family else jaxflow.__all__
+    if near := _equal(name, here):
+        return near
+    elsewhere = {each: names for each, names in families.items() if each != family}
+    for home, names in (elsewhere | ({"": jaxflow.__all__} if family else {})).items():
+        if near := _equal(name, names):
+            return f"{f'jaxflow.{home}' if home else 'jaxflow'}.{near}"
+    return _nearest(name, here)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    """Returns the name that is meant by one that is not known: the same in other letters' case first; None for none."""
+    known = list(known)
+    return _equal(name, known) or next(iter(difflib.get_close_matches(name, known, n=1)), None)
+
+
+def _equal(name: str, known: Iterable[str]) -> str | None:
+    return next((each for each in known if each.lower() == name.lower()), None)
+
+
+def _absent_module(text: str) -> str | None:
+    found = re.search(r"No module named 'jaxflow\.(\w+)", text)
+    if not found:
+        return None
+    homes = ", ".join(f"jaxflow.{family}" for family in jaxflow.FAMILIES)
+    near = _nearest(found[1], jaxflow.FAMILIES)
+    hint = f"perhaps you meant jaxflow.{near}" if near else f"names come from jaxflow itself, and from {homes}"
+    return f"jaxflow has no module {found[1]}; {hint}"
+
+
+def _fields(name: str) -> list[dataclasses.Field]:
+    """Returns the fields of a public class that may be written; [] where there is no such class."""
+    kind = getattr(jaxflow, name) if name in jaxflow.__all__ else None
+    for family in jaxflow.FAMILIES if kind is None else ():
+        kind = kind or getattr(getattr(jaxflow, family), name, None)
+    fields = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
+    return [field for field in fields if field.init and field.name != "parent"]
+
+
+def _unknown_field(text: str) -> str | None:
+    found = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text)
+    known = [field.name for field in _fields(found[1])] if found else []
+    if not found or not known:
+        return None
+    near = (OTHER_NAMES | FIELDS.get(found[1], {})).get(found[2])
+    near = near if near in known else _nearest(found[2], known)
+    hint = f"perhaps you meant {near}" if near else f"it has {', '.join(known)}"
+    return f"{found[1]} has no field {found[2]}; {hint}"
+
+
+def _lacking_field(text: str) -> str | None:
+    found = re.search(r"(\w+)\.__init__\(\) missing \d+ required positional arguments?: (.*)", text)
+    if not found or not _fields(found[1]):
+        return None
+    lacking = re.findall(r"'(\w+)'", found[2])
+    example = ", ".join(f"{name}=..." for name in lacking)
+    return f"{found[1]} lacks {' and '.join(lacking)}; write {found[1]}({example})"
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from jaxflow.training.loop import train
 from jaxflow.training.trained import read_trained
 
 COUNT = int(os.environ.get("JAXFLOW_DAMAGES", "12"))
-SPEED = {"examples_per_second", "seconds", "test_evaluations"}
+SPEED = {"examples_per_second", "seconds", "cpu_seconds", "test_evaluations"}
 
 
 def flip(data: bytes, chance: random.Random) -> bytes:

@@ -110,21 +110,27 @@ OTHER = {
     "preprocess.0": None, "augment.0": None, "augment.1": None,
     "data.validation": 0.2, "data.test": 0.1, "data.split_seed": 1,
     "model.widths": (4, 8), "model.pools": 2, "model.hidden": (4,), "model.padding": "VALID", "model.norm": "none",
+    "model.kernel_init": "orthogonal",
     "model.activation": "gelu", "model.dropout": 0.1, "model.dtype": "bfloat16", "model.outputs": 11,
     "problem.loss": None, "problem.metrics.0": None,
     "problem.loss.label_smoothing": 0.0, "problem.loss.class_weights": "balanced",
     "optimizer.learning_rate": 0.1, "optimizer.schedule.warmup_steps": 3, "optimizer.schedule.final": 0.5,
-    "optimizer.weight_decay": 0.5, "optimizer.clip_norm": 2.0, "optimizer.b1": 0.5, "optimizer.b2": 0.5,
-    "optimizer.epsilon": 1e-3,
+    "optimizer.schedule.warmup_epochs": None, "optimizer.schedule.warmup_fraction": None,  # beside steps refused
+    "optimizer.weight_decay": 0.5, "optimizer.l1": 0.5, "optimizer.clip_norm": 2.0,
+    "optimizer.b1": 0.5, "optimizer.b2": 0.5, "optimizer.epsilon": 1e-3,
     "preprocess.0.epsilon": 100.0, "augment.0.probability": 0.1, "augment.0.axes": (0,),
     "augment.1.pad": 2, "augment.1.mode": "zero",
     "tta": jaxflow.FlipShift(),
     "batch_size": 16, "epochs": 3, "seed": 1, "sampling": "balanced", "microbatch": 1, "ema_decay": 0.5,
+    "average_last": None,  # beside ema_decay refused
 }  # fmt: skip
 # These change only how a run is done; tests of the loop, the feed and parallel.py hold each of them.
 NOT_COMPUTED = {
-    "strategy", "data_placement", "num_workers", "log_every_steps", "validate_every_epochs", "checkpoint_every_steps",
+    "strategy", "data_placement", "num_workers", "log_every_steps", "log_norms", "validate_every_epochs",
+    "checkpoint_every_steps",
     "max_checkpoints", "max_nonfinite_steps", "watchdog_seconds", "problem.selection_metric",
+    "early_stopping", "reduce_on_plateau",  # tests/training/test_patience.py
+    "init_from",  # tests/training/weights
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import jaxflow
 from jaxflow.experiment import dumps
-from jaxflow.problems.metrics import ScoredBatch
+from jaxflow.problems.metrics.base import ScoredBatch
 from jaxflow.runs.folder import read_experiment
 from jaxflow.serialization import FILE_MODULE
 from jaxflow.training.trained import read_trained
@@ -95,8 +95,95 @@ def test_the_optimizer_is_optax_lion(tmp_path):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), one, other)
 
 
-def test_the_metric_is_the_squared_distance(tmp_path):
+def test_the_metric_is_the_spherical_score(tmp_path):
     outputs, targets = jnp.log(jnp.array([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]])), jnp.array([0, 1])
     batch = ScoredBatch(jaxflow.Classification(), outputs, targets, jnp.zeros(2), jnp.array([1.0, 3.0]))
-    expected = (1 * (0.25 + 2 * 0.0625) + 3 * (0.01 + 0.81 + 0.64)) / 4
+    expected = (1 * 0.5 / np.sqrt(0.25 + 2 * 0.0625) + 3 * 0.1 / np.sqrt(0.02 + 0.64)) / 4
     assert part(tmp_path, "Metric")()(batch).compute() == pytest.approx(expected, rel=1e-6)
+
+
+LABELS = """
+import jaxflow, numpy as np
+import flax.linen as nn
+import jax, jax.numpy as jnp
+from dataclasses import dataclass
+from typing import ClassVar
+
+@dataclass(frozen=True)
+class Signs:
+    def load(self):
+        inputs = np.random.RandomState(0).randn(90, 3).astype(np.float32)
+        parts = {"train": slice(60), "validation": slice(60, 75), "test": slice(75, None)}
+        names = [f"example {i}" for i in range(90)]
+        splits = {
+            name: jaxflow.ArraySplit(inputs[rows], TARGETS(inputs[rows]), names[rows]) for name, rows in parts.items()
+        }
+        return jaxflow.Dataset(splits, jaxflow.Schema(jaxflow.Feature("vector", (3,), "float32"), TARGET))
+
+@dataclass(frozen=True)
+class Tempered:
+    temperature: float = 2.0
+    def __call__(self, outputs, targets):
+        return OWN_LOSS
+
+@dataclass(frozen=True)
+class Exact:
+    name: ClassVar[str] = "exact"
+    higher_is_better: ClassVar[bool] = True
+    unit: ClassVar[str] = ""
+    def __call__(self, batch):
+        right = (batch.predicted == batch.targets).reshape(len(batch.targets), -1).all(-1)
+        return jaxflow.Mean.of(right.astype(jnp.float32), batch.weights.reshape(len(right), -1)[:, 0])
+
+class Wide(nn.Module):
+    outputs: int | None = None
+    @nn.compact
+    def __call__(self, inputs, train=False):
+        return nn.Dense(self.outputs)(nn.relu(nn.Dense(16)(inputs)))
+
+def get_config():
+    return jaxflow.Experiment(
+        data=Signs(), preprocess=(), model=Wide(), optimizer=jaxflow.Adam(1e-2), batch_size=20, epochs=40,
+        problem=PROBLEM, log_every_steps=40,
+    )
+"""
+KINDS = {
+    "labels": {
+        "TARGETS(inputs[rows])": "(inputs[rows] > 0).astype(np.int32)",
+        "TARGET": 'jaxflow.Target("labels", ("a", "b", "c"))',
+        "OWN_LOSS": "jaxflow.losses.BinaryCrossEntropy()(outputs / self.temperature, targets)",
+        "PROBLEM": "jaxflow.MultiLabel(loss=Tempered(), metrics=(Exact(), jaxflow.metrics.F1()))",
+    },
+    "ranks": {
+        "TARGETS(inputs[rows])": "np.digitize(inputs[rows][:, 0], [-1, 0, 1]).astype(np.int32)",
+        "TARGET": 'jaxflow.Target("class", ("1", "2", "3", "4"))',
+        "OWN_LOSS": "jaxflow.losses.CORN()(outputs / self.temperature, targets)",
+        "PROBLEM": "jaxflow.OrdinalClassification(loss=jaxflow.losses.Sum((jaxflow.losses.CORN(), Tempered())), "
+        "metrics=(Exact(), jaxflow.metrics.MAE()))",
+    },
+    "fractions": {
+        "TARGETS(inputs[rows])": "np.array(jax.nn.softmax(inputs[rows]))",
+        "TARGET": 'jaxflow.Target("number", ("a", "b", "c"))',
+        "OWN_LOSS": "jaxflow.losses.KL()(outputs / self.temperature, targets)",
+        "PROBLEM": "jaxflow.LabelDistribution(loss=Tempered())",
+    },
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_own_source_model_loss_and_metric_are_one_file(kind, tmp_path):
+    text = LABELS
+    for name, code in KINDS[kind].items():
+        text = text.replace(name, code)
+    (tmp_path / "mine.py").write_text(text)
+    run = tmp_path / "run"
+    jaxflow.train(jaxflow.load(tmp_path / "mine.py"), run, source=tmp_path / "mine.py")
+    (tmp_path / "mine.py").unlink()
+    results = jaxflow.evaluate(run)
+    test, baseline = results["test"], results["baseline"]
+    if kind == "fractions":
+        assert test["mae"] < baseline["mae"]
+    else:
+        assert test["exact"] > 0.5
+    np.save(tmp_path / "inputs.npy", np.eye(3, dtype=np.float32))
+    assert len(jaxflow.predict(run, tmp_path / "inputs.npy", tmp_path / "out.csv").read_text().splitlines()) == 4

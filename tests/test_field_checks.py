@@ -71,13 +71,13 @@ PARTS = [
     ),
     ("problem", "regression", "problem is 'regression'; it must be a problem, for example jaxflow.Regression(), "
      f"{OWN}"),
-    ("augment", ("flip",), "augment.0 is 'flip'; it must be an augmentation with __call__(key, batch), for example "
+    ("augment", ("flip",), "augment.0 is 'flip'; it must be an augmentation with __call__(key, example), for example "
      f"jaxflow.Flip(), {OWN}"),
     ("augment", jaxflow.Flip(), "augment is a Flip; write a tuple, for example (Flip(...),)"),
     ("augment", [jaxflow.Flip()], "augment is [Flip(probability=0.5, axes=(1,))] (list); write a tuple, for example "
      "(jaxflow.Flip(),)"),
     ("augment", (jaxflow.Crop(), jaxflow.Flip), "augment.1 is the class Flip; write an object of it, Flip(...)"),
-    ("augment", (len,), "augment.0 is the function len; it must be an augmentation with __call__(key, batch), for "
+    ("augment", (len,), "augment.0 is the function len; it must be an augmentation with __call__(key, example), for "
      f"example jaxflow.Flip(), {OWN}"),
     ("preprocess", (jaxflow.Scale,), "preprocess.0 is the class Scale; write an object of it, Scale(...)"),
     ("preprocess", (jaxflow.Flip(),), "preprocess.0 is a Flip; it must be a transform with fit() and "
@@ -102,11 +102,21 @@ VALUES = [
     ("model", jaxflow.CNN(widths="32"), "model.widths is '32'; it must be a tuple of ints, for example (32, 64, 64)"),
     ("model", jaxflow.MLP([4]), "model.hidden is [4] (list); it must be a tuple of ints, for example (128,)"),
     ("model", jaxflow.CNN(dropout="a"), "model.dropout is 'a'; it must be a number, for example 0.0"),
-    ("model", jaxflow.CNN(norm="layer"), "model.norm is 'layer'; it must be 'none' or 'batch'"),
+    ("model", jaxflow.CNN(norm="spectral"), "model.norm is 'spectral'; it must be 'none' or 'batch' or 'layer' or "
+     "'group' or 'rms'"),
     ("augment", (jaxflow.Affine(axes=(1,)),), "augment.0.axes is (1,) (tuple); it must be a tuple of 2: "
      "(an int, an int), for example (0, 1)"),
     ("data", jaxflow.ImageFolder("x", split=0.1), "data.split is 0.1; it must be HoldOut or KFold or a string, for "
      "example HoldOut(validation=0.1, test=0.1, seed=0, stratify=False, column=None, table=None)"),
+    ("data", jaxflow.ImageFolder("x", split=jaxflow.TimeSplit()), "data.split is a TimeSplit; it must be HoldOut or "
+     "KFold or a string, for example HoldOut(validation=0.1, test=0.1, seed=0, stratify=False, column=None, "
+     "table=None)"),
+    ("data", jaxflow.Table("a", "y", time=3), "data.time is 3; it must be a string or None; write '3'"),
+    ("data", jaxflow.Table("a", "y", drop=(3, "a")), "data.drop is (3, 'a') (tuple); it must be a tuple of strings; "
+     "write ('3', 'a')"),
+    ("data", jaxflow.Table("a", "y", drop="x"), "data.drop is 'x'; it must be a tuple of strings; write ('x',)"),
+    ("data", jaxflow.Series("a", "t", ("x",), encoders=("z",)), "data.encoders is ('z',) (tuple); it must be a tuple "
+     "of Number or Category or Date"),
     ("preprocess", (Halve("a"),), "preprocess.0.factor is 'a'; it must be a number, for example 0.5"),
     ("preprocess", (Halve(pair=(1, 2)),), "preprocess.0.pair is (1, 2) (tuple); it must be a tuple of 2: "
      "(an int, a string), for example (1, 'a')"),
@@ -149,7 +159,7 @@ def test_experiment_files_and_flags_are_checked(experiment, tmp_path):
     with pytest.raises(jaxflow.UserError, match=r"wrong\.py: data is the class Digits; write an object of it"):
         jaxflow.load(tmp_path / "wrong.py")
     for given in (experiment, dataclasses.replace(experiment, augment=())):
-        with pytest.raises(jaxflow.UserError, match=r"--augment\.0=flip: no class flip; perhaps you meant Flip"):
+        with pytest.raises(jaxflow.UserError, match=r"--augment=flip: no class flip; perhaps you meant Flip"):
             override(given, ["--augment", "flip"])
 
 
@@ -163,8 +173,26 @@ def test_the_command_line_says_it_in_one_line(command, tmp_path):
     (tmp_path / "wrong.py").write_text(text.format("'adam' or "))
     for arguments, message in (
         (["wrong.py"], "error: wrong.py: optimizer is 'adam'; it must be a jaxflow.Optimizer"),
-        (["right.py", "--augment", "flip"], "error: --augment.0=flip: no class flip; perhaps you meant Flip"),
+        (["right.py", "--augment", "flip"], "error: --augment=flip: no class flip; perhaps you meant Flip"),
     ):
         done = command("--config", *arguments, cwd=tmp_path)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
         assert done.stderr.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: jaxflow.Table("a", "y", columns=jaxflow.Category("p")),
+            r"columns is one Category; write a tuple, for ",
+        ),
+        (
+            lambda: jaxflow.Series("a", "t", ("x",), encoders=jaxflow.Date("d")),
+            r"encoders is one Date; .* \(Date\(\.\.\.",
+        ),
+    ],
+)
+def test_one_object_in_place_of_a_tuple_of_such_is_told_with_the_comma(make, message):
+    with pytest.raises(jaxflow.UserError, match=message):
+        make()

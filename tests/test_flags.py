@@ -1,8 +1,11 @@
 import dataclasses
+import re
+from typing import Literal
 
 import pytest
 
 import jaxflow
+from jaxflow.flags.choose import field_at, parts_of
 from jaxflow.flags.describe import describe
 from jaxflow.flags.override import override
 from jaxflow.serialization import flatten
@@ -104,15 +107,13 @@ def test_no_flags_change_nothing(experiment):
         ("--learning_rate=3", "perhaps you meant --optimizer.learning_rate"),
         ("--model.droput=0.1", "perhaps you meant --model.dropout"),
         ("--zzz=1", "no field --zzz in this experiment"),
-        ("--batch_size=x", "batch_size: invalid literal for int"),
-        ("--model.activation=foo", "invalid choice 'foo'"),
-        ("--batch_size", "Missing value for argument '--batch_size'"),
+        ("--model.activation=foo", "--model.activation is 'foo'; it takes relu or leaky_relu"),
         ("--batch_size=0", "batch_size is 0; it must be 1 or more"),
         ("--optimizer=Adm", "no class Adm; perhaps you meant Adam"),
-        ("--data.split_seed=HoldOut", "split_seed: invalid literal"),
+        ("--data.split_seed=HoldOut", "--data.split_seed is 'HoldOut'; it takes an int"),
         ("--optimizer.foo=Adam", "no field --optimizer.foo"),
         ("--problem.loss=Hubert", "no class Hubert; perhaps you meant Huber"),
-        ("--data=Table", "--data=Table needs --data.path=VALUE and --data.target=VALUE"),
+        ("--data=Table", "--data=Table needs --data.path=VALUE"),
         ("--problem.selection_metric=f1", "selection_metric is 'f1'; it is one of loss, accuracy"),
     ],
 )
@@ -121,6 +122,138 @@ def test_mistakes_take_one_line(flag, message, experiment):
         override(experiment, [flag])
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--batch_size=x", "--batch_size is 'x'; it takes an int, 1 or more; for example --batch_size={batch_size}"),
+        ("--batch_size", "--batch_size has no value; it takes an int, 1 or more; for example --batch_size="),
+        ("--batch_size=1e2", "perhaps you meant --batch_size=100"),
+        ("--epochs=5;", "--epochs is '5;'; it takes a number, in [0, 1000000000]; perhaps you meant --epochs=5"),
+        ("--optimizer.learning_rate=0,001", "perhaps you meant --optimizer.learning_rate=0.001"),
+        ("--model.dropout=50%", "it takes a number, in [0, 1); perhaps you meant --model.dropout=0.5"),
+        ("--model.widths=32,64", "it takes any number of: an int, 1 or more; perhaps you meant --model.widths 32 64"),
+        ("--model.widths=[32,64]", "perhaps you meant --model.widths 32 64"),
+        ("--model.widths", "--model.widths has no value; it takes any number of: an int, 1 or more; for example"),
+        ("--model.widths 8 b", "or --model.widths=() for none"),
+        ("--ema_decay=none", "in (0, 1), or None; perhaps you meant --ema_decay=None"),
+        ("--data_placement=Host", "it takes auto or device or host; perhaps you meant --data_placement=host"),
+        ("--data=ImageFolder --data.path=a --data.in_memory=no", "perhaps you meant --data.in_memory=False"),
+        ("--data=ImageFolder --data.path=a --data.size=8x9", "it takes 2 of: an int, 1 or more; perhaps you meant "
+         "--data.size 8 9"),
+        ("--data=ImageFolder --data.path=a --data.size=8", "perhaps you meant --data.size 8 8"),
+        ("--data=ImageFolder --data.path=a --data.levels 0 x", "or None; for example --data.levels 1 2"),
+        ("--problem.loss.class_weights=balance", "perhaps you meant --problem.loss.class_weights=balanced"),
+        ("--epochs 5 6", "'6' belongs to no flag"),
+        ("--optimizer=", "--optimizer is empty; it takes the name of a class: Adafactor, Adagrad"),
+        ("--augment+=", "--augment is empty"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_told_what_the_field_takes(flags, message, experiment):
+    with pytest.raises(jaxflow.UserError) as error:
+        override(experiment, flags.split(" "))
+    assert message.format(batch_size=experiment.batch_size) in str(error.value)
+
+
+@pytest.fixture
+def table(experiment):
+    return override(experiment, ["--data=Table", "--data.path=a.csv", "--data.target=y"])
+
+
+@pytest.mark.parametrize(
+    "name", ["3", "my column", "a,b", "a=b", "a.b", "[a]", "-x", "--x", "True", "None", "1e3", "{}"]
+)
+def test_a_column_of_any_name_reaches_its_field_as_it_is_typed(table, name):
+    data = override(table, [f"--data.target={name}", f"--data.drop={name}", f"--data.group={name} "]).data
+    assert (data.target, data.drop, data.group) == (name, (name,), f"{name} ")
+    named = override(table, ["--data.columns+=Number", f"--data.columns.0.name={name}"]).data
+    assert named.columns == (jaxflow.Number(name),)
+    assert override(table, ["--data.drop", "a b", "3", "c=d"]).data.drop == ("a b", "3", "c=d")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--data.target -x", "-x after --data.target begins with a dash, as flags do; write --data.target=-x"),
+        ("--data.drop a -x", "name such ones in the experiment file"),
+        ("--data.drop a --data.drop+=b", "--data.drop is set as a whole: --data.drop a b"),
+        ("--data.drop a --data.drop.0=b", "--data.drop is set as a whole: --data.drop b"),
+        ("--data.columns=age", "no class age; there are Category, Date, Number, and classes of your own; of a column "
+         "write --data.columns=Number --data.columns.0.name=age"),
+        ("--data.columns+=Number(3)", "--data.columns+=Number(3): a flag takes the name of a class; write "
+         "--data.columns+=Number, then its fields: --data.columns.0.FIELD=VALUE"),
+        ("--data.columns.0.name=age", "--data.columns has 0 parts, counted from 0; --data.columns+=CLASS adds one"),
+        ("--data.columns=None", "--data.columns is 'None'; it takes the name of a class: Category, Date, Number, ()"),
+        ("--data.outliers=none", "--data.outliers is 'none'; it takes the name of a class: Outliers, None"),
+        ("--data.outliers.threshold=2", "--data.outliers is None, which has no fields; --data.outliers=CLASS"),
+        ("--data.split=fold --data.split.test=0.2", "--data.split is 'fold', which has no fields; --data.split=CLASS"),
+        ("--data.decimal=;", "it takes '.' or ',', or None; for example --data.decimal=."),
+    ],
+)  # fmt: skip
+def test_a_flag_of_columns_is_told_how_it_is_written(flags, message, table):
+    with pytest.raises(jaxflow.UserError) as error:
+        override(override(table, flags.split(" ")[:2]) if "+=b" in flags else table, flags.split(" "))
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """An augmentation with rows, words and several numbers in its fields."""
+
+    pairs: tuple[tuple[str, float], ...] = ()
+    words: tuple[Literal["x", "y"], ...] = ()
+    three: tuple[int, int, int] | None = None
+    word: Literal["x", "y"] | None = None
+    switch: bool | None = None
+
+    def __call__(self, key, batch):
+        return batch
+
+
+@pytest.mark.parametrize(
+    ("flags", "result"),
+    [
+        ("pairs a 1 b 2", (("a", 1.0), ("b", 2.0))),
+        ("pairs=()", ()),
+        ("words x y", ("x", "y")),
+        ("three 1 2 3", (1, 2, 3)),
+        ("three=None", None),
+        ("switch=False", False),
+        ("pairs a", "it takes any number of rows, each a text and a number; for example --augment.0.pairs 1 2 3 4, or"),
+        ("pairs=(a,1),(b,2)", "perhaps you meant --augment.0.pairs a 1 b 2"),
+        ("words=x,y", "it takes any number of: x or y; perhaps you meant --augment.0.words x y"),
+        ("words x z", "for example --augment.0.words x x, or --augment.0.words=() for none"),
+        ("three 1 2", "it takes 3 of: an int, or None; for example --augment.0.three 1 2 3"),
+        ("word=off", "it takes x or y or None; perhaps you meant --augment.0.word=None"),
+        ("switch=maybe", "it takes True or False or None; for example --augment.0.switch=True"),
+    ],
+)
+def test_values_of_nested_types_are_read_or_told_what_works(flags, result, experiment):
+    holding, words = dataclasses.replace(experiment, augment=(Rows(),)), f"--augment.0.{flags}".split(" ")
+    if isinstance(result, str):
+        with pytest.raises(jaxflow.UserError) as error:
+            override(holding, words)
+        assert result in str(error.value)
+        example = re.split("for example |perhaps you meant ", str(error.value))[1].partition(", or ")[0]
+        override(holding, example.split(" "))  # what the message says works
+    else:
+        field = re.split("[ =]", flags)[0]
+        assert getattr(override(holding, words).augment[0], field) == result
+
+
+def test_every_value_of_an_experiment_fits_its_own_field(experiment):
+    for field, value in flatten(experiment):
+        if not isinstance(found := field_at(experiment, field), tuple) or parts_of(found[1]):
+            continue
+        words = list(map(str, value)) if isinstance(value, tuple) else [str(value)]
+        assert override(experiment, [f"--{field}", *(words or ["()"])]) == experiment
+
+
+def test_empty_brackets_are_no_values(experiment):
+    assert override(experiment, ["--model.widths=()"]).model.widths == ()
+    assert override(experiment, ["--model.widths", "()", "--seed=3"]).model.widths == ()
 
 
 def test_a_function_in_a_field_is_named(experiment):
@@ -141,4 +274,5 @@ def test_help_names_every_field_with_default_and_docstring(experiment):
     leaves = {name for name, value in flatten(experiment) if name not in titles}
     shown = {flag.partition("=")[0].removeprefix("--") for flag in [*every, *titles]}
     assert leaves <= shown
-    assert "Others: Adam, Muon, RMSprop, SGD." in next(s.text for s in sections if s.title == "--optimizer=AdamW")
+    others = next(s.text for s in sections if s.title == "--optimizer=AdamW")
+    assert "Others: Adafactor, Adagrad, Adam, Groups, LAMB, Lion, Muon, NAdam, Optax, RMSprop, SGD, Sched" in others

@@ -12,7 +12,7 @@ import pytest
 import jaxflow
 from jaxflow import hyperparameters
 from jaxflow.training.prepare import prepare_training
-from jaxflow.training.program import train_step
+from jaxflow.training.structure import train_step
 
 # For each public class with numbers, values of them all that are not off.
 OPTIMIZERS = (
@@ -26,7 +26,7 @@ IMAGES = (
     jaxflow.Flip(), jaxflow.Crop(1), jaxflow.Affine(), jaxflow.ColorJitter(), jaxflow.Cutout(2, value=0.5),
     jaxflow.GaussianNoise(), jaxflow.RandAugment(), jaxflow.Mixup(),
 )  # fmt: skip
-WAVES = (jaxflow.TimeShift(), jaxflow.WhiteNoise())
+WAVES = (jaxflow.TimeShift(), jaxflow.SpeedChange(), jaxflow.WhiteNoise())
 NUMBERS_OF_DATA = ("data.", "transforms.preprocess", "transforms.spectrogram", "experiment", "training.state", "schema")
 
 
@@ -34,7 +34,10 @@ def classes_with_numbers():
     found = [getattr(jaxflow, name) for name in jaxflow.__all__]
     found += [getattr(jaxflow.losses, name) for name in jaxflow.losses.__all__]
     for kind in found:
-        if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)) or kind is jaxflow.Optimizer:
+        if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)) or kind in (
+            jaxflow.Optimizer,
+            jaxflow.RateTest,
+        ):
             continue
         if not kind.__module__.removeprefix("jaxflow.").startswith(NUMBERS_OF_DATA):
             fields = [field for field in dataclasses.fields(kind) if field.type in (float, "float", float | None)]
@@ -61,9 +64,7 @@ def step_of(optimizer=OPTIMIZERS[0], augment=(), model=None, loss=None, inputs=(
     problem = problem or jaxflow.Classification(loss or jaxflow.losses.CrossEntropy(label_smoothing=0.1))
     parts = (model, problem, optimizer, augment)
     structure, numbers = hyperparameters.split(parts)
-    dtype = (
-        jnp.int32 if len(inputs) == 1 and isinstance(model, jaxflow.BagOfTokens | jaxflow.CausalCNN) else jnp.float32
-    )
+    dtype = jnp.int32 if len(inputs) == 1 and getattr(model, "vocab_size", None) else jnp.float32
     batch = {
         "inputs": jnp.zeros((4, *inputs), dtype),
         "targets": jnp.zeros(4, jnp.int32) if targets is None else targets,
@@ -88,7 +89,8 @@ def test_every_number_of_every_class_traces():
     traced = [pair for optimizer in OPTIMIZERS for pair in step_of(optimizer)]
     traced += step_of(augment=IMAGES) + step_of(augment=(jaxflow.CutMix(),))
     traced += step_of(augment=WAVES, inputs=(50,))
-    traced += step_of(augment=(jaxflow.SpecAugment(2, 1, 2, 1, value=0.5),))
+    spectrograms = (jaxflow.FrequencyWarp(), jaxflow.RandomFilter(), jaxflow.SpecAugment(2, 1, 2, 1, value=0.5))
+    traced += step_of(augment=spectrograms)
     traced += step_of(model=jaxflow.CNN(widths=(2,), padding="SAME", dropout=0.1, outputs=3))
     traced += step_of(model=jaxflow.BagOfTokens(vocab_size=9, hidden=(4,), dropout=0.1, outputs=3), inputs=(5,),
                       augment=(jaxflow.TokenDropout(),))  # fmt: skip
@@ -98,6 +100,15 @@ def test_every_number_of_every_class_traces():
                       problem=jaxflow.Segmentation(jaxflow.losses.CrossEntropy(label_smoothing=0.1)))  # fmt: skip
     traced += step_of(problem=jaxflow.Regression(jaxflow.losses.Huber(0.5), mean=(0.0,) * 3, std=(1.0,) * 3),
                       targets=jnp.zeros((4, 3)))  # fmt: skip
+    series, deep = (7, 3), {"dropout": 0.1, "stochastic_depth": 0.1, "outputs": 3}
+    for kind in (jaxflow.RNN, jaxflow.GRU, jaxflow.LSTM):
+        traced += step_of(model=kind(4, dropout=0.1, outputs=3), inputs=series)
+    traced += step_of(model=jaxflow.TCN(4, (1,), dropout=0.1, outputs=3), inputs=series)
+    traced += step_of(model=jaxflow.ViT(2, 2, 2, 4, **deep))
+    traced += step_of(model=jaxflow.TransformerEncoder(2, 2, 4, vocab_size=9, **deep), inputs=(5,),
+                      augment=(jaxflow.TokenSwap(), jaxflow.TokenCrop()))  # fmt: skip
+    traced += step_of(model=jaxflow.TransformerDecoder(2, 2, 4, tied=False, vocab_size=9, **deep), inputs=(5,),
+                      problem=jaxflow.LanguageModelling(), targets=tokens)  # fmt: skip
     missing = set(classes_with_numbers()) - set(traced)
     assert not missing
 

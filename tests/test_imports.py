@@ -1,6 +1,7 @@
 """What importing costs, and that imports go one way."""
 
 import ast
+import importlib
 import subprocess
 import sys
 
@@ -79,6 +80,14 @@ def test_the_stub_names_everything_once_and_families_where_they_are():
             else:  # a constant knows no module
                 assert getattr(value, "__module__", node.module) == node.module
     assert jaxflow.FAMILIES.keys() <= set(names)
+
+
+@pytest.mark.parametrize("family", jaxflow.FAMILIES)
+def test_a_family_is_a_module_to_import_from(family):
+    home, public = importlib.import_module(jaxflow.FAMILIES[family]), importlib.import_module(f"jaxflow.{family}")
+    assert public is getattr(jaxflow, family)
+    assert public.__all__ == home.__all__
+    assert all(getattr(public, name) is getattr(home, name) for name in home.__all__)
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error():

@@ -36,7 +36,8 @@ def test_train_evaluate_predict_and_replay(tmp_path):
         "Conv_0/kernel",
         "validation loss",
         "test: loss",
-        "baseline: accuracy",
+        "baseline, majority: accuracy",
+        "baseline, logistic regression: accuracy",
         "run folder: run",
         "next: ",
     ):
@@ -66,22 +67,35 @@ def test_train_evaluate_predict_and_replay(tmp_path):
 # What is made small enough for a test on a CPU, or trains on another number of examples: flags, and about that number.
 SMALLER = {
     "camvid": (("--model.widths", "4", "4", "--batch_size=32"), 60),
-    "cifar_resnet": (("--model.widths", "8", "8", "--model.blocks", "1", "1", "--batch_size=32"), 45_000),
+    "camvid_unet": (("--model.widths", "4", "4", "--batch_size=32"), 60),
+    "cifar_resnet": (("--model.widths", "4", "4", "4", "4", "--batch_size=32"), 45_000),
     "cifar_speedrun": (("--model.widths", "8", "8", "--model.init_examples=100", "--batch_size=32"), 50_000),
     "daily_temperatures": ((), 2833),
     "dogs_vs_cats": (("--model.widths", "4", "4", "--model.pools=2", "--data.split.stratify=True"), 42),
+    "dogs_vs_cats_finetuned": (
+        ("--model.widths", "4", "4", "4", "4", "--batch_size=32", "--data.split.stratify=True", "--init_from=None"),
+        42,
+    ),
     "hippocampus": (("--model.widths", "4", "4", "--batch_size=8"), 52),  # 13 in batches of 8
-    "playground": ((), 355),
+    "hippocampus_unet": (("--model.widths", "4", "4", "--batch_size=8"), 52),
+    "playground": ((), 455),
     "playground_bumps": ((), 1389),
     "shakespeare": ((), 7843),
+    "shakespeare_lstm": (("--model.width=16",), 7843),
+    "shakespeare_transformer": (("--batch_size=32",), 15_686),
     "spoken_digits": (("--model.widths", "4", "4", "--model.pools=2", "--data.split.stratify=True"), 42),
-    "titanic": ((), 623),
+    "titanic": ((), 712),
+    "unheard_speaker": (("--model.widths", "4", "4", "--model.pools=2", "--batch_size=16"), 60),  # 30 in batches of 16
 }
 SHARED = {
     "camvid": "camvid",
+    "camvid_unet": "camvid",
     "daily_temperatures": "daily_min_temperatures.csv",
     "hippocampus": "hippocampus",
+    "hippocampus_unet": "hippocampus",
     "shakespeare": "tinyshakespeare.txt",
+    "shakespeare_lstm": "tinyshakespeare.txt",
+    "shakespeare_transformer": "tinyshakespeare.txt",
     "titanic": "titanic.csv",
 }
 
@@ -102,7 +116,7 @@ def test_every_experiment_trains_two_steps(path, command, monkeypatch, tmp_path)
         flags += ["--data.path=images"]
     if "AudioFolder" in path.read_text():
         for number in range(60):
-            clip = tmp_path / "clips" / ("no", "yes")[number % 2] / f"{number}.wav"
+            clip = tmp_path / "clips" / ("no", "yes")[number % 2] / f"{number}_{'ab'[number // 30]}_0.wav"
             clip.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(clip, np.random.RandomState(number).uniform(-1, 1, 4000), 8000)
         flags += ["--data.path=clips"]
@@ -163,7 +177,7 @@ MISTAKES = {
     "broken config": (["--config", "broken.py"], "broken.py:1: SyntaxError"),
     "no get_config": (["--config", "empty.py"], "has no function get_config()"),
     "misspelt field": (["--config", DIGITS, "--model.droput=1"], "perhaps you meant --model.dropout"),
-    "wrong type": (["--config", DIGITS, "--batch_size=many"], "--batch_size: invalid literal"),
+    "wrong type": (["--config", DIGITS, "--batch_size=many"], "--batch_size is 'many'; it takes an int"),
     "batch size 0": (["--config", DIGITS, "--batch_size=0"], "batch_size is 0; it must be 1 or more"),
     "huge batch": (["--config", DIGITS, "--batch_size=2000"], "larger than the training split of 1258"),
     "epochs": (["--config", DIGITS, "--epochs=-1"], "epochs is -1"),

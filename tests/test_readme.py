@@ -72,6 +72,20 @@ def test_arrays_train_as_the_library_s_page_says(tmp_path, monkeypatch, capsys):
     assert float(capsys.readouterr().out.splitlines()[0]) > 0.8
 
 
+def test_a_model_is_explained_as_the_library_s_page_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(f"{SCRIPTS[0]}\n{SCRIPTS[-1]}", "library.md", "exec"), {})
+    *_, first, _, _, shapes = capsys.readouterr().out.splitlines()
+    assert first.split(":")[0] in (
+        "proline",
+        "flavanoids",
+        "color_intensity",
+        "alcohol",
+        "od280/od315_of_diluted_wines",
+    )
+    assert shapes.startswith("(2, 13) [")
+
+
 @pytest.mark.slow
 def test_the_library_script_trains(tmp_path):
     assert len([line for line in SCRIPTS[1].splitlines() if line.strip()]) <= 25
@@ -85,5 +99,5 @@ def test_the_library_script_trains(tmp_path):
 
 def test_verbs_in_readme_are_verbs(tmp_path):
     pages = README + (ROOT / "docs" / "commands.md").read_text()
-    for verb in set(re.findall(r"`launch\.py ([a-z]\w*)", pages)):
+    for verb in set(re.findall(r"`launch\.py ([a-z][\w-]*)", pages)):
         assert f"  {verb} " in launch("--help", cwd=tmp_path).stdout

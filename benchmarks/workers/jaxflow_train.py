@@ -29,9 +29,9 @@ def pausing(train_steps):
     """Wraps the loop's step: after a round's steps it waits for the state, answers, and sleeps until the next."""
     turn = {"left": 6, "steps": 0, "begun": time.perf_counter(), "cpu": time.process_time(), "each": 0.0}
 
-    def step(state, totals, resident, items, count):
+    def step(state, totals, resident, items, count, factor):
         count = int(count)
-        state, totals, last = train_steps(state, totals, resident, items, count)
+        state, totals, last = train_steps(state, totals, resident, items, count, factor)
         turn["steps"] += count
         turn["left"] -= count
         if turn["left"] <= 0:

@@ -14,21 +14,24 @@ if WHO == "jaxflow":
 
     import jaxflow
     from jaxflow.data.batching.order import indices
+    from jaxflow.models.layers.rows import keys_by_row
     from jaxflow.transforms import augment
 
-    resident = jax.device_put(inputs)
+    resident, targets = jax.device_put(inputs), jax.device_put(labels)
     flip_and_crop = (jaxflow.Flip(), jaxflow.Crop(4))
 
     @jax.jit
-    def batch(resident, rows, key):
-        return augment.apply(flip_and_crop, key, {"inputs": resident[rows]})["inputs"]
+    def batch(resident, targets, rows, key):
+        return augment.apply(
+            flip_and_crop, keys_by_row(key, 0, BATCH), {"inputs": resident[rows], "targets": targets[rows]}
+        )["inputs"]
 
     key, state = jax.random.key(0), {"step": 0}
 
     def work(calls):
         for _ in range(calls):
             rows = indices(state["step"], len(inputs), BATCH, 0)
-            out = batch(resident, rows, jax.random.fold_in(key, state["step"]))
+            out = batch(resident, targets, rows, jax.random.fold_in(key, state["step"]))
             state["step"] += 1
         out.block_until_ready()
 

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 
 
-def serve(work: Callable[[int], None], examples_per_call: int) -> None:
+def serve(work: Callable[[int], None], examples_per_call: int, **about: float) -> None:
     """Answers `run SECONDS` until standard input ends.
 
     Args:
       work: does a number of calls and returns when they are finished.
       examples_per_call: examples in one call.
+      **about: what each answer holds too, such as the seconds of a compilation.
     """
     work(3)
     begun = time.perf_counter()
@@ -24,7 +25,8 @@ def serve(work: Callable[[int], None], examples_per_call: int) -> None:
         work(calls)
         seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
         each = seconds / calls
-        print(json.dumps({"examples": calls * examples_per_call, "seconds": seconds, "cpu_seconds": cpu}), flush=True)
+        answer = {"examples": calls * examples_per_call, "seconds": seconds, "cpu_seconds": cpu, **about}
+        print(json.dumps(answer), flush=True)
 
 
 def images(count: int = 8192):

@@ -1,6 +1,7 @@
 """The flags that verbs share, and the experiment and run folder that they select."""
 
 import argparse
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,14 @@ class Flag:
     default: str | None = None
 
 
+def _seconds(text: str) -> float:
+    """Converts seconds from text."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise UserError(f"--baselines is {text}; it takes seconds, 0 for none")
+    return value
+
+
 EXPERIMENT = (
     Flag("config", "FILE", "experiment file, for example experiments/digits_cnn.py"),
     Flag(
@@ -52,7 +61,18 @@ COMMON = (
     Flag("no-cache", "", "compile anew instead of taking programs from ~/.cache/jaxflow ($JAXFLOW_CACHE_DIR)"),
 )
 DEVICES = ("cpu", "gpu", "tpu")
-CHECKPOINT = Flag("checkpoint", "WHICH", "last, best (by validation) or a step", default="last")
+CHECKPOINT = Flag(
+    "checkpoint",
+    "WHICH",
+    "last, best (by validation) or a step; without it the last, of a run with early stopping the best",
+)
+BASELINES = Flag(
+    "baselines",
+    "SECONDS",
+    "time for simple models to compare with, linear ones and gradient boosting (10); 0 fits none",
+    _seconds,
+    "10",
+)
 PROCESSES = (
     Flag("coordinator", "HOST:PORT", "one of several processes (docs/multihost.md): process 0 listens there"),
     Flag("num-processes", "N", "how many processes there are"),

@@ -10,6 +10,8 @@ HELP = "continue a text with a language model"
 SETTINGS = (
     Flag("tokens", "N", "how many tokens to generate at most (200)", int),
     Flag("temperature", "T", "what logits are divided by (0.8); 0 always takes the likeliest token", float),
+    Flag("top_k", "N", "draw from the N likeliest tokens alone", int),
+    Flag("top_p", "P", "draw from the likeliest tokens alone that have probability P together", float),
     Flag("seed", "N", "another one draws other texts (0)", int),
 )
 FLAGS = (*EXPERIMENT, Flag("prompt", "TEXT", "how the text begins"), *SETTINGS, CHECKPOINT)

@@ -31,18 +31,23 @@ def help_text(verb: str, arguments: argparse.Namespace) -> str:
     width = max(50, min(120, shutil.get_terminal_size().columns))
     takes_experiment = set(EXPERIMENT) <= set(module.FLAGS)
     fields = " [--FIELD=VALUE ...]" if takes_experiment else ""
+    if operands := getattr(module, "OPERANDS", ""):
+        fields = f" {operands}"
     lines = [f"usage: {program_name()}{name or ' [VERB]'} [FLAGS]{fields}", ""]
     if verb == NO_VERB:
         lines += entries({title(other): import_verb(other).HELP for other in sorted(verbs(), key=title)}, width, 12)
-        more = f"{program_name()} VERB --help lists a verb's own flags; these are those of no verb:"
-        lines += ["", *textwrap.wrap(more, width), ""]
+        lines += ["", *textwrap.wrap(f"{program_name()} VERB --help lists a verb's own flags", width), ""]
     else:
         lines += [*textwrap.wrap(module.HELP, width), ""]
     shown = {f"--{flag.name} {flag.metavar}": flag.help for flag in (*module.FLAGS, *COMMON)}
+    selected = takes_experiment and (arguments.config or arguments.workdir)
     if takes_experiment:
-        shown["--FIELD=VALUE"] = "change any field of the experiment; --config FILE --help lists them all"
-    if takes_experiment and (arguments.config or arguments.workdir):
-        lines += [*_fields(arguments, width), "", "flags of the command"]
+        where = "listed above" if selected else "--config FILE --help lists them all"
+        shown["--FIELD=VALUE"] = f"change any field of the experiment; {where}"
+    if selected:
+        lines += [*_fields(arguments, width), ""]
+    if selected or verb == NO_VERB:
+        lines += ["flags without a verb" if verb == NO_VERB else "flags of the command"]
     lines += [*entries(shown, width, FLAG_COLUMNS), "", *textwrap.wrap(STATUS, width)]
     return "\n".join(lines)
 

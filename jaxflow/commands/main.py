@@ -90,8 +90,8 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
       argv: the words after the program's name.
 
     Returns:
-      The verb's name; its flags by name, with `help`, `overrides`, the flags of the experiment's fields, and `words`,
-      the whole command line.
+      The verb's name; its flags by name, with `help`, `operands`, the words that are no flags where the verb takes
+      such, `overrides`, the flags of the experiment's fields, and `words`, the whole command line.
 
     Raises:
       UserError: there is no such verb or flag, or a flag's value does not fit.
@@ -109,6 +109,10 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
         arguments, rest = parser.parse_known_args(argv[1:] if argv[:1] == [verb] else argv)
     except argparse.ArgumentError as error:
         raise UserError(f"{error}; {program_name()} {verb} --help lists the flags") from None
+    operands: list[str] = []
+    if getattr(import_verb(verb), "OPERANDS", ""):
+        operands = [word for word in rest if not word.startswith("-")]
+        rest = [word for word in rest if word.startswith("-")]
     for before, word in zip(("", *rest), rest):
         of_field = before.startswith("--") and "=" not in before  # --data.target train
         if word in verbs() and not of_field:
@@ -129,10 +133,10 @@ def parse(argv: Sequence[str]) -> tuple[str, argparse.Namespace]:
     if set(EXPERIMENT) <= set(flags) and not (arguments.config or arguments.workdir or arguments.help):
         for word in rest:
             check_spelling(word, names_of_flags(verb))
-        if verb == "run":  # nothing was said at all: what there is to say
+        if verb == "run" and not rest:  # nothing was said at all: what there is to say
             print(help_text(verb, arguments))
         raise UserError("say what to run: --config FILE, or --workdir DIR for a run that exists")
-    arguments.verb, arguments.overrides, arguments.words = verb, rest, list(argv)
+    arguments.verb, arguments.operands, arguments.overrides, arguments.words = verb, operands, rest, list(argv)
     return verb, arguments
 
 

@@ -12,7 +12,7 @@ FLAGS = (
     *EXPERIMENT,
     Flag("input", "PATH", NEW_DATA),
     Flag("output", "FILE", "the table to write; without it predictions/new/<input>.csv of the run folder"),
-    Flag("submission", "CLASS", "write id,label as Kaggle wants it, with the probability of this class"),
+    Flag("submission", "CLASS", "write id,label as Kaggle wants it, with the probability of this class or label"),
     Flag("bad", "skip|stop", "leave out what cannot be read and count it, or stop there", default="stop"),
     CHECKPOINT,
 )

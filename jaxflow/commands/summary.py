@@ -36,20 +36,28 @@ def say_trained(experiment: "Experiment", dataset: "Dataset", results: Mapping[s
 def _describe_target(schema: "Schema") -> str:
     """Returns what there is to predict, in a few words."""
     count = len(schema.target.names)
+    if schema.target.dense_shape and schema.inputs.kind == "audio":
+        return f"texts of {count:,} different characters"
     if schema.inputs.kind == "tokens" and schema.target.dense_shape:
-        return f"vocabulary of {count:,} tokens"
+        return f"vocabulary of {count:,} tokens" if count == schema.inputs.vocab_size else f"{count:,} tags"
     words = {"class": ("class", "classes"), "number": ("value", "values"), "labels": ("label", "labels")}
     one, several = words.get(schema.target.kind, ("target", "targets"))
     return f"{count:,} {one if count == 1 else several}"
 
 
 def say_metrics(results: Mapping[str, Any]) -> None:
-    """Logs how well the run does on the splits that it was evaluated on, beside the baseline."""
+    """Logs how well the run does on the splits that it was evaluated on, beside the baselines."""
     from jaxflow.console import format_metrics
+    from jaxflow.runs.results import values_alone
 
-    for split in ("validation", "test", "baseline"):
-        if split in results:
-            logger.info(f"{split}: {format_metrics(results[split])}")
+    # Of all scores of the test those that it can be compared by; the report has the others.
+    compared = {"loss", *results.get("validation", {}), *results.get("baseline", {})}
+    measured = {name: results[name] for name in ("validation", "test") if name in results}
+    measured |= {f"baseline, {name}": metrics for name, metrics in results.get("baselines", {}).items()}
+    for name, metrics in measured.items():
+        shown = {metric: value for metric, value in values_alone(metrics).items() if metric in compared}
+        if shown:
+            logger.info(f"{name}: {format_metrics(shown)}")
 
 
 def say_next(verb: str, workdir: Path, more: str = "") -> None:

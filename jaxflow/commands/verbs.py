@@ -87,7 +87,8 @@ def check_flag(word: str, verb: str) -> None:
     name = word.lstrip("-").partition("=")[0]
     owners = sorted(title(other) for other in verbs() if name in {flag.name for flag in import_verb(other).FLAGS})
     if word.startswith("--") and owners:
-        raise UserError(f"--{name} belongs to {' and '.join(owners)}, not to {title(verb)}")
+        way = f": leave {verb} out" if owners == [title(NO_VERB)] else ""
+        raise UserError(f"--{name} belongs to {' and '.join(owners)}, not to {title(verb)}{way}")
 
 
 def check_spelling(word: str, known: Sequence[str]) -> None:

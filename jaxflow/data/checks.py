@@ -1,5 +1,6 @@
 """Checks of a dataset before anything is built on it."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from jaxflow.data.dataset import Dataset, name_of
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed
 from jaxflow.ranges import MAX_INT
-from jaxflow.schema import IGNORE, Features, Schema, Split, Target
+from jaxflow.schema import IGNORE, Feature, Features, Schema, Split, Target
+
+logger = logging.getLogger("jaxflow")
 
 # What a split must have.
 MEMBERS = ("__len__", "rows", "id", "targets", "nbytes")
@@ -26,7 +29,7 @@ def validate(dataset: Dataset) -> Dataset:
 
     Raises:
       UserError: a split is empty, a label lies outside the classes, a value is not finite, two targets or classes have
-        one name, or inputs are no numbers that devices have.
+        one name, or inputs are no numbers that devices have, or no tokens of the vocabulary.
     """
     target = dataset.schema.target
     for names in (target.names, *(target.choices.values() if target.several else ())):
@@ -37,6 +40,7 @@ def validate(dataset: Dataset) -> Dataset:
         if len(split) == 0:
             raise UserError(f"the {name} split is empty; give it examples or change the split fractions of `data`")
         _check_inputs(name, getattr(split, "inputs", None))
+        _check_tokens(name, split, dataset.schema.inputs)
         targets = split.targets
         if target.kind == "number":
             wrong = np.flatnonzero(~np.isfinite(targets).all(axis=-1))
@@ -64,6 +68,44 @@ def _check_inputs(name: str, inputs: Any) -> None:
                     f"inputs of the {name} split are integers from {low:,} to {high:,}, and devices have 32 bits; give "
                     "floats, less their mean"
                 )
+
+
+def _check_tokens(name: str, split: Split, feature: Feature) -> None:
+    """Raises UserError if inputs in memory hold a token that is not of the vocabulary, whose vector nobody knows."""
+    inputs = getattr(split, "inputs", None)
+    parts = feature.parts if isinstance(feature, Features) else (("inputs", feature),)
+    arrays = inputs if isinstance(inputs, Mapping) else {"inputs": inputs}
+    for part, of in parts:
+        array = arrays.get(part)
+        if not isinstance(array, np.ndarray) or isinstance(array, np.memmap):
+            continue
+        if (wrong := unknown_tokens(array, of)).any():
+            row = int(wrong.argmax())
+            told = (
+                f"{name} example {name_of(split, row)} {explain_tokens(array[row], of)} ({wrong.sum():,} such examples)"
+            )
+            raise UserError(f"{told}; correct them, or the schema's Feature(vocab_size=N)")
+
+
+def unknown_tokens(inputs: np.ndarray, feature: Feature) -> np.ndarray:
+    """Returns which examples hold a token that is not of the vocabulary, (examples,) booleans; none where none is.
+
+    Args:
+      inputs: (examples, ...).
+      feature: what they are.
+    """
+    size = feature.vocab_size
+    if feature.kind != "tokens" or size is None or not inputs.size or 0 <= inputs.min() <= inputs.max() < size:
+        return np.zeros(len(inputs), bool)
+    outside = (inputs < 0) | (inputs >= size)
+    return outside.reshape(len(inputs), -1).max(axis=1)
+
+
+def explain_tokens(row: np.ndarray, feature: Feature) -> str:
+    """Returns what is wrong with the tokens of an example, one of which is not of the vocabulary."""
+    size = feature.vocab_size or 0
+    wrong = row[(row < 0) | (row >= size)].ravel()[0]
+    return f"holds the token {wrong}, outside 0..{size - 1}, of which the vocabulary is"
 
 
 def _check_labels(name: str, split: Split, target: Target) -> None:
@@ -130,6 +172,44 @@ def _check_rows(split: Split, schema: Schema, where: str) -> None:
             raise UserError(
                 f"{name} of rows() of {where} are {found[1]}{found[0]}; the schema says {dtype}{(count, *shape)}"
             )
+
+
+def report_unlearned(names: Sequence[str], targets: np.ndarray, parts: Mapping[str, np.ndarray]) -> None:
+    """Logs which classes of a split's positions, tags or characters, the train split does not have.
+
+    Args:
+      names: names of the classes.
+      targets: (examples, ...) class indices, below 0 where there is none.
+      parts: indices of the examples of each split.
+    """
+    for split, chosen in parts.items():
+        here = np.unique(targets[chosen])
+        lacking = [names[index] for index in np.setdiff1d(here[here >= 0], targets[parts["train"]])]
+        if lacking:
+            told = listed(map(repr, lacking))
+            logger.warning(f"{split}: train has no {told}, which no model learns then; they count as wrong")
+
+
+def report_untested(
+    names: Sequence[str], targets: np.ndarray, parts: Mapping[str, np.ndarray], written_in: str
+) -> None:
+    """Logs classes that train alone has where splits are written down: a folder of unlabelled examples may be one.
+
+    Args:
+      names: names of the classes.
+      targets: (examples,) class indices.
+      parts: indices of the examples of each split.
+      written_in: where the splits are written down; "" where they are not.
+    """
+    others = [targets[chosen] for split, chosen in parts.items() if split != "train"]
+    if not written_in or not others:
+        return
+    alone = [names[index] for index in np.setdiff1d(targets[parts["train"]], np.concatenate(others))]
+    if alone:
+        logger.warning(
+            f"by {written_in} train alone has {len(alone)} of the {len(names)} classes ({listed(alone, 5)}), which "
+            "nothing measures then; remove what is none, such as unlabelled examples"
+        )
 
 
 def check_classes(

@@ -11,7 +11,7 @@ from jaxflow.schema import Schema, Split, map_arrays
 if TYPE_CHECKING:  # they are fitted by sources, which lie above
     from jaxflow.data.series.encode import SeriesEncoding
     from jaxflow.data.tables.encode import TableEncoding
-    from jaxflow.data.texts.encode import TextEncoding
+    from jaxflow.data.texts.encode import SentenceEncoding, TextEncoding
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,8 @@ def restored_values(values: np.ndarray, shift: Sequence[float] | None, origins: 
     """Adds what was subtracted from targets to the values that a program predicts.
 
     Args:
-      values: (examples, values) float32.
+      values: (examples, values) float32, or (examples, levels, values), such as quantiles; (examples,) are on a
+        scale of their own.
       shift: as `shifted_split` takes it.
       origins: (examples, values) float64, as `origins_of` returns them.
 
@@ -147,10 +148,11 @@ def restored_values(values: np.ndarray, shift: Sequence[float] | None, origins: 
       The values in the data's units: float64, without digits that float32 cannot tell; as they are where nothing was
       subtracted.
     """
-    if shift is None and origins is None:
+    if values.ndim < 2 or (shift is None and origins is None):
         return values
     exact = values.astype(np.float64) + (0.0 if shift is None else np.array(shift))
-    exact += 0.0 if origins is None else origins
+    if origins is not None:
+        exact += origins if values.ndim == 2 else origins[:, None]
     known = np.spacing(np.abs(values).max(initial=1e-9).astype(np.float32))
     return exact.round(max(0, int(np.ceil(-np.log10(known)))))
 
@@ -173,6 +175,6 @@ class Dataset:
     splits: Mapping[str, Split]
     schema: Schema
     excluded: Mapping[str, int] = field(default_factory=dict)
-    input_encoding: "TableEncoding | TextEncoding | SeriesEncoding | None" = None
+    input_encoding: "TableEncoding | TextEncoding | SentenceEncoding | SeriesEncoding | None" = None
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     written_in: str | None = None

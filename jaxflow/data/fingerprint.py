@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from jaxflow.data.dataset import ArraySplit
+from jaxflow.data.spread import evenly_spaced
 from jaxflow.schema import Split
 
 T = TypeVar("T")
@@ -120,8 +121,7 @@ def _parts(rows: int, nbytes: int, limit: int) -> list[slice]:
 
 def _spaced(items: Sequence[T], count: int) -> list[T]:
     """Returns at most `count` of the items, evenly spaced, the first and the last among them."""
-    chosen = np.unique(np.linspace(0, len(items) - 1, min(len(items), count)).astype(int))
-    return [items[int(index)] for index in chosen]
+    return [items[int(index)] for index in evenly_spaced(len(items), count)]
 
 
 @functools.cache

@@ -1,21 +1,26 @@
 """Reads new raw data as the inputs that a model was trained on, one block after the other."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jaxflow.data.checks import explain_tokens, unknown_tokens
+from jaxflow.data.folders.measures import report_pages
 from jaxflow.data.reading.find import find_files
-from jaxflow.data.reading.formats import KINDS, read_files
+from jaxflow.data.reading.formats import KINDS, Kind, measure_files, read_files
 from jaxflow.data.reading.npy import read_array
 from jaxflow.data.series.encode import SeriesEncoding
 from jaxflow.data.series.newest import newest_windows
 from jaxflow.data.tables.encode import TableEncoding, encode_table
-from jaxflow.data.texts.encode import TextEncoding, encode_texts
-from jaxflow.errors import UserError, program_name
+from jaxflow.data.texts.encode import SentenceEncoding, TextEncoding, encode_sentences, encode_texts
+from jaxflow.errors import UserError, perhaps, program_name
 from jaxflow.schema import Feature, Features, map_arrays
+
+logger = logging.getLogger("jaxflow")
 
 # Bytes of a block's inputs, at most, unless a single example has more.
 BLOCK_BYTES = 1 << 26
@@ -23,7 +28,7 @@ BLOCK_BYTES = 1 << 26
 # How files of arrays end.
 ARRAYS = (".npy", ".npz")
 
-InputEncoding = TableEncoding | TextEncoding | SeriesEncoding
+InputEncoding = TableEncoding | TextEncoding | SentenceEncoding | SeriesEncoding
 Block = tuple[Any, Sequence[str]]
 
 
@@ -33,6 +38,7 @@ def read_inputs(
     encoding: InputEncoding | None = None,
     follow_links: bool = False,
     bad: list[str] | None = None,
+    is_mask: Callable[[str], bool] | None = None,
 ) -> Iterator[Block]:
     """Reads examples of the shape that a model takes, in blocks that fit into memory.
 
@@ -42,7 +48,9 @@ def read_inputs(
       feature: what the model takes.
       encoding: how rows of a table or texts become that; None where the model was not trained on one.
       follow_links: whether symbolic links in a folder of files are followed.
-      bad: gets what is wrong with each file of a folder that cannot be read, which is left out; None raises it instead.
+      bad: gets what is wrong with each file of a folder or row of a table that cannot be read, which is left out; None
+        raises it instead.
+      is_mask: whether a file of a folder, by its path below it, is no input but a mask; None where there are none.
 
     Yields:
       (examples, ...) array of the feature's dtype, a dict of such where an example has several inputs, and an id for
@@ -52,11 +60,13 @@ def read_inputs(
       UserError: the source cannot be read or holds something else.
     """
     root = files_root(source, feature, encoding)
-    rows = max(1, BLOCK_BYTES // max(1, feature.nbytes))
+    rows = rows_of_block(feature)
     if isinstance(feature, Features):
         return _several(source, feature, rows)
     if root:
-        return _files(source, feature, rows, follow_links, bad)
+        if source.is_dir():
+            return _files(source, _names(source, KINDS[feature.kind], follow_links, is_mask), feature, rows, bad)
+        return _files(source.parent, [source.name], feature, rows, bad)
     if source.suffix in ARRAYS:
         if isinstance(encoding, SeriesEncoding) and encoding.relative != "none":
             raise UserError(f"{source} does not say what its windows are measured from; give the table with their rows")
@@ -68,12 +78,19 @@ def read_inputs(
                 f"{program_name()} generate --workdir DIR --prompt TEXT"
             )
         return encode_texts(encoding, source, feature, rows, follow_links, bad)
+    if isinstance(encoding, SentenceEncoding):
+        return ((inputs, ids) for inputs, ids, _ in encode_sentences(encoding, source, feature, rows, bad))
     if isinstance(encoding, SeriesEncoding):
         windows = newest_windows(encoding, source)
         return _blocks(windows.inputs, rows)
     if encoding is not None:
-        return encode_table(encoding, source)
+        return encode_table(encoding, source, bad)
     raise UserError(f"{source} is no .npy or .npz file, and the model takes vectors of shape {feature.shape}")
+
+
+def rows_of_block(feature: Feature) -> int:
+    """Returns how many examples make a block."""
+    return max(1, BLOCK_BYTES // max(1, feature.nbytes))
 
 
 def files_root(source: Path, feature: Feature, encoding: InputEncoding | None = None) -> Path | None:
@@ -87,8 +104,10 @@ def files_root(source: Path, feature: Feature, encoding: InputEncoding | None = 
     Raises:
       UserError: there is no such source.
     """
+    if str(source) == "-":
+        raise UserError("--input - would be standard input, which is not read; name a file that holds it")
     if not source.exists():
-        raise UserError(f"--input {source} does not exist")
+        raise UserError(f"--input {source} does not exist{perhaps(source, Path.exists)}")
     if encoding is not None or feature.kind not in KINDS:
         return None
     if source.suffix in (".npy", ".npz") and not (feature.kind == "volume" and _is_volume(source, feature)):
@@ -129,14 +148,24 @@ def _read_array(source: Path, name: str, feature: Feature) -> np.ndarray:
         raise UserError(f"{source} has shape {inputs.shape}; the model takes (examples, {shape})")
     if inputs.dtype != feature.dtype:
         raise UserError(f"{source} holds {inputs.dtype}; the model was trained on {feature.dtype}, in the same units")
+    if (wrong := unknown_tokens(inputs, feature)).any():
+        raise UserError(f"{source}, example {wrong.argmax()} {explain_tokens(inputs[wrong.argmax()], feature)}")
     return inputs
 
 
-def _files(source: Path, feature: Feature, rows: int, follow_links: bool, bad: list[str] | None) -> Iterator[Block]:
-    root, names = source.parent, [source.name]
-    if source.is_dir():
-        root, names = source, find_files(source, KINDS[feature.kind], follow_links)
-    arrays = read_files([root / name for name in names], feature)
+def _names(source: Path, kind: Kind, follow_links: bool, is_mask: Callable[[str], bool] | None) -> Sequence[str]:
+    """Returns the files of a folder that are inputs; masks beside them are counted."""
+    names = find_files(source, kind, follow_links)
+    inputs = [name for name in names if is_mask is None or not is_mask(name)]
+    if inputs and len(inputs) < len(names):
+        logger.info(f"not used: {len(names) - len(inputs)} {kind.plural} of {source}, which are masks")
+    return inputs or names
+
+
+def _files(root: Path, names: Sequence[str], feature: Feature, rows: int, bad: list[str] | None) -> Iterator[Block]:
+    kind = KINDS[feature.kind]
+    paths = [root / name for name in names]
+    arrays = read_files(paths, feature)
     for first in range(0, len(names), rows):
         block, ids = names[first : first + rows], []
         inputs = np.empty((len(block), *feature.shape), feature.dtype)
@@ -144,9 +173,15 @@ def _files(source: Path, feature: Feature, rows: int, follow_links: bool, bad: l
             if not isinstance(array, UserError):
                 inputs[len(ids)] = array
                 ids.append(name)
+            elif bad is None and not name.lower().endswith(kind.suffixes):
+                raise UserError(f"{array}; --input takes one of the {kind.plural}, or a folder of them") from array
             elif bad is None:
                 raise array
             else:
                 bad.append(str(array))
         if ids:
             yield inputs[: len(ids)], ids
+    measured = zip(names, measure_files(paths, kind) if feature.kind == "image" else ())
+    found = [(name, each) for name, each in measured if not isinstance(each, UserError)]
+    if found:
+        report_pages(feature, [name for name, _ in found], np.stack([each for _, each in found]), root)

@@ -1,6 +1,5 @@
 """Reads which split or fold a column says that each example belongs to: of the data's own table, or of another one."""
 
-import csv
 import dataclasses
 import logging
 import os
@@ -8,12 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxflow.data.reading.limits import read_lines
-from jaxflow.data.reading.text_files import open_text
+from jaxflow.data.reading.text.rows import read_names, require_columns
 from jaxflow.data.splitting.folds import KFold
 from jaxflow.data.splitting.hold_out import HoldOut
 from jaxflow.data.splitting.keys import SplitKeys
-from jaxflow.errors import UserError, listed
+from jaxflow.errors import UserError
 
 logger = logging.getLogger("jaxflow")
 
@@ -76,27 +74,20 @@ def _by_id(ids: Sequence[str], path: Path, column: str) -> list[str | None]:
 
 
 def _read_cells(path: Path, column: str) -> tuple[str, dict[str, str | None]]:
-    """Reads a column of a CSV or TSV file: the name of the column of ids, and the cell of each id."""
-    try:
-        with open_text(path) as file:
-            delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-            lines = csv.reader(read_lines(file, path), delimiter=delimiter, strict=True)
-            header = [name.strip() for name in next(lines, [])]
-            if header.count(column) != 1 or len(header) < 2:
-                raise UserError(
-                    f"{path} has {header.count(column)} columns named {column!r}, and it needs one, and one of ids; it "
-                    f"has {listed(header) or 'none'}"
-                )
-            others = [name for name in header if name != column]
-            key = next((name for name in ID_COLUMNS if name in others), others[0])
-            rows = [(lines.line_num, dict(zip(header, map(str.strip, row)))) for row in lines if row]
-    except OSError as error:
-        raise UserError(f"split.table {path} cannot be read: {error.strerror}; name a CSV of ids and splits") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"split.table {path} is no CSV in UTF-8: {error}") from error
+    """Reads a column of a text file: the name of the column of ids, and the cell of each id."""
+    header, rows = read_names(path, "split.table: a CSV of ids and splits", (column,))
+    require_columns(str(path), header, {column: "data.split.column"})
+    if len(header) < 2:
+        raise UserError(f"{path} has column {column!r} alone; it needs one of ids beside it")
+    others = [name for name in header if name != column]
+    key = next((name for name in ID_COLUMNS if name in others), others[0])
     cells: dict[str, str | None] = {}
     for line, row in rows:
         name, cell = row.get(key, ""), row.get(column) or None
+        if not name and any(row.values()):
+            raise UserError(
+                f"{path}, line {line}: its {key} is empty, so it names no example; write it or remove the line"
+            )
         if cells.setdefault(name, cell) != cell:
             raise UserError(f"{path}, line {line}: {name!r} is {cell}, and {cells[name]} above; correct one of them")
     return key, cells

@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from jaxflow.data.dataset import restored_values
 from jaxflow.data.series.encode import SeriesEncoding
 from jaxflow.data.series.newest import newest_windows
 from jaxflow.data.series.split import window_name
 from jaxflow.deployment.predictor import Predictor
+from jaxflow.schema import Schema, Target
 
 
-def forecast(predictor: Predictor, encoding: SeriesEncoding, source: Path) -> Mapping[str, np.ndarray]:
+def forecast(predictor: Predictor, encoding: SeriesEncoding, source: Path) -> Mapping[str, Any]:
     """Predicts what comes after the newest rows of each series of a table.
 
     Args:
@@ -29,4 +29,6 @@ def forecast(predictor: Predictor, encoding: SeriesEncoding, source: Path) -> Ma
     windows = newest_windows(encoding, source)
     names = [window_name(name, time) for name, time in zip(windows.names, windows.times)]
     predictions = predictor.predict(windows.inputs, names)
-    return windows.columns(encoding, restored_values(predictions, None, windows.origins))
+    at_one_step = Schema(predictor.schema.inputs, Target("number", encoding.targets))
+    values = restored_values(predictions, None, windows.origins)
+    return windows.columns(encoding, values, lambda rows: predictor.table(at_one_step, rows))

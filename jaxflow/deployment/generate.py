@@ -27,20 +27,25 @@ def generate(
     *,
     tokens: int = 200,
     temperature: float = 0.8,
+    top_k: int | None = None,
+    top_p: float | None = None,
     seed: int = 0,
-    checkpoint: str = "last",
+    checkpoint: str | None = None,
     experiment: "Experiment | None" = None,
 ) -> list[str]:
     """Continues texts as a trained language model would.
 
     Args:
       workdir: a trained run of problem LanguageModelling.
-      prompts: how each text begins; the model sees the last of it that fits into its window.
+      prompts: how each text begins; the model sees the last of it that fits into its window, and of what is written
+        the last tokens that do.
       tokens: how many tokens are written at most; a text ends where the model ends it.
       temperature: divisor of the logits: 1 draws from the model's distribution, less takes likely tokens more often,
         and 0 always takes the most likely one.
+      top_k: how many of the likeliest tokens are drawn from; None for all.
+      top_p: of these, the fewest likeliest tokens that have this probability together are drawn from; None for all.
       seed: another seed draws other texts.
-      checkpoint: "last", "best" (by validation) or a step.
+      checkpoint: "last", "best" (by validation) or a step; None for the last, of a run with early stopping the best.
       experiment: stands in for the run's, where paths or the like differ from its folder's.
 
     Returns:
@@ -53,6 +58,10 @@ def generate(
         raise UserError(f"--tokens is {tokens}; it must be in 1..{MAX_TOKENS:,}")
     if not 0 <= temperature < float("inf"):
         raise UserError(f"--temperature is {temperature}; it must be 0 or more")
+    if top_k is not None and top_k < 1:
+        raise UserError(f"--top_k is {top_k}; it must be 1 or more")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise UserError(f"--top_p is {top_p}; it must be in (0, 1]")
     if not 0 <= seed < 2**32:
         raise UserError(f"--seed is {seed}; it must be in 0..2**32-1")
     for prompt in prompts:
@@ -67,7 +76,7 @@ def generate(
     window = np.stack([np.pad(ids, (0, model.window - len(ids)), constant_values=END) for ids in begun])
     lengths = np.array([len(ids) for ids in begun], np.int32)
     decoder = model.decoder(int(lengths.max()) + tokens - 1)
-    write = jax.jit(partial(sample_tokens, decoder, count=tokens))
-    written = np.asarray(write(window, lengths, key=jax.random.key(seed), temperature=temperature))
+    write = jax.jit(partial(sample_tokens, decoder, count=tokens, top_k=top_k))
+    written = np.asarray(write(window, lengths, key=jax.random.key(seed), temperature=temperature, top_p=top_p))
     ended = [row[: np.argmax(row == END) if (row == END).any() else len(row)] for row in written]
     return [model.tokenizer.decode(row.tolist()) for row in ended]

@@ -69,7 +69,7 @@ def _write(stem: Path, mask: np.ndarray, feature: Feature, source: Path | None) 
         mask = image_masks.restore_mask(mask, source, feature) if source else mask
         wide = mask.dtype != np.int8
         pixels = np.where(mask < 0, 65535 if wide else 255, mask.astype(np.int32))
-        Image.fromarray(pixels.astype(np.int32 if wide else np.uint8)).save(path := stem.with_suffix(".png"))
+        Image.fromarray(pixels.astype(np.uint16 if wide else np.uint8)).save(path := stem.with_suffix(".png"))
         return path
     mask = volumes.restore_mask(mask, source) if source else mask
     if source and scans.is_scan(source):

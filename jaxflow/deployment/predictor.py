@@ -26,6 +26,8 @@ class Predictor:
       step: (batch, ...) inputs -> (batch, ...) predictions, which `table` takes: probabilities or values, and where
         each pixel or token has an answer, the answers.
       follow_links: whether symbolic links in a folder of new files are followed, as in that of the training files.
+      is_mask: whether a file of such a folder, by its path below it, is a mask, which is no input; None where there are
+        none.
     """
 
     schema: Schema
@@ -33,6 +35,7 @@ class Predictor:
     table: Callable[[Schema, np.ndarray], Mapping[str, Sequence[object]]]
     step: Callable[[Any], Any]
     follow_links: bool = False
+    is_mask: Callable[[str], bool] | None = None
 
     def predict_source(self, source: Path, bad: list[str] | None = None) -> Iterator[tuple[Sequence[str], np.ndarray]]:
         """Predicts the examples of a source, of which one block is in memory at a time.
@@ -49,7 +52,7 @@ class Predictor:
           UserError: the source does not hold what the model takes, an example cannot be predicted, or none can.
         """
         batch_size, predicted = None, 0
-        for inputs, ids in read_inputs(source, self.schema.inputs, self.encoding, self.follow_links, bad):
+        for inputs, ids in read_inputs(source, self.schema.inputs, self.encoding, self.follow_links, bad, self.is_mask):
             batch_size = batch_size or _batch_size(len(ids))
             if bad is None:
                 predictions = self.predict(inputs, ids, batch_size)

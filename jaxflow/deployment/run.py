@@ -8,6 +8,7 @@ from typing import Any
 import flax.linen as nn
 import numpy as np
 
+from jaxflow.data.checks import explain_tokens, unknown_tokens
 from jaxflow.deployment.from_run import predictor_of
 from jaxflow.deployment.predictor import Predictor
 from jaxflow.errors import UserError
@@ -80,12 +81,12 @@ class Run:
         return self.predictor.predict(arrays, [str(row) for row in range(count)])
 
 
-def load_run(workdir: str | Path, checkpoint: str = "last") -> Run:
+def load_run(workdir: str | Path, checkpoint: str | None = None) -> Run:
     """Reads a trained run; the data it was trained on is not needed.
 
     Args:
       workdir: the run folder.
-      checkpoint: "last", "best" (by validation) or a step.
+      checkpoint: "last", "best" (by validation) or a step; None for the last, of a run with early stopping the best.
 
     Returns:
       The run.
@@ -107,6 +108,8 @@ def _checked(inputs: Any, feature: Feature, name: str) -> np.ndarray:
     if array.shape[1:] != feature.shape or not len(array):
         shape = ", ".join(map(str, feature.shape))
         raise UserError(f"{name} have shape {array.shape}; the model takes (examples, {shape})")
+    if (wrong := unknown_tokens(array, feature)).any():
+        raise UserError(f"{name}, example {wrong.argmax()} {explain_tokens(array[wrong.argmax()], feature)}")
     if array.dtype == feature.dtype:
         return array
     converted = array.astype(feature.dtype) if array.dtype.kind in "biuf" else array

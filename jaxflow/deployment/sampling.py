@@ -51,13 +51,17 @@ def recomputing_decoder(logits_of: Callable[[jax.Array], jax.Array]) -> Decoder:
         return (window, lengths), logits_of(window)[jnp.arange(len(window)), lengths - 1]
 
     def advance(memory: tuple[jax.Array, jax.Array], tokens: jax.Array) -> tuple[Any, jax.Array]:
-        window, lengths = memory
-        rows, size = jnp.arange(len(window)), window.shape[1]
-        window = jnp.where((lengths == size)[:, None], jnp.roll(window, -1, axis=1), window)
-        lengths = jnp.minimum(lengths + 1, size)
-        return begin(window.at[rows, lengths - 1].set(tokens), lengths)
+        return begin(*_append(*memory, tokens))
 
     return Decoder(begin, advance)
+
+
+def _append(window: jax.Array, lengths: jax.Array, tokens: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns windows with one more token each, and their lengths; a full window forgets its first token."""
+    rows, size = jnp.arange(len(window)), window.shape[1]
+    window = jnp.where((lengths == size)[:, None], jnp.roll(window, -1, axis=1), window)
+    lengths = jnp.minimum(lengths + 1, size)
+    return window.at[rows, lengths - 1].set(tokens), lengths
 
 
 def caching_decoder(model: nn.Module, variables: Mapping[str, Any]) -> Decoder:
@@ -81,8 +85,35 @@ def caching_decoder(model: nn.Module, variables: Mapping[str, Any]) -> Decoder:
     return Decoder(begin, advance)
 
 
+def sliding_decoder(caching: Decoder, recomputing: Decoder) -> Decoder:
+    """Returns the decoder that uses a cache until the first text fills its window, and from then on computes it again.
+
+    So outputs are those of the model for the last tokens that fit into the window, however long the texts become.
+
+    Args:
+      caching: what decodes while no window is full.
+      recomputing: what decodes from then on, of `recomputing_decoder`.
+    """
+
+    def begin(window: jax.Array, lengths: jax.Array) -> tuple[Any, jax.Array]:
+        cache, logits = caching.begin(window, lengths)
+        return (window, lengths, cache), logits
+
+    def advance(memory: tuple[jax.Array, jax.Array, Any], tokens: jax.Array) -> tuple[Any, jax.Array]:
+        window, lengths, cache = memory
+
+        def recompute() -> tuple[Any, jax.Array]:
+            return cache, recomputing.advance((window, lengths), tokens)[1]
+
+        is_full = (lengths == window.shape[1]).any()
+        cache, logits = jax.lax.cond(is_full, recompute, lambda: caching.advance(cache, tokens))
+        return (*_append(window, lengths, tokens), cache), logits
+
+    return Decoder(begin, advance)
+
+
 def is_cache_exact(model: nn.Module, window: int, tokens: int) -> bool:
-    """Returns whether a model that decodes from a cache returns the logits that it returns for the window alone.
+    """Returns whether a cache alone gives the logits that the model returns for the window, until the last token.
 
     Once the window is full it moves on and the model forgets its first token, while a cache remembers it. So either the
     text never outgrows the window, or an output depends on no more tokens than the window holds.
@@ -95,6 +126,32 @@ def is_cache_exact(model: nn.Module, window: int, tokens: int) -> bool:
     return hasattr(model, "decode") and (tokens <= window or getattr(model, "receptive_field", tokens) <= window)
 
 
+def keep_top_k(logits: jax.Array, k: int) -> jax.Array:
+    """Returns (batch, tokens) logits with -inf for all but the k largest of each row, and what equals the last of them.
+
+    Source: A. Fan et al., Hierarchical Neural Story Generation, ACL 2018.
+    """
+    if k >= logits.shape[-1]:
+        return logits
+    smallest = jax.lax.top_k(logits, k)[0][:, -1:]
+    return jnp.where(logits >= smallest, logits, -jnp.inf)
+
+
+def keep_top_p(logits: jax.Array, p: float | jax.Array) -> jax.Array:
+    """Returns (batch, tokens) logits with -inf for all but the likeliest, which together have probability p or more.
+
+    They are the fewest that have, and what equals the last of them; the likeliest token always remains.
+
+    Source: A. Holtzman et al., The Curious Case of Neural Text Degeneration, ICLR 2020.
+    """
+    descending = -jnp.sort(-logits, axis=-1)
+    probabilities = jax.nn.softmax(descending)
+    before = jnp.cumsum(probabilities, axis=-1) - probabilities
+    is_kept = (before < p).at[:, 0].set(True)
+    smallest = jnp.where(is_kept, descending, jnp.inf).min(axis=-1, keepdims=True)
+    return jnp.where(logits >= smallest, logits, -jnp.inf)
+
+
 def sample_tokens(
     decoder: Decoder,
     window: jax.Array,
@@ -103,6 +160,8 @@ def sample_tokens(
     count: int,
     key: jax.Array,
     temperature: float | jax.Array,
+    top_k: int | None = None,
+    top_p: float | jax.Array | None = None,
 ) -> jax.Array:
     """Draws tokens one after the other, each given those before it.
 
@@ -113,13 +172,19 @@ def sample_tokens(
       count: how many tokens are drawn, 1 or more.
       key: random key.
       temperature: divisor of the logits; 0 takes the most likely token.
+      top_k: how many of the likeliest tokens are drawn from; None for all.
+      top_p: after that, the least probability of the likeliest tokens that are drawn from, at this temperature; None
+        for all.
 
     Returns:
       (batch, count) int32 tokens.
     """
 
     def draw(logits: jax.Array, step: jax.Array) -> jax.Array:
-        drawn = jax.random.categorical(jax.random.fold_in(key, step), logits / jnp.maximum(temperature, 1e-6))
+        scaled = logits / jnp.maximum(temperature, 1e-6)
+        scaled = scaled if top_k is None else keep_top_k(scaled, top_k)
+        scaled = scaled if top_p is None else keep_top_p(scaled, top_p)
+        drawn = jax.random.categorical(jax.random.fold_in(key, step), scaled)
         return jnp.where(temperature > 0, drawn, logits.argmax(axis=-1)).astype(jnp.int32)
 
     def step(carry: tuple[Any, jax.Array], number: jax.Array) -> tuple[tuple[Any, jax.Array], jax.Array]:

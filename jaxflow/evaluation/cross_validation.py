@@ -14,6 +14,7 @@ from jaxflow.errors import UserError
 from jaxflow.evaluation.evaluate import evaluate
 from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import storage_error, write_atomically
+from jaxflow.runs.results import values_alone
 from jaxflow.runtime.distributed import on_main
 from jaxflow.training.loop import train
 
@@ -40,7 +41,12 @@ class Estimate:
 
 
 def cross_validate(
-    experiment: Experiment, workdir: str | Path, *, source: Path | None = None, overwrite: bool = False
+    experiment: Experiment,
+    workdir: str | Path,
+    *,
+    source: Path | None = None,
+    overwrite: bool = False,
+    baselines: float = 0.0,
 ) -> dict[str, Estimate]:
     """Trains and tests every fold of an experiment, or goes on where that stopped.
 
@@ -49,6 +55,7 @@ def cross_validate(
       workdir: the folder of the folds: fold-0, fold-1, ... are run folders, folds.json is what they say together.
       source: the experiment's file, to be copied into the run folders.
       overwrite: starts again in folders that hold runs.
+      baselines: seconds that simple models may be fitted for, as `evaluate` takes them, in each fold.
 
     Returns:
       By the test's metric: what the folds say of it.
@@ -59,8 +66,10 @@ def cross_validate(
     """
     folder, split = Path(workdir), getattr(experiment.data, "split", None)
     if not isinstance(split, KFold):
-        held = f"data.split is {type(split).__name__}" if dataclasses.is_dataclass(split) else "the data has none"
-        raise UserError(f"--folds all needs data.split=KFold(folds=5), and {held}; write it in the experiment file")
+        held, way = f"data.split is {type(split).__name__}", "--data.split=KFold --data.split.folds=5 sets it"
+        if not dataclasses.is_dataclass(split) and not isinstance(split, str):
+            held, way = "this data has splits of its own", "leave --folds out"
+        raise UserError(f"--folds all needs data.split=KFold(folds=5), and {held}; {way}")
     if (folder / "experiment.json").exists():
         raise UserError(f"{folder} holds a run, and folds are runs in a folder of their own; choose another --workdir")
     tests, ratios = [], []
@@ -70,10 +79,10 @@ def cross_validate(
         logger.info(f"fold {fold} of {split.folds}: {run_folder}")
         dataset = load_data(run)
         results = train(run, run_folder, dataset=dataset, source=source, overwrite=overwrite)
-        if results.get("test_step") != results["steps"]:
-            results = evaluate(run_folder, experiment=run, dataset=dataset)
-        logger.info(f"fold {fold} of {split.folds}: {format_metrics(results['test'])}")
-        tests.append(results["test"])
+        if results.get("test_step") != results["checkpoint_step"]:
+            results = evaluate(run_folder, experiment=run, dataset=dataset, baselines=baselines)
+        tests.append(values_alone(results["test"]))
+        logger.info(f"fold {fold} of {split.folds}: {format_metrics(tests[-1])}")
         ratios.append(len(dataset.splits["test"]) / len(dataset.splits["train"]))
     estimates = summarize_folds(tests, float(np.mean(ratios)))
     with storage_error(folder):

@@ -8,6 +8,7 @@ import numpy as np
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.sample import Sample
 from jaxflow.experiment import Experiment
+from jaxflow.models.layers.rows import keys_by_row
 from jaxflow.transforms import augment, preprocess
 
 
@@ -51,9 +52,10 @@ def augmented(experiment: Experiment, dataset: Dataset, sample: Sample, count: i
     rows = []
     for position, chain in enumerate([(), *((augmentation,) for augmentation in experiment.augment)]):
         key = jax.random.fold_in(jax.random.key(experiment.seed), position)
-        changed = augment.apply(chain, key, raw, raw=True)
+        keys = keys_by_row(key, 0, len(chosen))
+        changed = augment.apply(chain, keys, raw, raw=True)
         seen = changed | {"inputs": preprocess.apply(experiment.preprocess, fitted, changed["inputs"])}
-        seen = augment.apply(chain, key, seen, raw=False)
+        seen = augment.apply(chain, keys, seen, raw=False)
         name = type(chain[0]).__name__ if chain else "as they are"
         rows.append(Augmented(name, *map(np.asarray, (changed["inputs"], seen["inputs"], seen["targets"]))))
     return rows

@@ -19,8 +19,10 @@ from jaxflow.exploration.augmentations import augmented
 from jaxflow.exploration.figures import data_figures
 from jaxflow.exploration.page import write_data_page
 from jaxflow.file_io import storage_error, write_atomically
+from jaxflow.problems.losses.sums import parts_of
 from jaxflow.reports.figures.columns import draw_columns
 from jaxflow.runs.opening import make_folder, require_run_folder
+from jaxflow.training.trained import check_record
 
 logger = logging.getLogger("jaxflow")
 
@@ -37,12 +39,14 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
       What data.json holds.
 
     Raises:
-      UserError: the data cannot be read, its examples have several inputs, or the folder cannot be written.
+      UserError: the data cannot be read, its examples have several inputs, or the folder cannot be written or holds a
+        run of other data.
     """
     workdir = Path(workdir)
     with storage_error(workdir):
         require_run_folder(workdir)
         dataset = dataset or load_data(experiment)
+        check_record(workdir, experiment, dataset)
     if dataset.schema.inputs.kind == "several":
         raise UserError("explore describes one input of each example, and the data has several; explore each by itself")
     samples = {name: take_sample(split) for name, split in dataset.splits.items()}
@@ -60,10 +64,11 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
         rows = augmented(experiment, dataset, samples["train"]) if experiment.augment else []
         figures = data_figures(dataset, samples, rows, report)
         if numbers.get("raw_columns"):
-            figures.insert(1, ("Columns as the file has them", report / "data_columns.png"))
-            draw_columns(numbers["raw_columns"], figures[1][1])
+            figures.insert(1, draw_columns(numbers["raw_columns"], report / "data_columns.svg"))
         write_data_page(report / "data.html", f"{workdir.name}: data", numbers, findings, figures)
         write_atomically(workdir / "data.json", json.dumps(described, indent=2) + "\n")
+    if not findings:
+        logger.info("nothing odd was found")
     for finding in findings:
         logger.info(f"{finding.severity}: {finding.message}: {finding.advice}")
     return described
@@ -71,11 +76,12 @@ def explore(experiment: Experiment, workdir: str | Path, *, dataset: Dataset | N
 
 def plan_of(experiment: Experiment, dataset: Dataset) -> Plan:
     """Returns what an experiment does already about what may be found in its data."""
-    weights = getattr(getattr(experiment.problem, "loss", None), "class_weights", "none")
+    loss = getattr(experiment.problem, "loss", None)
+    weighs = any(getattr(part, "class_weights", "none") != "none" for part in (parts_of(loss) if loss else ()))
     source = experiment.data
     return Plan(
         preprocess=tuple(type(transform).__name__ for transform in experiment.preprocess),
-        weighs_classes=weights != "none" or experiment.sampling == "balanced",
+        weighs_classes=weighs or experiment.sampling == "balanced",
         settings=tuple((field.name, getattr(source, field.name)) for field in dataclasses.fields(cast(Any, source))),
         written_in=dataset.written_in,
     )

@@ -6,45 +6,46 @@ from pathlib import Path
 import numpy as np
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.profiling.features import feature_names
+from jaxflow.data.profiling.features import feature_groups
 from jaxflow.data.profiling.sample import Sample
 from jaxflow.data.profiling.tokens import is_language_modelling, lengths
 from jaxflow.data.series.split import SeriesSplit
 from jaxflow.exploration.augmentations import Augmented
+from jaxflow.reports.blocks import Drawing
 from jaxflow.reports.figures import audio, distributions, masks, series, texts
 
-Figures = list[tuple[str, Path]]
 
-
-def data_figures(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
+def data_figures(
+    dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path
+) -> list[Drawing]:
     """Draws a dataset.
 
     Args:
       dataset: the dataset.
       samples: from `take_sample`, by split.
       rows: from `augmented`; () where nothing is augmented.
-      folder: where the PNG files go.
+      folder: where the SVG files go.
 
     Returns:
-      Captions and files, in the order of the page.
+      The figures, in the order of the page.
     """
-    drawn: Figures = []
+    drawn = []
     if not is_language_modelling(dataset):  # whose targets are tokens, which are drawn below
-        drawn.append(("What is to be predicted", folder / "data_targets.png"))
-        distributions.targets(dataset, drawn[-1][1])
+        drawn.append(distributions.targets(dataset, folder / "data_targets.svg"))
     return drawn + BY_KIND[dataset.schema.inputs.kind](dataset, samples, rows, folder)
 
 
-def _images(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
-    drawn = [("Examples of the training split", folder / "data_examples.png")]
-    train, target = samples["train"], dataset.schema.target
+def _images(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> list[Drawing]:
+    train, target, file = samples["train"], dataset.schema.target, folder / "data_examples.svg"
     if target.dense_shape:
         apart = np.linspace(0, len(train.inputs) - 1, masks.MAX_EXAMPLES).astype(int)  # neighbours are often alike
-        masks.examples(train.inputs[apart], (train.targets[apart],), ("mask",), target.names, drawn[-1][1])
+        masks.examples(train.inputs[apart], (train.targets[apart],), ("mask",), target.names, file)
+        drawn = [
+            Drawing("Examples of the training split", file, f"{len(apart)} training inputs, and under their masks")
+        ]
     else:
-        distributions.contact_sheet(dataset, train, drawn[-1][1])
+        drawn = [distributions.contact_sheet(dataset, train, file)]
     if rows:
-        drawn.append(("Augmentations, each by itself", folder / "data_augment.png"))
         low, high = rows[0].inputs.min(), rows[0].inputs.max()
         pictures = []
         for row in rows:
@@ -54,65 +55,55 @@ def _images(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augm
             if target.dense_shape:
                 shown = masks.shaded(shown, masks.middle(row.targets, volumes))
             pictures.append((row.name, shown))
-        distributions.before_and_after(pictures, drawn[-1][1])
-    drawn.append(("Distributions", folder / "data_distributions.png"))
-    channels = [f"channel {index}" for index in range(dataset.schema.inputs.shape[-1])]
-    distributions.distributions(channels, samples, drawn[-1][1])
-    return drawn
+        drawn.append(distributions.before_and_after(pictures, folder / "data_augment.svg"))
+    channels = {f"channel {index}": {"": index} for index in range(dataset.schema.inputs.shape[-1])}
+    return [*drawn, distributions.distributions(channels, samples, folder / "data_distributions.svg")]
 
 
-def _audio(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
-    drawn = [("Examples of the training split", folder / "data_examples.png")]
-    audio.examples(dataset, samples["train"], drawn[-1][1])
+def _audio(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> list[Drawing]:
+    drawn = [audio.examples(dataset, samples["train"], folder / "data_examples.svg")]
     if rows:
-        drawn.append(("Augmentations, each by itself", folder / "data_augment.png"))
-        audio.before_and_after([(row.name, row.raw, row.inputs) for row in rows], drawn[-1][1])
-    drawn.append(("Length and loudness", folder / "data_loudness.png"))
-    audio.loudness(dataset, samples, drawn[-1][1])
-    return drawn
+        changed = [(row.name, row.raw, row.inputs) for row in rows]
+        drawn.append(audio.before_and_after(changed, folder / "data_augment.svg"))
+    return [*drawn, audio.loudness(dataset, samples, folder / "data_loudness.svg")]
 
 
-def _texts(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
-    drawn = [("The most frequent tokens of the training split", folder / "data_tokens.png")]
-    texts.frequent_tokens(dataset, samples, drawn[-1][1])
+def _texts(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> list[Drawing]:
+    drawn = [texts.frequent_tokens(dataset, samples, folder / "data_tokens.svg")]
     if rows:
-        drawn.append(("Augmentations, each by itself", folder / "data_augment.png"))
-        texts.before_and_after(dataset, [(row.name, row.inputs) for row in rows], drawn[-1][1])
+        changed = [(row.name, row.inputs) for row in rows]
+        drawn.append(texts.before_and_after(dataset, changed, folder / "data_augment.svg"))
     if len(np.unique(lengths(samples["train"].inputs))) > 2:  # windows are whole, but for the last
-        drawn.append(("Tokens of an example", folder / "data_lengths.png"))
-        texts.text_lengths(samples, drawn[-1][1])
+        drawn.append(texts.text_lengths(samples, folder / "data_lengths.svg"))
     return drawn
 
 
-def _series(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
-    drawn: Figures = []
+def _series(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> list[Drawing]:
+    drawn = []
     train = dataset.splits["train"]
     if isinstance(train, SeriesSplit):
         names = [name.rpartition("+")[0] for name in dataset.schema.target.names[:: train.horizon]]
-        drawn += [("Over time", folder / "data_series.png"), ("Seasons", folder / "data_seasons.png")]
-        series.over_time(dataset.splits, names, drawn[0][1])
-        series.seasonality(train, names[0], drawn[1][1])
-    drawn.append(("Windows of the training split, and what comes next", folder / "data_examples.png"))
-    series.windows(dataset, samples["train"], drawn[-1][1])
+        drawn.append(series.over_time(dataset.splits, names, folder / "data_series.svg"))
+        drawn.append(series.seasonality(train, names[0], folder / "data_seasons.svg"))
+    drawn.append(series.windows(dataset, samples["train"], folder / "data_examples.svg"))
     return drawn + _features(dataset, samples, rows, folder)
 
 
-def _vectors(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
+def _vectors(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> list[Drawing]:
     drawn = _features(dataset, samples, rows, folder)
     if samples["train"].inputs.ndim == 2:
-        drawn.append(("Correlations between features", folder / "data_correlations.png"))
-        distributions.correlation(dataset, samples["train"], drawn[-1][1])
+        drawn.append(distributions.correlation(dataset, samples["train"], folder / "data_correlations.svg"))
     return drawn
 
 
-def _features(dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path) -> Figures:
-    drawn: Figures = []
+def _features(
+    dataset: Dataset, samples: Mapping[str, Sample], rows: Sequence[Augmented], folder: Path
+) -> list[Drawing]:
+    drawn = []
     if rows:
-        drawn.append(("Augmentations, each by itself", folder / "data_augment.png"))
-        series.before_and_after([(row.name, row.inputs) for row in rows], drawn[-1][1])
-    drawn.append(("Distributions", folder / "data_distributions.png"))
-    distributions.distributions(feature_names(dataset), samples, drawn[-1][1])
-    return drawn
+        drawn.append(series.before_and_after([(r.name, r.inputs) for r in rows], folder / "data_augment.svg"))
+    groups = feature_groups(dataset)
+    return [*drawn, distributions.distributions(groups, samples, folder / "data_distributions.svg")]
 
 
 # By the kind of the inputs.

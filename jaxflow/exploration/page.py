@@ -1,23 +1,17 @@
-"""The HTML page that describes a dataset."""
+"""The page that describes a dataset."""
 
-import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxflow.data.profiling.issue import Issue
-from jaxflow.file_io import write_atomically
-from jaxflow.reports.page import embed, frame
-
-COLOURS = {"leak": "#c0392b", "problem": "#c77700", "note": "#2c6fbb"}
+from jaxflow.reports.blocks import Block, Code, Drawing, Remark, Remarks, Section, Text
+from jaxflow.reports.page import write_page
+from jaxflow.reports.tables import MAX_OPEN_ROWS, Table
 
 
 def write_data_page(
-    path: Path,
-    title: str,
-    numbers: Mapping[str, Any],
-    findings: Sequence[Issue],
-    figures: Sequence[tuple[str, Path]],
+    path: Path, title: str, numbers: Mapping[str, Any], findings: Sequence[Issue], figures: Sequence[Drawing]
 ) -> None:
     """Writes the page, with its figures inside.
 
@@ -26,39 +20,61 @@ def write_data_page(
       title: heading.
       numbers: from `describe`.
       findings: from `find_issues`.
-      figures: captions and PNG files.
+      figures: what is drawn.
     """
-    splits = numbers["splits"]
+    sections = [
+        Section("Findings", [_findings(findings)]),
+        Section("The data", [*_about(numbers), *figures]),
+        Section("Columns", _columns(numbers)),
+        Section("Rows", _rows(numbers["series"]) if "series" in numbers else []),
+        Section("Texts of the training split", _texts(numbers.get("texts", ()))),
+    ]
+    write_page(path, title, _lead(numbers, findings), sections)
+
+
+def _lead(numbers: Mapping[str, Any], findings: Sequence[Issue]) -> str:
+    """Returns what the data is and how many leaks and problems it has."""
+    inputs, splits = numbers["inputs"], numbers["splits"]
+    sizes = ", ".join(f"{name} {split['examples']:,}" for name, split in splits.items())
+    total = sum(split["examples"] for split in splits.values())
+    found = [finding.severity for finding in findings]
+    parts = [
+        f"{found.count(severity)} {severity}{'' if found.count(severity) == 1 else 's'}"
+        for severity in ("leak", "problem", "note")
+        if severity in found
+    ]
+    return f"{total:,} examples of {inputs['kind']} data ({sizes}): {', '.join(parts) or 'nothing odd'} found."
+
+
+def _about(numbers: Mapping[str, Any]) -> list[Block]:
     inputs = numbers["inputs"]
     units = {"tokens": " tokens", "audio": f" samples, {inputs.get('rate')} a second"}
     unit = units.get(inputs["kind"], " features")
     shape = " x ".join(map(str, inputs["shape"])) + (unit if len(inputs["shape"]) == 1 else "")
     low, high = inputs["range"]
-    about = (
-        f"<p>{html.escape(inputs['kind'])} inputs, {shape}, {html.escape(inputs['dtype'])}, from {low:g} to {high:g}. "
-        + ", ".join(f"{html.escape(name)} {split['examples']:,}" for name, split in splits.items())
-        + " examples.</p>"
-    )
+    shown: list[Block] = [Text(f"{inputs['kind']} inputs, {shape}, {inputs['dtype']}, from {low:g} to {high:g}.")]
     if numbers["sampled"]:
         parts = ", ".join(f"{count:,} of {name}" for name, count in numbers["sampled"].items())
-        about += f"<p>Statistics are of a sample: {html.escape(parts)}. Duplicates were looked for among all.</p>"
-    for reason, count in numbers["excluded"].items():
-        about += f"<p>{count:,} left out: {html.escape(reason)}.</p>"
-    body = f"{about}<h2>Findings</h2>{_findings(findings)}" + "".join(embed(*figure) for figure in figures)
-    if "raw_columns" in numbers:
-        body += _raw_columns(numbers["raw_columns"])
+        shown.append(Text(f"Statistics are of a sample: {parts}. Duplicates were looked for among all."))
+    return shown + [Text(f"{count:,} left out: {reason}.") for reason, count in numbers["excluded"].items()]
+
+
+def _findings(findings: Sequence[Issue]) -> Block:
+    if not findings:
+        return Text("Nothing odd was found.")
+    return Remarks([Remark(f.severity, f"{f.message}: {f.advice}.", f.ids) for f in findings])
+
+
+def _columns(numbers: Mapping[str, Any]) -> list[Block]:
+    shown = _raw_columns(numbers["raw_columns"]) if "raw_columns" in numbers else []
     if "columns" in numbers:
-        body += f"<h2>Columns, and the fraction of training rows where each is missing</h2>{_table(numbers['columns'])}"
+        shown.append(_table("Columns, and the fraction of training rows where each is missing", numbers["columns"]))
     if "features" in numbers:
-        body += f"<h2>Features of the training split</h2>{_table(numbers['features'])}"
-    if "series" in numbers:
-        body += _series(numbers["series"])
-    if "texts" in numbers:
-        body += f"<h2>Texts of the training split</h2>{_texts(numbers['texts'])}"
-    write_atomically(path, frame(title, body))
+        shown.append(_table("Features of the training split", numbers["features"]))
+    return shown
 
 
-def _raw_columns(columns: Sequence[Mapping[str, Any]]) -> str:
+def _raw_columns(columns: Sequence[Mapping[str, Any]]) -> list[Block]:
     """Returns a table of the numbers of the training split, and one of its other columns."""
     numbers = [column for column in columns if "histogram" in column]
     others = [column for column in columns if "histogram" not in column]
@@ -80,49 +96,23 @@ def _raw_columns(columns: Sequence[Mapping[str, Any]]) -> str:
         }
         for column in others
     ]
-    page = f"<h2>Numbers of the training split, in their own units</h2>{_table(rows)}" if rows else ""
-    return page + (f"<h2>Other columns of the training split</h2>{_table(texts)}" if texts else "")
+    shown: list[Block] = [_table("Numbers of the training split, in their own units", rows)] if rows else []
+    return shown + ([_table("Other columns of the training split", texts, prose=True)] if texts else [])
 
 
-def _series(series: Mapping[str, Any]) -> str:
+def _rows(series: Mapping[str, Any]) -> list[Block]:
     several = f" of {len(series['names']):,} series" if series["names"] else ""
     told = f"{series['rows']:,} rows{several}, most {series['step']} apart, from {series['first']} to {series['last']}"
     told += f"; {series['gaps']:,} gaps"
     if series["season"] is not None:
         told += f"; a season of {series['season']} rows, correlation {series['season_correlation']:.2f}"
-    return (
-        f"<h2>Rows</h2><p>{html.escape(told)}.</p><h2>Features of the training windows</h2>{_table(series['features'])}"
-    )
+    return [Text(f"{told}."), _table("Features of the training windows", series["features"])]
 
 
-def _texts(texts: Sequence[Mapping[str, str]]) -> str:
-    titles = [": ".join(text[key] for key in ("id", "class") if key in text) for text in texts]
-    return "".join(
-        f"<p>{html.escape(title)}</p><pre style='white-space: pre-wrap'>{html.escape(text['text'])}</pre>"
-        for title, text in zip(titles, texts)
-    )
+def _texts(texts: Sequence[Mapping[str, str]]) -> list[Block]:
+    return [Code(": ".join(text[key] for key in ("id", "class") if key in text), text["text"]) for text in texts]
 
 
-def _findings(findings: Sequence[Issue]) -> str:
-    if not findings:
-        return "<p>Nothing odd was found.</p>"
-    items = ""
-    for finding in findings:
-        ids = "".join(f"<li>{html.escape(name)}</li>" for name in finding.ids)
-        more = f"<details><summary>examples</summary><ul>{ids}</ul></details>" if ids else ""
-        items += (
-            f"<li><b style='color:{COLOURS[finding.severity]}'>{finding.severity}</b> {html.escape(finding.message)}: "
-            f"{html.escape(finding.advice)}.{more}</li>"
-        )
-    return f"<ul>{items}</ul>"
-
-
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in rows[0])
-    cells = "".join(
-        "<tr>"
-        + "".join(f"<td>{html.escape(v) if isinstance(v, str) else format(v, '.4g')}</td>" for v in row.values())
-        + "</tr>"
-        for row in rows
-    )
-    return f"<table><tr>{head}</tr>{cells}</table>"
+def _table(caption: str, rows: Sequence[Mapping[str, Any]], prose: bool = False) -> Table:
+    cells = [[value if isinstance(value, str) else format(value, ".4g") for value in row.values()] for row in rows]
+    return Table(caption, list(rows[0]), cells, folded=len(rows) > MAX_OPEN_ROWS, prose=prose)

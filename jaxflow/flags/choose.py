@@ -6,26 +6,29 @@ has fields without a default, these are taken from the flags, too (--data=Table 
 
 import ast
 import dataclasses
-import difflib
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 import jaxflow
-from jaxflow.errors import UserError, listed
+from jaxflow.errors import UserError, listed, near_name
 from jaxflow.experiment import Experiment
 from jaxflow.ranges import annotation_of
 from jaxflow.serialization import FILE_MODULE
 
 PLAIN = (int, float, str, bool, NoneType)
+# What is written for None elsewhere, and is the name of no class.
+NO_WORDS = ("none", "null", "nil", "off", "no")
+OPTIMIZERS = ("adaptive", "by_name", "groups", "muon", "schedule_free", "sgd")
 # By what a field holds: where jaxflow's own classes of that are.
 HOMES = {
     "DataSource": ("jaxflow.data.sources.",),
     "Module": ("jaxflow.models.",),
     "Problem": ("jaxflow.problems.",),
-    "Optimizer": ("jaxflow.optimizers.base", "jaxflow.optimizers.muon"),
+    "AnyOptimizer": tuple(f"jaxflow.optimizers.{home}" for home in OPTIMIZERS),
     "Schedule": ("jaxflow.optimizers.schedules",),
     "Transform": ("jaxflow.transforms.preprocess", "jaxflow.transforms.spectrogram"),
     "Augmentation": ("jaxflow.transforms.augment.",),
@@ -35,7 +38,7 @@ HOMES = {
 
 # What lies beside them and is none.
 NO_PARTS = {"Optimizer", "Mean"}
-FAMILIES = {"Loss": "losses", "Metric": "metrics"}
+FAMILIES = {"Layer": "layers", "Loss": "losses", "Metric": "metrics"}
 
 
 def choose(experiment: Experiment, flags: Sequence[str]) -> tuple[Experiment, list[str]]:
@@ -51,23 +54,28 @@ def choose(experiment: Experiment, flags: Sequence[str]) -> tuple[Experiment, li
     Raises:
       UserError: there is no such class, or it needs fields that no flag gives.
     """
-    groups, rest = _grouped(flags), []
+    groups, rest = flag_groups(flags), []
     for words in groups:
         name, adds, value = _split(words)
         field = None if value is None else field_at(experiment, name)
         if field is None or value is None or not (options := parts_of(field[1])):
             rest += words
             continue
-        if get_origin(field[1]) is tuple:
+        several = get_origin(field[1]) is tuple
+        if not value or (value.lower() in NO_WORDS and value != "None") or (several and value == "None"):
+            none = ", None" * (NoneType in get_args(field[1])) + ", () for none" * several
+            found = f"is {value!r}" if value else "is empty"
+            raise UserError(f"--{name} {found}; it takes the name of a class: {listed(classes_for(options))}{none}")
+        if several:
             new = field[0] if adds else ()
-            for item in [item for item in re.split(r"[, ]+", value.strip("()[]")) if item]:
-                new = (*new, _build(item, options, f"{name}.{len(new)}", groups))
+            for item in [item for item in re.split(r"[, ]+", re.sub(r"^[(\[](.*)[)\]]$", r"\1", value)) if item]:
+                new = (*new, _build(item, options, name + "+" * adds, f"{name}.{len(new)}", groups))
         elif value == "None" and NoneType in get_args(field[1]):
             new = None
         elif str in get_args(field[1]) and _find(value) is None:
             new = value
         else:
-            new = _build(value, options, name, groups)
+            new = _build(value, options, name, name, groups)
         experiment = _replaced(experiment, name.split("."), new)
     return experiment, rest
 
@@ -114,7 +122,8 @@ def _split(words: Sequence[str]) -> tuple[str, bool, str | None]:
     return name.removesuffix("+"), name.endswith("+"), " ".join(values) if values else None
 
 
-def _grouped(flags: Sequence[str]) -> list[list[str]]:
+def flag_groups(flags: Sequence[str]) -> list[list[str]]:
+    """Returns each flag with the words up to the next one."""
     groups: list[list[str]] = []
     for word in flags:
         if word.startswith("--") or not groups:
@@ -124,26 +133,36 @@ def _grouped(flags: Sequence[str]) -> list[list[str]]:
     return groups
 
 
-def _build(name: str, options: Sequence[type], path: str, groups: Sequence[Sequence[str]]) -> Any:
-    """Builds an object of a class, of its defaults and, where a field has none, of the flags."""
+def _build(name: str, options: Sequence[type], flag: str, path: str, groups: Sequence[Sequence[str]]) -> Any:
+    """Builds an object of a class, of its defaults and, where a field has none, of the flags.
+
+    Args:
+      name: the class's.
+      options: the classes or protocols that it must be of.
+      flag: what named it.
+      path: where it will lie, under which flags give its fields.
+      groups: all flags with their words.
+    """
     if "(" in name:
         raise UserError(
-            f"--{path}={name}: a flag takes the name of a class; write --{path}={name.partition('(')[0]}, "
+            f"--{flag}={name}: a flag takes the name of a class; write --{flag}={name.partition('(')[0]}, "
             f"then its fields: --{path}.FIELD=VALUE"
         )
-    kind = _find(name)
-    if kind is None:
+    kind = _find(name) or next((option for option in options if option.__name__ == name), None)
+    if kind is None or not dataclasses.is_dataclass(kind):
         fitting = classes_for(options)
-        near = difflib.get_close_matches(name.lower(), {known.lower(): known for known in fitting}, n=1, cutoff=0.6)
-        meant = next((known for known in fitting if near and known.lower() == near[0]), None)
+        meant = near_name(name, fitting)
         hint = f"perhaps you meant {meant}" if meant else f"there are {listed(fitting)}, and classes of your own"
-        raise UserError(f"--{path}={name}: no class {name}; {hint}")
+        named = [option for option in options if "name" in {field.name for field in _fields(option)}]
+        if named and not meant:  # columns
+            hint += f"; of a column write --{flag}={named[0].__name__} --{path}.name={shlex.quote(name)}"
+        raise UserError(f"--{flag}={name}: no class {name}; {hint}")
     if all(map(dataclasses.is_dataclass, options)) and not issubclass(kind, tuple(options)):
-        raise UserError(f"--{path}={name}: it takes {listed(classes_for(options))}")
+        raise UserError(f"--{flag}={name}: it takes {listed(classes_for(options))}")
     needed = [field for field in _fields(kind) if field.default is field.default_factory is dataclasses.MISSING]
     given = {split[0]: split[2] for split in map(_split, groups)}
     if missing := [field.name for field in needed if given.get(f"{path}.{field.name}") is None]:
-        raise UserError(f"--{path}={name} needs " + " and ".join(f"--{path}.{field}=VALUE" for field in missing))
+        raise UserError(f"--{flag}={name} needs " + " and ".join(f"--{path}.{field}=VALUE" for field in missing))
     return kind(
         **{field.name: _literal(str(given[f"{path}.{field.name}"]), annotation_of(kind, field)) for field in needed}
     )

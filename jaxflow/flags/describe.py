@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import inspect
 import itertools
+import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -90,8 +91,8 @@ def _section(part: Any, path: str, text: str, title: str) -> Iterator[Section]:
 def _entry(value: Any, field: dataclasses.Field, path: str) -> dict[str, str]:
     held, text = getattr(value, field.name), _docs(type(value)).get(field.name, "")
     shown = " ".join(map(str, held)) if isinstance(held, tuple) else str(held)
-    takes = _takes(annotation_of(type(value), field))
-    return {f"--{path}{field.name}={shown}": f"{text} [{takes}]".strip()}
+    told = f"{text} [{takes(annotation_of(type(value), field))}]".strip()
+    return {f"--{path}{field.name}={shown}": told}
 
 
 def _own_fields(value: Any) -> list[dataclasses.Field]:
@@ -99,20 +100,23 @@ def _own_fields(value: Any) -> list[dataclasses.Field]:
     return [field for field in dataclasses.fields(value) if field.name in names]
 
 
-def _takes(annotation: Any) -> str:
+def takes(annotation: Any) -> str:
     """Returns which values a field takes, in a few words."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         ranges = [mark.describe() for mark in annotation.__metadata__ if isinstance(mark, Range)]
         told = ranges and ranges[0] != "a finite number"
-        return f"{_takes(arguments[0])}, {ranges[0]}" if told else _takes(arguments[0])
+        return f"{takes(arguments[0])}, {ranges[0]}" if told else takes(arguments[0])
     if origin in (Union, UnionType):
-        return " or ".join(_takes(option) for option in arguments)
+        told = [takes(option) for option in arguments]
+        return (", or " if re.search("[,:]", "".join(told)) else " or ").join(told)
     if origin is Literal:
-        return " or ".join(map(str, arguments))
+        return " or ".join(str(each) if re.search(r"\w", str(each)) else repr(each) for each in arguments)
+    if origin is tuple and arguments and get_origin(arguments[0]) is tuple:
+        return f"any number of rows, each {' and '.join(map(takes, get_args(arguments[0])))}"
     if origin is tuple:
         several = arguments[-1:] == (...,)
-        return f"{'any number' if several else len(arguments)} of: {_takes(arguments[0])}" if arguments else "values"
+        return f"{'any number' if several else len(arguments)} of: {takes(arguments[0])}" if arguments else "values"
     return WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 

@@ -1,11 +1,12 @@
-"""What a flag may have meant that names no field, or whose value does not fit."""
+"""What a flag may have meant that names no field."""
 
 import difflib
+import shlex
 from collections.abc import Sequence
 
-from jaxflow.errors import program_name
+from jaxflow.errors import listed, program_name
 from jaxflow.experiment import Experiment
-from jaxflow.flags.choose import field_at, parts_of
+from jaxflow.flags.choose import classes_for, field_at, parts_of
 from jaxflow.serialization import flatten
 
 # What other programs call it.
@@ -60,17 +61,27 @@ def hint_for_unknown(experiment: Experiment, flag: str, others: Sequence[str] = 
     found = field_at(experiment, name)
     if found is not None and parts_of(found[1]):
         return f"--{name} takes the name of a class, --{name}=CLASS, and its fields are set by --{name}.FIELD=VALUE"
+    if said := _hint_for_path(experiment, name, flag):
+        return said
     near = nearest(name, [*(field for field, _ in flatten(experiment)), *others])
     hint = f"perhaps you meant --{near}" if near else f"{program_name()} --config FILE --help lists every field"
     return f"no field {flag.partition('=')[0]} in this experiment; {hint}"
 
 
-def hint_for_value(experiment: Experiment, flags: Sequence[str]) -> str | None:
-    """Returns how to write the value of a field that holds several, where one is written with commas or brackets."""
-    for flag, following in zip(flags, [*flags[1:], ""]):
-        name, _, value = flag.removeprefix("--").partition("=")
-        value = value or following
-        found = field_at(experiment, name) if flag.startswith("--") else None
-        if found and isinstance(found[0], tuple) and ({*",[("} & {*value}):
-            return f"write --{name} {' '.join(value.strip('[]()').replace(',', ' ').split())}"
-    return None
+def _hint_for_path(experiment: Experiment, name: str, flag: str) -> str:
+    """Returns the error for a flag that names a field and goes on where nothing is; "" for any other."""
+    names = name.split(".")
+    for place in range(1, len(names) + 1):
+        path, rest = ".".join(names[:place]), ".".join(names[place:])
+        if (found := field_at(experiment, path)) is None:
+            break
+        held, parts = found[0], classes_for(parts_of(found[1]))
+        if parts and isinstance(held, tuple) and names[place : place + 1] and names[place].isdecimal():
+            if int(names[place]) >= len(held):
+                return f"--{path} has {len(held)} parts, counted from 0; --{path}+=CLASS adds one: {listed(parts)}"
+        elif parts and rest and isinstance(held, str | None):
+            return f"--{path} is {held!r}, which has no fields; --{path}=CLASS takes {listed(parts)}"
+        elif isinstance(held, tuple) and not parts and (rest or flag.partition("=")[0].endswith("+")):
+            before = [] if rest else map(str, held)
+            return f"--{path} is set as a whole: --{path} {shlex.join([*before, flag.partition('=')[2] or 'VALUE'])}"
+    return ""

@@ -11,7 +11,8 @@ import tyro
 from jaxflow.errors import UserError, program_name
 from jaxflow.experiment import Experiment
 from jaxflow.flags.choose import choose
-from jaxflow.flags.hints import hint_for_unknown, hint_for_value
+from jaxflow.flags.hints import hint_for_unknown
+from jaxflow.flags.values import check_values
 from jaxflow.serialization import to_json
 
 
@@ -31,11 +32,12 @@ def override(experiment: Experiment, flags: Sequence[str], others: Sequence[str]
     """
     to_json(experiment)  # raises a clear error for values that tyro cannot handle
     chosen, rest = choose(experiment, flags)
+    check_values(chosen, rest)
+    rest = [word.removesuffix("=()") for word in rest if word != "()"]  # tyro reads no values as an empty tuple
     try:
         changed, unknown = _parse(chosen, rest)
     except _TyroError as error:
-        hint = hint_for_value(chosen, rest) or f"{program_name()} --config FILE --help lists every field"
-        raise UserError(f"{error}; {hint}") from None
+        raise UserError(f"{error}; {program_name()} --config FILE --help lists every field") from None
     if unknown:
         raise UserError(hint_for_unknown(chosen, unknown[0], others))
     return changed

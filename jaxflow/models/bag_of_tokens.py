@@ -1,13 +1,14 @@
 """A classifier of texts that ignores the order of their tokens."""
 
 from dataclasses import field
+from typing import ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jaxflow.hyperparameters import COMPLEMENT
-from jaxflow.models.layers import Activation, Dense, Dropout, Dtype, Embedding, activation
+from jaxflow.models.layers import Activation, Dense, Dropout, Dtype, Embedding, KernelInit, activation
 from jaxflow.ranges import BelowOne, Count
 
 
@@ -17,6 +18,8 @@ class BagOfTokens(nn.Module):
     Source: A. Joulin et al., Bag of Tricks for Efficient Text Classification, 2016.
     """
 
+    input_kinds: ClassVar[tuple[str, ...]] = ("tokens",)
+
     width: Count = 64
     """Length of a token's vector."""
     hidden: tuple[Count, ...] = ()
@@ -25,6 +28,8 @@ class BagOfTokens(nn.Module):
     """Activation after each hidden layer."""
     dropout: BelowOne = field(default=0.0, metadata=COMPLEMENT)
     """Dropout rate before each fully connected layer, the output included."""
+    kernel_init: KernelInit = "glorot_uniform"
+    """How kernels are drawn; biases start at 0."""
     dtype: Dtype = "float32"
     """Dtype of the arithmetic; parameters and outputs stay float32."""
     vocab_size: Count | None = None
@@ -39,7 +44,7 @@ class BagOfTokens(nn.Module):
         x = (vectors * mask).sum(axis=1) / jnp.maximum(mask.sum(axis=1), 1)  # (batch, width)
         for width in self.hidden:
             x = Dropout(self.dropout)(x, train)
-            x = activation(self.activation)(Dense(width, self.dtype)(x))
+            x = activation(self.activation)(Dense(width, self.dtype, self.kernel_init)(x))
         x = Dropout(self.dropout)(x, train)
         self.sow("intermediates", "features", x)
-        return Dense(self.outputs, self.dtype)(x).astype(jnp.float32)
+        return Dense(self.outputs, self.dtype, self.kernel_init)(x).astype(jnp.float32)

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxflow.optimizers.base import SGD, Optimizer
+from jaxflow.optimizers.base import AnyOptimizer, Optimizer
+from jaxflow.optimizers.sgd import SGD
 from jaxflow.ranges import BelowOne, Count, NonNegative
 
 # The quintic a x + b x^3 + c x^5, as steep at 0 as can be. It does not converge to 1, but takes almost every singular
@@ -39,12 +40,13 @@ class Muon(Optimizer):
     """Brings each kernel to the norm sqrt(features) before it moves, so that a step is a turn and never a growth."""
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """Dtype of the iterations."""
-    matrix_optimizer: Optimizer | None = None
+    matrix_optimizer: AnyOptimizer | None = None
     """Optimizer of the kernels of two axes, such as a classifier's head; None leaves them to Muon."""
-    default_optimizer: Optimizer = SGD(learning_rate=0.1, momentum=0.9, nesterov=True)
+    default_optimizer: AnyOptimizer = SGD(learning_rate=0.1, momentum=0.9, nesterov=True)
     """Optimizer of biases, norms and scalars."""
 
     decoupled: ClassVar[bool] = True
+    momentum_field: ClassVar[str | None] = "momentum"
 
     def direction(self) -> optax.GradientTransformation:
         """Builds the update of the kernels before the learning rate."""

@@ -11,8 +11,14 @@ import numpy as np
 
 from jaxflow.errors import UserError
 from jaxflow.problems import tables
-from jaxflow.problems.losses import CrossEntropy, Loss, check_class_weights, fit_loss
-from jaxflow.problems.metrics import Accuracy, Metric, Perplexity, check_choices, score
+from jaxflow.problems.attributes import check_averages, check_choices, check_suited
+from jaxflow.problems.losses.base import Loss, fit_loss
+from jaxflow.problems.losses.classes import CrossEntropy, check_class_weights
+from jaxflow.problems.losses.families import CLASS_LOSSES
+from jaxflow.problems.metrics import Accuracy, Perplexity
+from jaxflow.problems.metrics.base import Metric, score
+from jaxflow.problems.metrics.families import OF_CLASSES
+from jaxflow.problems.suggestions import fitting, found
 from jaxflow.schema import Schema
 
 # Rows of targets that are counted at once: all of them may not fit into memory.
@@ -34,6 +40,7 @@ class LanguageModelling:
 
     def __post_init__(self) -> None:
         check_choices(self, "CrossEntropy()", "Perplexity()")
+        check_suited(self, OF_CLASSES, CLASS_LOSSES)
 
     def fit(self, targets: np.ndarray) -> "LanguageModelling":
         """Returns the problem with its loss fitted to the training split's (examples, time) tokens."""
@@ -47,13 +54,16 @@ class LanguageModelling:
         """
         inputs, target = schema.inputs, schema.target
         if inputs.kind != "tokens" or target.kind != "class" or target.dense_shape != inputs.shape:
-            numbers, dense = target.kind == "number", bool(target.dense_shape)
-            other = "Regression" if numbers else "Segmentation" if dense else "Classification"
-            found = "numbers" if numbers else "a class for each position" if dense else "a class for each example"
             raise UserError(
                 f"problem LanguageModelling predicts the next token at each position of a text, and the data has "
-                f"{found} to be predicted from {inputs.kind} inputs; use problem={other}()"
+                f"{found(schema)}, to be predicted from {inputs.kind} inputs; {fitting(schema)}"
             )
+        if inputs.vocab_size is not None and inputs.vocab_size != len(target.names):
+            raise UserError(
+                f"problem LanguageModelling predicts the next token, and the data has one of {len(target.names)} tags "
+                f"at each of its tokens, of which there are {inputs.vocab_size}; use problem=Tagging()"
+            )
+        check_averages(self, len(target.names))
         check_class_weights(self.loss, len(target.names))
         return len(target.names)
 

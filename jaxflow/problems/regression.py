@@ -3,29 +3,32 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import clu.metrics
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxflow.errors import UserError, listed
+from jaxflow.errors import UserError
 from jaxflow.problems import tables
-from jaxflow.problems.losses import Loss, SquaredError, fit_loss
-from jaxflow.problems.metrics import MAE, RMSE, Metric, check_choices, score
-from jaxflow.ranges import Finite, Positive, check_ranges
-from jaxflow.schema import Schema, blurred
+from jaxflow.problems.attributes import check_choices, check_suited
+from jaxflow.problems.losses.base import Loss
+from jaxflow.problems.losses.families import VALUE_LOSSES
+from jaxflow.problems.losses.values import SquaredError
+from jaxflow.problems.metrics import MAE, RMSE
+from jaxflow.problems.metrics.base import Metric, score
+from jaxflow.problems.metrics.families import OF_VALUES
+from jaxflow.problems.names import outputs_of_columns
+from jaxflow.problems.scaled_values import ScaledValues
+from jaxflow.problems.target_transforms import TRANSFORMS, TargetTransform, fit_quantiles, restored, transformed
+from jaxflow.ranges import Finite, check_ranges
+from jaxflow.schema import Schema
 
 
 @dataclass(frozen=True)
-class Regression:
-    """Values, on whatever scale they come: the model learns them standardised, by the training split.
-
-    The model's outputs, and so the loss, are in standard deviations from the mean: learning rates mean the same on
-    every scale. Predictions and the other metrics are in the data's own units. `train` calls `fit`; a script without it
-    writes Regression().fit(train.targets), or leaves targets as they are. A fitted `shift` is subtracted on the host,
-    by `jaxflow.data.dataset.shifted_split`: the program takes targets less it, and returns predictions less it.
-    """
+class Regression(ScaledValues):
+    """Values, on whatever scale they come: `ScaledValues` says how they are learned."""
 
     loss: Loss = SquaredError()
     """What is minimised: a function of (batch, outputs) standardised outputs and targets."""
@@ -34,69 +37,64 @@ class Regression:
     """What is measured beside the loss."""
 
     selection_metric: str = "loss"
-    """The metric that decides which checkpoint is the best: "loss", or the name of one of `metrics`."""
+    """The metric that decides which checkpoint is the best: "loss", or the name of one of `metrics`; of several targets
+    one's own, such as "rmse/price"."""
 
-    mean: tuple[Finite, ...] | None = None
-    """What is subtracted from each target; None for its mean in the training split."""
+    transform: TargetTransform | tuple[TargetTransform, ...] = "none"
+    """What is done to targets before they are standardised, of all or of each, and undone in predictions. log:
+    sign(y) log(1 + |y|), for what spans orders of magnitude; quantile: the normal deviate of its rank in the training
+    split, for any distribution. What a series has `relative` to its last value is transformed as such."""
 
-    std: tuple[Positive, ...] | None = None
-    """What each target is then divided by; None for its standard deviation in the training split."""
+    quantiles: tuple[tuple[Finite, ...], ...] | None = None
+    """Of each target those of the training split, less the shift, for transform "quantile"; None finds them."""
 
-    shift: tuple[Finite, ...] | None = None
-    """What the host subtracts from each target, in float64, before it becomes float32, and adds to predictions; None
-    for its mean in the training split where float32 would lose digits, as of seconds since 1970, else for 0."""
+    columns: tuple[str, ...] | None = None
+    """The column that each target is a value of: metrics are of one column each, and take targets of one name (and
+    unit) together. None for the data's names; of a series the columns, whatever the step ahead."""
 
     def __post_init__(self) -> None:
         check_choices(self, "Huber(delta=1.0)", "MAE()")
+        check_suited(self, OF_VALUES, VALUE_LOSSES)
         check_ranges(self)
+        given = (self.transform,) if isinstance(self.transform, str) else self.transform
+        if not isinstance(given, tuple) or not set(given) <= {*TRANSFORMS}:
+            raise UserError(
+                f"problem.transform is {self.transform!r}; it is 'none', 'log' or 'quantile', or a tuple of one each"
+            )
 
-    def fit(self, targets: np.ndarray) -> "Regression":
-        """Fits shift, mean and standard deviation to the training split, where they are not given, and the loss.
+    def fit_scale(self, values: np.ndarray, shift: np.ndarray, moved: np.ndarray) -> "Regression":
+        """Fits the quantiles, then mean and standard deviation of transformed values; arguments as of `ScaledValues`.
 
-        Args:
-          targets: (examples, outputs) training targets.
-
-        Returns:
-          The problem with all three; a target that never changes is divided by 1. What it computes on, its mean
-          included, are then the targets less the shift.
+        Raises:
+          UserError: a target of transform "log" has a shift, which would change what its logarithm is.
         """
-        values = np.asarray(targets, np.float64).reshape(len(targets), -1)  # (example, output)
-        shift = np.where(blurred(values), values.mean(0), 0.0) if self.shift is None else np.array(self.shift)
-        columns = (values - shift).astype(np.float32).astype(np.float64)  # as the program sees them
-        mean, std = columns.mean(0), columns.std(0)
-        std = np.where(std > 1e-7 * np.abs(mean), std, 1.0)  # less is rounding
-        mean = mean if self.mean is None else np.array(self.mean) - shift
-        std = std if self.std is None else np.array(self.std)
-        standardized = ((columns - mean) / std).astype(np.float32)
-        fitted = {"mean": mean, "std": std} | ({"shift": shift} if shift.any() else {})
-        return dataclasses.replace(
-            self, loss=fit_loss(self.loss, standardized), **{name: tuple(row.tolist()) for name, row in fitted.items()}
+        transforms = self._transforms(values.shape[1])
+        if logs := [place for place, each in enumerate(transforms) if each == "log" and shift[place]]:
+            raise UserError(
+                f"problem.transform is 'log', and target {logs[0] + 1} of {len(transforms)} is learned less "
+                f"{shift[logs[0]]:g} (problem.shift), without which float32 would lose its digits; use 'quantile'"
+            )
+        quantiles = self.quantiles or tuple(
+            fit_quantiles(column) if each == "quantile" else () for column, each in zip(values.T, transforms)
+        )
+        fitted = dataclasses.replace(self, quantiles=quantiles) if "quantile" in transforms else self
+        untouched = np.array([each == "none" for each in transforms])
+        return super(Regression, fitted).fit_scale(
+            transformed(values, transforms, quantiles), shift, np.where(untouched, moved, 0.0)
         )
 
     def num_outputs(self, schema: Schema) -> int:
         """Returns the number of the model's outputs: one for each value of the data's schema.
 
         Raises:
-          UserError: the target is a class, or `mean` or `std` are for another number of targets.
+          UserError: as `num_values`; or `columns` are of another number of targets.
         """
-        names = schema.target.names
-        if schema.target.several:
-            raise UserError(
-                f"problem Regression predicts numbers, and the targets ({listed(names)}) are classes or labels; say "
-                "data.task='number' if they are numbers, or use a problem of your own"
-            )
-        if schema.target.kind != "number":
-            way = "use problem=Classification()"
-            if all(map(_is_number, names)):
-                way = f"read it as a number (--data.task=number; of arrays, numbers=(NAME,)), or {way}"
-            raise UserError(
-                f"problem Regression predicts numbers, and the target is one of {len(names)} classes; {way}"
-            )
-        for field in ("mean", "std", "shift"):
+        count = self.num_values(schema)
+        for field in ("transform", "quantiles", "columns"):
             given = getattr(self, field)
-            if given is not None and len(given) != len(names):
-                raise UserError(f"problem.{field} has {len(given)} values for {len(names)} targets; give one for each")
-        return len(names)
+            if isinstance(given, tuple) and len(given) != count:
+                raise UserError(f"problem.{field} has {len(given)} values for {count} targets; give one for each")
+        return count
 
     def losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         """Returns the loss of each example.
@@ -108,22 +106,25 @@ class Regression:
         Returns:
           (batch,) float32 losses of the standardised values.
         """
-        mean, std = self._scale()
-        # Targets (batch,) would otherwise broadcast over outputs (batch, 1), without a word.
-        return self.loss(outputs.astype(jnp.float32), (targets.reshape(outputs.shape) - mean) / std)
+        return self.loss(outputs.astype(np.float32), self.standardized(targets))
 
     def errors(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         """Returns predicted minus true values in the data's units, (batch, outputs) float32; arguments as in `losses`.
 
-        They come of the standardised values: predictions far from 0 would lose digits.
+        Without a transform they come of the standardised values: predictions far from 0 would lose digits.
         """
-        mean, std = self._scale()
-        return (outputs.astype(jnp.float32) - (targets.reshape(outputs.shape) - mean) / std) * std
+        plain = (outputs.astype(np.float32) - self.standardized(targets)) * self.scale()[1]
+        transforms = self._transforms(outputs.shape[1])
+        if set(transforms) == {"none"}:
+            return plain
+        errors = self.distribution(outputs) - targets.reshape(outputs.shape)
+        return jnp.where(np.array([each == "none" for each in transforms]), plain, errors)
 
     def distribution(self, outputs: jax.Array) -> jax.Array:
         """Converts (batch, outputs) standardised values to the data's units; they take the place of a distribution."""
-        mean, std = self._scale()
-        return outputs * std + mean
+        mean, std = self.scale()
+        transforms = self._transforms(outputs.shape[1])
+        return restored(outputs * std + mean, transforms, self.quantiles or ((),) * len(transforms))
 
     def answer(self, distribution: jax.Array) -> jax.Array:
         """Returns (batch, outputs) values as they are."""
@@ -139,11 +140,18 @@ class Regression:
         """Returns a batch's metrics by name, the loss first; arguments are those of `ScoredBatch`."""
         return score(self, outputs, targets, losses, weights)
 
+    def part(self, places: np.ndarray) -> "Regression":
+        """Returns the problem of some of the outputs alone, as metrics of one column see it."""
+        fields = {name: getattr(self, name) for name in ("transform", "mean", "std", "shift", "quantiles")}
+        each = {name: values for name, values in fields.items() if isinstance(values, tuple)}
+        some: dict[str, Any] = {name: tuple(values[place] for place in places) for name, values in each.items()}
+        return dataclasses.replace(self, columns=None, selection_metric="loss", **some)
+
     def baseline(self, train_targets: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Scores the best constants: the training targets' mean by rmse, their median by mae."""
         squared = self.forecast_errors(train_targets.mean(0, dtype=np.float64), targets)
         absolute = self.forecast_errors(np.median(train_targets, axis=0), targets)
-        return {"rmse": squared["rmse"], "mae": absolute["mae"]}
+        return {name: (squared if name.startswith("rmse") else absolute)[name] for name in squared}
 
     def forecast_errors(self, forecasts: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Scores values that something other than the model predicts.
@@ -153,10 +161,12 @@ class Regression:
           targets: (examples, outputs).
 
         Returns:
-          Their rmse and mae.
+          Their rmse and mae, of several columns each one's.
         """
-        errors = targets - forecasts
-        return {"rmse": float(np.sqrt(np.square(errors).mean())), "mae": float(np.abs(errors).mean())}
+        errors = (targets - forecasts).reshape(len(targets), -1)  # (example, output)
+        parts = outputs_of_columns(self.columns) or {"": list(range(errors.shape[1]))}
+        rmse = {f"rmse{end}": float(np.sqrt(np.square(errors[:, some]).mean())) for end, some in parts.items()}
+        return rmse | {f"mae{end}": float(np.abs(errors[:, some]).mean()) for end, some in parts.items()}
 
     def prediction_table(
         self, schema: Schema, predictions: np.ndarray, targets: np.ndarray | None = None
@@ -164,15 +174,11 @@ class Regression:
         """Returns `predictions` as the columns of a table: `tables.value_table`."""
         return tables.value_table(schema, predictions, targets)
 
-    def _scale(self) -> tuple[jax.Array, jax.Array]:
-        """Returns mean and standard deviation, (1, outputs) float32; 0 and 1 where nothing was fitted."""
-        mean, std = (0.0,) if self.mean is None else self.mean, (1.0,) if self.std is None else self.std
-        return jnp.array([mean], jnp.float32), jnp.array([std], jnp.float32)
+    def transformed(self, values: jax.Array) -> jax.Array:
+        """Returns (batch, values) targets as they are standardised."""
+        transforms = self._transforms(values.shape[1])
+        return transformed(values, transforms, self.quantiles or ((),) * len(transforms))
 
-
-def _is_number(name: str) -> bool:
-    try:
-        float(name)
-    except ValueError:
-        return False
-    return True
+    def _transforms(self, outputs: int) -> tuple[TargetTransform, ...]:
+        """Returns the transform of each output."""
+        return self.transform if isinstance(self.transform, tuple) else (self.transform,) * outputs

@@ -11,8 +11,14 @@ import numpy as np
 
 from jaxflow.errors import UserError
 from jaxflow.problems import tables
-from jaxflow.problems.losses import CrossEntropy, Loss, check_class_weights, fit_loss
-from jaxflow.problems.metrics import Accuracy, Dice, IoU, Metric, check_choices, score
+from jaxflow.problems.attributes import check_averages, check_choices, check_suited
+from jaxflow.problems.losses.base import Loss, fit_loss
+from jaxflow.problems.losses.classes import CrossEntropy, check_class_weights
+from jaxflow.problems.losses.families import MASK_LOSSES
+from jaxflow.problems.metrics import Accuracy, Dice, IoU
+from jaxflow.problems.metrics.base import Metric, score
+from jaxflow.problems.metrics.families import OF_PIXELS
+from jaxflow.problems.suggestions import fitting, found
 from jaxflow.schema import Schema
 
 
@@ -31,6 +37,7 @@ class Segmentation:
 
     def __post_init__(self) -> None:
         check_choices(self, "CrossEntropy()", "IoU()")
+        check_suited(self, OF_PIXELS, MASK_LOSSES)
 
     def fit(self, targets: np.ndarray) -> "Segmentation":
         """Returns the problem with its loss fitted to the training split's (examples, *spatial) masks."""
@@ -48,9 +55,10 @@ class Segmentation:
             or not schema.target.dense_shape
         ):
             raise UserError(
-                "problem Segmentation predicts masks of images or volumes, and the data has none; "
-                "use Classification() or Regression(), or data with masks, for example ImageMasks"
+                f"problem Segmentation predicts masks of images or volumes, and the data has {found(schema)}; "
+                f"{fitting(schema)}, or data with masks, for example ImageMasks"
             )
+        check_averages(self, len(schema.target.names))
         check_class_weights(self.loss, len(schema.target.names))
         return len(schema.target.names)
 

@@ -8,7 +8,7 @@ from jaxflow.schema import Schema
 
 
 def class_table(
-    schema: Schema, probabilities: np.ndarray, targets: np.ndarray | None = None
+    schema: Schema, probabilities: np.ndarray, targets: np.ndarray | None = None, answered: np.ndarray | None = None
 ) -> Mapping[str, np.ndarray]:
     """Returns the columns for one of several classes.
 
@@ -16,6 +16,7 @@ def class_table(
       schema: what the data holds.
       probabilities: (examples, classes) float.
       targets: (examples,) class indices to compare with; None where nobody knows them.
+      answered: (examples,) class indices that are predicted; None for the most likely.
 
     Returns:
       Columns by name, (examples,) each: with targets "target", then "prediction", its "probability", and the
@@ -23,7 +24,9 @@ def class_table(
     """
     names = np.array(schema.target.names)
     known = {} if targets is None else {"target": names[targets]}
-    best = {"prediction": names[probabilities.argmax(-1)], "probability": _decimal(probabilities.max(-1))}
+    chosen = probabilities.argmax(-1) if answered is None else answered
+    probability = np.take_along_axis(probabilities, chosen[:, None], axis=1)[:, 0]
+    best = {"prediction": names[chosen], "probability": _decimal(probability)}
     return known | best | {f"p_{name}": _decimal(probabilities[:, label]) for label, name in enumerate(names)}
 
 
@@ -43,6 +46,27 @@ def value_table(schema: Schema, values: np.ndarray, targets: np.ndarray | None =
     suffixes = [""] if len(names) == 1 else [f"_{name}" for name in names]
     known = {} if targets is None else {f"target{end}": targets[:, i] for i, end in enumerate(suffixes)}
     return known | {f"prediction{end}": values[:, i] for i, end in enumerate(suffixes)}
+
+
+def interval_table(
+    schema: Schema, values: np.ndarray, levels: Mapping[str, np.ndarray], targets: np.ndarray | None = None
+) -> Mapping[str, np.ndarray]:
+    """Returns the columns for values with their uncertainty.
+
+    Args:
+      schema: what the data holds.
+      values: (examples, values) predicted values.
+      levels: what else is known of each value by the name of its column, such as "q10", (examples, values) each.
+      targets: (examples, values) to compare with; None where nobody knows them.
+
+    Returns:
+      Columns by name, (examples,) each: those of `value_table`, then the others; those of several targets end in their
+      names.
+    """
+    names = schema.target.names
+    suffixes = [""] if len(names) == 1 else [f"_{name}" for name in names]
+    more = {f"{name}{end}": part[:, i] for i, end in enumerate(suffixes) for name, part in levels.items()}
+    return {**value_table(schema, values, targets), **more}
 
 
 def mask_table(schema: Schema, masks: np.ndarray, targets: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
@@ -95,6 +119,64 @@ def token_table(schema: Schema, tokens: np.ndarray, targets: np.ndarray | None =
         "prediction": names[tokens[rows, last]],
         "accuracy": np.char.mod("%.6f", accuracy),
     }
+
+
+def tag_table(schema: Schema, tags: np.ndarray, targets: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
+    """Returns the columns for a tag at each token.
+
+    Args:
+      schema: what the data holds.
+      tags: (examples, time) predicted class indices.
+      targets: (examples, time) to compare with; None where nobody knows them.
+
+    Returns:
+      Columns by name, (examples,) each: with targets "target", the "accuracy" over the tokens that have one, and the
+      "prediction" at these; else that at all tokens. Tags are divided by spaces.
+    """
+    known = np.ones(tags.shape, bool) if targets is None else targets >= 0
+    predicted = {"prediction": _joined(schema, tags, known, " ")}
+    if targets is None:
+        return predicted
+    accuracy = ((tags == targets) & known).sum(1) / np.maximum(known.sum(1), 1)
+    return {"target": _joined(schema, targets, known, " "), **predicted, "accuracy": _decimal(accuracy)}
+
+
+def text_table(schema: Schema, texts: np.ndarray, targets: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
+    """Returns the columns for a text: with targets "target", then the "prediction".
+
+    Args:
+      schema: what the data holds.
+      texts: (examples, any) predicted characters, below 0 after the last one.
+      targets: (examples, length) to compare with; None where nobody knows them.
+    """
+    known = {} if targets is None else {"target": _joined(schema, targets, targets >= 0, "")}
+    return {**known, "prediction": _joined(schema, texts, texts >= 0, "")}
+
+
+def error_table(schema: Schema, errors: np.ndarray, targets: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
+    """Returns the columns for how far an example is from its reconstruction.
+
+    Args:
+      schema: what the data holds.
+      errors: (examples,) float.
+      targets: (examples,) class indices or (examples, values), which nothing was learned of; None where unknown.
+
+    Returns:
+      Columns by name, (examples,) each: with targets "target", as `class_table` and `value_table` have it, and "error".
+    """
+    if targets is None:
+        return {"error": errors}
+    if schema.target.kind == "class":
+        return {"target": np.array(schema.target.names)[targets], "error": errors}
+    return {name: part for name, part in value_table(schema, targets, targets).items() if "target" in name[:6]} | {
+        "error": errors
+    }
+
+
+def _joined(schema: Schema, indices: np.ndarray, known: np.ndarray, between: str) -> np.ndarray:
+    """Returns the names of each row's known indices as one string, (examples,)."""
+    names = schema.target.names
+    return np.array([between.join(names[i] for i in row[here]) for row, here in zip(indices, known)], dtype=object)
 
 
 def _decimal(probabilities: np.ndarray) -> np.ndarray:

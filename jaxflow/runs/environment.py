@@ -1,16 +1,24 @@
 """environment.json: the versions, platform and devices of a run."""
 
 import importlib.metadata
+import json
 import math
 import os
 import platform
 import re
+import shlex
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from jaxflow.errors import UserError
+from jaxflow.runtime.regular_files import read_regular
+
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "clu", "tensorflow-datasets", "numpy", "jaxflow")
+# Bytes of the file, at most.
+MAX_BYTES = 1 << 20
 HIDDEN = "..."
 # The last part of a flag's name: --data.api_key, --password; but not --tokens, nor --secret-file, a path.
 _SECRET = r"(?:token|bearer|secret|password|passphrase|passwd|pass|pwd|key|apikey|credentials?|auth|signature|sig)"
@@ -78,3 +86,22 @@ def _looks_random(word: str) -> bool:
     counts = Counter(word)
     entropy = -sum(count / len(word) * math.log2(count / len(word)) for count in counts.values())
     return entropy > 3.3 and any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
+
+
+def read_environment(workdir: Path) -> dict[str, Any]:
+    """Reads environment.json of a run folder; {} where there is none or it is damaged: nothing depends on it."""
+    try:
+        described = json.loads(read_regular(workdir / "environment.json", MAX_BYTES))
+    except (OSError, UserError, ValueError, RecursionError):
+        return {}
+    return described if isinstance(described, dict) else {}
+
+
+def shell_command(described: Mapping[str, Any]) -> str:
+    """Returns the command line of an environment, for a shell; "" where it has none."""
+    words = described.get("command")
+    if not isinstance(words, list) or not words:
+        return ""
+    script, *rest = map(str, words)
+    start = "python launch.py" if Path(script).name == "launch.py" else shlex.quote(Path(script).name)
+    return " ".join([start, *map(shlex.quote, rest)])

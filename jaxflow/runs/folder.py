@@ -9,7 +9,7 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
-from jaxflow.errors import UserError, listed
+from jaxflow.errors import UserError, listed, perhaps
 from jaxflow.experiment import Experiment, differing_fields
 from jaxflow.experiment_files import files_beside, files_defining, importable
 from jaxflow.file_io import check_name, storage_error
@@ -92,7 +92,7 @@ def changes(workdir: Path, experiment: Experiment, source: Path | None = None) -
 
     More epochs are no difference: the run goes on. Fewer are one.
     """
-    described = _read_json(workdir)
+    described = read_description(workdir)
     changed = differing_fields(described, experiment)
     epochs = described.get("epochs", experiment.epochs)
     changed += [f"epochs: {epochs:g} -> {experiment.epochs:g}"] if experiment.epochs < epochs else []
@@ -101,7 +101,7 @@ def changes(workdir: Path, experiment: Experiment, source: Path | None = None) -
 
 def recorded_epochs(workdir: Path) -> float:
     """Returns the epochs of the run that a folder holds, or was to hold when it was launched last."""
-    return _read_json(workdir)["epochs"]
+    return read_description(workdir)["epochs"]
 
 
 def read_experiment(workdir: Path, trust: bool = False) -> Experiment:
@@ -117,7 +117,7 @@ def read_experiment(workdir: Path, trust: bool = False) -> Experiment:
     Raises:
       UserError: the folder is no run folder, its experiment.json is damaged, or its files are not trusted.
     """
-    described = _read_json(workdir)
+    described = read_description(workdir)
     classes = file_classes(described)
     with storage_error(workdir):
         files = files_to_execute(workdir, classes, trust) if classes else {}
@@ -129,14 +129,23 @@ def read_experiment(workdir: Path, trust: bool = False) -> Experiment:
     return experiment
 
 
-def _read_json(workdir: Path) -> dict[str, Any]:
+def _is_run(folder: Path) -> bool:
+    return (folder / "experiment.json").is_file()
+
+
+def read_description(workdir: Path) -> dict[str, Any]:
     """Reads a run folder's experiment.json, in today's names."""
     check_name(workdir)
     path = workdir / "experiment.json"
     with storage_error(path):
         there = path.is_file()
+    if not there and (workdir / "fold-0" / "experiment.json").is_file():
+        raise UserError(f"{workdir} holds folds, each of which is a run folder: name one, --workdir {workdir}/fold-0")
     if not there:
-        raise UserError(f"{workdir} is not a run folder: it has no experiment.json; name one with --workdir, or train")
+        near = perhaps(workdir, _is_run) or perhaps(Path("runs") / workdir.name, _is_run)
+        raise UserError(
+            f"{workdir} is not a run folder: it has no experiment.json; name one with --workdir, or train{near}"
+        )
     try:
         with storage_error(workdir):
             check_links(workdir)

@@ -10,7 +10,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxflow.errors import UserError
-from jaxflow.interfaces import CONSTANTS, Batch, Problem
+from jaxflow.interfaces import CONSTANTS, Problem
+from jaxflow.models.layers.rows import STREAM, keys_by_row, rows_from
+from jaxflow.schema import Batch
 from jaxflow.training.state import TrainState
 
 Metrics = Mapping[str, Any]
@@ -21,7 +23,7 @@ class StepGradients:
     """Unnormalised gradients, batch statistics and metrics, summed over microbatches and devices.
 
     Attributes:
-      gradient_sum: gradient of the weighted sum of losses, like the parameters.
+      gradient_sum: gradient of the weighted sum of losses, times the loss's scale, like the parameters.
       model_state: new values of the collections that change, each times its microbatch's weight; of whole numbers, such
         as counts, how much they grow, since float32 has not all of them.
       metrics: of the examples.
@@ -41,47 +43,52 @@ def make_gradient_step(
     model: nn.Module,
     problem: Problem,
     *,
-    augment_raw: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
+    augment_raw: Callable[[jax.Array, Batch], Batch] = lambda keys, batch: batch,
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
-    augment: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
+    augment: Callable[[jax.Array, Batch], Batch] = lambda keys, batch: batch,
     microbatch: int | None = None,
     axis_name: str | None = None,
+    frozen: Callable[[Any], Any] | None = None,
 ) -> Callable[[TrainState, Batch], StepGradients]:
     """Builds the first half of a train step: gradients and metrics of a batch, summed over microbatches and devices.
 
     The loss is the weighted mean over the global batch: gradients of weighted sums are added up and divided once, so it
-    is right where weights differ. Each microbatch has its own random key and its own batch statistics, and new
-    statistics are the microbatches' weighted mean, so the numbers do not depend on how they spread over devices.
+    is right where weights differ. Random keys go by row of the global batch, so that what is drawn for a row does not
+    depend on microbatches and devices; the streams of Flax's own layers ("dropout") go by microbatch. Each microbatch
+    has its own batch statistics, and new ones are the microbatches' weighted mean.
 
     Args:
       model: Linen module called as model(inputs, train).
       problem: its losses and metrics.
-      augment_raw: random change of a batch as it comes.
+      augment_raw: random change of a batch as it comes, given (batch,) keys, one for each row.
       transform: preprocessing of the inputs.
-      augment: random change of a transformed batch.
+      augment: likewise, of a transformed batch.
       microbatch: rows whose gradients are computed at once; None for all rows of a device.
       axis_name: name of the device axis that the step is mapped over, None on one device.
+      frozen: params -> booleans like them, True for those whose gradient is not computed; None for none.
 
     Returns:
       (state, batch) -> StepGradients, the same on all devices.
     """
 
-    def microbatch_gradients(state: TrainState, key: jax.Array, batch: Batch) -> StepGradients:
-        augment_key, dropout_key = jax.random.split(key)
+    def microbatch_gradients(state: TrainState, number: jax.Array, batch: Batch) -> StepGradients:
         rows = batch["targets"].shape[0]
-        batch = augment_raw(augment_key, batch)
-        batch = augment(augment_key, batch | {"inputs": transform(batch["inputs"])})
+        augment_key, dropout_key = jax.random.split(jax.random.fold_in(state.key, state.step))
+        keys = keys_by_row(augment_key, number * rows, rows)
+        batch = augment_raw(keys, batch)
+        batch = augment(keys, batch | {"inputs": transform(batch["inputs"])})
         _check_rows(batch, rows)
-        return _differentiate(model, problem, state, dropout_key, batch)
+        rngs = {STREAM: dropout_key, "dropout": jax.random.fold_in(dropout_key, number)}
+        with rows_from(number * rows):
+            return _differentiate(model, problem, state, rngs, batch, frozen)
 
     def gradient_step(state: TrainState, batch: Batch) -> StepGradients:
         rows = batch["targets"].shape[0]
         count = rows // (microbatch or rows)
-        first = lax.axis_index(axis_name) * count if axis_name else 0
-        key = jax.random.fold_in(state.key, state.step)
+        first = lax.axis_index(axis_name) * count if axis_name else jnp.int32(0)
 
         def one(number: jax.Array, part: Batch) -> StepGradients:
-            return microbatch_gradients(state, jax.random.fold_in(key, first + number), part)
+            return microbatch_gradients(state, first + number, part)
 
         sums = one(jnp.int32(0), batch) if count == 1 else _sum_over_microbatches(one, batch, count)
         return lax.psum(sums, axis_name) if axis_name else sums
@@ -90,21 +97,29 @@ def make_gradient_step(
 
 
 def _differentiate(
-    model: nn.Module, problem: Problem, state: TrainState, dropout_key: jax.Array, batch: Batch
+    model: nn.Module,
+    problem: Problem,
+    state: TrainState,
+    rngs: dict[str, jax.Array],
+    batch: Batch,
+    frozen: Callable[[Any], Any] | None,
 ) -> StepGradients:
     """Returns gradients and metrics of one microbatch, whose inputs are as the model takes them."""
     weights = loss_weights(batch)
 
     def weighted_loss(params: Any) -> tuple[jax.Array, Any]:
+        if frozen is not None:
+            params = jax.tree.map(lambda leaf, off: lax.stop_gradient(leaf) if off else leaf, params, frozen(params))
         outputs, model_state = model.apply(
             {"params": params, **state.model_state},
             batch["inputs"],
             train=True,
-            rngs={"dropout": dropout_key},
+            rngs=rngs,
             mutable=[name for name in state.model_state if name != CONSTANTS],
         )
         losses = _mixed_losses(problem, outputs, batch)
-        return (losses * weights).sum(), (outputs, losses, model_state)
+        total = (losses * weights).sum()
+        return total if state.loss_scale is None else total * state.loss_scale.scale, (outputs, losses, model_state)
 
     gradient, (outputs, losses, model_state) = jax.grad(weighted_loss, has_aux=True)(state.params)
     weight = weights.sum()

@@ -13,6 +13,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.errors import DamagedError, StoppedError, UserError
 from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import check_name, storage_error
+from jaxflow.problems.metrics.base import metrics_of
 from jaxflow.runs.opening import open_run
 from jaxflow.runs.results import Results, update_results
 from jaxflow.runtime.distributed import broadcast, on_main
@@ -22,6 +23,7 @@ from jaxflow.training.checkpoints.checkpointer import saved_steps
 from jaxflow.training.checkpoints.manager import add_validation, open_checkpoints, save
 from jaxflow.training.checkpoints.reading import Checkpoints, read_meta
 from jaxflow.training.checkpoints.restore import restore
+from jaxflow.training.checkpoints.retention import best_step
 from jaxflow.training.checks.agreement import check_agreement
 from jaxflow.training.eval_loop import evaluate_split
 from jaxflow.training.events import LoopState, next_events
@@ -32,7 +34,7 @@ from jaxflow.training.prepare import TrainingSession, prepare_training
 from jaxflow.training.progress import RunLog, fetch_metrics, raise_if_diverged
 from jaxflow.training.resume import initialize_or_restore
 from jaxflow.training.state import TrainState
-from jaxflow.training.trained import summarize_run
+from jaxflow.training.trained import say_best, summarize_run
 
 logger = logging.getLogger("jaxflow")
 
@@ -68,6 +70,8 @@ def train(
         check_agreement(experiment, session.meta)
         saved = folder / "checkpoints"
         begins = overwrite or on_main(lambda: not (saved.is_dir() and saved_steps(saved)))
+        if begins:
+            _ = session.weights  # read now: where they do not fit, there is no folder yet
     logger.info(f"training on {describe_devices(session.program.layout.devices)}")
     with memory_error(session.program.advice):
         # Before there is a folder, where it has no state to go on with: a run that does not fit leaves nothing behind.
@@ -89,29 +93,30 @@ def _run_loop(session: TrainingSession, folder: Path, compiled: Callable[..., An
         closing(pipeline),
     ):
         state, loop = initialize_or_restore(checkpoints, session)
-        train_steps = compiled or program.compile_train_steps(pipeline, state) if loop.step < total else None
+        early = experiment.early_stopping
+        train_steps = None if loop.is_over(early) else compiled or program.compile_train_steps(pipeline, state)
         heartbeat()
         validate, rhythm, in_flight, totals = _validation(session), session.rhythm, InFlight(), empty
-        with RunLog(folder, session, loop, names=empty) as log:
-            judge = _judge(validate, log, checkpoints, _interruption(should_stop, heartbeat))
+        with RunLog(folder, session, loop, names=metrics_of(session.program.experiment.problem)) as log:
+            judge = _judge(validate, log, checkpoints, experiment, _interruption(should_stop, heartbeat))
             if loop.validation_due:
                 loop, metrics, stop = judge(state, loop)
                 if metrics is not None:
                     add_validation(checkpoints, loop.step, {"loop": loop.to_json()}, metrics)
-            while train_steps and loop.step < total and not stop:
+            while train_steps and not loop.is_over(early) and not stop:
                 due = next_events(loop.step, rhythm)
                 count = min(loop.pace, due.log - loop.step)
                 items = pipeline.step_inputs(loop.step, count)
-                state, totals, last = train_steps(state, totals, pipeline.device_data, items, count)
+                state, totals, last = train_steps(state, totals, pipeline.device_data, items, count, loop.factor)
                 in_flight.add(jax.tree.leaves(last)[0], count)
                 heartbeat()
                 loop = replace(loop, step=loop.step + count)
                 log.advance(state, loop.step)
                 stop = should_stop(loop.step)
                 if stop or loop.step == due.log:
-                    seconds = log.interval(loop.step, fetch_metrics(totals, last, state))  # here the host waits
+                    seconds = log.interval(loop, fetch_metrics(totals, last, state))  # here the host waits
                     loop, totals = replace(loop, pace=_pace(seconds, pipeline.max_steps, loop.pace)), empty
-                    loop = replace(loop, timed_steps=log.watch.steps, seconds=log.watch.seconds)
+                    loop = replace(loop, **log.watch.measured())
                     raise_if_diverged(state, folder, min(experiment.max_nonfinite_steps, total))
                     checkpoints.checkpointer.raise_errors()
                 loop = replace(loop, validation_due=validate is not None and loop.step == due.validate)
@@ -126,13 +131,27 @@ def _run_loop(session: TrainingSession, folder: Path, compiled: Callable[..., An
                 log.resume(loop.step)
         checkpoints.checkpointer.wait()
         heartbeat()
-        validated = on_main(lambda: read_meta(checkpoints, loop.step).get("metrics"))  # whatever was logged last
-        results = summarize_run(program, state, session.dataset, validated)
+        results = _conclude(session, checkpoints, loop, state, stop)
         del state  # there may be no room for two
         restore(checkpoints, loop.step, program.abstract_state())  # done means that what was saved can be read back
     if stop:
         raise StoppedError(f"stopped at step {loop.step} of {total}, which is saved; launch again to resume")
     return results | log.speed()
+
+
+def _conclude(
+    session: TrainingSession, checkpoints: Checkpoints, loop: LoopState, state: TrainState, stopped: bool
+) -> dict[str, Any]:
+    """Returns the results of a run at its end, where a signal has not stopped it; says where it was best."""
+    early, final = session.experiment.early_stopping, loop.step
+    if early is not None and not stopped:
+        final = on_main(lambda: best_step(checkpoints)) or loop.step
+    # Whatever was logged last: what is saved counts.
+    last, validated = (on_main(lambda at=at: read_meta(checkpoints, at).get("metrics")) for at in (loop.step, final))
+    if not stopped and last:
+        say_best(session, loop, last[checkpoints.selection_metric], checkpoints)
+    results = summarize_run(session.program, state, session.dataset, validated)
+    return results | {"steps": loop.step, "checkpoint_step": final} if early is not None else results
 
 
 def _read_back(checkpoints: Checkpoints, session: TrainingSession, state: TrainState) -> None:
@@ -172,6 +191,7 @@ def _judge(
     validate: Callable[..., dict[str, float]] | None,
     log: RunLog,
     checkpoints: Checkpoints,
+    experiment: Experiment,
     on_batch: Callable[[], None],
 ) -> Callable[..., tuple[LoopState, dict[str, float] | None, bool]]:
     """Returns what validates where that is due: (state, loop, stop) -> (loop, its metrics or None, whether to stop).
@@ -186,8 +206,11 @@ def _judge(
             metrics = validate(state, on_batch)
         except StoppedError:
             return loop, None, True
-        loop = loop.validated(metrics[checkpoints.selection_metric], checkpoints.higher_is_better)
+        value, higher = metrics[checkpoints.selection_metric], checkpoints.higher_is_better
+        before, loop = loop, loop.validated(value, higher, experiment.early_stopping, experiment.reduce_on_plateau)
         log.validation(loop, metrics)
+        if loop.factor != before.factor:
+            logger.info(f"no improvement for long: learning rates are {loop.factor:.3g} of the schedule's from here on")
         return loop, metrics, False
 
     return judge

@@ -1,11 +1,13 @@
 """Experiment and dataset become a training session: fitted, checked, ready to compile."""
 
 import dataclasses
+import functools
 import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,18 +18,22 @@ from jaxflow.data.dataset import Dataset, origins_of, shifted_split
 from jaxflow.data.fingerprint import fingerprint
 from jaxflow.errors import UserError
 from jaxflow.experiment import Experiment
+from jaxflow.optimizers.base import fixed_warmup, scaled
+from jaxflow.problems.names import with_names
 from jaxflow.schema import Schema, Split
 from jaxflow.serialization import to_json
 from jaxflow.training.checkpoints.data_check import digest_of_names
 from jaxflow.training.checks import parts as checks
+from jaxflow.training.checks import shapes
 from jaxflow.training.checks.traces import trace_evaluation, trace_training
 from jaxflow.training.events import Rhythm
 from jaxflow.training.input_pipeline import InputPipeline, make_input_pipeline
 from jaxflow.training.parallel.layout import Layout, make_layout
 from jaxflow.training.parallel.memory import check_state_fits
 from jaxflow.training.program import Program
-from jaxflow.training.state import TrainState
-from jaxflow.training.structure import Parts, Structure
+from jaxflow.training.state import TrainState, check_fit
+from jaxflow.training.structure import Structure, parts_of
+from jaxflow.training.weights.reading import digest_of_weights, read_weights
 from jaxflow.transforms import preprocess
 from jaxflow.user_code import calling, is_own
 
@@ -63,7 +69,21 @@ class TrainingSession:
 
     def init(self) -> TrainState:
         """Builds the state of step 0, of the training examples that the model asks for."""
-        return self.program.init(self.init_examples())
+        return self.program.init(self.init_examples(), self.weights)
+
+    @functools.cached_property
+    def weights(self) -> dict[str, np.ndarray]:
+        """The weights that training starts from, by path; none where all are drawn.
+
+        Raises:
+          UserError: there are none in `init_from`, or none that fits the model.
+        """
+        if self.experiment.init_from is None:
+            return {}
+        weights = read_weights(Path(self.experiment.init_from))
+        state = self.program.abstract_state()
+        check_fit({"params": state.params, **state.model_state}, weights)
+        return weights
 
     def init_examples(self) -> np.ndarray:
         """Returns the first inputs of the first epoch: as many as the model's `init_examples` says, else one."""
@@ -81,10 +101,12 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
     to_json(experiment)  # raises for what could not be written into the run folder
     if experiment.batch_size > len(split):
         raise UserError(
-            f"batch_size {experiment.batch_size} is larger than the training split of {len(split)} examples"
+            f"batch_size {experiment.batch_size} is larger than the training split of {len(split)} examples; "
+            f"--batch_size={min(32, len(split))} fits"
         )
     with calling("preprocess", experiment.preprocess):
         fitted = preprocess.fit(experiment.preprocess, split, dataset.schema.inputs)
+    checks.check_patience(experiment, dataset)
     # What it is fitted to is less the origins of each example; of those that have none, the targets themselves.
     origins = origins_of(split, np.arange(len(split)))
     targets = split.targets if origins is None else split.targets - origins
@@ -98,19 +120,21 @@ def prepare_training(experiment: Experiment, dataset: Dataset) -> TrainingSessio
         "train_ids": digest_of_names(split),
         "contents": fingerprint(split),
     }
+    meta |= {} if experiment.init_from is None else {"weights": digest_of_weights(Path(experiment.init_from))}
     meta |= {} if dataset.input_encoding is None else {"encoding": to_json(dataset.input_encoding)}
     try:
         json.dumps(meta)
     except TypeError as error:
         raise UserError(f"a transform's fit() must return plain lists, dicts and numbers ({error})") from error
     program = build_program(dataclasses.replace(experiment, problem=problem), dataset.schema, fitted, len(split))
+    shapes.check_lengths(program.model, problem, program.structure.transform, dataset)
     program.layout.check_batch(experiment.batch_size, experiment.microbatch)
     pipeline = build_pipeline(shifted_split(split, program.target_shift), experiment, program.layout)
-    checks.check_steps(experiment, partial(trace_training, program, pipeline))
+    shapes.check_steps(experiment, partial(trace_training, program, pipeline))
     evaluated = (experiment.model, experiment.problem, *experiment.preprocess)
     if any(map(is_own, evaluated)) or experiment.tta is not None:  # jaxflow's own evaluate what they train
         rows = program.evaluation_batch_size(dataset.splits.get("validation", split))
-        checks.check_steps(experiment, partial(trace_evaluation, program, rows))
+        shapes.check_steps(experiment, partial(trace_evaluation, program, rows))
     return TrainingSession(experiment, dataset, program, pipeline, meta)
 
 
@@ -144,21 +168,27 @@ def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any],
       UserError: the model does not take these inputs, or its outputs are of another width than the problem needs.
     """
     checks.check_fit(experiment, schema)
+    # Here, and not where it is fitted: it is the data's, and checkpoints hold what is fitted.
+    experiment = dataclasses.replace(experiment, problem=with_names(experiment.problem, schema))
     model, inputs = experiment.model, schema.inputs
     outputs = experiment.problem.num_outputs(schema)
     sizes = {"outputs": outputs, "cardinalities": inputs.cardinalities, "vocab_size": inputs.vocab_size}
+    sizes["context"] = inputs.shape[0] if inputs.kind == "tokens" else None
+    sizes["per_position"] = bool(schema.target.dense_shape)
     for name, value in sizes.items():
         if value is not None and getattr(model, name, value) is None:
             model = dataclasses.replace(model, **{name: value})
     checks.check_cardinalities(experiment, model, inputs)
+    checks.check_sequences(experiment.problem, model, inputs)
     total_steps = num_steps(experiment.epochs, train_size, experiment.batch_size)
-    experiment = dataclasses.replace(experiment, model=model)
-    parts = Parts(
-        model, experiment.problem, experiment.optimizer, experiment.augment, experiment.ema_decay, total_steps
-    )
+    optimizer = fixed_warmup(experiment.optimizer, total_steps, train_size / experiment.batch_size)
+    if experiment.reduce_on_plateau is not None:
+        optimizer = scaled(optimizer, 1.0)  # a whole number is a float then, which the program takes as an argument
+    experiment = dataclasses.replace(experiment, model=model, optimizer=optimizer)
+    parts = parts_of(experiment, total_steps)
     steps = (experiment.preprocess, json.dumps(fitted), experiment.tta, experiment.microbatch)
-    structure = Structure(parts, *steps, schema, make_layout(experiment.strategy))
-    checks.check_shapes(model, experiment.problem, structure.transform, schema)
+    structure = Structure(parts, *steps, schema, make_layout(experiment.strategy), experiment.log_norms)
+    shapes.check_shapes(model, experiment.problem, structure.transform, schema)
     placeholders, arguments = hyperparameters.split(parts)
     program = Program(experiment, dataclasses.replace(structure, parts=placeholders), arguments, total_steps)
     with calling(f"optimizer {type(experiment.optimizer).__name__}", experiment.optimizer):

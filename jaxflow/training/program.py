@@ -2,8 +2,8 @@
 
 import functools
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,18 +14,18 @@ import numpy as np
 
 from jaxflow import hyperparameters
 from jaxflow.experiment import Experiment
-from jaxflow.interfaces import Batch
-from jaxflow.optimizers.base import make_optimizer
-from jaxflow.schema import Schema, Split
+from jaxflow.interfaces import output_shape
+from jaxflow.optimizers.base import scaled
+from jaxflow.schema import Batch, Schema, Split
 from jaxflow.training.eval_loop import abstract_batch
 from jaxflow.training.input_pipeline import InputPipeline
 from jaxflow.training.parallel import dispatch, memory
-from jaxflow.training.parallel.compile import Compiled, map_gradients, parallelize
+from jaxflow.training.parallel.compile import Compiled, parallelize
 from jaxflow.training.parallel.layout import Layout, bytes_per_device
 from jaxflow.training.state import TrainState
-from jaxflow.training.steps import Metrics, make_eval_step, make_predict_step, make_train_step
-from jaxflow.training.structure import Structure, make_state, scheduled_learning_rate
-from jaxflow.transforms import augment
+from jaxflow.training.steps import Metrics, make_eval_step, make_predict_step
+from jaxflow.training.structure import Structure, make_state, parts_of, scheduled_learning_rate, train_step
+from jaxflow.training.updates.norms import norms_of
 from jaxflow.transforms.tta import identity_views
 
 # Inputs and outputs of an evaluation's batch, in numbers: what an encoder keeps of them may be a hundred times as much.
@@ -68,16 +68,17 @@ class Program:
         """The network with its sizes filled in."""
         return self.experiment.model
 
-    def init(self, examples: Any) -> TrainState:
+    def init(self, examples: Any, weights: Mapping[str, Any] | None = None) -> TrainState:
         """Builds the state of step 0, on every device.
 
         Args:
           examples: raw inputs that the model may initialise itself by, (examples, ...).
+          weights: by path, which take the places of the initial ones where they fit.
 
         Returns:
           The state.
         """
-        return _init_function(self.structure)(self.arguments, np.uint32(self.experiment.seed), examples)
+        return _init_function(self.structure)(self.arguments, np.uint32(self.experiment.seed), examples, weights or {})
 
     def abstract_state(self) -> TrainState:
         """Returns the state without computing it: shapes, dtypes and shardings."""
@@ -93,8 +94,9 @@ class Program:
           state: the state that they begin with, where it is in memory already.
 
         Returns:
-          (state, totals, device_data, items, count) -> (state, totals, metrics of the last step); it takes `count`
-          steps, one for each of the first items, (step, batch, ...), and adds their metrics to `totals`.
+          (state, totals, device_data, items, count, factor=1.0) -> (state, totals, metrics of the last step); it takes
+          `count` steps, one for each of the first items, (step, batch, ...), with that factor of the learning rates,
+          and adds their metrics to `totals`.
 
         Raises:
           UserError: a step needs more memory than there is.
@@ -105,7 +107,18 @@ class Program:
         peak = memory.peak_bytes(compiled, *example[:4], pipeline.input_shapes, 1)
         held = bytes_per_device((pipeline.device_data, state))
         memory.check_fits(self.layout, peak - held, "a train step", self.advice)
-        return lambda state, totals, *rest: compiled(state, totals, example[2], *rest)
+        numbers = functools.cache(lambda factor: self.layout.replicate(self.arguments_at(factor)))
+
+        def train_steps(state: Any, totals: Any, data: Any, items: Any, count: Any, factor: float = 1.0) -> Any:
+            return compiled(state, totals, numbers(factor), data, items, count)
+
+        return train_steps
+
+    def arguments_at(self, factor: float) -> np.ndarray:
+        """Returns the hyperparameters where plateaus have lowered the learning rates by a factor."""
+        optimizer = scaled(self.experiment.optimizer, factor)
+        parts = parts_of(replace(self.experiment, optimizer=optimizer), self.total_steps)
+        return self.arguments if factor == 1.0 else hyperparameters.split(parts)[1]
 
     @property
     def advice(self) -> str:
@@ -117,8 +130,8 @@ class Program:
         variables, arguments = self.abstract_state().variables(), self.layout.replicate(self.arguments)
         batch = abstract_batch(self.schema, rows // self.layout.processes)
         peak = memory.peak_bytes(eval_function(self.structure), arguments, variables, batch)
-        what = f"an evaluation of {rows} examples at once"
-        memory.check_fits(self.layout, peak - bytes_per_device(variables), what, "use a smaller model")
+        needed, what = peak - bytes_per_device(variables), f"an evaluation of {rows} examples at once"
+        memory.check_fits(self.layout, needed, what, "use a smaller model")
 
     def step_example(self, pipeline: InputPipeline) -> tuple[Any, tuple[Any, ...]]:
         """Returns the jitted train step and what it is called with, or its shapes."""
@@ -131,9 +144,9 @@ class Program:
         """Compiles (variables, batch) -> (metrics, rows), as `make_eval_step` has them."""
         return partial(eval_function(self.structure), self.layout.replicate(self.arguments))
 
-    def compile_predict_step(self) -> Callable[..., Any]:
-        """Compiles (variables, inputs) -> predictions, on one device."""
-        return partial(_predict_function(self.structure), self.arguments)
+    def compile_predict_step(self, *, raw: bool = False) -> Callable[..., Any]:
+        """Compiles (variables, inputs) -> predictions, or raw outputs, on one device."""
+        return partial(_predict_function(self.structure, raw), self.arguments)
 
     def learning_rate(self, step: int) -> float:
         """Returns the learning rate of a step, from 0."""
@@ -141,7 +154,7 @@ class Program:
 
     def evaluation_batch_size(self, split: Split) -> int:
         """Returns the rows of an evaluation's batches: without gradients to keep, 256 are no burden, but of volumes."""
-        outputs = math.prod(self.schema.target.dense_shape) * self.experiment.problem.num_outputs(self.schema)
+        outputs = math.prod(output_shape(self.experiment.problem, self.schema))
         fitting, devices = MAX_NUMBERS // (self.schema.inputs.size + outputs), len(self.layout.devices)
         # What training computes at once fits; whole batches may not where microbatches are asked for.
         trained = (self.structure.microbatch or 0) * devices or self.experiment.batch_size
@@ -150,11 +163,13 @@ class Program:
 
     def empty_metrics(self) -> Metrics:
         """Builds the metrics of no examples, on every device."""
-        target, width = self.schema.target, self.experiment.problem.num_outputs(self.schema)
+        problem, target = self.experiment.problem, self.schema.target
         targets = jax.ShapeDtypeStruct((1, *target.shape), target.dtype)
-        outputs = jax.ShapeDtypeStruct((1, *target.dense_shape, width), jnp.float32)
+        outputs = jax.ShapeDtypeStruct((1, *output_shape(problem, self.schema)), jnp.float32)
         floats = jax.ShapeDtypeStruct((1, *target.loss_shape), jnp.float32)
-        metrics = jax.eval_shape(self.experiment.problem.running_metrics, outputs, targets, floats, floats)
+        metrics = dict(jax.eval_shape(problem.running_metrics, outputs, targets, floats, floats))
+        if self.structure.norms:
+            metrics |= jax.eval_shape(norms_of, floats, floats, floats)
         return self.layout.replicate(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), metrics))
 
 
@@ -170,28 +185,6 @@ def _init_function(structure: Structure) -> Callable[..., TrainState]:
     if structure.layout.shards_state:
         where = jax.tree.map(lambda leaf: leaf.sharding, structure.abstract_state)
     return jax.jit(partial(make_state, structure), out_shardings=where, compiler_options=options)
-
-
-def train_step(structure: Structure, arguments: jax.Array) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """Builds the train step that `make_train_step` documents, with hyperparameters that may be traced.
-
-    Args:
-      structure: what is trained.
-      arguments: its hyperparameters, (arguments,) float32.
-    """
-    parts = hyperparameters.join(structure.parts, arguments)
-    return make_train_step(
-        parts.model,
-        parts.problem,
-        make_optimizer(parts.optimizer, parts.total_steps),
-        augment_raw=partial(augment.apply, parts.augment, raw=True),
-        transform=structure.transform,
-        augment=partial(augment.apply, parts.augment, raw=False),
-        microbatch=structure.microbatch,
-        ema_decay=parts.ema_decay,
-        axis_name=structure.layout.axis_name,
-        map_gradients=partial(map_gradients, layout=structure.layout),
-    )
 
 
 @_once
@@ -235,12 +228,12 @@ def eval_function(structure: Structure) -> Compiled:
 
 
 @_once
-def _predict_function(structure: Structure) -> Callable[..., Any]:
+def _predict_function(structure: Structure, raw: bool) -> Callable[..., Any]:
     def predict(arguments: jax.Array, variables: Any, inputs: Any) -> Any:
         parts = hyperparameters.join(structure.parts, arguments)
         tta = structure.tta or identity_views
         step = make_predict_step(parts.model, parts.problem, transform=structure.transform, tta=tta)
-        return step(variables, inputs)[1]
+        return step(variables, inputs)[0 if raw else 1]
 
     return jax.jit(predict)
 

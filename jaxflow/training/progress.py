@@ -69,26 +69,33 @@ def raise_if_diverged(state: TrainState, folder: Path, limit: int) -> None:
 class Stopwatch:
     """Measures training alone: compilation, validation and checkpoints are left out."""
 
-    def __init__(self, steps: int = 0, seconds: float = 0.0) -> None:
+    def __init__(self, steps: int = 0, seconds: float = 0.0, cpu_seconds: float = 0.0) -> None:
         """Starts with what was measured in the run's earlier lives; the clock runs from the first `resume`."""
-        self.steps, self.seconds = steps, seconds
-        self._since, self._begun = 0, time.perf_counter()
+        self.steps, self.seconds, self.cpu_seconds = steps, seconds, cpu_seconds
+        self.resume(0)
 
     def resume(self, step: int) -> None:
         """Starts the clock again after a pause at `step`."""
-        self._since, self._begun = step, time.perf_counter()
+        self._since, self._begun, self._cpu_begun = step, time.perf_counter(), time.process_time()
 
     def stop(self, step: int) -> float:
         """Stops the clock at `step`: seconds a step since the last `resume`, NaN where there was none."""
         steps, seconds = step - self._since, time.perf_counter() - self._begun
-        self.steps, self.seconds = self.steps + steps, self.seconds + (seconds if steps else 0.0)
+        if steps:
+            self.steps, self.seconds = self.steps + steps, self.seconds + seconds
+            self.cpu_seconds += time.process_time() - self._cpu_begun
         return seconds / steps if steps else float("nan")
 
+    def measured(self) -> dict[str, Any]:
+        """Returns what was measured, as the loop's memory names it."""
+        return {"timed_steps": self.steps, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
+
     def speed(self, batch_size: int) -> dict[str, float]:
-        """Returns "examples_per_second" and "seconds" of all that was measured; nothing where nothing was."""
+        """Returns "examples_per_second", "seconds" and "cpu_seconds" of all that was measured, if anything was."""
         if not self.steps:
             return {}
-        return {"examples_per_second": self.steps * batch_size / self.seconds, "seconds": self.seconds}
+        rate = self.steps * batch_size / self.seconds
+        return {"examples_per_second": rate, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
 
 
 class ProgressReporter:
@@ -164,7 +171,7 @@ class RunLog:
     """Writes metrics.jsonl and TensorBoard events, moves the bar, and measures the speed of training alone.
 
     Attributes:
-      watch: steps and seconds of training, over all of the run's lives.
+      watch: steps of training and their time, over all of the run's lives.
     """
 
     def __init__(self, folder: Path, session: TrainingSession, loop: LoopState, names: Iterable[str]):
@@ -172,7 +179,8 @@ class RunLog:
         first_step, self._validation_due = loop.step, loop.validation_due
         self._folder, self._session, self._first_step = folder, session, first_step
         self._reporter = ProgressReporter(session, first_step, names)
-        self.watch, self._started, self._running = Stopwatch(loop.timed_steps, loop.seconds), False, False
+        self.watch = Stopwatch(loop.timed_steps, loop.seconds, loop.cpu_seconds)
+        self._started, self._running = False, False
         self._stack = ExitStack()
 
     def __enter__(self) -> "RunLog":
@@ -194,19 +202,20 @@ class RunLog:
             self._started = True
             self.resume(step)
 
-    def interval(self, step: int, metrics: Mapping[str, float]) -> float:
+    def interval(self, loop: LoopState, metrics: Mapping[str, float]) -> float:
         """Logs what an interval of training came to, and stops the clock until `resume`.
 
         Args:
-          step: the last step of the interval.
+          loop: the loop's memory at its last step.
           metrics: means over the interval, by name.
 
         Returns:
           Seconds a step; NaN where nothing was measured.
         """
+        step = loop.step
         seconds, batch_size = self.watch.stop(step), self._session.experiment.batch_size
         self._running = False
-        rate = self._session.program.learning_rate(step - 1)
+        rate = self._session.program.learning_rate(step - 1) * loop.factor
         line = dict(metrics) | {"epoch": step / self._session.steps_per_epoch, "learning_rate": rate}
         if seconds > 0:  # NaN is not
             line["examples_per_second"] = batch_size / seconds
@@ -232,5 +241,5 @@ class RunLog:
         return self._writer.digest()
 
     def speed(self) -> dict[str, float]:
-        """Returns "examples_per_second" and "seconds" of all that was measured; nothing where nothing was."""
+        """Returns "examples_per_second", "seconds" and "cpu_seconds" of all that was measured, if anything was."""
         return self.watch.speed(self._session.experiment.batch_size)

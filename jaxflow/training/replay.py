@@ -1,5 +1,6 @@
 """One past step again: the state comes from a checkpoint, the batch from the step's number."""
 
+import math
 from contextlib import closing
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import storage_error
 from jaxflow.runs.metrics_log import read_metrics
 from jaxflow.training.checkpoints.manager import open_checkpoints
+from jaxflow.training.events import LoopState
 from jaxflow.training.prepare import prepare_training
 from jaxflow.training.resume import resume
 from jaxflow.training.trained import experiment_of
@@ -43,11 +45,15 @@ def _replay(workdir: Path, step: int, experiment: Experiment) -> tuple[dict[str,
     folder, problem = workdir / "checkpoints", experiment.problem
     with open_checkpoints(folder, problem, read_only=True) as checkpoints, closing(pipeline):
         resumed = resume(checkpoints, session, before=step)
-        state = session.init() if resumed is None else resumed[0]
+        state, loop = resumed or (session.init(), LoopState(0))
+        validations = {line["step"]: line for line in read_metrics(workdir) if line["split"] == "validation"}
+        higher, first = checkpoints.higher_is_better, loop.step + (not loop.validation_due)
         train_steps, totals = program.compile_train_steps(pipeline, state), program.empty_metrics()
         for number in track(range(int(state.step), step), f"replay up to step {step}"):
-            state, totals, metrics = train_steps(
-                state, totals, pipeline.device_data, pipeline.step_inputs(number, 1), 1
-            )
+            if number >= first and number in validations:  # it may have lowered the learning rate
+                value = validations[number].get(checkpoints.selection_metric, math.nan)
+                loop = loop.validated(value, higher, plateau=experiment.reduce_on_plateau)
+            items = pipeline.step_inputs(number, 1)
+            state, totals, metrics = train_steps(state, totals, pipeline.device_data, items, 1, loop.factor)
     logged = [line["step_loss"] for line in read_metrics(workdir) if line["step"] == step and "step_loss" in line]
     return {name: float(metric.compute()) for name, metric in metrics.items()}, logged[-1] if logged else None

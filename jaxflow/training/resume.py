@@ -4,11 +4,15 @@ import dataclasses
 import json
 import logging
 import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from clu import parameter_overview
 
 from jaxflow.console import OF_LINES
-from jaxflow.experiment import dumps
+from jaxflow.experiment import Experiment, dumps
+from jaxflow.optimizers.base import fixed_warmup
 from jaxflow.optimizers.schedules import learning_rate
 from jaxflow.runs.folder import sealed
 from jaxflow.runs.metrics_log import check_metrics
@@ -23,6 +27,7 @@ from jaxflow.training.events import LoopState, read_loop_state
 from jaxflow.training.parallel.layout import bytes_per_device
 from jaxflow.training.prepare import TrainingSession
 from jaxflow.training.state import TrainState
+from jaxflow.training.weights.reading import check_unchanged_weights
 
 logger = logging.getLogger("jaxflow")
 
@@ -63,11 +68,13 @@ def initialize_or_restore(checkpoints: Checkpoints, session: TrainingSession) ->
 def _describe_growth(session: TrainingSession, step: int, before: int) -> str:
     """Returns a line on what more epochs change for a run at a step, which was to have `before` steps until now."""
     optimizer, total = session.experiment.optimizer, session.program.total_steps
-    old, new = (
-        [float(learning_rate(optimizer, end, at)) for at in range(0, step, -(-step // 16))]
-        + [float(learning_rate(optimizer, end, step - 1))]
-        for end in (before, total)
-    )
+    asked = [*range(0, step, -(-step // 16)), step - 1]
+
+    def rates(end: int) -> list[float]:
+        fixed = fixed_warmup(optimizer, end, session.steps_per_epoch)
+        return [float(learning_rate(fixed, end, at)) for at in asked]
+
+    old, new = rates(before), rates(total)
     if old == new:
         return f"it was to have {before} steps, and continues to {total}"
     return (
@@ -94,18 +101,28 @@ def resume(
     """
     if not checkpoints.any_saved():
         return None
-    state = restore_newest(checkpoints, session.program.abstract_state(), before)
+    workdir, now = checkpoints.folder.parent, json.loads(json.dumps(session.meta))
+
+    def check(saved: dict[str, Any]) -> None:
+        _check_meta(workdir, session.experiment, saved, now)
+
+    state = restore_newest(checkpoints, session.program.abstract_state(), before, check)
     if state is None:
         return None
-    step, now = int(state.step), json.loads(json.dumps(session.meta))
-    saved = on_main(lambda: read_meta(checkpoints, step))
+    saved = on_main(lambda: read_meta(checkpoints, int(state.step)))
+    on_main(lambda: check_metrics(workdir, saved.get("log")))
+    return state, read_loop_state(saved, int(state.step))
+
+
+def _check_meta(workdir: Path, experiment: Experiment, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raises UserError if what a checkpoint carries of data and weights is not what a run is to go on with."""
+    check_unchanged_weights(workdir, saved.get("weights"), now.get("weights"))
+    now = {name: value for name, value in now.items() if name != "weights"}
     if "encoding" not in saved:  # earlier versions wrote none for series
         now.pop("encoding", None)
-    known = classes_of(session.experiment)
+    known = classes_of(experiment)
     # Read and written again: fields that the version which wrote them did not have hold their defaults.
     again = {
         name: to_json(from_json(saved[name], known)) for name in ("schema", "problem", "encoding") if name in saved
     }
-    check_unchanged(checkpoints.folder.parent, saved | again, now)
-    on_main(lambda: check_metrics(checkpoints.folder.parent, saved.get("log")))
-    return state, read_loop_state(saved, step)
+    check_unchanged(workdir, {**saved, **again}, now)

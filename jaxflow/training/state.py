@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import flax.struct
@@ -11,8 +11,12 @@ import jax.numpy as jnp
 import optax
 
 from jaxflow.errors import UserError
+from jaxflow.optimizers.schedule_free import averaged_params
+from jaxflow.training.updates.loss_scale import LossScale, initial_loss_scale
 
 logger = logging.getLogger("jaxflow")
+# What the paths of parameters begin with, among all variables.
+PARAMS = "params/"
 
 
 @flax.struct.dataclass
@@ -25,7 +29,7 @@ class TrainState:
       model_state: its other collections, such as batch statistics; what is in "constants" never changes.
       opt_state: the optimizer's state.
       key: the run's random key; it never changes, steps fold their number into it.
-      ema: moving average of the parameters, or None.
+      ema: average of the parameters, or None.
       skipped: scalar int32, steps that changed nothing since something was not finite.
       skipped_in_row: scalar int32, how many of these were the last steps.
     """
@@ -39,9 +43,24 @@ class TrainState:
     skipped: jax.Array | int = 0
     skipped_in_row: jax.Array | int = 0
 
+    # A state that is not scaled has no such leaf: checkpoints of earlier versions fit.
+    loss_scale: ClassVar[LossScale | None] = None
+
     def variables(self) -> dict[str, Any]:
-        """Returns the variables for evaluation: EMA parameters if present."""
-        return {"params": self.params if self.ema is None else self.ema, **self.model_state}
+        """Returns the variables for evaluation: averaged parameters where an average is kept."""
+        params = averaged_params(self.opt_state, self.params) if self.ema is None else self.ema
+        return {"params": params, **self.model_state}
+
+
+@flax.struct.dataclass
+class ScaledTrainState(TrainState):
+    """A train state whose loss is scaled, for float16.
+
+    Attributes:
+      loss_scale: what the loss is multiplied by before it is differentiated.
+    """
+
+    loss_scale: LossScale | None = None  # type: ignore[misc]
 
 
 def init_state(
@@ -68,50 +87,80 @@ def init_state(
     Returns:
       The state of step 0.
     """
-    variables = model.init(jax.random.fold_in(key, 0), example, train=False)
-    own = variables["params"] if params is None else _taken_over(variables["params"], params)
-    model_state = {name: value for name, value in variables.items() if name != "params"}
-    return TrainState(
+    variables = initial_variables(model, key, example)
+    if params is not None:
+        given = weights_by_path({"params": params})
+        check_fit(variables, given)
+        variables = take_over(variables, given)
+    return first_state(model, variables, tx, key, ema)
+
+
+def initial_variables(model: nn.Module, key: jax.Array, example: Any) -> dict[str, Any]:
+    """Draws a model's variables from a run's key; arguments are those of `init_state`."""
+    return dict(model.init(jax.random.fold_in(key, 0), example, train=False))
+
+
+def first_state(
+    model: nn.Module, variables: Mapping[str, Any], tx: optax.GradientTransformation, key: jax.Array, ema: bool
+) -> TrainState:
+    """Builds the state before the first step around a model's variables; arguments are those of `init_state`."""
+    params, loss_scale = variables["params"], initial_loss_scale(model)
+    kind, more = (TrainState, {}) if loss_scale is None else (ScaledTrainState, {"loss_scale": loss_scale})
+    return kind(
         step=jnp.zeros((), jnp.int32),
-        params=own,
-        model_state=model_state,
-        opt_state=tx.init(own),
+        params=params,
+        model_state={name: value for name, value in variables.items() if name != "params"},
+        opt_state=tx.init(params),
         key=key,
         # A copy: the step gives its input state's memory away, and one buffer cannot be given away twice.
-        ema=jax.tree.map(jnp.copy, own) if ema else None,
+        ema=jax.tree.map(jnp.copy, params) if ema else None,
         skipped=jnp.zeros((), jnp.int32),
         skipped_in_row=jnp.zeros((), jnp.int32),
+        **more,
     )
 
 
-def _taken_over(initial: Any, trained: Any) -> Any:
-    """Returns initial parameters with the trained ones in their places; what does not fit is logged by name.
+def weights_by_path(variables: Any) -> dict[str, Any]:
+    """Returns the leaves of variables by path, such as "params/Dense_0/kernel"."""
+    leaves = jax.tree.leaves_with_path(variables)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+
+
+def take_over(variables: Any, weights: Mapping[str, Any]) -> Any:
+    """Returns variables with the weights of the same path and shape in their places."""
+    leaves, structure = jax.tree.flatten(variables)
+    pairs = zip(weights_by_path(variables), leaves)
+    # Copies: the step gives their memory away.
+    taken = [jnp.array(weights[name], leaf.dtype) if _fits(weights, name, leaf) else leaf for name, leaf in pairs]
+    return jax.tree.unflatten(structure, taken)
+
+
+def check_fit(variables: Any, weights: Mapping[str, Any]) -> None:
+    """Logs by name which of a model's variables are drawn anew, and which weights it has no place for.
+
+    Args:
+      variables: the model's, which may be abstract; of other collections than the parameters all may be missing.
+      weights: by path.
 
     Raises:
-      UserError: nothing fits.
+      UserError: no parameter fits.
     """
-    given = {_name(path): leaf for path, leaf in jax.tree.leaves_with_path(trained)}
-    anew: list[str] = []
-
-    def choose(path: tuple[Any, ...], leaf: jax.Array) -> jax.Array:
-        found = given.pop(_name(path), None)
-        if found is not None and jnp.shape(found) == leaf.shape:
-            return jnp.array(found, leaf.dtype)  # a copy: the step gives its memory away
-        was = "" if found is None else f", {jnp.shape(found)} there"
-        anew.append(f"{_name(path)} {leaf.shape}{was}")
-        return leaf
-
-    chosen = jax.tree.map_with_path(choose, initial)
-    if len(anew) == len(jax.tree.leaves(initial)):
+    own = {name: leaf for name, leaf in weights_by_path(variables).items() if name.startswith(PARAMS)}
+    anew = [
+        f"{name.removeprefix(PARAMS)} {leaf.shape}" + (f", {jnp.shape(weights[name])} there" if name in weights else "")
+        for name, leaf in own.items()
+        if not _fits(weights, name, leaf)
+    ]
+    if len(anew) == len(own):
         raise UserError(
             f"none of the given parameters fits the model ({', '.join(anew[:3])}, ...); give those of the same model"
         )
     if anew:
         logger.info("initialised anew: %s", "; ".join(anew))
-    if given:
-        logger.info("given, and not in the model: %s", ", ".join(given))
-    return chosen
+    unknown = [name.removeprefix(PARAMS) for name in weights if name not in weights_by_path(variables)]
+    if unknown:
+        logger.info("given, and not in the model: %s", ", ".join(unknown))
 
 
-def _name(path: tuple[Any, ...]) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator="/")
+def _fits(weights: Mapping[str, Any], name: str, leaf: Any) -> bool:
+    return name in weights and jnp.shape(weights[name]) == leaf.shape

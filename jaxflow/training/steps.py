@@ -16,9 +16,12 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from jaxflow.interfaces import Batch, Problem
+from jaxflow.interfaces import Problem
+from jaxflow.schema import Batch
 from jaxflow.training.gradients import GradientStep, Metrics, StepGradients, loss_weights, make_gradient_step
 from jaxflow.training.state import TrainState
+from jaxflow.training.updates.averaging import ema_fraction, uniform_fraction
+from jaxflow.training.updates.norms import norms_of
 from jaxflow.transforms.tta import identity_views
 
 
@@ -27,31 +30,36 @@ def make_train_step(
     problem: Problem,
     tx: optax.GradientTransformation,
     *,
-    augment_raw: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
+    augment_raw: Callable[[jax.Array, Batch], Batch] = lambda keys, batch: batch,
     transform: Callable[[jax.Array], jax.Array] = lambda inputs: inputs,
-    augment: Callable[[jax.Array, Batch], Batch] = lambda key, batch: batch,
+    augment: Callable[[jax.Array, Batch], Batch] = lambda keys, batch: batch,
     microbatch: int | None = None,
     ema_decay: float | None = None,
+    average_from: float | None = None,
     axis_name: str | None = None,
+    frozen: Callable[[Any], Any] | None = None,
+    norms: bool = False,
     map_gradients: Callable[[GradientStep], GradientStep] = lambda gradient_step: gradient_step,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """Builds the function that takes one train step: `make_gradient_step`, then `make_update_step`.
 
     On several devices a step is mapped over their axis, for example
     `jax.pmap(step, axis_name="devices", in_axes=(None, 0), out_axes=(None, None))` with `axis_name="devices"` here;
-    `parallelize` does that, takes whole batches, and waits for each step where the devices are virtual CPU devices,
-    which starve each other otherwise.
+    `parallelize` does that, takes whole batches, and waits for each step where devices are virtual and starve else.
 
     Args:
       model: Linen module called as model(inputs, train).
       problem: its losses and metrics, for example Classification().
       tx: the optimizer.
-      augment_raw: random change of a batch as it comes.
+      augment_raw: random change of a batch as it comes, given (batch,) keys, one for each row.
       transform: preprocessing of the inputs.
-      augment: random change of a transformed batch.
+      augment: likewise, of a transformed batch.
       microbatch: rows whose gradients are computed at once; None for all rows of a device.
       ema_decay: decay of the parameters' moving average; None where the state has none.
+      average_from: step from which on they are averaged alike; None where the state has no such average.
       axis_name: name of the device axis that the step is mapped over, None on one device.
+      frozen: params -> booleans like them, True for those whose gradient is not computed (`Groups.frozen`).
+      norms: whether the metrics hold the norms of gradient, update and parameters, and the fraction of dead units.
       map_gradients: changes the first half, for example to map it alone over the devices; as it is by default.
 
     Returns:
@@ -65,42 +73,51 @@ def make_train_step(
         augment=augment,
         microbatch=microbatch,
         axis_name=axis_name,
+        frozen=frozen,
     )
-    mapped, update_step = map_gradients(gradient_step), make_update_step(tx, ema_decay=ema_decay)
+    mapped = map_gradients(gradient_step)
+    update_step = make_update_step(tx, ema_decay=ema_decay, average_from=average_from)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         gradients = mapped(state, batch)
-        return update_step(state, gradients), gradients.metrics
+        after = update_step(state, gradients)
+        more = norms_of(mean_gradient(state, gradients), state.params, after.params, frozen) if norms else {}
+        return after, {**gradients.metrics, **more}
 
     return step
 
 
 def make_update_step(
-    tx: optax.GradientTransformation, *, ema_decay: float | None = None
+    tx: optax.GradientTransformation, *, ema_decay: float | None = None, average_from: float | None = None
 ) -> Callable[[TrainState, StepGradients], TrainState]:
     """Builds the second half of a train step: the optimizer's.
 
     A step whose gradient or new state is not finite changes nothing but `step` and the counts of skipped steps, so that
-    the batch is not met again and the state remains finite.
+    the batch is not met again and the state remains finite. Where the loss is scaled, its scale is halved first, and a
+    step counts among those in a row only when that no longer helps.
 
     Args:
       tx: the optimizer.
       ema_decay: decay of the parameters' moving average; None where the state has none.
+      average_from: step from which on the parameters are averaged; None where the state has no such average.
 
     Returns:
       (state, gradients) -> state of the next step.
     """
 
     def update_step(state: TrainState, gradients: StepGradients) -> TrainState:
-        gradient = jax.tree.map(lambda leaf: leaf / gradients.weight_sum, gradients.gradient_sum)
+        gradient = mean_gradient(state, gradients)
         updates, opt_state = tx.update(gradient, state.opt_state, state.params)
         new: dict[str, Any] = {"params": optax.apply_updates(state.params, updates), "opt_state": opt_state}
         new["model_state"] = state.model_state | {
             name: jax.tree.map(partial(_mean_state, gradients.weight_sum), values, state.model_state[name])
             for name, values in gradients.model_state.items()
         }
-        if ema_decay is not None:
-            fraction = _averaging_fraction(ema_decay, state.step + 1 - state.skipped)
+        if state.ema is not None:
+            if average_from is None:
+                fraction = ema_fraction(ema_decay, state.step + 1 - state.skipped)
+            else:
+                fraction = uniform_fraction(average_from, state.step + 1)
             new["ema"] = jax.tree.map(
                 lambda old, new: old + fraction.astype(old.dtype) * (new - old), state.ema, new["params"]
             )
@@ -110,32 +127,25 @@ def make_update_step(
             for name, leaves in new.items()
         }
         skipped = (~finite).astype(jnp.int32)
+        failed = skipped
+        if state.loss_scale is not None:
+            failed = skipped * (state.loss_scale.scale <= 1)
+            retained["loss_scale"] = state.loss_scale.adjusted(finite)
         return replace(
             state,
             step=state.step + 1,
             skipped=state.skipped + skipped,
-            skipped_in_row=(state.skipped_in_row + 1) * skipped,
+            skipped_in_row=(state.skipped_in_row + failed) * skipped,
             **retained,
         )
 
     return update_step
 
 
-def _averaging_fraction(decay: Any, steps: jax.Array) -> jax.Array:
-    """Returns the fraction of the way that the moving average goes to the parameters of a step.
-
-    It is (1 - decay) / (1 - decay**steps), so that the average is debiased: the parameters of step k of n have the
-    weight decay**(n - k), divided by the sum of all weights, and the initial ones, which nothing was learned in, none.
-
-    Args:
-      decay: of the average, in (0, 1); may be traced.
-      steps: steps that changed the parameters so far, this one among them, scalar int32.
-
-    Returns:
-      Scalar float32: 1 for the first step, and 1 - decay after many.
-    """
-    complement = 1 - decay
-    return complement / -jnp.expm1(steps * jnp.log1p(-complement))
+def mean_gradient(state: TrainState, gradients: StepGradients) -> Any:
+    """Returns the gradient of the mean loss, like the parameters: without the sum of weights and the loss's scale."""
+    scale = gradients.weight_sum if state.loss_scale is None else gradients.weight_sum * state.loss_scale.scale
+    return jax.tree.map(lambda leaf: leaf / scale, gradients.gradient_sum)
 
 
 def _mean_state(weight_sum: jax.Array, weighted: jax.Array, old: jax.Array) -> jax.Array:
@@ -191,7 +201,7 @@ def make_eval_step(
         outputs = lax.optimization_barrier(outputs)
         rows = {"predictions": predictions, **_per_example(problem.losses(outputs, targets), weights)}
         log_likelihoods = getattr(problem, "log_likelihoods", None)
-        if log_likelihoods is not None:
+        if log_likelihoods is not None and outputs.ndim > 2:  # an answer for each position
             rows["confidence"] = problem.distribution(outputs).max(axis=-1).astype(jnp.float32)
             rows["log_likelihood"] = log_likelihoods(outputs, targets)
         return (lax.psum(metrics, axis_name) if axis_name else metrics), rows

@@ -1,5 +1,6 @@
 """A trained run, read back from its folder; the data it was trained on is not needed."""
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -7,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import jax
 
 from jaxflow.data.dataset import Dataset
 from jaxflow.data.fingerprint import fingerprint
@@ -22,16 +25,18 @@ from jaxflow.training.checkpoints.data_check import check_unchanged, digest_of_n
 from jaxflow.training.checkpoints.manager import open_checkpoints
 from jaxflow.training.checkpoints.reading import Checkpoints, read_meta
 from jaxflow.training.checkpoints.restore import restore
-from jaxflow.training.checkpoints.retention import resolve_step
+from jaxflow.training.checkpoints.retention import best_step, resolve_step
+from jaxflow.training.events import LoopState
 from jaxflow.training.parallel.layout import bytes_per_device
-from jaxflow.training.prepare import build_program
+from jaxflow.training.prepare import TrainingSession, build_program
 from jaxflow.training.program import Program
+from jaxflow.training.progress import format_epochs
 from jaxflow.training.state import TrainState
 
 if TYPE_CHECKING:  # each is imported by the sources that fit it
     from jaxflow.data.series.encode import SeriesEncoding
     from jaxflow.data.tables.encode import TableEncoding
-    from jaxflow.data.texts.encode import TextEncoding
+    from jaxflow.data.texts.encode import SentenceEncoding, TextEncoding
 
 logger = logging.getLogger("jaxflow")
 
@@ -50,7 +55,7 @@ class Trained:
     program: Program
     state: TrainState
     step: int
-    input_encoding: "TableEncoding | TextEncoding | SeriesEncoding | None"
+    input_encoding: "TableEncoding | TextEncoding | SentenceEncoding | SeriesEncoding | None"
     meta: dict[str, Any]
 
 
@@ -99,12 +104,45 @@ def check_same_data(workdir: Path, trained: Trained, dataset: Dataset) -> None:
     check_unchanged(workdir, saved, json.loads(json.dumps(now)))
 
 
-def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment | None = None) -> Trained:
+def check_record(workdir: Path, experiment: Experiment, dataset: Dataset) -> None:
+    """Checks that a folder holds no run of other data, whose record a description of this data would replace.
+
+    Args:
+      workdir: the folder; where there is no checkpoint in it, nothing is checked.
+      experiment: whose data it is.
+      dataset: the data.
+
+    Raises:
+      UserError: a run was trained there on other data, or on other examples of it.
+    """
+    meta = None
+    with open_checkpoints(workdir / "checkpoints", experiment.problem, read_only=True) as checkpoints:
+        for step in saved_steps(checkpoints.folder)[::-1]:
+            with contextlib.suppress(DamagedError):
+                meta = read_meta(checkpoints, step)
+                break
+    if meta is None:
+        return
+    train, known = dataset.splits["train"], classes_of(experiment)
+    # Read and written again: fields that the version which wrote them did not have hold their defaults.
+    described = {name: to_json(from_json(meta[name], known)) for name in ("schema", "encoding") if name in meta}
+    now = {
+        "schema": to_json(dataset.schema),
+        "encoding": to_json(dataset.input_encoding),
+        "train_size": len(train),
+        "train_ids": digest_of_names(train),
+        "contents": fingerprint(train),
+    }
+    now = {name: value for name, value in now.items() if name in meta}
+    check_unchanged(workdir, meta | described, json.loads(json.dumps(now)), "to describe this data, name a --workdir")
+
+
+def read_trained(workdir: Path, checkpoint: str | None = None, experiment: Experiment | None = None) -> Trained:
     """Reads a trained run; the data it was trained on is not needed.
 
     Args:
       workdir: its folder.
-      checkpoint: "last", "best" or a step.
+      checkpoint: "last", "best" or a step; None for the last, of a run with early stopping the best.
       experiment: stands in for the folder's own, as in `experiment_of`.
 
     Returns:
@@ -121,12 +159,15 @@ def read_trained(workdir: Path, checkpoint: str = "last", experiment: Experiment
         return trained
 
 
-def _read_intact(checkpoints: Checkpoints, which: str, experiment: Experiment) -> Trained | None:
+def _read_intact(checkpoints: Checkpoints, which: str | None, experiment: Experiment) -> Trained | None:
     """Reads a checkpoint, or an older one where the last is damaged; None if one is gone as soon as it was found."""
     steps = on_main(lambda: saved_steps(checkpoints.folder)[::-1])
     if not steps:
         workdir = checkpoints.folder.parent
         raise UserError(f"{workdir} has no checkpoint; train there first: {program_name()} train --workdir {workdir}")
+    if which is None:
+        stops = experiment.early_stopping is not None and on_main(lambda: best_step(checkpoints)) is not None
+        which = "best" if stops else "last"
     for step in steps if which == "last" else [on_main(lambda: resolve_step(checkpoints, which))]:
         try:
             return _read_checkpoint(checkpoints, step, experiment)
@@ -170,5 +211,29 @@ def summarize_run(
         "skipped_steps": int(state.skipped),
         "excluded_examples": sum(dataset.excluded.values()),
         "state_bytes_per_device": bytes_per_device(state),
+        "parameters": sum(array.size for array in jax.tree.leaves(state.params)),
     }
     return summary | ({"validation": dict(validated)} if validated else {})
+
+
+def say_best(session: TrainingSession, loop: LoopState, last: float, checkpoints: Checkpoints) -> None:
+    """Logs when a run that has ended was best, where that was long before.
+
+    Args:
+      session: what was trained.
+      loop: the loop's memory at the end.
+      last: the selection metric's value at the end.
+      checkpoints: the run's.
+    """
+    if loop.best_step is None or last == loop.best:
+        return
+    early, metric = session.experiment.early_stopping, checkpoints.selection_metric
+    at, end = (format_epochs(step / session.steps_per_epoch) for step in (loop.best_step, loop.step))
+    best = f"validation {metric} was {'highest' if checkpoints.higher_is_better else 'lowest'} at epoch {at} of {end}"
+    since = loop.step - loop.best_step
+    if early is not None:
+        logger.info(f"{best}: this checkpoint is the run's result, and `last` is there too")
+    elif since >= max(3 * session.rhythm.validate, loop.step / 3):
+        logger.info(
+            f"{best}: overfitting; evaluate --checkpoint best, or train with early_stopping=EarlyStopping(patience=5)"
+        )

@@ -137,9 +137,9 @@ class Standardize:
 
 @dataclass(frozen=True)
 class StandardizePerExample:
-    """Subtracts each example's mean and divides by its standard deviation, for each channel.
+    """Subtracts each example's mean and divides by its standard deviation, for each channel; a waveform has one.
 
-    For scans whose units differ from file to file.
+    For scans whose units differ from file to file, and recordings that are not equally loud.
     """
 
     epsilon: Positive = 1e-6
@@ -152,9 +152,9 @@ class StandardizePerExample:
         return []
 
     def __call__(self, fitted: Sequence[float], inputs: jax.Array) -> jax.Array:
-        """Standardises (batch, *spatial, channel) inputs to float32."""
+        """Standardises (batch, *spatial, channel) inputs, or (batch, samples) waveforms, to float32."""
         inputs = inputs.astype(jnp.float32)
-        positions = tuple(range(1, inputs.ndim - 1))
+        positions = tuple(range(1, max(inputs.ndim - 1, 2)))
         # Shifted first: squares of large numbers would leave no digits for their differences.
         inputs = inputs - inputs.mean(positions, keepdims=True)
         return inputs / jnp.maximum(jnp.sqrt(jnp.square(inputs).mean(positions, keepdims=True)), self.epsilon)

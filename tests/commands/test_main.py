@@ -26,7 +26,7 @@ def test_a_command_line_is_a_verb_its_flags_and_overrides():
     assert (arguments.config, arguments.workdir, arguments.overwrite, arguments.quiet) == ("a.py", "b", True, False)
     assert arguments.overrides == ["--model.widths", "3", "4", "--seed=1"]
     verb, arguments = main.parse(["generate", "--workdir", "b", "--tokens=7", "--temperature", "0.5"])
-    assert (arguments.tokens, arguments.temperature, arguments.seed, arguments.checkpoint) == (7, 0.5, None, "last")
+    assert (arguments.tokens, arguments.temperature, arguments.seed, arguments.checkpoint) == (7, 0.5, None, None)
     assert main.parse(["--workdir", "b"])[0] == "run"
 
 
@@ -46,6 +46,18 @@ def test_help_lists_every_verb_and_every_verb_has_a_line(capsys):
     text = " ".join(capsys.readouterr().out.split())
     for verb in verbs():
         assert f"{'(no verb)' if verb == 'run' else verb} {import_verb(verb).HELP} " in text
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--config", DIGITS, "--help"], ["train", "--config", DIGITS, "--help"]])
+def test_the_flags_of_the_command_stand_below_a_heading_of_their_own(words, capsys):
+    main.main(words)
+    above, heading, below = capsys.readouterr().out.partition(
+        "flags of the command\n" if words[0] == "train" else "flags without a verb\n"
+    )
+    assert heading
+    assert ("--optimizer" in above, "--optimizer" in below) == (DIGITS in words, False)
+    assert below.startswith("  --config FILE")
+    assert ("listed above" in below, "--help lists them all" in below) == (DIGITS in words, DIGITS not in words)
 
 
 def test_a_dash_in_a_verb_is_an_underscore_in_its_file(monkeypatch, tmp_path):

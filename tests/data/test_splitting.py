@@ -287,3 +287,26 @@ def test_where_there_are_few_times_what_is_proposed_works(policy, numbers):
 def test_more_splits_that_cannot_be_made_are_refused(make, message):
     with pytest.raises(UserError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("rule", "warned"),
+    [
+        (HoldOut(), False),
+        (HoldOut(0.8, 0.1), True),  # a fraction to train on was meant
+        (HoldOut(0.4, 0.4), True),
+        (HoldOut(0.4, 0.2), False),
+        (HoldOut(0.5, 0), False),
+        (HoldOut(0, 0.9), True),
+        (TimeSplit(0.8, 0.1), True),
+        (TimeSplit(0.2, 0.2), False),
+        (TimeSplit(0.3, 0.3, train=0.1), False),  # it says what is trained on
+    ],
+)
+def test_a_train_split_that_is_smaller_than_what_is_held_out_is_said_once(rule, warned, said):
+    said()
+    keys = SplitKeys([f"n{i}" for i in range(400)], times=np.arange(400))
+    parts = rule.split(keys)
+    told = said()
+    assert told.count("what is left is trained on") == warned
+    assert not warned or f"train has {len(parts['train'])} examples, beside" in told

@@ -1,6 +1,7 @@
 """Several targets of one example: from a table, and from the table of labels of a folder."""
 
 import dataclasses
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -14,6 +15,7 @@ from jaxflow import Category, HoldOut, ImageFolder, Table, Target
 from jaxflow.errors import UserError
 from jaxflow.exploration.explore import explore
 from jaxflow.serialization import from_json, to_json
+from tests.conftest import assert_same_splits
 
 RANDOM = np.random.RandomState(0)
 COLUMNS = {
@@ -150,11 +152,27 @@ def test_a_table_of_labels_has_numbers_labels_and_classes(images, said):
     np.testing.assert_array_equal(values, np.stack([i / 4, i % 2], 1).astype(np.float32))
 
 
+def test_numbers_of_labels_may_have_decimal_commas(images, said):
+    table = Path(images.path) / "labels.csv"
+    plain = dataclasses.replace(images, target="age", task="number").load()
+    text = table.read_text()
+    table.write_text(text.replace(",", ";").replace(".", ",").replace(",png", ".png"))
+    commas = dataclasses.replace(images, target="age", task="number").load()
+    assert_same_splits(plain, commas)
+    assert "is read as" in said()
+    table.write_text("path,age\n" + "".join(f'{i}.png,"1,{100 + i}"\n' for i in range(60)))
+    with pytest.raises(UserError, match=r"holds '1,100' and the like, which may be 1\.1 or 1100; write decimal points"):
+        dataclasses.replace(images, target="age", task="number").load()
+    table.write_text("path,age\n" + "".join(f"{i}.png,1,{i}\n" for i in range(60)))  # of which 1 was taken
+    with pytest.raises(UserError, match=r"line 2: there are 3 cells in 2 columns; put quotes around"):
+        dataclasses.replace(images, target="age", task="number").load()
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"target": "ages"}, "has 0 columns named 'ages'"),
-        ({"target": "label", "task": "number"}, "could not convert string to float: 'a'"),
+        ({"target": "ages"}, r"there is no column 'ages' \(data\.target\)"),
+        ({"target": "label", "task": "number"}, r"column \w+ holds 'a' in line \d+"),
         ({"target": ("cat", "label"), "task": "label"}, "target label holds a, b, c; a label holds 0 and 1"),
         ({"target": "age", "labels": None}, "are of a table of labels; name it: data.labels"),
     ],
@@ -205,15 +223,15 @@ def test_several_targets_are_explored(path, tmp_path, target):
         counts = np.bincount(dataset.splits["train"].targets[:, column])
         assert list(train["targets"][name].values()) == counts.tolist()
         assert tuple(train["targets"][name]) == classes
-    assert (tmp_path / "run" / "report" / "data_targets.png").exists()
+    assert (tmp_path / "run" / "report" / "data_targets.svg").exists()
 
 
 @pytest.mark.parametrize("path", ["csv"], indirect=True)
 def test_problems_of_one_target_refuse_several(path, tmp_path):
     data = Table(path, target=("late", "sunny"), id="who")
-    with pytest.raises(UserError, match=r"several targets at once \(late, sunny\); name one of them"):
+    with pytest.raises(UserError, match=r"several labels at once \(late, sunny\); use problem=MultiLabel"):
         jaxflow.train(experiment(data, jaxflow.Classification()), tmp_path / "run")
-    with pytest.raises(UserError, match=r"\(late, sunny\) are classes or labels; say data.task='number'"):
+    with pytest.raises(UserError, match=r"\(late, sunny\); say data.task='number' .*MultiLabel"):
         jaxflow.train(experiment(data, jaxflow.Regression()), tmp_path / "run")
 
 

@@ -38,6 +38,22 @@ def writer(tmp_path_factory):
     return folder / "run"
 
 
+@pytest.mark.parametrize(
+    "model",
+    [jaxflow.TransformerDecoder(2, 2, 16), jaxflow.LSTM(16), jaxflow.CausalCNN(16, (1, 2, 4, 8, 16))],
+    ids=lambda model: type(model).__name__,
+)
+def test_models_with_a_cache_write_past_their_window(model, tmp_path, monkeypatch):
+    (tmp_path / "text.txt").write_text(CYCLE * 20)
+    data = jaxflow.Text(str(tmp_path / "text.txt"), length=16, split=jaxflow.TimeSplit(0.1, 0.1))
+    jaxflow.train(experiment(data, model, jaxflow.LanguageModelling(), epochs=0.5), tmp_path / "run")
+    asked = {"tokens": 30, "top_k": 12, "top_p": 0.9}
+    texts = jaxflow.generate(tmp_path / "run", ["the", CYCLE], **asked)
+    owner = next(kind for kind in type(model).__mro__ if "decode" in vars(kind))
+    monkeypatch.delattr(owner, "decode")  # computed again for each token
+    assert jaxflow.generate(tmp_path / "run", ["the", CYCLE], **asked) == texts
+
+
 @pytest.mark.slow
 def test_a_trained_model_goes_on_with_what_it_was_trained_on(writer):
     results = jaxflow.evaluate(writer)
@@ -47,7 +63,7 @@ def test_a_trained_model_goes_on_with_what_it_was_trained_on(writer):
     assert written == [(CYCLE * 3)[20:80], (CYCLE * 3)[:60]]
     first, again, other = (jaxflow.generate(writer, [""], tokens=40, temperature=2.0, seed=d)[0] for d in (0, 0, 1))
     assert first == again != other
-    assert (writer / "report" / "accuracy_by_position.png").exists()
+    assert (writer / "report" / "accuracy_by_position.svg").exists()
     rows = read(writer / "predictions" / "test.csv")
     assert rows[0].keys() == {"id", "target", "prediction", "accuracy"}
 
@@ -74,6 +90,9 @@ def test_tokens_on_disk_train_to_the_same_bits(writer, tmp_path):
         ({"temperature": -1.0}, r"--temperature is -1\.0; it must be 0 or more"),
         ({"temperature": float("nan")}, "--temperature is nan"),
         ({"seed": -1}, "--seed is -1"),
+        ({"top_k": 0}, r"--top_k is 0; it must be 1 or more"),
+        ({"top_p": 0.0}, r"--top_p is 0\.0; it must be in \(0, 1\]"),
+        ({"top_p": 1.5}, r"--top_p is 1\.5"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(asked, message, writer):
@@ -97,11 +116,12 @@ def classifier(tmp_path_factory):
     return folder / "run"
 
 
-def test_texts_are_classified_and_new_ones_too(classifier, tmp_path):
+def test_texts_are_classified_and_new_ones_too(classifier, tmp_path, said):
     assert jaxflow.evaluate(classifier)["test"]["accuracy"] == 1.0
     (tmp_path / "new.txt").write_text("fine great 7\nawful\npoor and dire\nlovely\n")
     rows = read(jaxflow.predict(classifier, tmp_path / "new.txt", tmp_path / "a.csv"))
     assert [row["prediction"] for row in rows] == ["good", "bad", "bad", "good"]
+    assert "new.txt: each line is a text; in a folder of .txt files each file is one" in said()
     (tmp_path / "new.jsonl").write_text('{"text": "fine great 7"}\n')
     again = read(jaxflow.predict(classifier, tmp_path / "new.jsonl", tmp_path / "b.csv"))
     assert again[0]["p_good"] == rows[0]["p_good"]
@@ -112,7 +132,7 @@ def test_texts_are_classified_and_new_ones_too(classifier, tmp_path):
     [
         ("a.txt", b"", r"a\.txt holds no text"),
         ("a.txt", b"\xff", r"a\.txt, line 1: byte 0xff is no UTF-8"),
-        ("a.csv", b"words\nfine\n", "there are 0 columns named 'text'; it has words"),
+        ("a.csv", b"words\nfine\n", "there is no column 'text'; it has words; rename what is meant"),
         ("a.jsonl", b"{", r"a\.jsonl, line 1: it is no JSON"),
     ],
 )

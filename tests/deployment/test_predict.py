@@ -1,8 +1,10 @@
 import contextlib
 import csv
+import dataclasses
 import io
 import itertools
 import shutil
+from functools import partial
 
 import nibabel
 import numpy as np
@@ -11,13 +13,14 @@ from PIL import Image
 
 import jaxflow
 from jaxflow.data import inference_inputs
+from jaxflow.data.folders.pairs import is_mask
 from jaxflow.data.inference_inputs import read_inputs
 from jaxflow.data.texts.encode import TextEncoding, encode_texts
 from jaxflow.deployment.masks import masks_written
 from jaxflow.deployment.predict import predict_with
 from jaxflow.deployment.predictor import Predictor
 from jaxflow.deployment.sentence import sentence
-from jaxflow.problems.tables import class_table, mask_table
+from jaxflow.problems.tables import class_table, mask_table, tag_table
 from jaxflow.schema import Feature, Schema, Target
 from tests.conftest import joined, toy_images
 
@@ -117,6 +120,7 @@ def test_masks_take_their_names_when_all_are_written(tmp_path):
         ("broken.npy", b"not an array", "cannot be read as a NumPy array"),
         ("broken.png", b"not an image", r"broken\.png cannot be read as an image: it holds no image of a known format"),
         ("empty.png", b"", r"empty\.png cannot be read as an image: it is empty"),
+        ("a.csv", b"path\na.png\n", r"a\.csv cannot be read .*; --input takes one of the images, or a folder of them"),
         ("shape.npy", np.zeros((2, 5, 5, 1), np.uint8), r"the model takes \(examples, 6, 6, 1\)"),
         ("dtype.npy", np.zeros((2, 6, 6, 1), np.float32), "holds float32; the model was trained on uint8"),
         ("empty.npy", np.zeros((0, 6, 6, 1), np.uint8), "has shape"),
@@ -206,9 +210,20 @@ def test_a_submission_holds_id_and_the_probability_of_a_class(photographs, tmp_p
     assert [row["id"] for row in rows] == sorted(map(str, [*range(1, 13), 100, "b"]))
 
 
+def test_models_that_give_no_probability_of_a_class_make_no_submission(tmp_path):
+    np.save(tmp_path / "new.npy", np.zeros((2, 5), np.int8))
+    tags = Schema(Feature("tokens", (5,), "int8", vocab_size=9), Target("class", ("noun", "verb"), dense_shape=(5,)))
+    classes = Schema(Feature("vector", (5,), "int8"), Target("class", ("a", "b")))
+    for schema, name, match in ((tags, "verb", "many answers for each input"), (classes, "b", "something else")):
+        predictor = Predictor(schema, None, tag_table, lambda inputs: np.zeros(len(inputs)))
+        with pytest.raises(jaxflow.UserError, match=f"--submission {name}.*{match}.* out$"):
+            predict_with(predictor, tmp_path / "new.npy", tmp_path / "out.csv", name)
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_submissions_that_mean_nothing(photographs, tmp_path):
     folder, root = photographs
-    with pytest.raises(jaxflow.UserError, match=r"--submission cat is no class of this model; .* bright, dark"):
+    with pytest.raises(jaxflow.UserError, match=r"--submission cat is no class or label of .* bright, dark"):
         jaxflow.predict(folder, root, submission="cat")
     with pytest.raises(jaxflow.UserError, match="24 inputs have only 12 names"):
         jaxflow.predict(folder, root, tmp_path / "out.csv", submission="dark")
@@ -330,6 +345,29 @@ def test_masks_have_the_size_of_their_photographs(resize, tmp_path):
         np.testing.assert_array_equal(mask, expected)
     for row in read(tmp_path / "out.csv"):
         assert float(row["fraction_bright"]) == 0.5
+
+
+def test_masks_of_many_classes_are_written_with_sixteen_bits(tmp_path):
+    masks = np.array([[[0, 150], [-1, 299]]], np.int16)
+    with masks_written(tmp_path / "out", iter([(["a.png"], masks)]), SMALL) as passed:
+        list(passed)
+    np.testing.assert_array_equal(Image.open(tmp_path / "out" / "a.png"), [[0, 150], [65535, 299]])
+
+
+def test_masks_beside_new_inputs_are_none(tmp_path, said):
+    source = jaxflow.ImageMasks(str(tmp_path), masks="gt", mask_name="{}_gt")
+    for name in ("images/a.1.png", "gt/a.1_gt.png", "gt/b.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / "in" / name)
+    feature = Feature("image", (4, 4, 3), "uint8")
+    predictor = dataclasses.replace(mask_predictor(feature), is_mask=partial(is_mask, source=source))
+    predict_with(predictor, tmp_path / "in", tmp_path / "out.csv")
+    assert [row["id"] for row in read(tmp_path / "out.csv")] == ["gt/b.png", "images/a.1.png"]
+    assert f"not used: 1 images of {tmp_path / 'in'}, which are masks" in said()
+    (tmp_path / "in" / "gt" / "b.png").unlink()
+    shutil.rmtree(tmp_path / "in" / "images")
+    predict_with(predictor, tmp_path / "in", tmp_path / "out.csv")  # nothing else is meant
+    assert [row["id"] for row in read(tmp_path / "out.csv")] == ["gt/a.1_gt.png"]
 
 
 def test_masks_lie_on_their_scans(tmp_path, said):

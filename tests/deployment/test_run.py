@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import jaxflow
+from jaxflow.schema import IGNORE, Feature, Schema, Target
 from tests.conftest import toy_images
 
 
@@ -55,6 +56,47 @@ def test_results_history_model_and_parameters_come_with_it(trained, experiment, 
 def test_inputs_of_another_kind_are_one_line(inputs, message, trained):
     with pytest.raises(jaxflow.UserError, match=message):
         jaxflow.load_run(trained).predict(inputs)
+
+
+def sequences(problem):
+    """Random sequences of a kind that a problem takes, and a model."""
+    generator = np.random.RandomState(0)
+    tokens = Feature("tokens", (6,), "int8", vocab_size=5)
+    words = Target("class", tuple("abcde"), dense_shape=(6,))
+    inputs, target, model = {
+        "next": (tokens, words, jaxflow.TransformerDecoder(layers=1, heads=2, width=8)),
+        "recurrent": (tokens, words, jaxflow.LSTM(width=8)),
+        "tags": (tokens, Target("class", ("a", "b"), dense_shape=(6,)), jaxflow.LSTM(width=8, bidirectional=True)),
+        "read": (
+            Feature("series", (9, 2), "float32"),
+            Target("class", (" ", "a"), dense_shape=(3,)),
+            jaxflow.TransformerEncoder(layers=1, heads=2, width=8, per_position=True),
+        ),
+    }[problem]
+    splits = {}
+    for name, count in (("train", 16), ("test", 7)):
+        x = generator.randint(1, 5, (count, *inputs.shape)).astype(inputs.dtype)
+        y = generator.randint(0, len(target.names), (count, *target.shape)).astype(target.dtype)
+        y[:, -1] = IGNORE
+        splits[name] = jaxflow.ArraySplit(x, y, [f"{name}-{i}" for i in range(count)])
+    return jaxflow.Dataset(splits, Schema(inputs, target)), model
+
+
+@pytest.mark.parametrize("kind", ["next", "recurrent", "tags", "read"])
+def test_a_run_of_sequences_predicts_what_was_evaluated(kind, tmp_path):
+    data, model = sequences(kind)
+    problem = {"tags": jaxflow.Tagging(), "read": jaxflow.Transcription()}.get(kind, jaxflow.LanguageModelling())
+    experiment = jaxflow.Experiment(jaxflow.Arrays(), model, problem, jaxflow.Adam(1e-2), batch_size=8, epochs=2)
+    jaxflow.train(experiment, tmp_path / "run", dataset=data)
+    jaxflow.evaluate(tmp_path / "run", dataset=data)
+    with np.load(tmp_path / "run" / "predictions" / "test.npz") as file:
+        evaluated = file["predictions"]
+    run, inputs = jaxflow.load_run(tmp_path / "run"), data.splits["test"].inputs
+    np.testing.assert_array_equal(run.predict(inputs), evaluated)
+    np.testing.assert_array_equal(run.predict(inputs[:1]), evaluated[:1])
+    if inputs.dtype == np.int8:
+        with pytest.raises(jaxflow.UserError, match=r"inputs, example 1 holds the token 9, outside 0\.\.4"):
+            run.predict(np.array([[1] * 6, [9] * 6], np.int8))
 
 
 def test_no_run_is_one_line(tmp_path):

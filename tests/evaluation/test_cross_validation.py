@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from jaxflow.evaluation.cross_validation import Estimate, format_estimate, summarize_folds
+from jaxflow.runs.results import values_alone
 
 CONFIG = """
 from jaxflow import *
@@ -40,7 +41,8 @@ def test_all_folds_are_run_folders_and_a_summary(folder, command):
     assert done.returncode == 0, done.stderr
     runs = folder / "runs" / "points-folds"
     summary = json.loads((runs / "folds.json").read_text())
-    tests = [json.loads((runs / f"fold-{fold}" / "results.json").read_text())["test"] for fold in range(2)]
+    every = [json.loads((runs / f"fold-{fold}" / "results.json").read_text())["test"] for fold in range(2)]
+    tests = [values_alone(test) for test in every]
     assert summary["folds"] == tests
     tables = [pyarrow.parquet.read_table(runs / f"fold-{fold}" / "predictions" / "test.parquet") for fold in range(2)]
     tested = [name for table in tables for name in table["id"].to_pylist()]
@@ -56,6 +58,9 @@ def test_all_folds_are_run_folders_and_a_summary(folder, command):
     assert [(runs / f"fold-{fold}" / "predictions" / "test.csv").stat().st_mtime_ns for fold in (0, 1)] == before
     refused = command("--config", "points.py", "--folds", "all", "--workdir", str(runs / "fold-0"), cwd=folder)
     assert "fold-0 holds a run, and folds are runs in a folder of their own" in refused.stderr
+    refused = command("evaluate", "--workdir", str(runs), cwd=folder)
+    assert refused.returncode == 2
+    assert f"holds folds, each of which is a run folder: name one, --workdir {runs}/fold-0" in refused.stderr
 
 
 def test_the_interval_is_nadeau_and_bengios():
@@ -74,7 +79,7 @@ def test_the_interval_is_nadeau_and_bengios():
         (
             "HoldOut()",
             ("--config", "points.py", "--folds", "all"),
-            "needs data.split=KFold(folds=5), and data.split is HoldOut",
+            "needs data.split=KFold(folds=5), and data.split is HoldOut; --data.split=KFold --data.split.folds=5 sets",
         ),
         (
             "KFold()",
@@ -82,7 +87,11 @@ def test_the_interval_is_nadeau_and_bengios():
             "--folds is 3; it takes all. One fold alone: --data.split.fold=N",
         ),
         ("KFold()", ("--workdir", "runs/x", "--folds", "all"), "--folds needs --config FILE"),
-        ("KFold()", ("train", "--config", "points.py", "--folds", "all"), "--folds belongs to (no verb), not to train"),
+        (
+            "KFold()",
+            ("train", "--config", "points.py", "--folds", "all"),
+            "--folds belongs to (no verb), not to train: leave train out",
+        ),
         ("KFold(fold=4, folds=3)", ("--config", "points.py", "--folds", "all"), "fold 4 of 3"),
     ],
 )

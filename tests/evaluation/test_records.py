@@ -9,8 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import jaxflow
+from jaxflow.evaluation.metrics.scores import units_of
 from jaxflow.evaluation.records import write_records
-from jaxflow.evaluation.report import count_pairs, figure_data
+from jaxflow.evaluation.report.errors.collect import error_data
+from jaxflow.evaluation.report.errors.dense import count_pairs
 from jaxflow.problems.tables import class_table, mask_table, token_table
 from jaxflow.schema import IGNORE, Feature, Schema, Target
 from jaxflow.training.trained import read_trained
@@ -60,17 +62,20 @@ def test_rows_of_a_file_are_named_by_their_lines(tmp_path):
 
 def test_distributions_are_kept_at_full_precision(tmp_path):
     arrays = of_classes()
-    with write_records(tmp_path, "test", CLASSES, IDS, class_table) as write:
+    units = units_of(np.array(list("aabbbcc")), "group")
+    with write_records(tmp_path, "test", CLASSES, IDS, class_table, units=units) as write:
         for block in blocks_of(arrays, 3):
             write(block)
         assert not list(tmp_path.glob("test.*"))  # all of it or nothing
     table = pq.read_table(tmp_path / "test.parquet")
-    assert table.column_names == ["id", "target", "p_a", "p_b", "p_c", "loss", "weight"]
+    assert table.column_names == ["id", "target", "answer", "p_a", "p_b", "p_c", "loss", "weight", "unit"]
     assert table["id"].to_pylist() == IDS
     np.testing.assert_array_equal(np.stack([table[f"p_{name}"] for name in "abc"], 1), arrays["predictions"])
     for name, kept in (("target", "targets"), ("loss", "loss"), ("weight", "weight")):
         np.testing.assert_array_equal(table[name], arrays[kept])
     assert json.loads(table.schema.metadata[b"classes"]) == ["a", "b", "c"]
+    assert table["unit"].to_pylist() == [0, 0, 1, 1, 1, 2, 2]
+    assert table.schema.metadata[b"noun"] == b"group"
     with (tmp_path / "test.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["target"] for row in rows] == ["abc"[target] for target in arrays["targets"]]
@@ -84,7 +89,8 @@ def test_dense_records_are_arrays(tmp_path):
         for block in blocks_of(arrays, 4):
             write(block)
     with np.load(tmp_path / "test.npz") as kept:
-        assert set(kept) == {"id", *arrays}
+        assert set(kept) == {"id", "unit", "noun", "classes", *arrays}
+        assert (str(kept["noun"]), kept["classes"].tolist()) == ("example", list(MASKS.target.names))
         for name, values in arrays.items():
             np.testing.assert_array_equal(kept[name], values)
             assert kept[name].dtype == values.dtype
@@ -119,7 +125,7 @@ def test_figures_of_masks_need_no_masks_of_the_whole_split():
         def __len__(self):
             return 7
 
-    data = figure_data(MASKS, Test())
+    data = error_data(MASKS, Test(), jaxflow.Segmentation())
     for block in blocks_of(arrays, 3):
         data.add(block)
     known = arrays["targets"] >= 0

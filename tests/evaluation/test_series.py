@@ -1,13 +1,14 @@
 """A series from its file to report and forecast: baselines, error by step ahead, predictions of the newest rows."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import jaxflow
+from tests.reports.pages import is_drawn, width_of
 
 DAYS = np.arange("2019-01-01", "2020-02-05", dtype="datetime64[D]")  # 400
 RANDOM = np.random.RandomState(0)
@@ -61,13 +62,15 @@ def test_a_series_is_compared_with_what_needs_no_model(run, experiment):
     assert list(results["baselines"]) == ["last value", "last season (7 rows)"] == list(naive)
     for name, metrics in results["baselines"].items():
         errors = naive[name] - test.targets
-        assert metrics == {"rmse": pytest.approx(np.sqrt((errors**2).mean())), "mae": pytest.approx(abs(errors).mean())}
+        for column, part in (("sold", errors[:, :8]), ("price", errors[:, 8:])):
+            assert metrics[f"rmse/{column}"] == pytest.approx(np.sqrt((part**2).mean()))
+            assert metrics[f"mae/{column}"] == pytest.approx(abs(part).mean())
     for metric, value in results["baseline"].items():
         assert value == min(metrics[metric] for metrics in results["baselines"].values())
-    assert results["test"]["rmse"] < results["baseline"]["rmse"]
+    assert results["test"]["rmse/sold"] < results["baseline"]["rmse/sold"]
     page = (run / "report" / "index.html").read_text()
     assert "last season (7 rows)" in page
-    assert "Error by step ahead" in page
+    assert "Error by steps ahead" in page
 
 
 def test_what_is_written_is_in_the_datas_units(run, experiment):
@@ -79,7 +82,9 @@ def test_what_is_written_is_in_the_datas_units(run, experiment):
     )
     np.testing.assert_array_equal(targets, test.targets)
     results = json.loads((run / "results.json").read_text())["test"]
-    assert np.sqrt(((targets - predictions) ** 2).mean()) == pytest.approx(results["rmse"], rel=1e-4)
+    errors = (targets - predictions).reshape(-1, 2, 8)  # (window, column, step ahead)
+    for column, error in zip(("sold", "price"), errors.transpose(1, 0, 2)):
+        assert np.sqrt((error**2).mean()) == pytest.approx(results[f"rmse/{column}"], rel=1e-4)
     assert rows[0]["id"] == test.id(0)
 
 
@@ -102,9 +107,8 @@ def test_newest_rows_are_predicted_as_they_were_tested(run, tmp_path):
 def test_figures_of_many_steps_are_small_enough_to_read(run):
     names = ("data_series", "data_seasons", "data_targets", "data_examples", "by_step", "forecasts", "residuals")
     for name in names:
-        with Image.open(run / "report" / f"{name}.png") as image:
-            assert max(image.size) <= 1800
-            assert np.asarray(image.convert("L")).std() > 5  # something is drawn
+        assert width_of(run / "report" / f"{name}.svg") <= 1800
+        assert is_drawn(run / "report" / f"{name}.svg")
 
 
 def test_a_series_is_described(run):
@@ -127,3 +131,24 @@ def test_a_level_that_shifts_between_splits_is_found(tmp_path):
     shifted = [issue["message"] for issue in issues if "off in" in issue["message"]]
     assert len(shifted) == 2  # validation and test, of each the target once
     assert shifted[1].startswith("x+1 is 4.")
+
+
+@pytest.mark.parametrize("problem", [jaxflow.QuantileRegression((0.2, 0.5, 0.8)), jaxflow.GaussianRegression()])
+def test_values_with_their_uncertainty_are_forecast_by_target_and_step(experiment, problem, tmp_path):
+    experiment = dataclasses.replace(experiment, problem=problem, epochs=1)
+    jaxflow.train(experiment, tmp_path / "run")
+    results = jaxflow.evaluate(tmp_path / "run")
+    assert set(results["baseline"]) <= set(results["test"])
+    assert (tmp_path / "run" / "report" / "by_step.svg").exists()
+    low, high = ("q20", "q80") if isinstance(problem, jaxflow.QuantileRegression) else ("low", "high")
+    test = read(tmp_path / "run" / "predictions" / "test.csv")
+    assert {"target_sold+8", "prediction_price+1", f"{low}_sold+1", f"{high}_price+8"} <= set(test[0])
+    sold = np.array([[float(row[f"{name}_sold+1"]) for name in (low, "prediction", high)] for row in test])
+    assert (np.diff(sold, axis=1) >= 0).all()
+    assert np.abs(sold[:, 1] - [float(row["target_sold+1"]) for row in test]).max() < 300  # near 1000, on its own scale
+    output = jaxflow.predict(tmp_path / "run", experiment.data.path)
+    rows = read(output)
+    assert len(rows) == 2 * 8
+    assert {"shop", "time", "prediction_sold", f"{low}_sold", f"{high}_price"} <= set(rows[0])
+    assert all(float(row[f"{low}_sold"]) <= float(row["prediction_sold"]) <= float(row[f"{high}_sold"]) for row in rows)
+    assert all(800 < float(row["prediction_sold"]) < 1500 for row in rows)

@@ -3,11 +3,11 @@
 import json
 
 import numpy as np
-from PIL import Image
 
 import jaxflow
 from jaxflow.data.profiling.tokens import bag_of_words, count_tokens, lengths
 from tests.data.sources.test_labelled_text import examples, write
+from tests.reports.pages import count_figures, images_of
 
 
 def explore(data, problem, folder, **fields):
@@ -29,7 +29,7 @@ def test_a_text_is_described_by_its_tokens(tmp_path):
     assert not any("no example of" in what or "different targets" in what for what in whats)
     page = (tmp_path / "run" / "report" / "data.html").read_text()
     assert described["texts"][0]["text"] == text[:16]
-    assert page.count("data:image/png;base64,") == 1  # windows are all of one length
+    assert count_figures(page) == 1  # windows are all of one length
     assert json.loads((tmp_path / "run" / "data.json").read_text())["tokens"] == described["tokens"]
 
 
@@ -43,7 +43,7 @@ def test_labelled_texts_are_described_by_class(tmp_path):
     assert any("fill all 20 tokens, and the rest is truncated" in what for what in whats)
     assert {text["class"] for text in described["texts"]} <= {"good", "bad"}
     page = (tmp_path / "run" / "report" / "data.html").read_text()
-    assert page.count("data:image/png;base64,") == 3  # classes, tokens, lengths
+    assert count_figures(page) == 3  # classes, tokens, lengths
 
 
 def test_what_token_dropout_changes_is_marked(tmp_path):
@@ -52,8 +52,8 @@ def test_what_token_dropout_changes_is_marked(tmp_path):
     for probability in (0.0, 0.3, 1.0):
         folder = tmp_path / str(probability)
         explore(data, jaxflow.Classification(), folder, augment=(jaxflow.TokenDropout(probability),))
-        pixels = np.asarray(Image.open(folder / "report" / "data_augment.png").convert("RGB")).astype(int)
-        marked.append(np.mean(np.abs(pixels - (255, 127, 14)).sum(-1) < 10))
+        images = images_of(folder / "report" / "data_augment.svg")
+        marked.append(np.mean(np.concatenate([image[..., 3].ravel() for image in images]) > 0))
         assert "Augmentations, each by itself" in (folder / "report" / "data.html").read_text()
     assert marked[0] == 0
     assert 0 < marked[1] < 0.6 * marked[2]

@@ -3,7 +3,6 @@
 import dataclasses
 from functools import partial
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 import jaxflow
 from jaxflow.models.causal import causal_conv
 from jaxflow.training.prepare import prepare_training
+from tests.models.decoding import check_decoding
 
 TOKENS = jnp.asarray(np.random.RandomState(0).randint(0, 9, (3, 20)), jnp.int8)
 
@@ -94,7 +94,7 @@ def test_a_bag_of_tokens_is_the_mean_of_their_vectors():
 def test_models_of_tokens_refuse_other_inputs(model, experiment):
     images = jaxflow.Digits().load()
     other = dataclasses.replace(experiment, model=model, augment=())
-    with pytest.raises(jaxflow.UserError, match=r"on inputs of shape .* fails: ValueError: it takes tokens, as Text"):
+    with pytest.raises(jaxflow.UserError, match=r"takes tokens inputs, and the data has image.*take a model"):
         prepare_training(other, images)
 
 
@@ -109,17 +109,16 @@ def test_a_model_that_answers_once_is_no_language_model(tmp_path):
 @pytest.mark.parametrize(("dilations", "kernel"), [((1, 2, 4), 2), ((1, 3), 3), ((2,), 1), ((), 2)])
 def test_decoding_gives_what_the_model_gives_for_all_tokens(dilations, kernel):
     model = jaxflow.CausalCNN(width=8, dilations=dilations, kernel=kernel, vocab_size=9, outputs=9)
-    variables = jax.jit(model.init)(jax.random.key(0), TOKENS)
-    assert variables.keys() == {"params"}  # no cache: it would become a part of the train state
-    expected, rows = jax.jit(model.apply)(variables, TOKENS), np.arange(3)
-    lengths = np.array([1, 5, 12])  # of prompts, padded to 12
-    decode = jax.jit(partial(model.apply, method="decode", mutable=["cache"]))
-    outputs, cache = decode(variables, TOKENS[:, :12], lengths)
-    for steps in range(9):
-        at = lengths + steps - 1
-        np.testing.assert_allclose(outputs, expected[rows, at], atol=1e-5)
-        if steps < 8:
-            outputs, cache = decode(variables | cache, TOKENS[rows, at + 1][:, None], np.ones(3, np.int32))
-    if dilations:
-        with pytest.raises(flax.errors.ScopeCollectionNotFound, match="cache"):  # nothing makes one by accident
-            model.apply(variables, TOKENS, lengths, method="decode")
+    check_decoding(model, cached=bool(dilations))
+
+
+def test_a_tcn_answers_for_its_last_position_as_far_as_it_sees():
+    series = jnp.asarray(np.random.RandomState(0).randn(2, 30, 3), jnp.float32)
+    model = jaxflow.TCN(width=8, dilations=(1, 2, 4), outputs=2)
+    variables, apply = jax.jit(model.init)(jax.random.key(0), series), jax.jit(model.apply)
+    assert model.receptive_field == 15
+    gradient = jax.grad(lambda x: apply(variables, x).sum())(series)
+    np.testing.assert_array_equal(np.abs(gradient).max(axis=(0, 2)) > 0, np.arange(30) >= 15)
+    every = dataclasses.replace(model, per_position=True).apply(variables, series)
+    np.testing.assert_allclose(every[:, -1], apply(variables, series), atol=1e-6)
+    np.testing.assert_allclose(every[:, 19], apply(variables, series[:, :20]), atol=1e-6)

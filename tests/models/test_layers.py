@@ -1,13 +1,28 @@
 import dataclasses
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 import jaxflow
-from jaxflow.models.layers import BatchNorm
+from jaxflow.models.layers import Activation, BatchNorm, activation, is_monotone
 from jaxflow.training.prepare import prepare_training
+
+
+@pytest.mark.parametrize("name", get_args(Activation))
+def test_activations_that_fall_somewhere_are_no_monotone_ones(name):
+    values = activation(name)(jnp.linspace(-4.0, 4.0, 401))
+    assert is_monotone(name) == bool((np.diff(values) >= -1e-6).all())
+
+
+def test_the_exact_gelu_is_x_times_the_normal_distribution_and_the_other_is_near_it():
+    x = np.linspace(-5, 5, 101)
+    exact = x * stats.norm.cdf(x)
+    np.testing.assert_allclose(activation("gelu_exact")(jnp.float32(x)), exact, atol=1e-6)
+    assert 1e-4 < np.abs(activation("gelu")(jnp.float32(x)) - exact).max() < 1e-3
 
 
 @pytest.mark.parametrize("shape", [(1, 3), (1, 1, 1, 3)])

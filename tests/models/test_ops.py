@@ -10,7 +10,7 @@ import pytest
 from jax import lax
 
 import jaxflow
-from jaxflow.models import ops
+from jaxflow.models.layers import ops
 from tests.conftest import toy_images
 
 KEY = jax.random.key(0)

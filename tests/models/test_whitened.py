@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow.models import ops
+from jaxflow.models.layers import ops
 from jaxflow.models.whitened import whitening_filters
 from jaxflow.training.prepare import prepare_training
 from jaxflow.training.trained import read_trained

@@ -110,7 +110,7 @@ def test_bfloat16_is_near_float32():
 
 
 CHANGES = {
-    "learning_rate": 0.5, "schedule": jaxflow.Linear(), "weight_decay": 0.1, "clip_norm": 0.1,
+    "learning_rate": 0.5, "schedule": jaxflow.Linear(), "weight_decay": 0.1, "l1": 0.1, "clip_norm": 0.1,
     "momentum": 0.5, "nesterov": False, "newton_schulz_steps": 4, "fixed_norm": True, "dtype": "float32",
     "matrix_optimizer": jaxflow.SGD(), "default_optimizer": jaxflow.SGD(0.3),
 }  # fmt: skip

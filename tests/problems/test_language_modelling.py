@@ -84,5 +84,5 @@ def test_data_that_is_no_text_is_refused(given, other):
 
 @pytest.mark.parametrize(("kind", "other"), [("tokens", "LanguageModelling"), ("image", "Segmentation")])
 def test_classification_refuses_a_class_for_each_place(kind, other):
-    with pytest.raises(jaxflow.UserError, match=rf"one for each of its 6 positions; use problem={other}\(\)"):
+    with pytest.raises(jaxflow.UserError, match=rf"a class for each of its 6 positions; use problem={other}\(\)"):
         jaxflow.Classification().num_outputs(schema(kind))

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import top_k_accuracy_score
 
 import jaxflow
-from jaxflow.problems.metrics import Metric, metrics_of
+from jaxflow.problems.metrics.base import Metric, metrics_of
 from jaxflow.problems.running_metrics import Mean
 
 GENERATOR = np.random.RandomState(0)
@@ -90,8 +90,15 @@ def test_every_metric_has_a_direction_and_a_unit(problem, directions):
         (lambda: jaxflow.Classification(selection_metric="f1"), "selection_metric is 'f1'; it is one of loss"),
         (lambda: jaxflow.Regression(loss="huber"), r"loss is 'huber'; it must be an object, for example"),
         (lambda: jaxflow.Classification(loss=jaxflow.losses.CrossEntropy), "loss is <class .*must be an object"),
-        (lambda: jaxflow.Classification(metrics=jaxflow.metrics.Accuracy()), r"must be a tuple, for example \(jaxflow"),
-        (lambda: jaxflow.Segmentation(metrics=(jaxflow.metrics.IoU,)), r"must be a tuple, for example \(jaxflow"),
+        (lambda: jaxflow.Classification(metrics=jaxflow.metrics.Accuracy()), r"a tuple of metrics, for .*\(jaxflow"),
+        (lambda: jaxflow.Segmentation(metrics=(jaxflow.metrics.IoU,)), r"must be a tuple of metrics, for .*\(jaxflow"),
+        (lambda: jaxflow.Classification(metrics=("accuracy", "f1")), r"a tuple of metrics, not of texts, for example "
+         r"\(jaxflow.metrics.Accuracy\(\), jaxflow.metrics.F1\(\)\)$"),
+        (lambda: jaxflow.Classification(metrics="balanced_accuracy"), r"\(jaxflow.metrics.BalancedAccuracy\(\),\)$"),
+        (lambda: jaxflow.Classification(metrics=["rubbish"]), r"not of texts, for example \(jaxflow.metrics.Accuracy"),
+        (lambda: jaxflow.Classification(metrics=jaxflow.metrics.F1()), r"for example \(jaxflow.metrics.F1\(\),\)$"),
+        (lambda: jaxflow.Classification(loss="focal"), r"an object, for example jaxflow.losses.Focal\(\)$"),
+        (lambda: jaxflow.Regression(loss="absolute_error"), r"for example jaxflow.losses.AbsoluteError\(\)$"),
         (lambda: jaxflow.Classification(metrics=(jaxflow.losses.CrossEntropy(),)), "CrossEntropy has no name and no "),
         (
             lambda: jaxflow.Classification(metrics=(jaxflow.metrics.Accuracy(),) * 2),

@@ -9,8 +9,11 @@ from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 import jaxflow
 from jaxflow.data.dataset import ArraySplit, restored_values, shifted_split
 from jaxflow.problems.losses import AbsoluteError, Huber, SquaredError
+from jaxflow.problems.metrics.base import metrics_of
+from jaxflow.problems.names import with_names
 from jaxflow.problems.running_metrics import RootMean
 from jaxflow.schema import Feature, Schema, Target
+from jaxflow.training.checks.parts import check_problem
 
 GENERATOR = np.random.RandomState(0)
 OUTPUTS, TARGETS = GENERATOR.randn(9, 2).astype(np.float32), GENERATOR.randn(9, 2).astype(np.float32) * [[3, 50]]
@@ -154,6 +157,56 @@ def test_columns():
     assert list(FITTED.prediction_table(schema(names=("a",)), OUTPUTS[:, :1])) == ["prediction"]
 
 
+def test_metrics_of_several_columns_are_each_ones():
+    problem = dataclasses.replace(with_names(FITTED, schema(names=("price", "area"))), selection_metric="mae/area")
+    weights = jnp.array([1, 1, 0, 1, 2, 1, 0, 1, 0.5])
+    predictions, losses = FITTED.predictions(OUTPUTS), FITTED.losses(OUTPUTS, TARGETS)
+    metrics = problem.running_metrics(OUTPUTS, TARGETS, losses, weights)
+    mae = mean_absolute_error(TARGETS, predictions, sample_weight=weights, multioutput="raw_values")
+    rmse = root_mean_squared_error(TARGETS, predictions, sample_weight=weights, multioutput="raw_values")
+    expected = dict(zip(("mae/price", "mae/area", "rmse/price", "rmse/area"), (*mae, *rmse)))
+    expected["loss"] = np.average(losses, weights=weights)
+    assert {name: float(metric.compute()) for name, metric in metrics.items()} == pytest.approx(expected, rel=1e-5)
+    assert list(metrics) == list(metrics_of(problem))
+
+
+def test_baselines_of_several_columns_are_each_ones():
+    problem = with_names(jaxflow.Regression(), schema(names=("price", "area")))
+    train, test = np.array([[0.0, 10], [1, 20], [5, 90]]), np.array([[2.0, 50], [4, 10]])
+    one = {name: jaxflow.Regression().baseline(train[:, [i]], test[:, [i]]) for i, name in enumerate(("price", "area"))}
+    alone = {f"{metric}/{name}": value for name, scores in one.items() for metric, value in scores.items()}
+    assert problem.baseline(train, test) == alone
+
+
+def test_steps_ahead_of_one_column_are_measured_together():
+    ahead = Target("number", ("load+1", "load+2", "heat+1", "heat+2"))
+    both = Schema(Feature("series", (5, 2), "float32"), ahead)
+    problem = with_names(jaxflow.Regression(), both)
+    assert problem.columns == ("load", "load", "heat", "heat")
+    assert list(problem.baseline(np.eye(4), np.eye(4))) == ["rmse/load", "rmse/heat", "mae/load", "mae/heat"]
+    one = Schema(both.inputs, Target("number", ("load+1", "load+2")))
+    assert list(metrics_of(with_names(jaxflow.Regression(), one))) == ["loss", "rmse", "mae"]
+    alike = jaxflow.Regression(columns=("euros", "euros"))
+    assert with_names(alike, schema()) == alike
+    assert list(metrics_of(alike)) == ["loss", "rmse", "mae"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "names", "offered"),
+    [
+        ("rmse", ("a", "b"), "one of loss, rmse/a, rmse/b, mae/a, mae/b"),
+        ("rmse/c", ("a", "b"), "one of loss, rmse/a, rmse/b, mae/a, mae/b"),
+        ("rmse/a", ("a",), "one of loss, rmse, mae"),
+    ],
+)
+def test_a_selection_metric_is_one_columns(metric, names, offered):
+    problem = jaxflow.Regression(selection_metric=metric)
+    with pytest.raises(jaxflow.UserError, match=f"selection_metric is '{metric}'; on this data it is {offered}"):
+        check_problem(problem, schema(names=names), TARGETS[:, : len(names)])
+    with pytest.raises(jaxflow.UserError, match="selection_metric is 'r/a'"):
+        jaxflow.Regression(selection_metric="r/a")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -162,11 +215,11 @@ def test_columns():
         (lambda: jaxflow.Regression(mean=(1.0,)).num_outputs(schema()), "problem.mean has 1 values for 2 targets"),
         (
             lambda: jaxflow.Regression().num_outputs(schema("class")),
-            r"one of 2 classes; use problem=Classification\(\)",
+            r"one of 2 classes for each example; use problem=BinaryClassification\(\), or Classification\(\)",
         ),
         (
             lambda: jaxflow.Regression().num_outputs(schema("class", ("1", "2", "10"))),
-            r"one of 3 classes; read it as a number \(--data.task=number; of arrays, .*\), or use problem=",
+            r"one of 3 classes .*; read it as a number \(--data.task=number; of arrays, .*\), or use problem=",
         ),
         (lambda: jaxflow.Regression(shift=(1.0,)).num_outputs(schema()), "problem.shift has 1 values for 2 targets"),
         (

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 import jaxflow
 from jaxflow.reports.figures import distributions
-from jaxflow.reports.figures.plot import bin_edges, spread_evenly
+from jaxflow.reports.figures.plot import bars, bin_edges, count_ticks, spread_evenly
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,18 @@ def test_close_targets_and_many_are_drawn(tmp_path):
     with Image.open(tmp_path / "targets.png") as image:
         assert max(image.size) < 2000
     assert spread_evenly(96, 6) == [0, 19, 38, 57, 76, 95]
+
+
+@pytest.mark.parametrize("largest", [1, 2, 3, 5, 8, 70])
+def test_ticks_of_counts_are_whole_numbers(largest):
+    axes = Figure(figsize=(3, 2)).add_subplot()
+    axes.plot([1, largest], [0, 1])
+    count_ticks(axes.xaxis)
+    assert all(tick == round(tick) for tick in axes.get_xticks())
+
+
+def test_categories_have_a_bar_each_in_each_split():
+    axes = Figure().add_subplot()
+    bars(axes, ["red", "a" * 30], {"train": [0.75, 0.25], "test": [0.5, 0.5]})
+    assert [bar.get_width() for bar in axes.patches] == [0.75, 0.25, 0.5, 0.5]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["red", "a" * 18]

@@ -208,7 +208,7 @@ def test_latest_and_best_checkpoints_are_kept(experiment, toy, tmp_path, monkeyp
 def test_changed_data_is_refused(experiment, toy, tmp_path):
     jaxflow.train(experiment, tmp_path, dataset=toy)
     fewer = dataclasses.replace(toy, splits={**toy.splits, "train": toy.splits["train"].take(np.arange(40))})
-    with pytest.raises(jaxflow.UserError, match="train_size: 50 -> 40"):
+    with pytest.raises(jaxflow.UserError, match="number of training examples: 50 -> 40"):
         jaxflow.train(experiment, tmp_path, dataset=fewer)
 
 

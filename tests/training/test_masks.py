@@ -10,6 +10,7 @@ import pytest
 import jaxflow
 from jaxflow.schema import IGNORE
 from jaxflow.training.gradients import loss_weights, make_gradient_step
+from tests.transforms.augment.applying import augment_batch
 
 KEY = jax.random.key(3)
 
@@ -23,7 +24,7 @@ KEY = jax.random.key(3)
 def test_masks_move_with_their_inputs(augmentation, places):
     masks = np.random.RandomState(0).randint(1, 5, (16, *places)).astype(np.int8)
     batch = {"inputs": jnp.asarray(masks, jnp.float32)[..., None], "targets": jnp.asarray(masks)}
-    moved = jax.jit(augmentation.__call__)(KEY, batch)
+    moved = augment_batch(augmentation, KEY, batch)
     assert moved["targets"].dtype == np.int8
     expected = np.asarray(moved["inputs"][..., 0])
     # What a crop lets in from outside is 0 in the image and void in the mask; no class here is 0.
@@ -37,7 +38,7 @@ def test_turned_masks_lie_on_their_turned_inputs(places):
     halves[:, :8] = 1
     axes = (0, len(places) - 1)
     batch = {"inputs": jnp.asarray(halves, jnp.float32)[..., None], "targets": jnp.asarray(halves)}
-    turned = jaxflow.Affine(80.0, 0.2, axes)(KEY, batch)
+    turned = augment_batch(jaxflow.Affine(80.0, 0.2, axes), KEY, batch)
     inputs, masks = np.asarray(turned["inputs"][..., 0]), np.asarray(turned["targets"])
     assert set(np.unique(masks)) == {0, 1}  # no classes between classes
     sure = np.abs(inputs - 0.5) > 0.49

@@ -87,7 +87,7 @@ def test_balanced_sampling_needs_a_class_for_each_example(schema, problem, has):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": jaxflow.CNN()}, "model CNN does not embed them: use MLP, or Category"),
+        ({"model": jaxflow.CNN()}, "model CNN does not embed them: use MLP or TabularResNet, or Category"),
         (
             {"model": jaxflow.MLP(cardinalities=(4, 6))},
             r"model.cardinalities is \(4, 6\), and the data has \(4, 5\); leave",
@@ -121,7 +121,8 @@ def test_a_loss_is_not_fitted_to_targets_of_another_kind(experiment):
     wrong = dataclasses.replace(experiment, data=jaxflow.ToyTable("diabetes"), preprocess=(), augment=(),
                                 problem=jaxflow.Classification(loss))  # fmt: skip
     with pytest.raises(
-        jaxflow.UserError, match=r"predicts classes, and the data has numbers \(.*use problem=Regression"
+        jaxflow.UserError,
+        match=r"predicts one class .* the data has numbers \(.*use problem=Regression",
     ):
         prepare_training(wrong, wrong.data.load())
 

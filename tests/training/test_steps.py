@@ -7,7 +7,8 @@ import pytest
 
 import jaxflow
 from jaxflow.hyperparameters import Complemented
-from jaxflow.training.steps import _averaging_fraction
+from jaxflow.models.layers import ops
+from jaxflow.training.updates.averaging import ema_fraction
 from tests.conftest import toy_images
 
 PROBLEM = jaxflow.Classification()
@@ -130,7 +131,7 @@ def test_the_average_s_fraction_is_exact_for_few_steps_and_for_many(decay):
     for steps in (1, 2, 150, 10**6):
         exact = (1 - decay) / -np.expm1(steps * np.log1p(decay - 1))
         for given in (decay, complemented):
-            assert float(_averaging_fraction(given, jnp.int32(steps))) == pytest.approx(exact, rel=1e-5)
+            assert float(ema_fraction(given, jnp.int32(steps))) == pytest.approx(exact, rel=1e-5)
 
 
 def test_a_skipped_step_has_no_part_in_the_average():
@@ -149,7 +150,7 @@ def test_batch_statistics_move_in_training_and_rest_in_evaluation():
     model, tx = jaxflow.CNN(widths=(4,), pools=1, hidden=(), norm="batch", outputs=3), optax.sgd(0.1)
     state, batch = state_of(model, tx), batch_of(8)
     new, _ = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx))(state, batch)
-    convolved = jaxflow.models.ops.conv(batch["inputs"], state.params["Conv_0"]["kernel"])
+    convolved = ops.conv(batch["inputs"], state.params["Conv_0"]["kernel"])
     mean = np.asarray(convolved).mean((0, 1, 2)) + state.params["Conv_0"]["bias"]
     statistics = new.model_state["batch_stats"]["BatchNorm_0"]["BatchNorm_0"]
     np.testing.assert_allclose(statistics["mean"], 0.1 * mean, atol=1e-5)

@@ -111,3 +111,10 @@ def old_fit(transforms, inputs):
 def test_pieces_fit_to_the_bits_that_whole_splits_did(transforms, dtype):
     inputs = (np.random.RandomState(0).rand(9001, 3, 5, 2) * 255).astype(dtype)
     assert fit(transforms, inputs) == old_fit(transforms, inputs)
+
+
+def test_a_waveform_is_standardised_as_one_channel():
+    waves = np.random.RandomState(0).randn(3, 100) * [[1], [20], [0]] + [[5], [0], [2]]
+    standardised = np.asarray(jaxflow.StandardizePerExample()([], waves))
+    np.testing.assert_allclose(standardised[:2], StandardScaler().fit_transform(waves[:2].T).T, atol=1e-5)
+    np.testing.assert_array_equal(standardised[2], np.zeros(100))

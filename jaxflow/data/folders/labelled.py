@@ -9,13 +9,13 @@ from typing import Protocol
 
 import numpy as np
 
-from jaxflow.data.checks import validate
+from jaxflow.data.checks import report_unlearned, report_untested, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
-from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files
+from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files, report_identical_files
 from jaxflow.data.folders.file_split import FileSplit, read_all
 from jaxflow.data.folders.labels import encode_labels, report_targets
 from jaxflow.data.folders.layout import LabelledFile, find_labelled
-from jaxflow.data.folders.measures import fit_levels, read_measured, report_sizes
+from jaxflow.data.folders.measures import fit_levels, read_measured, report_pages, report_sizes
 from jaxflow.data.folders.source import LabelledSource
 from jaxflow.data.folders.splits import assign_splits, find_groups
 from jaxflow.data.reading.corrupt import report_corrupt
@@ -25,12 +25,12 @@ from jaxflow.data.splitting.hold_out import as_rule
 from jaxflow.data.splitting.keys import groups_by_split
 from jaxflow.data.splitting.written import count_unassigned
 from jaxflow.data.storage.cache import cache_key, cached_arrays
-from jaxflow.data.targets import check_targets
-from jaxflow.errors import UserError
+from jaxflow.data.targets import check_targets, drop_constant_labels
+from jaxflow.errors import UserError, perhaps
 from jaxflow.schema import Feature, Schema
 
 # Changes with the way in which the cache holds files.
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 
 
 class InSplit(Protocol):
@@ -57,7 +57,7 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
     """
     folder, kind = Path(os.path.expanduser(source.path)), KINDS[feature.kind]
     require_folder(folder, source.download_hint)
-    numbers = source.task == "number"
+    numbers = source.task in ("number", "text")
     found = find_labelled(folder, kind, source.labels, source.folders, source.follow_links, source.target, numbers)
     duplicates = 0
     if source.drop_duplicates:
@@ -78,15 +78,23 @@ def load_labelled(source: LabelledSource, feature: Feature) -> Dataset:
     arrays = read(feature)
     report_corrupt(arrays["bad"].tolist(), source.max_corrupt, kind.plural)
     good = [found[number] for number in arrays["numbers"]]
-    targets, target = encode_labels(source.target, source.task, found, good)
+    targets, target = encode_labels(source.target, source.task, source.label_separator, found, good)
     ids = [file.path for file in good]
     groups = find_groups(ids, source.group, folder)
-    classes = targets if target.kind == "class" else None
+    classes = targets if target.kind == "class" and not target.dense_shape else None
     column = None if source.labels is None else partial(_cells, good, source.labels)
     parts, keys = assign_splits(source.split, ids, [file.split for file in good], folder, classes, groups, column)
+    if keys.written is not None and not source.drop_duplicates:
+        report_identical_files(folder, [(path,) for path in ids], parts, keys.written_in)
+    targets, target = drop_constant_labels(source.task, targets, target, parts["train"], str(folder))
     report_targets(folder, kind.plural, target, targets)
+    if target.dense_shape:
+        report_unlearned(target.names, targets, parts)
+    if classes is not None:
+        report_untested(target.names, classes, parts, keys.written_in)
     advice = advise_on_rare_class(as_rule(source.split), keys)
     check_targets(target, targets, parts, str(folder), f"readable {kind.plural}", advice)
+    report_pages(feature, ids, arrays["measured"], folder)
     report_sizes(feature, arrays["measured"], folder)
     fitted = fit_levels(feature, arrays["measured"][parts["train"]], folder)
     arrays, feature = arrays if fitted == feature else read(fitted), fitted
@@ -155,4 +163,7 @@ def files_key(folder: Path, paths: Sequence[str], feature: Feature, in_memory: b
 def require_folder(folder: Path, download_hint: str | None) -> None:
     """Raises UserError with download instructions if the folder is missing."""
     if download_hint and not os.path.exists(folder):
-        raise UserError(f"data.path {folder} is not there; {download_hint}, or name another folder: --data.path=DIR")
+        near = perhaps(folder)
+        raise UserError(
+            f"data.path {folder} is not there{near}; {download_hint}, or name another folder: --data.path=DIR"
+        )

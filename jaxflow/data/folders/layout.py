@@ -1,12 +1,12 @@
 """Finds the files of a folder and their labels: by folders, by names, or in a table."""
 
-import csv
 import logging
 import os
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from jaxflow.data.folders.split_folders import (
     Folders,
@@ -14,15 +14,16 @@ from jaxflow.data.folders.split_folders import (
     label_in_name,
     same_folders,
     split_folders,
-    split_of,
+    splits_of,
 )
-from jaxflow.data.reading.category_names import MISSING, category_names
-from jaxflow.data.reading.dialect import Dialect, find_delimiter
-from jaxflow.data.reading.find import find_files, is_junk, list_files
+from jaxflow.data.folders.table_paths import find_listed
+from jaxflow.data.reading.category_names import MISSING, category_names, report_capitals
+from jaxflow.data.reading.find import find_files, is_junk, list_files, require_folder_of
 from jaxflow.data.reading.formats import Kind
-from jaxflow.data.reading.limits import read_lines
-from jaxflow.data.reading.text_files import open_text
-from jaxflow.errors import UserError, listed
+from jaxflow.data.reading.text.rows import read_names, require_columns
+from jaxflow.data.splitting.written import check_evaluation
+from jaxflow.data.targets import doubt_labels
+from jaxflow.errors import UserError, listed, perhaps
 
 logger = logging.getLogger("jaxflow")
 
@@ -41,12 +42,14 @@ class LabelledFile:
       label: name of its class; of several targets, the cell of each.
       split: the split whose folder it lies in ("train", "validation", "test"); None where there are no such folders.
       cells: its line in the table of labels, by column; None where there is no table.
+      line: number of that line; 0 where there is no table.
     """
 
     path: str
     label: str | tuple[str, ...]
     split: str | None = None
     cells: Mapping[str, str] | None = None
+    line: int = 0
 
 
 def find_labelled(
@@ -68,7 +71,7 @@ def find_labelled(
       folders: what the folders in `folder` are; "auto" infers it.
       follow_links: whether symbolic links are followed.
       target: what is read of the table in place of its column label; several columns give each file several.
-      numbers: whether these are no classes.
+      numbers: whether these are no classes, but numbers or texts.
 
     Returns:
       The files in ascending order of their paths.
@@ -76,13 +79,14 @@ def find_labelled(
     Raises:
       UserError: there are no files, a file has no label, or the labels say nothing.
     """
-    if not os.path.isdir(folder):  # unlike Path's own, never raises
-        wrong = "a file" if os.path.exists(folder) else "not there"
-        raise UserError(f"{folder} is {wrong}; name a folder of {kind.plural}")
+    require_folder_of(folder, kind)
     if labels is not None:
         found = _from_table(folder, kind, labels, target, follow_links)
+        targets = (target,) if isinstance(target, str) else target
+        found = found if numbers else _named_by_value(found, targets, folder / labels)
     else:
         found = _from_names(folder, kind, find_files(folder, kind, follow_links), folders)
+        found = _named_alike(found, folder)
     found.sort(key=lambda file: file.path)
     classes = {file.label for file in found}
     if numbers or not isinstance(target, str):
@@ -93,7 +97,8 @@ def find_labelled(
             "that has a folder for each class"
         )
     if len(classes) == len(found):
-        raise UserError(f"each of the {len(found)} {kind.plural} of {folder} is a class of its own; {WAYS}")
+        way = f"data.target names a column of classes, and {target} has another text in each" if labels else WAYS
+        raise UserError(f"each of the {len(found)} {kind.plural} of {folder} is a class of its own; {way}")
     return found
 
 
@@ -103,9 +108,10 @@ def _from_names(folder: Path, kind: Kind, names: Sequence[str], folders: Folders
         by_top[name.partition("/")[0] if "/" in name else ""].append(name)
     if folders == "auto" and inverted_splits(by_top):
         _report_beside(folder, kind, "", len(by_top[""]))
-        return [
-            LabelledFile(name, name.split("/")[0], split_of(name.split("/")[1])) for name in names if name.count("/")
-        ]
+        parts = [(name, *name.split("/")[:2]) for name in names if "/" in name]
+        meant = splits_of({inner for _, _, inner in parts})
+        check_evaluation(meant, f"the class folders of {folder}")
+        return [LabelledFile(name, label, meant[inner]) for name, label, inner in parts]
     splits = split_folders(folder, by_top, folders)
     if not splits:
         if inner := same_folders(by_top):
@@ -161,47 +167,37 @@ def _from_table(
     folder: Path, kind: Kind, labels: str, target: str | tuple[str, ...], follow_links: bool
 ) -> list[LabelledFile]:
     table, targets = folder / labels, (target,) if isinstance(target, str) else target
-    try:
-        delimiter = find_delimiter(table, Dialect(), ("path", *targets))
-        with open_text(table) as file:
-            lines = csv.reader(read_lines(file, table), delimiter=delimiter, strict=True)
-            header = [name.strip() for name in next(lines, [])]
-            for column in ("path", *targets):
-                if header.count(column) != 1:
-                    raise UserError(
-                        f"{table} has {header.count(column)} columns named {column!r} (its first line is "
-                        f"{','.join(header)!r}); it takes one 'path' and one {targets[0]!r}"
-                    )
-            rows = [(lines.line_num, dict(zip(header, row))) for row in lines if row]
-    except OSError as error:
-        raise UserError(f"data.labels {table} cannot be read: {error.strerror}; name a CSV of path,label") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"data.labels {table} is no CSV in UTF-8: {error}") from error
+    if not table.exists():
+        here = f"the one here is labels={os.path.relpath(labels, folder)!r}" if Path(labels).is_file() else ""
+        way = here or f"name a CSV of path,label{perhaps(table)}"
+        raise UserError(f"data.labels {table} is not there; {labels!r} is relative to the folder {folder}; {way}")
+    header, rows = read_names(table, "data.labels: a CSV of path,label", ("path", *targets))
+    if {"path", *targets}.isdisjoint(header) and (names := [name for name in header if os.path.isfile(folder / name)]):
+        wanted = ",".join(("path", *targets))
+        raise UserError(f"{table}: its first line is a row already, of {names[0]}; write {wanted} into a line above it")
+    require_columns(str(table), header, {"path": ""} | dict.fromkeys(targets, "data.target"))
     if not rows:
         raise UserError(f"data.labels {table} lists no {kind.plural}")
     root, seen, found, missing = folder.resolve(), {}, [], Counter()
-    for number, row in rows:
-        where, path = f"{table}, line {number}", PurePosixPath(row.get("path", ""))
-        cells = tuple(row.get(name, "").strip() for name in targets)
-        if path.is_absolute() or ".." in path.parts:
-            raise UserError(f"{where}: {path} leads out of {folder}; paths are relative to it")
-        if not os.path.isfile(folder / path):
-            raise UserError(f"{where}: there is no file {folder / path}; correct the path or remove the line")
+    files = set(list_files(folder, kind, follow_links)[0])
+    paths = find_listed(folder, kind, table, [(number, row.get("path", "")) for number, row in rows], files)
+    for (number, row), path in zip(rows, paths):
+        where, cells = f"{table}, line {number}", tuple(row.get(name, "") for name in targets)
         if not follow_links and not (folder / path).resolve().is_relative_to(root):
             raise UserError(
                 f"{where}: {path} is a link that leads out of {folder}; put the file there, or follow links: "
                 "--data.follow_links=True"
             )
-        if not all(cells):
-            raise UserError(f"{where}: {path} has no {targets[cells.index('')]}; write one or remove the line")
+        if short := [name for name in targets if name not in row]:
+            raise UserError(f"{where}: {path} has no {short[0]}, since the line is too short; write one, or nothing")
         if path in seen:
             raise UserError(f"{where}: {path} is on line {seen[path]} already; remove one of them")
         seen[path] = number
         if absent := [cell for cell in cells if cell in MISSING]:
             missing[absent[0]] += 1
             continue
-        found.append(LabelledFile(str(path), cells[0] if isinstance(target, str) else cells, cells=row))
-    unlisted = set(list_files(folder, kind, follow_links)[0]) - set(map(str, seen))
+        found.append(LabelledFile(path, cells[0] if isinstance(target, str) else cells, cells=row, line=number))
+    unlisted = files - seen.keys()
     if missing:
         cells = listed(sorted(map(repr, missing)))
         logger.info(f"not used: {missing.total()} {kind.plural} of {folder} of which {labels} has no label ({cells})")
@@ -209,13 +205,26 @@ def _from_table(
         raise UserError(f"data.labels {table} has no label for any of its {kind.plural}; write them")
     if unlisted:
         logger.info(f"not used: {len(unlisted)} {kind.plural} of {folder} that {labels} does not list")
-    return _named_by_value(found, str(table))
+    return found
 
 
-def _named_by_value(files: list[LabelledFile], where: str) -> list[LabelledFile]:
+def _named_alike(files: Sequence[LabelledFile], folder: Path) -> list[LabelledFile]:
+    """Returns files whose classes are one where Unicode alone writes their names differently (NFC), which is logged."""
+    name_of = {file.label: unicodedata.normalize("NFC", str(file.label)) for file in files}
+    if several := [name for name, count in Counter(name_of.values()).items() if count > 1]:
+        logger.info(f"{folder}: {listed(map(repr, several))} is written in two ways of Unicode, which are one class")
+    report_capitals(name_of.values(), str(folder))
+    return [replace(file, label=name_of[file.label]) for file in files]
+
+
+def _named_by_value(files: list[LabelledFile], targets: Sequence[str], table: Path) -> list[LabelledFile]:
     """Returns files with labels that are the same however a value is written."""
+    columns = list(zip(*((file.label,) if isinstance(file.label, str) else file.label for file in files)))
+    for place, (target, cells) in enumerate(zip(targets, columns)):
+        names = category_names(set(cells), str(table))
+        columns[place] = tuple(names[cell] for cell in cells)
+        way = "data.task='number' (--data.task=number) predicts such"
+        doubt_labels(f"column {target} of {table}", columns[place], way)
     if isinstance(files[0].label, str):
-        names = category_names({file.label for file in files}, where)
-        return [replace(file, label=names[file.label]) for file in files]
-    columns = [category_names(set(cells), where) for cells in zip(*(file.label for file in files))]
-    return [replace(file, label=tuple(of[cell] for of, cell in zip(columns, file.label))) for file in files]
+        return [replace(file, label=label) for file, label in zip(files, columns[0])]
+    return [replace(file, label=cells) for file, cells in zip(files, zip(*columns))]

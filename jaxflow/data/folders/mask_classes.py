@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxflow.data.spread import evenly_spaced
 from jaxflow.errors import UserError, listed
 from jaxflow.schema import IGNORE
 
@@ -38,7 +39,7 @@ def check_blurred(folder: Path, masks: np.ndarray) -> None:
       folder: of the dataset, for the error.
       masks: (examples, *spatial) integer values of the training masks.
     """
-    some = masks[np.unique(np.linspace(0, len(masks) - 1, min(len(masks), MAX_MASKS)).astype(int))]
+    some = masks[evenly_spaced(len(masks), MAX_MASKS)]
     values, counts = np.unique(some[some >= 0], return_counts=True)
     fractions = counts / max(counts.sum(), 1)
     rare = values[fractions < RARE]

@@ -1,16 +1,15 @@
-"""Loads images or volumes with masks: pairs of files from two folders, found, read once, split."""
+"""Loads images or volumes with masks: pairs of files, read once, split."""
 
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files
+from jaxflow.data.folders.duplicate_files import drop_identical, find_identical_files, report_identical_files
 from jaxflow.data.folders.file_split import read_all
 from jaxflow.data.folders.labelled import count_excluded, files_key, make_splits, require_folder
 from jaxflow.data.folders.mask_classes import (
@@ -20,13 +19,12 @@ from jaxflow.data.folders.mask_classes import (
     nearest_values,
     require_two,
 )
-from jaxflow.data.folders.measures import fit_levels, read_measured, report_sizes
+from jaxflow.data.folders.measures import fit_levels, read_measured, report_pages, report_sizes
+from jaxflow.data.folders.pairs import Pair, find_pairs
 from jaxflow.data.folders.source import MaskedSource
-from jaxflow.data.folders.split_folders import split_of
 from jaxflow.data.folders.splits import assign_splits, find_groups
 from jaxflow.data.reading.corrupt import report_corrupt
-from jaxflow.data.reading.find import find_files
-from jaxflow.data.reading.formats import KINDS, Kind, read_masks
+from jaxflow.data.reading.formats import KINDS, read_masks
 from jaxflow.data.splitting.keys import groups_by_split
 from jaxflow.data.splitting.written import count_unassigned
 from jaxflow.data.storage.cache import cached_arrays
@@ -34,21 +32,6 @@ from jaxflow.errors import UserError
 from jaxflow.schema import IGNORE, Feature, Schema, Target
 
 logger = logging.getLogger("jaxflow")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """An input and its mask.
-
-    Attributes:
-      input: path relative to the dataset's folder, with slashes.
-      mask: the same.
-      split: the split whose folder they lie in ("train", "validation", "test"); None where there are no such folders.
-    """
-
-    input: str
-    mask: str
-    split: str | None = None
 
 
 def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
@@ -67,7 +50,7 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
     """
     folder, kind = Path(os.path.expanduser(source.path)), KINDS[feature.kind]
     require_folder(folder, source.download_hint)
-    found = find_pairs(folder, kind, inputs, source.masks, source.follow_links)
+    found = find_pairs(folder, kind, inputs, source)
     check_lossless(folder, [pair.mask for pair in found], source.mask_values)
     duplicates = 0
     if source.drop_duplicates:
@@ -92,6 +75,9 @@ def load_masked(source: MaskedSource, inputs: str, feature: Feature) -> Dataset:
     ids = [pair.input for pair in good]
     groups = find_groups(ids, source.group, folder)
     assigned, keys = assign_splits(source.split, ids, [pair.split for pair in good], folder, groups=groups)
+    if keys.written is not None and not source.drop_duplicates:
+        report_identical_files(folder, [(path,) for path in ids], assigned, keys.written_in)
+    report_pages(feature, ids, arrays["measured"], folder)
     report_sizes(feature, arrays["measured"], folder)
     fitted = fit_levels(feature, arrays["measured"][assigned["train"]], folder)
     arrays, feature = arrays if fitted == feature else read(fitted), fitted
@@ -121,77 +107,6 @@ def _targets(
     # With names a value is a class index; without, or where the values are given, its rank among them is.
     values = np.arange(len(source.names)) if source.names and not source.mask_values else values
     return target, class_indices(folder, paths, masks, values, ignored).astype(target.dtype)
-
-
-def find_pairs(folder: Path, kind: Kind, inputs: str, masks: str, follow_links: bool = False) -> list[Pair]:
-    """Pairs inputs and masks that have the same path but for the folders' names and the suffix.
-
-    Args:
-      folder: the folder of the dataset.
-      kind: kind of the files.
-      inputs: name of the folder of inputs.
-      masks: name of the folder of masks.
-      follow_links: whether symbolic links are followed.
-
-    Returns:
-      The pairs in ascending order of the inputs.
-
-    Raises:
-      UserError: there are none, or a file is without its other half.
-    """
-    if not folder.is_dir():
-        raise UserError(f"{folder} is {'a file' if folder.exists() else 'not there'}; name a folder of {kind.plural}")
-    sides: dict[str, dict[str, str]] = {inputs: {}, masks: {}}
-    beside = 0
-    for path in find_files(folder, kind, follow_links):
-        parents = PurePosixPath(path).parts[:-1]
-        side = next((part for part in parents if part in sides), None)
-        if side is None:
-            beside += 1
-            continue
-        key = _stem("/".join(part for part in PurePosixPath(path).parts if part != side), kind)
-        if key in sides[side]:
-            raise UserError(f"{folder} has {sides[side][key]} and {path}, one of which is too many; remove one")
-        sides[side][key] = path
-    if beside:
-        logger.info(f"not used: {beside} {kind.plural} of {folder} that lie neither in {inputs} nor in {masks}")
-    if not sides[inputs] or not sides[masks]:
-        empty = inputs if not sides[inputs] else masks
-        raise UserError(
-            f"{folder} has no {kind.plural} in a folder {empty!r}; it takes pairs such as {inputs}/a and {masks}/a, or "
-            f"train/{inputs}/a and train/{masks}/a, of {', '.join(sorted(kind.suffixes))}"
-        )
-    for one, other in ((inputs, masks), (masks, inputs)):
-        alone = sorted(sides[one].keys() - sides[other].keys())
-        if alone:
-            raise UserError(
-                f"{folder / sides[one][alone[0]]} has no other half in {other!r} ({len(alone)} such of "
-                f"{len(sides[one])}); add it or remove the file"
-            )
-    splits = _official(list(sides[inputs].values()))
-    pairs = [Pair(path, sides[masks][key], split) for (key, path), split in zip(sides[inputs].items(), splits)]
-    if len({pair.split is None for pair in pairs}) > 1:
-        outside = next(pair.input for pair in pairs if pair.split is None)
-        raise UserError(f"{folder} has folders of splits, and {outside} lies in none; put it into one")
-    return sorted(pairs, key=lambda pair: pair.input)
-
-
-def _official(paths: Sequence[str]) -> list[str | None]:
-    """Returns the split whose folder each file lies in; a word in a folder's name is enough where all have one."""
-    found: list[str | None] = []
-    for prefixed in (True, False):
-        found = []
-        for path in paths:
-            meant = (split_of(part, prefixed) for part in PurePosixPath(path).parts[:-1])
-            found.append(next(filter(None, meant), None))
-        if None not in found and "train" in found:
-            break
-    return found
-
-
-def _stem(path: str, kind: Kind) -> str:
-    suffix = max((suffix for suffix in kind.suffixes if path.lower().endswith(suffix)), key=len)
-    return path[: -len(suffix)]
 
 
 def _read(folder: Path, pairs: Sequence[Pair], feature: Feature) -> Iterator[dict[str, np.ndarray] | UserError]:

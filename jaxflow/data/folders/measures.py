@@ -64,6 +64,26 @@ def fit_levels(feature: Feature, measured: np.ndarray, folder: Path) -> Feature:
     return feature
 
 
+def report_pages(feature: Feature, names: Sequence[str], measured: np.ndarray, folder: Path) -> None:
+    """Logs how many images hold several pages or frames, of which the first is read.
+
+    Args:
+      feature: what the files become.
+      names: (examples,) paths of the files below `folder`.
+      measured: (examples, measures) of the files.
+      folder: their folder.
+    """
+    if feature.kind != "image":
+        return
+    pages = measured[:, KINDS["image"].measures.index("pages")]
+    several = np.flatnonzero(pages > 1)
+    if several.size:
+        logger.warning(
+            f"{folder}: {several.size} of {len(names)} images hold several pages or frames, {names[several[0]]} "
+            f"{pages[several[0]]:g} of them, and the first of each is read; if the others count, save each as an image"
+        )
+
+
 def report_sizes(feature: Feature, measured: np.ndarray, folder: Path) -> None:
     """Logs where the size of the inputs is far from that of the files: images that grow, clips and volumes cropped.
 

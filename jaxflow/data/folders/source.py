@@ -51,8 +51,11 @@ class LabelledSource(FileSource):
     """CSV file with the columns path and label, relative to the folder; None takes labels from folders or names."""
     target: str | tuple[str, ...] = field(default="label", kw_only=True)
     """Column of `labels` that is to be predicted, or several of a kind."""
-    task: Literal["class", "label", "number"] = field(default="class", kw_only=True)
-    """What these columns hold: a class each; whether a label holds, as 0 and 1 (or no and yes); or a number each."""
+    task: Literal["class", "label", "labels", "number", "text"] = field(default="class", kw_only=True)
+    """What these columns hold: a class each; whether a label holds, as 0 and 1 (or no and yes); any number of labels in
+    a cell, such as red;round; a number each; or a text, which is predicted character by character (Transcription)."""
+    label_separator: str | None = field(default=None, kw_only=True)
+    """What separates labels in a cell; None finds ; or | or a comma."""
     folders: Folders = field(default="auto", kw_only=True)
     """What the folders in the folder are: classes, or splits (train, test) that hold the classes; auto infers it from
     their names and from what they hold, and asks where they may be either."""
@@ -60,6 +63,8 @@ class LabelledSource(FileSource):
     def __post_init__(self) -> None:
         super().__post_init__()
         target_names(self.target, self.task)
+        if self.task == "text" and not isinstance(self.target, str):
+            raise UserError(f"data.task is 'text', and data.target names {len(self.target)} columns; name one")
         if self.labels is None and (self.target != "label" or self.task != "class"):
             raise UserError("data.target and data.task are of a table of labels; name it: data.labels")
 
@@ -77,9 +82,17 @@ class MaskedSource(FileSource):
     losses (JPEG). () takes the values as they are."""
     masks: str = field(default="masks", kw_only=True)
     """Name of the folder of masks."""
+    mask_name: str = field(default="{}", kw_only=True)
+    """What a mask is called, where {} is what its input is called, both without suffix: {}_mask pairs img1.jpg with
+    img1_mask.png. Files of other names are not used, and counted."""
+    input_name: str = field(default="{}", kw_only=True)
+    """Likewise what an input is called: {}_0000 pairs a_0000.nii.gz with a.nii.gz."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name, value in (("mask_name", self.mask_name), ("input_name", self.input_name)):
+            if value.count("{}") != 1 or "/" in value:
+                raise UserError(f"data.{name} is {value!r}; it is a name with one {{}} in it, such as '{{}}_mask'")
         if len(self.names) == 1 or len(set(self.names)) < len(self.names):
             raise UserError(f"data.names is {self.names}; name two classes or more, each once, or none")
         if len(self.mask_values) == 1 or list(self.mask_values) != sorted(set(self.mask_values)):

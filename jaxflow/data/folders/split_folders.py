@@ -1,12 +1,13 @@
 """Decides which folders are splits and which are classes: by their names, doubted by what they hold."""
 
+import itertools
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from jaxflow.data.splitting.written import SPLIT_OF
+from jaxflow.data.splitting.written import splits_named
 from jaxflow.errors import UserError, listed
 
 logger = logging.getLogger("jaxflow")
@@ -19,16 +20,22 @@ LABEL = re.compile(r"([^._\s-]+)[._\s-]")
 WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
-def split_of(name: str, prefixed: bool = False) -> str | None:
-    """Returns the split that a folder's name means; None where it means none.
+def splits_of(names: Iterable[str], prefixed: bool = False) -> dict[str, str]:
+    """Returns the split that each of several folders' names means; not those that mean none.
 
     Args:
-      name: of the folder.
-      prefixed: whether one of its words is enough, as in imagenet_train or test2017.
+      names: of the folders, which lie beside one another: there evaluation may mean another split than alone.
+      prefixed: whether one of a name's words is enough, as in imagenet_train or test2017.
     """
-    words = [word.lower() for word in WORDS.findall(name)] if prefixed else [name.lower()]
-    meant = {SPLIT_OF[word] for word in words if word in SPLIT_OF}
-    return meant.pop() if len(meant) == 1 else None
+    words = {name: WORDS.findall(name) if prefixed else [name] for name in names}
+    meaning = splits_named(itertools.chain(*words.values()))
+    meant = {name: {meaning[word] for word in of if word in meaning} for name, of in words.items()}
+    return {name: splits.pop() for name, splits in meant.items() if len(splits) == 1}
+
+
+def split_of(name: str, prefixed: bool = False) -> str | None:
+    """Returns the split that a folder's name means by itself, as `splits_of` does; None where it means none."""
+    return splits_of([name], prefixed).get(name)
 
 
 def label_in_name(path: str) -> str | None:
@@ -57,9 +64,11 @@ def split_folders(folder: Path, files: Mapping[str, Sequence[str]], folders: Fol
     tops = sorted(top for top in files if top)
     if folders == "classes":
         return {}
-    exact = {top: split for top in tops if (split := split_of(top))}
+    exact = splits_of(tops)
     inner = {top: {name.split("/")[1] for name in files[top] if name.count("/") > 1} for top in tops}
-    splits = exact if "train" in exact.values() else exact | _sharing(tops, inner)
+    sharing = _sharing(tops, inner) or _sharing_labels(exact, tops, files)
+    splits = {top: sharing.get(top, split) for top, split in exact.items()}
+    splits |= {top: split for top, split in sharing.items() if split not in splits.values()}
     train = [top for top, split in splits.items() if split == "train"]
     others = [top for top in tops if top not in splits and split_of(top, prefixed=True) is None]
     if not train:
@@ -98,8 +107,11 @@ def same_folders(files: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _sharing(tops: Sequence[str], inner: Mapping[str, set[str]]) -> dict[str, str]:
-    """Returns folders whose names have a word for a split, if they alone hold the same folders as the train one."""
-    named = {top: split for top in tops if (split := split_of(top, prefixed=True))}
+    """Returns folders whose names have a word for a split, if they alone hold the same folders as the train one.
+
+    That may be called train alone, beside my_test.
+    """
+    named = splits_of(tops, prefixed=True)
     train = next((top for top, split in named.items() if split == "train" and inner[top]), None)
     if train is None:
         return {}
@@ -110,6 +122,17 @@ def _sharing(tops: Sequence[str], inner: Mapping[str, set[str]]) -> dict[str, st
     sharing = {top: split for top, split in named.items() if shares(top)}
     strangers = [top for top in tops if top not in named and shares(top)]
     return sharing if len(set(sharing.values())) > 1 and not strangers else {}
+
+
+def _sharing_labels(
+    exact: Mapping[str, str], tops: Sequence[str], files: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Returns the same where none holds folders: beside a train folder, those whose files begin with its classes."""
+    labels = {top: {label_in_name(name) if name.count("/") == 1 else None for name in files[top]} for top in tops}
+    train = next((top for top, split in exact.items() if split == "train"), "")
+    if len(known := labels.get(train, {None})) < 2 or None in known:
+        return {}
+    return {top: split for top, split in splits_of(tops, prefixed=True).items() if labels[top] <= known}
 
 
 def _names(top: str, inner: Mapping[str, set[str]]) -> set[str]:
@@ -145,8 +168,8 @@ def _check_no_train(
     if (exact and len(exact) == len(tops)) or folders == "splits":
         found = " and ".join(exact) or "no folder of a split"
         raise UserError(f"{folder} has {found} but no train folder with files; add one")
-    meant = [split_of(top, prefixed=True) for top in tops]
-    if (all(meant) and len(set(meant)) > 1) or any(inner[top] & set(tops) for top in exact):
+    meant = splits_of(tops, prefixed=True)
+    if (len(meant) == len(tops) and len(set(meant.values())) > 1) or any(inner[top] & set(tops) for top in exact):
         raise UserError(
             f"{folder} has the folders {listed(tops, 5)}, which may be classes (--data.folders=classes) or splits; "
             "name splits train, val and test, and put a folder for each class into each"

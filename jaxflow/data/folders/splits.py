@@ -90,11 +90,12 @@ def assign_splits(
     rule = as_rule(split)
     keys = add_written(SplitKeys(ids, groups, classes), rule, str(folder), column)
     found = [name for name in SPLITS if name in official]
+    means, whole = ("folders", f"the folders of {folder}") if folder.is_dir() else ("files", f"the files with {folder}")
     if found and keys.written is None:
         if not isinstance(rule, HoldOut):
             raise UserError(
-                f"data.split is {type(rule).__name__}, but {folder} is split by its folders "
+                f"data.split is {type(rule).__name__}, but {folder} is split by its {means} "
                 f"({', '.join(found)}); name the folder below it, or use HoldOut"
             )
-        keys = dataclasses.replace(keys, written=official, written_in=f"the folders of {folder}")
+        keys = dataclasses.replace(keys, written=official, written_in=whole)
     return rule.split(keys), keys

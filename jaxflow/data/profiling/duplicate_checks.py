@@ -87,7 +87,7 @@ def _similar_images(dataset: Dataset, examples: Examples, near: Sequence[tuple[i
 
 
 def _pairs(images: int, pairs: Sequence[object]) -> str:
-    return "" if images == len(pairs) else f" ({len(pairs)} pairs)"
+    return "" if images == len(pairs) else f" ({len(pairs)} pair{'s' * (len(pairs) > 1)})"
 
 
 def _ids(dataset: Dataset, examples: Examples, groups: Sequence[Sequence[int]]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.data.profiling.sample import Sample
 from jaxflow.data.series.encode import SeriesEncoding
 from jaxflow.data.tables.encode import TableEncoding
+from jaxflow.data.tables.encoders import OneHotEncoder
 
 
 def feature_names(dataset: Dataset) -> list[str]:
@@ -17,6 +18,25 @@ def feature_names(dataset: Dataset) -> list[str]:
     if isinstance(dataset.input_encoding, TableEncoding | SeriesEncoding):
         return list(dataset.input_encoding.features)
     return [f"feature {index}" for index in range(dataset.schema.inputs.shape[-1])]
+
+
+def feature_groups(dataset: Dataset) -> dict[str, dict[str, int]]:
+    """Returns the features that are shown together: those that are 1 for a category of one column, else each by itself.
+
+    Returns:
+      By the column's or the feature's name, the index of each feature by its category, or by "".
+    """
+    encoding = dataset.input_encoding
+    if not isinstance(encoding, TableEncoding | SeriesEncoding):
+        return {name: {"": index} for index, name in enumerate(feature_names(dataset))}
+    groups, indices = {}, itertools.count()
+    for encoder in encoding.columns:
+        places = dict(zip(encoder.names, indices))
+        if isinstance(encoder, OneHotEncoder):
+            groups[encoder.name] = {name.removeprefix(f"{encoder.name} = "): at for name, at in places.items()}
+        else:
+            groups |= {name: {"": at} for name, at in places.items()}
+    return groups
 
 
 def describe_features(dataset: Dataset, samples: Mapping[str, Sample]) -> dict[str, Any]:
@@ -46,7 +66,8 @@ def describe_features(dataset: Dataset, samples: Mapping[str, Sample]) -> dict[s
 def _features(dataset: Dataset, sample: Sample) -> Iterator[tuple[str, np.ndarray, float]]:
     """Yields the name, the values and the correlation of each feature; sine and cosine of a season are its phase."""
     inputs, names = sample.inputs.astype(np.float64), feature_names(dataset)
-    strengths, columns = correlations(dataset, inputs, sample.targets), target_columns(dataset, sample.targets)
+    columns = target_columns(dataset, sample.targets)
+    strengths = correlations(inputs, columns)
     pairs = enumerate(itertools.pairwise(names), 1)
     cosines = {place for place, (one, other) in pairs if ": sine of " in one and other == _cosine_of(one)}
     for place, name in enumerate(names):
@@ -72,32 +93,46 @@ def _multiple_correlation(inputs: np.ndarray, targets: np.ndarray) -> float:
     )
 
 
-def correlations(dataset: Dataset, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Computes how strongly each feature correlates with the target.
+def correlations(inputs: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Computes how strongly features correlate with what is to be predicted.
 
     Args:
-      dataset: its schema has the kind of the target.
       inputs: (examples, features) float.
-      targets: (examples,) class indices, (examples, values), or (examples, targets) class indices.
+      columns: (examples, columns) float, as `target_columns` returns them.
 
     Returns:
-      (features,) largest absolute correlation with a value, or with one class against the others; 0 for constants.
+      (features,) largest absolute correlation with a column; 0 for constants.
     """
-    columns = target_columns(dataset, targets)
     x, y = inputs - inputs.mean(0), columns - columns.mean(0)
     scale = np.outer(np.linalg.norm(x, axis=0), np.linalg.norm(y, axis=0))
     return np.abs(np.divide(x.T @ y, scale, out=np.zeros_like(scale), where=scale > 0)).max(1)
 
 
+def each_target(dataset: Dataset, targets: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns each target by itself, by what a finding calls it: "the target", or of several "target NAME".
+
+    Args:
+      dataset: its schema has the kind of the target.
+      targets: (examples,) class indices, (examples, values), or (examples, targets) class indices.
+
+    Returns:
+      (examples,) class indices, IGNORE where one is unknown, or values.
+    """
+    if targets.ndim == 1 or targets.shape[1] == 1:
+        return {"the target": targets.reshape(len(targets))}
+    return {f"target {name}": column for name, column in zip(dataset.schema.target.names, targets.T)}
+
+
+def one_hot(dataset: Dataset, target: np.ndarray) -> np.ndarray:
+    """Returns one of `each_target` as (examples, columns) float64: itself, or whether each class is the example's."""
+    if dataset.schema.target.kind == "number":
+        return target.astype(np.float64)[:, None]
+    return (target[:, None] == np.arange(max(target.max(), 0) + 1)).astype(np.float64)
+
+
 def target_columns(dataset: Dataset, targets: np.ndarray) -> np.ndarray:
     """Returns targets as (examples, columns) float64: values, or for each class whether it is the example's."""
-    if dataset.schema.target.kind == "class":
-        return np.eye(len(dataset.schema.target.names))[targets]
-    if dataset.schema.target.several:
-        sizes = map(len, dataset.schema.target.choices.values())
-        one_hot = [column[:, None] == np.arange(size) for column, size in zip(targets.T, sizes)]
-        return np.concatenate(one_hot, axis=1).astype(np.float64)  # (example, class of any target)
-    return targets.astype(np.float64)
+    return np.concatenate([one_hot(dataset, target) for target in each_target(dataset, targets).values()], axis=1)
 
 
 def summarize(values: np.ndarray) -> dict[str, float]:

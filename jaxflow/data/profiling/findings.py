@@ -80,7 +80,7 @@ def _imbalance(dataset: Dataset, plan: Plan) -> list[Issue]:
         absent = [name for name, n in zip(names, count) if n == 0]
         if absent:
             message = f"the {split} split has no example of {', '.join(absent[:5])}"
-            issues.append(Issue("problem", message, plan.spread_class()))
+            issues.append(Issue("problem", message, plan.spread_class(split)))
     return issues
 
 

@@ -1,17 +1,18 @@
 """Checks of inputs, by their kind: blank images, silent clips, unknown characters, features that tell the target."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.profiling.features import correlations, feature_names
+from jaxflow.data.profiling.features import correlations, each_target, feature_names, one_hot
 from jaxflow.data.profiling.issue import MAX_IDS, Issue
 from jaxflow.data.profiling.sample import Sample
 from jaxflow.data.profiling.telling import order_of_rows, telling_columns
 from jaxflow.data.profiling.tokens import is_language_modelling, lengths, unknown_fraction
 from jaxflow.data.profiling.waveforms import audio_statistics
 from jaxflow.data.tables.encode import TableEncoding
+from jaxflow.data.tables.encoders import NumberEncoder
 from jaxflow.data.texts.tokenizers import BPETokenizer
 
 MUCH_MISSING = 0.3
@@ -61,12 +62,14 @@ def check_vectors(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Issue
     if sample.inputs.ndim != 2:
         return []
     inputs, names = sample.inputs.astype(np.float64), feature_names(dataset)
-    issues = []
-    for name, strength in zip(names, correlations(dataset, inputs, sample.targets)):
-        if strength > TELLING:
-            message = f"{name} all but tells the target (correlation {strength:.3f})"
-            issues.append(Issue("leak", message, "ask whether it is known before the target is; if not, drop it"))
-    issues += [] if issues else telling_columns(dataset, sample)
+    issues, told = [], set()
+    for called, target in each_target(dataset, sample.targets).items():
+        for name, strength in zip(names, correlations(inputs, one_hot(dataset, target))):
+            if strength > TELLING:
+                message = f"{name} all but tells {called} (correlation {strength:.3f})"
+                issues.append(Issue("leak", message, "ask whether it is known before the target is; if not, drop it"))
+                told.add(called)
+    issues += telling_columns(dataset, sample, told)
     issues += order_of_rows(dataset, sample)
     low, middle, high = np.quantile(inputs, (0.25, 0.5, 0.75), axis=0)
     far = (np.abs(inputs - middle) > 10 * (high - low)) & (high > low)
@@ -78,19 +81,25 @@ def check_vectors(dataset: Dataset, samples: Mapping[str, Sample]) -> list[Issue
     for column in columns:
         if column.missing_fraction > MUCH_MISSING:
             message = f"{column.name} is missing in {column.missing_fraction:.0%} of the training rows"
-            issues.append(Issue("note", message, "ask why; where it says something, Number(indicator=True) keeps it"))
-    return issues + _redundant_features(inputs, middle, names)
+            # A missing category is one of its own; a date has a feature that says that it is missing.
+            keeps = "Number(indicator=True) keeps it" if isinstance(column, NumberEncoder) else "the model sees it"
+            issues.append(Issue("note", message, f"ask why; where it says something, {keeps}"))
+    made_of = [column.name for column in columns for _ in column.names]
+    return issues + _redundant_features(inputs, middle, names, made_of if len(made_of) == len(names) else names)
 
 
-def _redundant_features(inputs: np.ndarray, medians: np.ndarray, names: list[str]) -> list[Issue]:
+def _redundant_features(
+    inputs: np.ndarray, medians: np.ndarray, names: Sequence[str], made_of: Sequence[str]
+) -> list[Issue]:
+    """Finds features of two columns that say the same: what one column was made into nobody can leave out."""
     # Features that differ from their median in a few rows only correlate by chance.
     varied = np.flatnonzero((inputs != medians).sum(0) >= 10)
     pairs = np.corrcoef(inputs[:, varied].T) if len(varied) > 1 else np.ones((1, 1))
     issues = []
     for one, other in zip(*np.where(np.triu(np.abs(pairs), 1) > REDUNDANT)):
+        if made_of[varied[one]] == made_of[varied[other]]:
+            continue
         first, second = names[varied[one]], names[varied[other]]
-        if first.partition(" = ")[0] == second.partition(" = ")[0]:
-            continue  # the features of one category make up for each other
         message = f"{first} and {second} say the same (correlation {pairs[one, other]:.3f})"
         issues.append(Issue("note", message, "one of them is enough"))
     return issues

@@ -45,11 +45,13 @@ class Plan:
             return "leave them out: --data.duplicates=drop"
         return "leave them out"
 
-    def spread_class(self) -> str:
+    def spread_class(self, split: str) -> str:
         """Returns how a class that a split lacks comes into it."""
         rule = self.setting("split")
         if self.written_in:
-            return f"the splits are those of {self.written_in}: move some of its examples there, or do without"
+            return (
+                f"the splits are those of {self.written_in}: put some of its examples into {split} there, or do without"
+            )
         if getattr(rule, "stratify", None) is False and not self.setting("group"):
             return f"stratify the split, split={type(rule).__name__}(stratify=True), or give more examples"
         return "give more examples, or a larger split"

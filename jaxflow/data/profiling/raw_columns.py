@@ -9,13 +9,16 @@ import numpy as np
 
 from jaxflow.data.profiling.issue import Issue
 from jaxflow.data.profiling.sample import MAX_EXAMPLES
-from jaxflow.data.tables.raw_columns import RawColumn
+from jaxflow.data.tables.raw.columns import RawColumn
 
 QUANTILES = {"min": 0.0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "max": 1.0}
 # Categories that are counted by name, and bins of a histogram.
 MAX_NAMED, BINS = 20, 30
 # Different numbers of a column that may be capped, fraction of the rows at the cap, and how many times the usual count.
 MIN_DISTINCT, MIN_CAPPED, OFTEN = 20, 0.01, 10
+# Days that stand for none or for ever, and those that programs begin or end with, which may be days of events too.
+NO_DAYS = ("0001-01-01", "9999-12-31")
+DEFAULT_DAYS = ("1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01", "2099-12-31", "2999-12-31")
 # Difference between distributions of two splits that is said, and how surely it is no chance: Kolmogorov-Smirnov's
 # statistic times the root of the rows, of which 2.2 has a probability of 1e-4; equal rows come together, so it is more.
 SHIFT, SURE = 0.15, 3.0
@@ -43,9 +46,12 @@ def profile_raw_columns(columns: Iterable[RawColumn]) -> tuple[list[dict[str, An
         described.append(_describe(column))
         if column.kind == "number":
             issues += _capped(column, train[~_is_missing(train)])
+        if column.kind == "date":
+            issues += _stand_in_dates(column, train[~_is_missing(train)])
         issues += _shifts(column)
         few = train[np.linspace(0, len(train) - 1, min(len(train), MAX_EXAMPLES)).astype(int)]
-        codes[column.name] = np.unique(few.astype(str), return_inverse=True)[1]
+        if not column.is_target:  # what tells it is a leak, which is told by itself
+            codes[column.name] = np.unique(few.astype(str), return_inverse=True)[1]
     return described, issues + _same(codes)
 
 
@@ -100,6 +106,20 @@ def _capped(column: RawColumn, known: np.ndarray) -> list[Issue]:
             advice = "what lies beyond is not told apart: look where the cap comes from"
             advice += ", and leave these rows out or judge them by themselves" if column.is_target else ""
             issues.append(Issue("problem" if column.is_target else "note", message, advice))
+    return issues
+
+
+def _stand_in_dates(column: RawColumn, known: np.ndarray) -> list[Issue]:
+    """Finds first or last days that programs write where there is no date: those of no calendar, or far too often."""
+    days, counts = np.unique(known.astype("datetime64[D]"), return_counts=True)
+    issues = []
+    for end in (0, -1) if len(days) > 1 else ():
+        day, count, rest = str(days[end]), int(counts[end]), np.delete(counts, end)
+        often = count > 1 and count >= OFTEN * np.median(rest)
+        if day in NO_DAYS or (day in DEFAULT_DAYS and often):
+            message = f"{count:,} training rows hold {day} in {column.name}, as what has no date often does"
+            advice = "if it stands for none, say so as the file writes it, for example"
+            issues.append(Issue("problem", message, f"{advice} data.missing_also=({day!r},)"))
     return issues
 
 

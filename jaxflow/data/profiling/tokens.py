@@ -7,8 +7,11 @@ import numpy as np
 
 from jaxflow.data.dataset import Dataset, name_of
 from jaxflow.data.profiling.sample import Sample
-from jaxflow.data.texts.encode import TextEncoding
+from jaxflow.data.texts.encode import SentenceEncoding, TextEncoding
 from jaxflow.data.texts.tokenizers import END, UNKNOWN, CharacterTokenizer
+from jaxflow.data.texts.words import WordTokenizer
+
+OF_TEXTS, WITH_UNKNOWN = (TextEncoding, SentenceEncoding), (CharacterTokenizer, WordTokenizer)
 
 # Texts that are described.
 MAX_TEXTS = 5
@@ -16,7 +19,7 @@ MAX_TEXTS = 5
 
 def token_names(dataset: Dataset) -> list[str]:
     """Returns the names of the tokens; their indices where the source has no names."""
-    if isinstance(dataset.input_encoding, TextEncoding):
+    if isinstance(dataset.input_encoding, OF_TEXTS):
         return list(dataset.input_encoding.tokenizer.vocabulary)
     return [str(token) for token in range(dataset.schema.inputs.vocab_size)]
 
@@ -37,7 +40,7 @@ def lengths(inputs: np.ndarray) -> np.ndarray:
 def unknown_fraction(dataset: Dataset, inputs: np.ndarray) -> float:
     """Computes the fraction of the tokens that the training text does not have."""
     encoding = dataset.input_encoding
-    if not isinstance(encoding, TextEncoding) or not isinstance(encoding.tokenizer, CharacterTokenizer):
+    if not isinstance(encoding, OF_TEXTS) or not isinstance(encoding.tokenizer, WITH_UNKNOWN):
         return 0.0  # bytes know everything
     return float((inputs == UNKNOWN).sum() / max((inputs != END).sum(), 1))
 
@@ -62,7 +65,7 @@ def describe_tokens(dataset: Dataset, samples: Mapping[str, Sample]) -> dict[str
         }
     }
     encoding, train, target = dataset.input_encoding, samples["train"], dataset.schema.target
-    if isinstance(encoding, TextEncoding):
+    if isinstance(encoding, OF_TEXTS):
         rows = np.linspace(0, len(train.inputs) - 1, min(MAX_TEXTS, len(train.inputs)), dtype=int)
         described["texts"] = [
             {
@@ -97,4 +100,5 @@ def bag_of_words(inputs: np.ndarray, size: int = 300) -> np.ndarray:
 
 def is_language_modelling(dataset: Dataset) -> bool:
     """Returns whether the targets are the next tokens of the inputs."""
-    return dataset.schema.inputs.kind == "tokens" and bool(dataset.schema.target.dense_shape)
+    inputs, target = dataset.schema.inputs, dataset.schema.target
+    return inputs.kind == "tokens" and bool(target.dense_shape) and len(target.names) == inputs.vocab_size

@@ -2,9 +2,12 @@
 
 import logging
 import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from decimal import Decimal
+
+from jaxflow.errors import listed
 
 logger = logging.getLogger("jaxflow")
 
@@ -18,11 +21,12 @@ WITH_EXPONENT = re.compile(r"[+-]?(\d+\.\d*[eE][+-]?|\.\d+[eE][+-]?|\d+[eE][+-])
 def category_name(value: object) -> str:
     """Returns the name of a cell's category: a number by its value, 3, 3.0 and "3.00" are "3"; a text without spaces.
 
-    Texts with leading zeros, such as 007, are codes, and kept.
+    Texts with leading zeros, such as 007, are codes, and kept. Letters that Unicode writes in two ways, such as é as
+    one character or as two, are one (NFC).
     """
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    text = str(value).strip()
+    text = unicodedata.normalize("NFC", str(value).strip())
     if not NUMBER.fullmatch(text):
         return text
     whole, _, fraction = text.lstrip("+-").partition(".")
@@ -49,7 +53,7 @@ def category_names(values: Collection[object], what: str = "") -> dict[object, s
 
     Args:
       values: none of them missing.
-      what: what is named, for a line of the log that says which spellings are one; "" for none.
+      what: what is named, for lines of the log that say which spellings are one, and which are not; "" for none.
     """
     spellings = defaultdict(set)
     for value in values:
@@ -58,4 +62,16 @@ def category_names(values: Collection[object], what: str = "") -> dict[object, s
     if what and several:
         logger.info(f"{what}: {', '.join(several[:5])} are one")
     names = {key: next(iter(found)) if len(found) == 1 else key for key, found in spellings.items()}
+    if what:
+        report_capitals(names.values(), what)
     return {value: names[category_key(value)] for value in values}
+
+
+def report_capitals(names: Iterable[str], what: str) -> None:
+    """Logs classes whose names differ in capitals alone, such as Cat and cat: they may be one that was misspelt."""
+    alike = defaultdict(list)
+    for name in sorted(set(names)):
+        alike[name.casefold()].append(name)
+    several = [" and ".join(map(repr, found)) for found in alike.values() if len(found) > 1]
+    if several:
+        logger.warning(f"{what}: {listed(several, 5)} differ in capitals alone, and are classes of their own")

@@ -8,7 +8,8 @@ from collections.abc import Set
 from pathlib import Path, PurePath
 
 from jaxflow.data.reading.formats import Kind
-from jaxflow.errors import UserError, listed
+from jaxflow.data.reading.text.files import table_suffix
+from jaxflow.errors import UserError, listed, perhaps
 
 logger = logging.getLogger("jaxflow")
 
@@ -16,6 +17,8 @@ logger = logging.getLogger("jaxflow")
 JUNK = ("@eadir", "#recycle", "#snapshot", "$recycle.bin", "__macosx", "lost+found", "system volume information")
 # Files of that kind.
 JUNK_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini")
+# How files end that hold others.
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 # Suffixes that are named where there are more.
 MAX_SUFFIXES = 8
 
@@ -23,6 +26,22 @@ MAX_SUFFIXES = 8
 def is_junk(name: str) -> bool:
     """Returns whether a folder is hidden, or one that a system made: thumbnails, waste baskets."""
     return name.startswith(".") or name.lower() in JUNK
+
+
+def require_folder_of(folder: Path, kind: Kind) -> None:
+    """Raises UserError if there is no such folder, and says what to name where it is a file."""
+    if os.path.isdir(folder):  # unlike Path's own, never raises
+        return
+    if not os.path.exists(folder):
+        raise UserError(f"{folder} is not there; name a folder of {kind.plural}{perhaps(folder, Path.is_dir)}")
+    advice = f"name a folder of {kind.plural}"
+    if folder.name.lower().endswith(ARCHIVES):
+        advice = f"unpack it, and {advice}"
+    elif folder.name.lower().endswith(kind.suffixes):
+        advice += f", such as {folder.parent}"
+    elif table_suffix(folder) in (".csv", ".tsv"):
+        advice += ", and of those with a label each the table by data.labels"
+    raise UserError(f"{folder} is a file; {advice}")
 
 
 def find_files(folder: Path, kind: Kind, follow_links: bool = False) -> list[str]:

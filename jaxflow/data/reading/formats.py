@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxflow.data.reading import audio, image_masks, images, volumes
 from jaxflow.data.reading.corrupt import error_line
-from jaxflow.data.reading.threads import in_threads
+from jaxflow.data.threads import in_threads
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
@@ -68,6 +68,11 @@ KINDS = {
         "audio files", audio.SUFFIXES, audio.read_audio, measures=audio.MEASURES, measure=audio.measure_audio
     ),
 }
+
+
+def without_suffix(path: str, kind: Kind) -> str:
+    """Returns the path of a file of a kind without the longest of the kind's suffixes that it ends with."""
+    return path[: -max(len(suffix) for suffix in kind.suffixes if path.lower().endswith(suffix))]
 
 
 def read_files(paths: Sequence[Path], feature: Feature) -> Iterator[np.ndarray | UserError]:

@@ -5,7 +5,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from jaxflow.data.reading.images import attempt, centre, formats_of, orientation_of, resize, upright, upright_size
+from jaxflow.data.reading.images import (
+    attempt,
+    centre,
+    count_pages,
+    formats_of,
+    orientation_of,
+    resize,
+    upright,
+    upright_size,
+)
 from jaxflow.errors import UserError
 from jaxflow.schema import IGNORE, Feature
 
@@ -78,6 +87,10 @@ def _size(path: Path) -> tuple[int, int]:
 
 def _open_mask(path: Path) -> Image.Image:
     with Image.open(path, formats=formats_of(path)) as opened:
+        if (pages := count_pages(opened)) > 1:
+            raise ValueError(
+                f"it holds {pages} pages, and a mask is one: join them, each pixel the number of its class"
+            )
         return upright(_grey(opened), orientation_of(opened))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, BinaryIO, TypeVar
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageSequence, UnidentifiedImageError
 
 from jaxflow.data.reading.limits import check_bytes
 from jaxflow.errors import UserError, reason
@@ -34,7 +34,11 @@ DEEP = ("I", "F")
 # Of colours of 16 bits Pillow reads the upper 8; where these reach no further, the image has fewer bits.
 DARK = 64
 # What is measured of an image file.
-MEASURES = ("height", "width", "lowest", "highest")
+MEASURES = ("height", "width", "pages", "lowest", "highest")
+# Whose files may hold several pages, or frames; what lies behind the photograph in a JPEG is a preview.
+PAGED = ("TIFF", "GIF", "WEBP", "PNG", "AVIF")
+# The tag of a page of a TIFF, and its bits that make it a smaller copy of another or its transparency.
+NEW_SUBFILE_TYPE, NO_PAGE = 254, 0b101
 # Pillow's mode for so many channels.
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # What turns an image upright, by its EXIF orientation.
@@ -61,9 +65,13 @@ def read_image(path: Path, feature: Feature) -> np.ndarray:
       UserError: the file holds no image, only part of one, or one far too large; or its size differs from the
         feature's, which does not resize.
     """
-    # Read at once: Pillow would ask for a few bytes at a time.
-    opened = attempt(path, lambda: _open(io.BytesIO(_content(path)), feature, formats_of(path)))
-    return _fit(opened, feature, str(path))
+
+    def read() -> Image.Image:
+        check_bytes(path.stat().st_size)
+        content = path.read_bytes()  # at once: Pillow would ask for a few bytes at a time
+        return _open(io.BytesIO(content), feature, formats_of(path))
+
+    return _fit(attempt(path, read), feature, str(path))
 
 
 def decode_image(content: bytes, feature: Feature) -> np.ndarray:
@@ -84,13 +92,13 @@ def decode_image(content: bytes, feature: Feature) -> np.ndarray:
 
 
 def measure_image(path: Path) -> np.ndarray:
-    """Measures an image file: its size, and its range of grey levels where these have more than 8 bits.
+    """Measures an image file: its size, its pages, and its range of grey levels where these have more than 8 bits.
 
     Args:
       path: the file.
 
     Returns:
-      (4,) float64: height and width as it is upright, the lowest and the highest grey level; NaN for levels of 8 bits.
+      (5,) float64: height and width upright, number of pages, lowest and highest grey level; NaN for levels of 8 bits.
 
     Raises:
       UserError: the file holds no image.
@@ -98,11 +106,21 @@ def measure_image(path: Path) -> np.ndarray:
 
     def measure() -> np.ndarray:
         with Image.open(path, formats=formats_of(path)) as opened:
-            width, height = upright_size(opened)
+            (width, height), pages = upright_size(opened), count_pages(opened)
             levels = np.asarray(opened) if opened.mode.startswith(DEEP) else np.array(np.nan)
-        return np.array([height, width, levels.min(), levels.max()], np.float64)
+        return np.array([height, width, pages, levels.min(), levels.max()], np.float64)
 
     return attempt(path, measure)
+
+
+def count_pages(image: Image.Image) -> int:
+    """Counts the pages or frames of an opened image, which is at the first of them and stays there."""
+    count = getattr(image, "n_frames", 1) if image.format in PAGED else 1
+    if image.format == "TIFF" and count > 1:
+        kinds = [getattr(page, "tag_v2", {}).get(NEW_SUBFILE_TYPE, 0) for page in ImageSequence.Iterator(image)]
+        image.seek(0)
+        return max(1, sum(not kind & NO_PAGE for kind in kinds))
+    return count
 
 
 def check_levels(levels: tuple[float, float] | None) -> None:
@@ -138,11 +156,6 @@ def attempt(path: Path, read: Callable[[], T]) -> T:
         return read()
     except Exception as error:  # each of Pillow's plugins raises what it likes, and memory may be short
         raise UserError(f"{path} cannot be read as an image: {_why(path, error)}") from error
-
-
-def _content(path: Path) -> bytes:
-    check_bytes(path.stat().st_size)
-    return path.read_bytes()
 
 
 def _open(file: BinaryIO, feature: Feature, formats: tuple[str, ...] = FORMATS) -> Image.Image:

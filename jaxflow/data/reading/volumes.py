@@ -61,6 +61,8 @@ def read_mask(path: Path, mask_path: Path, feature: Feature) -> np.ndarray:
       UserError: the file holds no mask, or one of another size than the volume.
     """
     mask, shape = _read(mask_path), _read(path).shape[:3]
+    if mask.ndim != 3 or 0 in mask.shape:
+        raise UserError(f"{mask_path} has the shape {mask.shape}; the mask of a volume has three axes")
     if mask.shape != shape:
         raise UserError(f"{mask_path} has the shape {mask.shape} and its volume {path.name} {shape}; they must agree")
     if not (mask == np.round(mask)).all() or mask.min() < 0 or mask.max() > np.iinfo(np.int16).max:

@@ -8,14 +8,16 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.reading.dialect import Dialect
+from jaxflow.data.reading.text.dialect import Dialect
 from jaxflow.data.series.layout import Gaps
 from jaxflow.data.storage.mapped import new_array
-from jaxflow.data.tables.cells import Form, Kind, find_form, infer_column_type, parse_column
+from jaxflow.data.tables.cells import infer_column_type, parse_column
 from jaxflow.data.tables.columns import Category, Date, Number, Spec
+from jaxflow.data.tables.doubts import doubt_input
 from jaxflow.data.tables.encoders import DateEncoder, Encoder, NumberEncoder
-from jaxflow.data.tables.raw_table import RawTable
-from jaxflow.errors import UserError, listed
+from jaxflow.data.tables.forms import Form, Kind, find_form
+from jaxflow.data.tables.raw.table import RawTable
+from jaxflow.errors import UserError, listed, meant
 from jaxflow.schema import blurred
 
 logger = logging.getLogger("jaxflow")
@@ -137,9 +139,11 @@ def open_columns(
         elif spec.name:
             kinds[name] = of_spec[type(spec)]
         else:
-            kinds[name] = infer_column_type(raw, name, every)
+            kinds[name] = infer_column_type(raw, name, every, "list the column in data.encoders")
             if kinds[name] == "empty":
                 raise UserError(f"column {name} holds nothing; leave it out of data.columns")
+            if kinds[name] == "category" and (doubt := doubt_input(raw, name, every, "encoders")):
+                logger.info(f"column {name} is read as categories{doubt}")
     forms: dict[str, Form] = {}
     for name, kind in kinds.items():
         if kind in ("number", "date") and (name,) != time:
@@ -217,4 +221,4 @@ def require_columns(raw: RawTable, path: Path, names: Sequence[str]) -> None:
     """Raises UserError if a table lacks a column."""
     missing = [name for name in names if name not in raw]
     if missing:
-        raise UserError(f"{path} has no column {missing[0]!r}; it has {listed(raw)}")
+        raise UserError(f"{path} has no column {missing[0]!r}; it has {listed(raw)}{meant(missing[0], raw)}")

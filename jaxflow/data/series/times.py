@@ -4,45 +4,59 @@ import logging
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import numpy as np
 
-from jaxflow.data.tables.raw_table import RawTable
+from jaxflow.data.date_formats import (
+    are_even,
+    find_compact_format,
+    find_date_formats,
+    find_digit_formats,
+    find_month_format,
+    nearest_format,
+)
+from jaxflow.data.dates import EPOCH, NUMBER, find_epoch_unit, parse_moment, read_ticks, tell_century
+from jaxflow.data.tables.raw.table import RawTable
 from jaxflow.errors import UserError
 
 logger = logging.getLogger("jaxflow")
 
+# Parts of moments in ISO 8601 beside days: NumPy's unit says how much of it is written.
 ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?)?)?")
-WITH_CLOCK = re.compile(r"\d{4}-?\d\d-?\d\d[T ]\d\d.*")
-DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?: (\d{1,2}:\d\d(:\d\d)?))?")
-YEAR_FIRST = re.compile(r"\d{4}/\d{1,2}/\d{1,2}(?: (\d{1,2}:\d\d(:\d\d)?))?")
+WEEK = re.compile(r"\d{4}-?W\d\d(-?[1-7])?")
+WITH_CLOCK = re.compile(r"\d{4}-?\d\d-?\d\d[T :]\d\d.*")
 # Columns of whole numbers that a time is divided into, in this order.
 PARTS = ("%Y", "%m", "%d", "%H", "%M", "%S")
-# What `data.time_format` may be beside a format of strptime: seconds and milliseconds since 1970, or numbered rows.
-SECONDS, MILLISECONDS, COUNT = "s", "ms", "count"
+# What `data.time_format` may be beside what a date may: numbered rows. And months, which are no dates elsewhere.
+COUNT, MONTHS = "count", "%Y%m"
+# Cells by which a format is chosen that some lack.
+SAMPLE = 200
 WAYS = (
-    "times are written as 1981-01-31 or 1981-01-31T12:30; or set data.time_format, for example '%d/%m/%Y %H:%M', 's' "
-    "for seconds since 1970 or 'count' for numbered rows"
+    "times are written as 1981-01-31, 1981-01-31T12:30, 1981-01, 1981Q1 or 1981-W05; or set data.time_format, for "
+    "example '%d/%m/%Y %H:%M', 's' for seconds since 1970 or 'count' for numbered rows"
 )
 
-Cell = str | date | None
+Cell = str | date
 
 
-def read_times(raw: RawTable, columns: Sequence[str], form: str) -> tuple[np.ndarray, str]:
+def read_times(raw: RawTable, columns: Sequence[str], form: str, path: Path) -> tuple[np.ndarray, str]:
     """Reads the times of a table's rows.
 
     Args:
       raw: the table.
       columns: the columns of times; of several, the cells of a row are joined by spaces.
       form: how they are written, as `Series.time_format`; empty to infer it.
+      path: the table's, for messages.
 
     Returns:
       (rows,) datetime64, in UTC where they have an offset, or int64 where rows are numbered; and how they are written.
 
     Raises:
-      UserError: a cell is no time, it is named; or it may be two times.
+      UserError: a cell is empty or no time, it is named; or it may be two times.
     """
     name = " and ".join(columns)
+    _check_filled(raw, columns, path)
     cells = np.concatenate([_cells(block, columns) for block in raw.blocks()])
     form = form or _infer(cells, name, several=len(columns) > 1)
     times = []
@@ -50,18 +64,33 @@ def read_times(raw: RawTable, columns: Sequence[str], form: str) -> tuple[np.nda
         try:
             times.append(_time(cell, form))
         except (ValueError, TypeError, OverflowError):
-            raise UserError(f"column {name} holds {cell!r} in {raw.row_name(row)}; {WAYS}") from None
+            where = raw.where(row, path)
+            how = f" in {form!r}, the format of training, data.time_format or most times: write it so"
+            how = how if form not in ("", COUNT, *EPOCH) else f"; {WAYS}"
+            raise UserError(f"column {name} holds {cell!r} in {where}, which is no time{how}") from None
     zones = {zone for _, zone in times}
     if len(zones) > 1:
         row = [zone for _, zone in times].index(not times[0][1])
         raise UserError(
-            f"column {name} holds times with an offset from UTC and without, {cells[0]!r} in {raw.row_name(0)} and "
-            f"{cells[row]!r} in {raw.row_name(row)}; write all in one way"
+            f"column {name} holds times with an offset from UTC and without, {cells[0]!r} in {raw.where(0, path)} and "
+            f"{cells[row]!r} in {raw.where(row, path)}; write all in one way"
         )
     if True in zones:
         logger.info(f"column {name} holds times with an offset from UTC: they are converted to UTC")
-    moments = [moment for moment, _ in times]
-    return np.array(moments, np.int64 if form == COUNT else None), form
+    moments = np.array([moment for moment, _ in times], np.int64 if form == COUNT else None)
+    if century := tell_century(form, moments):
+        logger.warning(f"{path}: times of column {name} are read as {form!r}; {century}")
+    return moments, form
+
+
+def _check_filled(raw: RawTable, columns: Sequence[str], path: Path) -> None:
+    """Raises UserError if some rows have no time."""
+    for name in columns:
+        if (empty := raw.missing(name)).any():
+            raise UserError(
+                f"column {name} is empty in {raw.where(int(empty.argmax()), path)} ({empty.sum():,} of {raw.rows:,} "
+                "rows), and each row of a series has a time; fill it in, or leave these rows out"
+            )
 
 
 def _cells(block: RawTable, columns: Sequence[str]) -> np.ndarray:
@@ -69,8 +98,7 @@ def _cells(block: RawTable, columns: Sequence[str]) -> np.ndarray:
     parts = [block[column] for column in columns]
     if len(parts) == 1:
         return parts[0]
-    joined = [None if None in row else " ".join(map(_text, row)) for row in zip(*parts)]
-    return np.array(joined, object)
+    return np.array([" ".join(map(_text, row)) for row in zip(*parts)], object)
 
 
 def _text(part: object) -> str:
@@ -78,75 +106,63 @@ def _text(part: object) -> str:
 
 
 def _infer(cells: np.ndarray, name: str, several: bool) -> str:
-    """Infers how times are written: a format of strptime, SECONDS, MILLISECONDS, COUNT, or empty for ISO 8601."""
-    texts = [_text(cell) for cell in cells if cell is not None and not isinstance(cell, date)]
+    """Infers how times are written: a format of strptime, a unit of EPOCH, COUNT, or empty for ISO 8601."""
+    texts = [_text(cell) for cell in cells if not isinstance(cell, date)]
     if not texts:
         return ""
     if several and all(re.fullmatch(r"\d+( \d+)+", text) for text in texts):
         return " ".join(PARTS[: texts[0].count(" ") + 1])
-    if all(re.fullmatch(r"-?\d+(\.\d+)?", text) for text in texts):
-        return _infer_number(texts)
-    for pattern in (DAY_OR_MONTH_FIRST, YEAR_FIRST):
-        found = [pattern.fullmatch(text) for text in texts]
-        if all(found):
-            clock = {match.groups()[-2:] for match in found}
-            end = " %H:%M:%S" if any(second for _, second in clock) else " %H:%M" if clock != {(None, None)} else ""
-            return ("%Y/%m/%d" if pattern is YEAR_FIRST else _infer_first(found, name)) + end
-    return ""
+    if all(NUMBER.fullmatch(text) for text in texts):
+        return find_month_format(set(texts)) or _infer_number(texts, name)
+    if ISO_8601.fullmatch(texts[0]):
+        return ""
+    forms = find_date_formats(texts) or [nearest_format(texts[:SAMPLE])]  # then a cell that is none is named
+    return _only(forms, texts[0], name)
 
 
-def _infer_number(texts: Sequence[str]) -> str:
-    digits = {len(text.partition(".")[0]) for text in texts}
-    whole = all(text.isdigit() for text in texts)
-    if whole and digits == {4}:
-        return ""  # years
-    for length, form in ((8, "%Y%m%d"), (6, "%Y%m")):
-        if whole and digits == {length} and all(_is_date(text, form) for text in texts):
-            return form
-    if digits <= {9, 10}:
-        return SECONDS
-    return MILLISECONDS if digits <= {12, 13} else COUNT
-
-
-def _is_date(text: str, form: str) -> bool:
-    try:
-        return 1800 <= datetime.strptime(text, form).year <= 2200
-    except ValueError:
-        return False
-
-
-def _infer_first(found: Sequence[re.Match | None], name: str) -> str:
-    """Infers whether the day or the month comes first: days reach 31."""
-    matches = [match for match in found if match]
-    first, second = (max(int(match.group(place)) for match in matches) for place in (1, 3))
-    mark = matches[0].group(2)
-    if first <= 12 and second <= 12 and mark != ".":
+def _only(forms: Sequence[str], text: str, name: str) -> str:
+    """Returns the one format that times may have; raises UserError where there are several."""
+    if len(forms) > 1:
         raise UserError(
-            f"column {name} holds {matches[0].group()!r} and the like, which may begin with the day or the month; set "
-            f"data.time_format: '%d{mark}%m{mark}%Y', or '%m{mark}%d{mark}%Y', with ' %H:%M' where there is a clock"
+            f"column {name} holds {text!r} and the like, which may be written in several ways; set "
+            f"data.time_format: {' or '.join(map(repr, forms))}"
         )
-    return f"%m{mark}%d{mark}%Y" if second > 12 else f"%d{mark}%m{mark}%Y"
+    return forms[0]
+
+
+def _infer_number(texts: Sequence[str], name: str) -> str:
+    if all(re.fullmatch(r"\d{4}", text) for text in texts):
+        return ""  # years
+    digits = find_digit_formats(different := set(texts))
+    if all(re.fullmatch(r"\d{6}", text) and _is_month(text) for text in texts):
+        are_months = len({text[4:] for text in texts}) > 3 and are_even([_time(text, MONTHS)[0] for text in different])
+        return MONTHS if are_months else _only([MONTHS, *digits], texts[0], name)
+    numbers = np.array(texts, float)
+    if form := find_compact_format(numbers) or find_epoch_unit(numbers):
+        return form
+    return _only([*digits, COUNT], texts[0], name)
+
+
+def _is_month(text: str) -> bool:
+    return 1800 <= int(text[:4]) <= 2200 and 1 <= int(text[4:]) <= 12
 
 
 def _time(cell: Cell, form: str) -> tuple[np.datetime64 | int, bool]:
     """Returns a moment, and whether it was written with an offset from UTC."""
-    if cell is None:
-        raise ValueError("no time")
-    if isinstance(cell, date) and form in ("", COUNT, SECONDS, MILLISECONDS):  # from Parquet
+    if isinstance(cell, date) and form in ("", COUNT, *EPOCH):  # from Parquet
         return np.datetime64(cell), False
     text = _text(cell)
     if form == COUNT:
         return int(text), False
-    if form in (SECONDS, MILLISECONDS):
-        ticks = float(text) * (1 if form == SECONDS else 1e-3)
-        whole = ticks.is_integer()
-        return np.datetime64(int(ticks), "s") if whole else np.datetime64(round(ticks * 1e6), "us"), False
+    if form in EPOCH:
+        return read_ticks(text, form), False
     if form:
-        moment = datetime.strptime(text, form)
-        return _without_zone(moment, _unit(form))
+        return _without_zone(parse_moment(text, form), _unit(form))
     if ISO_8601.fullmatch(text):
         return np.datetime64(text), False
-    if not WITH_CLOCK.fullmatch(text):  # NumPy and Python would take more: "now", weeks
+    if WEEK.fullmatch(text):
+        return np.datetime64(date.fromisoformat(text)), False
+    if not WITH_CLOCK.fullmatch(text):  # NumPy and Python would take more: "now"
         raise ValueError(text)
     return _without_zone(datetime.fromisoformat(text), "us" if "." in text else "s")
 
@@ -159,6 +175,6 @@ def _without_zone(moment: datetime, unit: str) -> tuple[np.datetime64, bool]:
 
 def _unit(form: str) -> str:
     """Returns the coarsest unit of NumPy that a format of strptime needs."""
-    units = (("us", "f"), ("s", "HMSIpXcTs"), ("D", "djaAwUWxD"), ("M", "mbB"))
+    units = (("us", "f"), ("s", "HMSIpXcTs"), ("D", "djaAwUWxD"), ("M", "mbBq"))
     directives = set(re.findall(r"%(.)", form))
     return next((unit for unit, letters in units if directives & set(letters)), "Y")

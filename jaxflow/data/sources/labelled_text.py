@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxflow.console import track
-from jaxflow.data.checks import check_classes, validate
+from jaxflow.data.checks import check_classes, report_untested, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.folders.labelled import require_folder
 from jaxflow.data.folders.labels import report_classes
@@ -22,8 +22,9 @@ from jaxflow.data.folders.layout import LabelledFile, find_labelled
 from jaxflow.data.folders.split_folders import Folders
 from jaxflow.data.folders.splits import assign_splits
 from jaxflow.data.reading.category_names import MISSING, category_names
-from jaxflow.data.reading.dialect import Dialect
-from jaxflow.data.reading.rows import find_dialect, read_rows
+from jaxflow.data.reading.text.dialect import Dialect
+from jaxflow.data.reading.text.files import check_rows, readable
+from jaxflow.data.reading.text.rows import find_dialect, read_rows
 from jaxflow.data.splitting.advice import advise_on_rare_class
 from jaxflow.data.splitting.folds import KFold
 from jaxflow.data.splitting.hold_out import HoldOut, as_rule
@@ -31,11 +32,12 @@ from jaxflow.data.splitting.keys import make_unique
 from jaxflow.data.splitting.written import count_unassigned
 from jaxflow.data.storage.cache import cache_key
 from jaxflow.data.storage.mapped import cached_dataset, mapped_split, new_array
-from jaxflow.data.tables.several_files import files_by_split
+from jaxflow.data.tables.raw.several_files import files_by_split
+from jaxflow.data.targets import doubt_labels
 from jaxflow.data.texts.encode import TextEncoding, pad_or_truncate
 from jaxflow.data.texts.read import TABLES, TEXTS, is_table, read_text, text_digest
 from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed, perhaps
 from jaxflow.ranges import Count, check_ranges
 from jaxflow.schema import Feature, Schema, Target
 
@@ -90,6 +92,14 @@ class LabelledText:
     def __post_init__(self) -> None:
         check_ranges(self)
         _ = self.dialect  # checks its fields
+        if (
+            len(self._columns) < 2
+            or self._columns[self.text] != "data.text"
+            or self._columns[self.label] != "data.label"
+        ):
+            raise UserError(
+                f"data.text, data.label and data.split name one column twice: {listed(self._columns)}; name others"
+            )
 
     @property
     def dialect(self) -> Dialect:
@@ -109,7 +119,16 @@ class LabelledText:
         path = Path(os.path.expanduser(self.path))
         require_folder(path, self.download_hint)
         if not path.exists():
-            raise UserError(f"no texts at {path}; data.path takes a folder of .txt files, or {', '.join(TABLES)}")
+            raise UserError(
+                f"no texts at {path}; data.path takes a folder of .txt files, or {', '.join(TABLES)}"
+                f"{perhaps(path, Path.exists)}"
+            )
+        if path.is_file() and not is_table(path):
+            with readable(path, self.encoding):
+                check_rows(path, self.encoding)
+            raise UserError(
+                f"{path} is no table of texts; data.path takes {', '.join(TABLES)}, or a folder of .txt files"
+            )
         if not is_table(path) and (self.validation or self.test):
             raise UserError(
                 f"data.validation and data.test name tables, and {path} is none; put all splits into folders"
@@ -148,6 +167,8 @@ class LabelledText:
             raise UserError(f"{path} holds no text with a class; name another: --data.path=PATH")
         name_of = category_names(set(labels), str(path)) if not files else {label: label for label in labels}
         labels = [name_of[label] for label in labels]
+        if not files:
+            doubt_labels(f"column {self.label} of {path}", labels, "name a column of classes: data.label")
         names = sorted(set(labels))
         if len(names) == 1:
             raise UserError(f"all {len(labels)} texts of {path} are of one class, {names[0]!r}")
@@ -157,6 +178,7 @@ class LabelledText:
         parts, by = assign_splits(self.split, keys, official, path, targets, column=column)
         excluded |= Counter(count_unassigned(parts, len(keys)))
         report_classes(path, TEXTS.plural, names, targets)
+        report_untested(names, targets, parts, by.written_in)
         check_classes(names, targets, parts, str(path), TEXTS.plural, advise_on_rare_class(as_rule(self.split), by))
 
         def texts() -> Iterator[str]:
@@ -192,16 +214,20 @@ class LabelledText:
                 yield _Example(text_digest(text), text, label, of, cell[0] if cell else None, line, missing)
 
     @property
-    def _columns(self) -> tuple[str, ...]:
-        """The columns of a table that are read."""
+    def _columns(self) -> dict[str, str]:
+        """The columns of a table that are read, and the setting that names each."""
         rule = as_rule(self.split)
-        return (self.text, self.label, *((rule.column,) if rule.column and not rule.table else ()))
+        named = isinstance(rule, HoldOut | KFold) and rule.column and not rule.table
+        of_split = {rule.column: "data.split"} if named else {}
+        return {self.text: "data.text", self.label: "data.label"} | of_split
 
     def _dialects(self, path: Path) -> dict[str, tuple[Path, Dialect]]:
         """Returns the tables by split, and how each is written."""
         tables = {"train": str(path), "validation": self.validation, "test": self.test}
         paths = files_by_split(tables)
-        return {split: (table, find_dialect(table, self._columns, self.dialect)) for split, table in paths.items()}
+        return {
+            split: (table, find_dialect(table, tuple(self._columns), self.dialect)) for split, table in paths.items()
+        }
 
 
 class _Example(NamedTuple):

@@ -33,6 +33,9 @@ class Playground:
     """Which set: the last two have values, the others classes."""
     examples: Annotated[int, Range(2, MAX_INT)] = 500
     """How many points, over all splits."""
+    test_examples: Annotated[int, Range(2, MAX_INT)] | None = None
+    """How many points are drawn anew for the test, dense where the data are few; None holds points out, as `split`
+    says. With a number `split` holds out none for the test."""
     noise: Annotated[float, Range(0, 0.5)] = 0.0
     """Amount of noise, from 0 to 0.5: it spreads "gauss" and "spiral", and elsewhere moves the point
     that the target is taken from."""
@@ -47,18 +50,35 @@ class Playground:
         check_ranges(self)
 
     def load(self) -> Dataset:
-        """Draws the points, (examples, 2) float32, and their targets, and splits them."""
-        points, values = MAKERS[self.name](np.random.RandomState(self.seed), self.examples, self.noise)
+        """Draws the points, (examples, 2) float32, and their targets, and splits them.
+
+        Raises:
+          UserError: `split` holds points out for a test that is drawn anew.
+        """
+        numbers = self.name in ("plane", "multi-gauss")
+        target = Target("number", ("value",)) if numbers else Target("class", ("orange", "blue"))
+        everything = self._draw(np.random.RandomState(self.seed), self.examples, self.name)
+        classes = None if numbers else everything.targets
+        chosen = self.split.split(SplitKeys(everything.ids, classes=classes))
+        splits = {name: everything.take(indices) for name, indices in chosen.items()}
+        if self.test_examples is not None:
+            if "test" in splits:
+                raise UserError(
+                    f"data.test_examples draws {self.test_examples} points for the test, and data.split holds out "
+                    f"{len(splits['test'])} more; write split=HoldOut(validation=0.1, test=0.0)"
+                )
+            generator = np.random.RandomState([self.seed, 1])  # of the same seed, yet other points
+            splits["test"] = self._draw(generator, self.test_examples, f"{self.name}_test")
+        return validate(Dataset(splits, Schema(Feature("vector", (2,), "float32"), target)))
+
+    def _draw(self, generator: np.random.RandomState, count: int, name: str) -> ArraySplit:
+        """Draws points whose ids begin with a name."""
+        points, values = MAKERS[self.name](generator, count, self.noise)
         if self.name in ("plane", "multi-gauss"):
-            target, targets = Target("number", ("value",)), values.astype(np.float32)[:, None]
+            targets = values.astype(np.float32)[:, None]
         else:
-            target, targets = Target("class", ("orange", "blue")), (values > 0).astype(np.int32)
-        ids = [f"{self.name}_{i:04d}" for i in range(self.examples)]
-        everything = ArraySplit(points.astype(np.float32), targets, ids)
-        classes = targets if target.kind == "class" else None
-        splits = self.split.split(SplitKeys(ids, classes=classes))
-        schema = Schema(Feature("vector", (2,), "float32"), target)
-        return validate(Dataset({name: everything.take(chosen) for name, chosen in splits.items()}, schema))
+            targets = (values > 0).astype(np.int32)
+        return ArraySplit(points.astype(np.float32), targets, [f"{name}_{i:04d}" for i in range(count)])
 
 
 def _circle(generator: np.random.RandomState, count: int, noise: float) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,6 @@
 """Time series from a table, divided into windows and the values that follow them."""
 
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,8 +10,9 @@ import numpy as np
 
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import Dataset
+from jaxflow.data.dates import check_format
 from jaxflow.data.reading.category_names import MISSING
-from jaxflow.data.reading.dialect import Dialect
+from jaxflow.data.reading.text.dialect import Dialect
 from jaxflow.data.series.encode import (
     Columns,
     Relative,
@@ -23,25 +23,29 @@ from jaxflow.data.series.encode import (
     require_columns,
 )
 from jaxflow.data.series.layout import Gaps, RowLayout, lay_out_rows, series_of
+from jaxflow.data.series.report import report_series
 from jaxflow.data.series.seasons import find_season
 from jaxflow.data.series.split import SeriesRows, SeriesSplit, window_name
-from jaxflow.data.series.times import read_times
-from jaxflow.data.series.windows import WindowStarts, window_starts
+from jaxflow.data.series.times import COUNT, read_times
+from jaxflow.data.series.windows import window_starts
+from jaxflow.data.splitting.folds import KFold
+from jaxflow.data.splitting.hold_out import HoldOut
 from jaxflow.data.splitting.keys import SplitKeys
 from jaxflow.data.splitting.time_split import TimeSplit
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.storage.mapped import new_array, require_mapped
 from jaxflow.data.tables.columns import Category, Date, Number, Spec
-from jaxflow.data.tables.read import check_table, read_table
+from jaxflow.data.tables.inputs import require_named
+from jaxflow.data.tables.missing import null_values, report_absent
+from jaxflow.data.tables.raw.read import check_table, read_table
+from jaxflow.data.tables.target import check_exact
 from jaxflow.errors import UserError
-from jaxflow.ranges import Count, Positive, check_ranges
+from jaxflow.ranges import Count, Positive, check_ranges, check_tuples
 from jaxflow.schema import Feature, Schema, Split, Target
 from jaxflow.serialization import from_json, to_json
 
-logger = logging.getLogger("jaxflow")
-
 # Changes with the way in which the cache holds series.
-CACHE_VERSION = 3
+CACHE_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,10 @@ class Series:
 
     path: str = field(metadata={"identity": False})
     """CSV, TSV or Parquet file with a row for each time."""
-    time: str | tuple[str, ...]
+    time: str | tuple[str, ...] = ""
     """Column of times; rows may come in any order. Of several, such as year, month, day and hour, or date and clock,
     the cells of a row are joined by spaces."""
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] = ()
     """Columns that the model sees: numbers, categories or dates; without `targets` the first is the one to predict."""
     length: Count = 30
     """Rows that the model looks back at."""
@@ -72,14 +76,14 @@ class Series:
     """Column that names the series of each row, where a file holds several; it is no input unless `columns` names it.
     All are split at the same times."""
     time_format: str = ""
-    """How times are written: as in datetime.strptime, for example "%d/%m/%Y %H:%M"; "s" or "ms" for seconds or
-    milliseconds since 1970; "count" for numbered rows. Empty infers it, ISO 8601 first."""
+    """How times are written: as in datetime.strptime, for example "%d/%m/%Y %H:%M", and %q for a quarter, "%YQ%q"; "s",
+    "ms", "us" or "ns" for such since 1970; "count" for numbered rows. Empty infers it, ISO 8601 first."""
     gaps: Gaps = "split"
     """What happens where rows or values are missing: "split" leaves out windows that span a gap; "fill" repeats the
     last values in inputs, and leaves out windows that would predict such; "ignore" takes rows as they follow."""
     max_step: Positive | None = None
-    """Longest step between two rows that is no gap, in usual steps, such as 3 over weekends; None where each step must
-    be the usual one."""
+    """Longest step between two rows that is no gap, in usual steps, such as 2 over the holidays of weekdays; None where
+    each step must be the usual one."""
     relative: Relative = "none"
     """What numbers are measured from: nothing; the "last" value in the window, inputs and targets alike, so that a
     series' level does not matter; or inputs as the "difference" from the row before, and targets from the last."""
@@ -108,9 +112,14 @@ class Series:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        check_tuples(self)
+        check_format("" if self.time_format == COUNT else self.time_format, "data.time_format")
         _ = self.dialect  # checks its fields
-        if not self.columns:
-            raise UserError("data.columns is empty; name the column to predict, and others to look at")
+        if isinstance(self.split, HoldOut | KFold):
+            raise UserError(
+                f"data.split is a {type(self.split).__name__}, which draws rows of all times, so that what is tested "
+                "was trained on; series are split by TimeSplit"
+            )
         if self.gaps != "split" and self.max_step is not None:
             raise UserError(
                 f"data.max_step says what a gap is for gaps='split', and gaps is {self.gaps!r}; leave one out"
@@ -140,18 +149,17 @@ class Series:
             times, series, tuple(about["names"]), stretches, read["features"], read["values"], about["season"]
         )
         parts = {name: read[f"part.{name}"] for name in about["parts"]}
-        found = window_starts(rows, np.array(read["invented"]), encoding, parts, self.path)
+        found = window_starts(rows, np.array(read["invented"]), encoding, parts, self.path, about["lacking"])
         splits: dict[str, Split] = {
             name: SeriesSplit(
                 rows, starts, self.length, self.horizon, encoding.relative_features, encoding.relative != "none"
             )
             for name, starts in found.starts.items()
         }
-        self._report(rows, encoding, found)
+        report_series(self.path, rows, encoding, found.starts, about["dropped"], about["lacking"])
         names = tuple(f"{name}+{ahead}" for name in self._targets for ahead in range(1, self.horizon + 1))
         feature = Feature("series", (self.length, len(encoding.features)), "float32")
-        excluded = {"windows": found.left_out} if found.left_out else {}
-        return validate(Dataset(splits, Schema(feature, Target("number", names)), excluded, encoding))
+        return validate(Dataset(splits, Schema(feature, Target("number", names)), found.left_out, encoding))
 
     @property
     def _time(self) -> tuple[str, ...]:
@@ -163,36 +171,28 @@ class Series:
         """The columns to predict."""
         return self.targets or self.columns[:1]
 
-    def _report(self, rows: SeriesRows, encoding: SeriesEncoding, found: WindowStarts) -> None:
-        """Logs what the file holds and what was inferred."""
-        parts = "  ".join(f"{name} {len(starts):,}" for name, starts in found.starts.items())
-        several = f" of {len(rows.names):,} series" if self.series_id else ""
-        told = f"{len(rows.times):,} rows{several}, most {encoding.step} apart, "
-        told += f"from {rows.times.min()} to {rows.times.max()}"
-        if encoding.time_format != self.time_format:
-            told += f"; times are read as {encoding.time_format!r}"
-        if rows.season is not None:
-            told += f"; a season of {self._targets[0]} has {rows.season} rows"
-        logger.info(f"{self.path}: {told}; windows: {parts}")
-
     def _key(self) -> str:
         """Computes the cache's key of the file and what it becomes: a changed file is read anew."""
-        path = Path(self.path)
-        check_table(path)
+        check_table(path := Path(self.path))
         return cache_key(path, (CACHE_VERSION, replace(self, path="", in_memory=True, length=1, horizon=1)))
 
     def _read(self) -> dict[str, np.ndarray]:
         """Reads what `SeriesRows` holds and which rows are in each split; "about" holds the rest as JSON."""
-        path = Path(self.path)
-        named = (*self._time, *self._targets)
+        path, named = Path(self.path), (*self._time, *self._targets)
         raw = read_table(path, self.missing, self.in_memory, self.dialect, self.missing_also, named)
+        report_absent(raw := null_values(raw, self.encoders), (*self.missing, *self.missing_also), self.path)
         identifiers = () if self.series_id is None else (self.series_id,)
-        require_columns(raw, path, (*self._time, *self.columns, *self._targets, *identifiers))
-        times, form = read_times(raw, self._time, self.time_format)
+        require_named(raw, self.path, "time", self._time)
+        require_columns(raw, path, self._time)
+        require_named(raw.without(*self._time), self.path, "columns", self.columns)
+        require_columns(raw, path, (*self.columns, *self._targets, *identifiers))
+        for name in self._targets:
+            check_exact(name, raw)
+        times, form = read_times(raw, self._time, self.time_format, path)
         columns = open_columns(raw, times, self._time, self._specs(), self._targets)
         series, names = series_of(raw, self.series_id)
         known = columns.known(dict.fromkeys((*self._targets, *self.columns)))
-        layout = lay_out_rows(times, series, names, known, self._targets, self.gaps, self.max_step, None, path)
+        layout = lay_out_rows(times, series, names, known, self._targets, self.gaps, self.max_step, None, raw, path)
         width = self.length + self.horizon
         if len(layout.times) < width:
             raise UserError(
@@ -204,8 +204,10 @@ class Series:
         values = new_array((len(layout.times), len(self._targets)), "float64", self.in_memory)
         for column, name in enumerate(self._targets):
             values[:, column] = columns.read(name)[layout.sources[name]]
-        train = parts["train"][layout.stretches[parts["train"]] == _longest(layout.stretches[parts["train"]])]
-        about = {"encoding": to_json(encoding), "names": names, "parts": list(parts)}
+        stretches = layout.stretches[parts["train"]]
+        train = parts["train"][stretches == np.bincount(stretches).argmax()]  # of the longest one
+        about = {"encoding": to_json(encoding), "names": names, "parts": list(parts), "dropped": layout.dropped}
+        about["lacking"] = {name: int((~cells).sum()) for name, cells in known.items() if not cells.all()}
         about["season"] = find_season(values[train, 0], layout.step.seasons)
         return {
             "times": layout.times,
@@ -241,7 +243,3 @@ class Series:
             missing_also=self.missing_also,
             dialect=self.dialect,
         )
-
-
-def _longest(stretches: np.ndarray) -> int:
-    return int(np.bincount(stretches).argmax())

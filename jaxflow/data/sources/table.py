@@ -1,6 +1,5 @@
 """Tables: one example in a row, cleaned, split, and encoded as the training rows decide."""
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,33 +10,33 @@ import numpy as np
 from jaxflow.data.checks import validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.reading.category_names import MISSING
-from jaxflow.data.reading.dialect import Dialect
+from jaxflow.data.reading.text.dialect import Dialect
 from jaxflow.data.splitting.advice import advise_on_rare_class
 from jaxflow.data.splitting.folds import KFold
 from jaxflow.data.splitting.hold_out import HoldOut, as_rule
-from jaxflow.data.splitting.keys import SplitKeys, make_unique
+from jaxflow.data.splitting.keys import SplitKeys, groups_by_split, make_unique
 from jaxflow.data.splitting.time_split import TimeSplit
 from jaxflow.data.splitting.written import count_unassigned
 from jaxflow.data.storage.mapped import cached_dataset, mapped_split
 from jaxflow.data.tables.cleaning import Outliers, filter_rows
 from jaxflow.data.tables.columns import Category, Date, Number
-from jaxflow.data.tables.encode import TableEncoding, fit_and_encode
+from jaxflow.data.tables.encode import TableEncoding, fit_and_encode, report_table
 from jaxflow.data.tables.inputs import check_columns, choose_specs, find_row_numbers, read_numbers, report_counts
-from jaxflow.data.tables.raw_columns import RawColumn, read_raw_columns
-from jaxflow.data.tables.raw_table import RawTable, ids_from_column, keys_from_cells
-from jaxflow.data.tables.read import read_table
-from jaxflow.data.tables.several_files import files_by_split, read_tables, tables_key
-from jaxflow.data.tables.split_keys import read_split_keys, split_rows
+from jaxflow.data.tables.missing import null_values, report_absent
+from jaxflow.data.tables.raw.columns import RawColumn, read_raw_columns
+from jaxflow.data.tables.raw.read import read_table
+from jaxflow.data.tables.raw.several_files import files_by_split, read_tables, tables_key
+from jaxflow.data.tables.raw.table import RawTable
+from jaxflow.data.tables.split_keys import ids_from_column, keys_from_cells, read_split_keys, split_rows
 from jaxflow.data.tables.target import Task, check_target, read_targets
-from jaxflow.data.targets import check_targets, target_names
+from jaxflow.data.tables.times import time_column
+from jaxflow.data.targets import check_targets, drop_constant_labels, target_names
 from jaxflow.errors import UserError, listed
-from jaxflow.ranges import Fraction, Seed, check_ranges
+from jaxflow.ranges import Fraction, Seed, check_ranges, check_tuples
 from jaxflow.schema import Feature, Schema
 
-logger = logging.getLogger("jaxflow")
-
 # Changes with the way in which the cache holds encoded tables.
-CACHE_VERSION = 5
+CACHE_VERSION = 7
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,13 @@ class Table:
 
     path: str = field(metadata={"identity": False})
     """The file."""
-    target: str | tuple[str, ...]
+    target: str | tuple[str, ...] = ""
     """Column that is to be predicted, or several of a kind. Rows where one is missing are left out, and counted."""
     task: Task = "auto"
     """Whether the target is one of some classes or a number; auto takes text and few whole numbers for classes. Of
-    several targets that hold 0 and 1 alone (or no and yes), each is a label that holds or not."""
+    several that hold 0 and 1 alone (or no and yes) each is a label; labels: any number of them in a cell, red;round."""
+    label_separator: str | None = None
+    """What separates labels in a cell; None finds ; or | or a comma."""
     drop: tuple[str, ...] = ()
     """Columns that are left out."""
     columns: tuple[Number | Category | Date, ...] = ()
@@ -68,9 +69,10 @@ class Table:
     """Column whose equal values are kept in one split, for example a patient; it is no input."""
     time: str | None = None
     """Column of dates or numbers for split TimeSplit; it is no input unless `columns` names it."""
+    time_format: str = ""
+    """How `time` is written, as Date.format; empty finds it. Where `columns` names it, Date("day", format=...)."""
     split: HoldOut | TimeSplit | KFold | str = HoldOut()
-    """How rows are held out: HoldOut, TimeSplit or KFold; or the column that says so, split="fold", which is short for
-    HoldOut(column="fold") and is no input."""
+    """How rows are held out, or the column that says so: split="fold" is HoldOut(column="fold"); it is no input."""
     validation: str | None = field(default=None, metadata={"identity": False})
     """File with the rows of the validation split, of the same columns; None where `split` takes them out of `path`."""
     test: str | None = field(default=None, metadata={"identity": False})
@@ -107,9 +109,11 @@ class Table:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        check_tuples(self)
         if self.duplicates not in ("keep", "drop"):
             raise UserError(f"data.duplicates is {self.duplicates!r}; it is 'keep' or 'drop'")
         _ = self.dialect  # checks its fields
+        time_column(self.time, self.time_format, self.columns)  # checks them
         check_target(self.target, self.task, (self.category, *self.columns))
 
     @property
@@ -128,17 +132,11 @@ class Table:
           UserError: the file, or a column, is not what it must be.
         """
         dataset = self._encoded() if self.in_memory else cached_dataset(self._key(), self._encoded)
-        counts = "  ".join(f"{name} {len(split):,}" for name, split in dataset.splits.items())
-        dropped = "".join(f"; {count:,} left out: {reason}" for reason, count in dataset.excluded.items())
-        rows, encoding = sum(map(len, dataset.splits.values())), dataset.input_encoding
-        assert isinstance(encoding, TableEncoding)
-        features = f"{len(encoding.features)} features of {len(encoding.columns)} columns"
-        logger.info(f"{self.path}: {rows:,} rows ({counts}){dropped}; {features}")
+        report_table(self.path, dataset)
         return validate(dataset)
 
     def _files(self) -> dict[str, Path]:
-        files = {"train": self.path, "validation": self.validation, "test": self.test}
-        return files_by_split(files)
+        return files_by_split({"train": self.path, "validation": self.validation, "test": self.test})
 
     def _key(self) -> str:
         """Computes the cache's key of the files and what they become: a changed file is read anew."""
@@ -148,40 +146,39 @@ class Table:
 
     def _encoded(self) -> Dataset:
         raw, numbering, files = self._read()
-        for name in numbering:
-            way = f"data.columns=(Number({name!r}),) keeps it" if name else "it has no name: give it one to keep it"
-            logger.info(f"column {name!r} is left out: it numbers the rows ({way})")
-        report_counts(raw, [name for name in self._inputs(raw) if name not in {spec.name for spec in self.columns}])
+        report_absent(raw, (*self.missing, *self.missing_also), self.path)
+        unsaid = [name for name in self._inputs(raw) if name not in {spec.name for spec in self.columns}]
+        report_counts(raw, unsaid, numbering)
         keys = self._keys(raw)
-        names, lines = make_unique(keys), raw.first_lines(Path(self.path))
+        names, lines = make_unique(keys), raw.first_lines()
         rows, excluded = self._clean(raw)
         ids, keys = [names[row] for row in rows], [keys[row] for row in rows]
-        targets, target = read_targets(self.target, self.task, raw, rows)
+        targets, target = read_targets(self.target, self.task, self.label_separator, raw, rows)
         rule, classes = as_rule(self.split), targets if target.kind == "class" else None
-        by = read_split_keys(rule, raw, rows, SplitKeys(keys, classes=classes), files, self.group, self.time)
+        when = time_column(self.time, self.time_format, self.columns)
+        by = read_split_keys(rule, raw, rows, SplitKeys(keys, classes=classes), files, self.group, when)
         parts = split_rows(rule, by, ids)
         excluded |= count_unassigned(parts, len(rows))
         if self.outliers is not None:
-            names, train = self.outliers.columns, rows[parts["train"]]
-            numbers = read_numbers(self.columns, raw, names, self._inputs(raw), rows, train)
+            named, train = self.outliers.columns, rows[parts["train"]]
+            numbers = read_numbers(self.columns, raw, named, self._inputs(raw), rows, train)
             parts, outliers = self.outliers.drop(numbers, parts)
             excluded |= outliers
         where = f"target {listed(self._targets)} of {self.path}"
-        check_targets(target, targets, parts, where, "rows", advise_on_rare_class(rule, by))
+        targets, target = drop_constant_labels(self.task, targets, target, parts["train"], where)
+        check_targets(target, targets, parts, where, "rows", advise_on_rare_class(rule, by, self.task, target.names))
         train = parts["train"]
         specs = choose_specs(self.columns, (self.number, self.category, self.date), raw, self._inputs(raw), rows[train])
         if not specs:
             raise UserError(f"{self.path} has no column left to predict {listed(self._targets)} from")
         inputs, encoders = fit_and_encode(specs, raw, rows, targets, target, train, self.seed, self.in_memory)
-        # Numbers (row,) -> (row, 1); several targets are (row, target) already.
-        columns = targets.reshape(len(rows), -1) if target.kind == "number" else targets
-        everything = (ArraySplit if self.in_memory else mapped_split)(
-            inputs, columns, ids, None if lines is None else lines[rows]
-        )
+        columns = targets.reshape(len(rows), -1) if target.kind == "number" else targets  # numbers (row,) -> (row, 1)
+        lines = None if lines is None else lines[rows]
+        everything = (ArraySplit if self.in_memory else mapped_split)(inputs, columns, ids, lines)
         encoding = TableEncoding(encoders, self.missing, self.id, self.missing_also, self.dialect)
         schema = Schema(Feature("vector", inputs.shape[1:], "float32", cardinalities=encoding.cardinalities), target)
         splits = {name: everything.take(chosen) for name, chosen in parts.items()}
-        return Dataset(splits, schema, excluded, encoding, written_in=by.written_in or None)
+        return Dataset(splits, schema, excluded, encoding, groups_by_split(by.groups, parts), by.written_in or None)
 
     @property
     def _targets(self) -> tuple[str, ...]:
@@ -202,16 +199,18 @@ class Table:
         for name, split in dataset.splits.items():
             ids = (split.id(index) for index in range(len(split)))
             parts[name] = np.array([row_of[id_] for id_ in ids if id_ in row_of], int)
-        return read_raw_columns(raw, self._inputs(raw), self._targets, self.columns, parts)
+        return read_raw_columns(raw, self._inputs(raw), self._targets, self.columns, parts, self.task)
 
     def _keys(self, raw: RawTable) -> list[str]:
         """Returns what names each row: the column of ids, or a digest that equal rows share."""
-        return ids_from_column(self.id, raw) if self.id else keys_from_cells(raw)
+        split = [name for name in (self._split_column,) if name in raw]  # it tells no rows apart
+        return ids_from_column(self.id, raw) if self.id else keys_from_cells(raw.without(*split))
 
     def _read(self) -> tuple[RawTable, list[str], list[str] | None]:
         """Reads the table without the columns that number its rows, lists these, and the split of each row's file."""
         how = (self.missing, self.in_memory, self.dialect, self.missing_also, self._targets)
-        raw, files = read_tables(self._files(), lambda path: read_table(path, *how))
+        raw, files = read_tables(self._files(), lambda path: read_table(path, *how), self._targets)
+        raw = null_values(raw, self.columns)
         self._check_names(raw)
         named = {*(spec.name for spec in self.columns), *self.required}
         named |= set(self.outliers.columns) if self.outliers else set()

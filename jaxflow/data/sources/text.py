@@ -16,12 +16,12 @@ from typing import IO, Literal
 import numpy as np
 
 from jaxflow.data.dataset import Dataset
-from jaxflow.data.reading.dialect import Dialect
+from jaxflow.data.reading.text.dialect import Dialect
 from jaxflow.data.splitting.folds import KFold
-from jaxflow.data.splitting.hold_out import HoldOut
+from jaxflow.data.splitting.hold_out import HoldOut, as_rule
 from jaxflow.data.splitting.keys import SplitKeys
 from jaxflow.data.splitting.time_split import TimeSplit
-from jaxflow.data.splitting.written import SPLIT_OF
+from jaxflow.data.splitting.written import check_evaluation, splits_named
 from jaxflow.data.storage.cache import cache_key, cached_arrays
 from jaxflow.data.storage.mapped import new_file, require_mapped
 from jaxflow.data.texts.encode import TextEncoding
@@ -29,7 +29,7 @@ from jaxflow.data.texts.read import Documents, find_documents, text_paths
 from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters
 from jaxflow.data.texts.windows import WindowSplit, write_windows
 from jaxflow.data.written_splits import add_written
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed, perhaps
 from jaxflow.ranges import Count, check_ranges
 from jaxflow.schema import Feature, Schema, Target
 from jaxflow.serialization import from_json, to_json
@@ -105,10 +105,10 @@ class Text:
         """
         path = Path(os.path.expanduser(self.path))
         if self.download_hint and not path.exists():
-            raise UserError(
-                f"data.path {path} is not there; {self.download_hint}, or name another text: --data.path=PATH"
-            )
-        arrays = cached_arrays(self._key(path), lambda: self._tokenized(path), mapped=not self.in_memory)
+            told = f"data.path {path} is not there{perhaps(path)}; {self.download_hint}"
+            raise UserError(f"{told}, or name another text: --data.path=PATH")
+        files = text_paths(path, self.follow_links)
+        arrays = cached_arrays(self._key(path, files), lambda: self._tokenized(path, files), mapped=not self.in_memory)
         if not self.in_memory:
             require_mapped(arrays["train.tokens"])
         tokenizer = from_json(json.loads(str(arrays["tokenizer"][0])))
@@ -125,19 +125,19 @@ class Text:
         feature = Feature("tokens", (self.length,), target.dtype, vocab_size=len(names))
         return Dataset(splits, Schema(feature, target), excluded, TextEncoding(tokenizer))
 
-    def _key(self, path: Path) -> str:
+    def _key(self, path: Path, files: Sequence[Path]) -> str:
         """Computes the cache's key of the files and how they are read: a changed file is read anew."""
-        files = [str(file.relative_to(path)) for file in text_paths(path, self.follow_links)]
+        names = [str(file.relative_to(path)) for file in files]
         how = dataclasses.replace(self, path="", download_hint=None, in_memory=True)
         table = getattr(self.split, "table", None)
         return cache_key(
-            path, (CACHE_VERSION, how), [*files, *([os.path.abspath(os.path.expanduser(table))] if table else [])]
+            path, (CACHE_VERSION, how), [*names, *([os.path.abspath(os.path.expanduser(table))] if table else [])]
         )
 
-    def _tokenized(self, path: Path) -> dict[str, np.ndarray]:
+    def _tokenized(self, path: Path, files: Sequence[Path]) -> dict[str, np.ndarray]:
         """Computes what the cache holds: the tokenizer, and the fields of each WindowSplit."""
-        documents = find_documents(path, self.column, self.dialect, self.follow_links)
-        parts, unassigned = _divide(self.split, documents)
+        documents = find_documents(path, files, self.column, self.dialect)
+        parts, unassigned = _divide(self.split, documents, path)
         excluded = ({"empty documents": documents.empty} if documents.empty else {}) | unassigned
         tokenizer = self.tokens.fit(piece for _, piece in parts["train"]())
         dtype = Target("class", tokenizer.vocabulary, dense_shape=(self.length,)).dtype
@@ -158,13 +158,14 @@ class Text:
 
 
 def _divide(
-    split: HoldOut | TimeSplit | KFold | None, documents: Documents
+    split: HoldOut | TimeSplit | KFold | None, documents: Documents, path: Path
 ) -> tuple[dict[str, Callable[[], Iterator[tuple[str, str]]]], dict[str, int]]:
     """Assigns texts to splits.
 
     Args:
       split: how texts are held out; None for the default.
       documents: the texts.
+      path: where they are, for messages.
 
     Returns:
       For each split a function that reads its texts: (name of the document, a chunk of it), in order. And how many
@@ -179,9 +180,9 @@ def _divide(
         def whole(chosen: set[int]) -> Iterator[tuple[str, str]]:
             return ((names[index], chunk) for index, chunk in documents.read() if index in chosen)
 
-        rule, keys = split or HoldOut(), SplitKeys(documents.keys, times=np.arange(len(names)))
+        rule, keys = as_rule(split or HoldOut()), SplitKeys(documents.keys, times=np.arange(len(names)))
         keys = add_written(keys, rule, "this text")
-        official = None if keys.written else _official(names)
+        official = None if keys.written else _official(names, split is None, path)
         if official:
             where = "the names of folders or files"
             keys = dataclasses.replace(keys, written=official, written_in=where)
@@ -214,11 +215,32 @@ def _divide(
     return reads, {"characters in no split": whole_size - size} if size < whole_size else {}
 
 
-def _official(names: Sequence[str]) -> list[str] | None:
-    """Returns the split that each text's folder, or its file, is named after; None where that holds not for all."""
+def _official(names: Sequence[str], must: bool, path: Path) -> list[str] | None:
+    """Returns the split that each text's folder, or its file, is named after; None where that holds not for all.
+
+    Args:
+      names: of the texts.
+      must: whether it has to hold for all where some are named after train and another split, since nothing else says
+        how texts are split.
+      path: where they are, for messages.
+
+    Raises:
+      UserError: it has to, and does not.
+    """
     tops = [name.partition("/")[0] if "/" in name else name.rpartition(".")[0] for name in names]
-    found = [SPLIT_OF.get(top.lower(), "") for top in tops]
-    return found if all(found) and "train" in found else None
+    found = splits_named(tops)
+    outside = [name for name, top in zip(names, tops) if top not in found]
+    if outside and "train" in found.values() and len(set(found.values())) > 1:
+        what = f"{path}: {listed(sorted(found), 5)} are splits by name, and {len(outside):,} texts lie in none of them"
+        if must:
+            raise UserError(
+                f"{what}, the first {outside[0]}; put each into one, remove it, or split all by their names: "
+                "data.split=HoldOut() (--data.split=HoldOut)"
+            )
+        logger.warning(f"{what}: all texts are split by data.split alone")
+    if not outside:
+        check_evaluation(found, f"the folders or files of {path}")
+    return None if outside or "train" not in found.values() else [found[top] for top in tops]
 
 
 def _read_back(file: IO[bytes], dtype: str) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxflow.data.splitting.hashing import hash_fractions, hash_names, rank_in_class
 from jaxflow.data.splitting.keys import SplitKeys
-from jaxflow.data.splitting.written import check_column, report_crossing, require_no_column
+from jaxflow.data.splitting.written import check_column, report_crossing, require_no_column, splits_named, where_written
 from jaxflow.errors import UserError, listed
 from jaxflow.ranges import MAX_INT, Range, Seed, Whole, check_ranges
 
@@ -90,10 +90,17 @@ class KFold:
         if self.column is None:
             raise UserError(f"data.split is KFold, but the data is split by {examples.written_in}; use HoldOut")
         names = sorted({name for name in examples.written if name is not None}, key=_natural_order)
+        if splits := sorted(splits_named(names)):
+            named = "these are" if len(splits) == len(names) else f"{listed(splits)} is no fold:"
+            raise UserError(
+                f"{examples.written_in} holds {listed(names, 5)}: {named} names of splits, and KFold would train on "
+                f"what is to be tested; write split=HoldOut({where_written(self)})"
+            )
         if len(names) != self.folds:
+            advice = f"write KFold(folds={len(names)}, {where_written(self)})" if len(names) > 1 else "name another"
             raise UserError(
                 f"{examples.written_in} has {len(names)} folds ({listed(names, 10)}), and split.folds is {self.folds}; "
-                f"write KFold(folds={len(names)}, column={self.column!r})"
+                f"{advice}"
             )
         of: dict[str | None, int] = {name: number for number, name in enumerate(names)}
         return np.array([of.get(name, -1) for name in examples.written])

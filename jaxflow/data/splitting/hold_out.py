@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxflow.data.splitting.hashing import hash_fractions, least_of_equals, rank_in_class
 from jaxflow.data.splitting.keys import SplitKeys
+from jaxflow.data.splitting.sizes import report_small_train
 from jaxflow.data.splitting.written import check_column, keep_written, require_no_column
 from jaxflow.errors import UserError
 from jaxflow.ranges import BelowOne, Seed, check_ranges
@@ -80,6 +81,7 @@ class HoldOut:
                 count = len(set(examples.groups))
                 advice = f"{count} groups are few to draw from: split=KFold(folds={max(count, 3)}) deals them evenly"
             raise UserError(f"of {len(test)} examples none would be in the {empty[0]} split; {advice}")
+        report_small_train(indices)
         return indices
 
 

@@ -1,5 +1,6 @@
 """TimeSplit: the last examples are held out."""
 
+import logging
 import math
 import re
 from dataclasses import dataclass
@@ -8,10 +9,15 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from jaxflow.data.date_formats import MONTHS, find_compact_format
+from jaxflow.data.dates import FIRST_YEAR, LAST_YEAR, find_epoch_unit, from_epoch, is_date, read_date
 from jaxflow.data.splitting.keys import SplitKeys
+from jaxflow.data.splitting.sizes import report_small_train
 from jaxflow.data.splitting.written import keep_written
 from jaxflow.errors import UserError, listed
 from jaxflow.ranges import MAX_INT, Range, check_ranges
+
+logger = logging.getLogger("jaxflow")
 
 # Less than 1 is a fraction of the examples; from there on it is a number of them.
 Amount = Annotated[float, Range(0, MAX_INT)]
@@ -56,7 +62,10 @@ class TimeSplit:
     def split(self, examples: SplitKeys) -> dict[str, np.ndarray]:
         """Splits examples by their times, as `HoldOut.split`; those that are left out are in no split."""
         if examples.times is None:
-            raise UserError("split TimeSplit needs times; name the data's column of times")
+            raise UserError(
+                "split TimeSplit needs times: a Table names its column of them, data.time, a Series has them; other "
+                "data is split by HoldOut() or KFold()"
+            )
         if examples.groups is not None:
             raise UserError("split TimeSplit and groups do not go together: a group may last; leave one of them out")
         if examples.written is not None:
@@ -79,6 +88,7 @@ class TimeSplit:
         else:
             tested = test.sum() / max(size, 1) if isinstance(self.test, str) else fractions["test"]
             held_out = test | (used & (after < tested + fractions["validation"]))
+        self._report_years(times)
         parts = {"train": used & ~held_out, "validation": held_out & ~test, "test": test}
         indices = {name: np.flatnonzero(part) for name, part in parts.items() if getattr(self, name) != 0}
         empty = [name for name, chosen in indices.items() if len(chosen) == 0]
@@ -86,6 +96,8 @@ class TimeSplit:
             raise UserError(
                 f"of {len(times):,} examples none would be in the {empty[0]} split; {self._advice(times[used])}"
             )
+        if self.train is None:
+            report_small_train(indices)
         return indices
 
     def fractions(self, size: int) -> dict[str, float]:
@@ -103,6 +115,13 @@ class TimeSplit:
         if everything > 1 + 1e-9:
             raise UserError(f"split asks for {everything * size:,.0f} examples, and there are {size:,}; ask for fewer")
         return {name: fraction / everything for name, fraction in fractions.items()} | {"all": everything}
+
+    def _report_years(self, times: np.ndarray) -> None:
+        """Logs numbers of examples that look like years, where times are dates."""
+        for name in ("validation", "test"):
+            held = getattr(self, name)
+            if times.dtype.kind == "M" and isinstance(held, int | float) and FIRST_YEAR <= held <= LAST_YEAR:
+                logger.info(f"split.{name} is {held:g} examples; all from a year on are split.{name}='{held:g}-01'")
 
     def _advice(self, times: np.ndarray) -> str:
         """Returns what to do where a split is empty: where there are few times, which may be held out."""
@@ -126,7 +145,7 @@ class TimeSplit:
 
 
 def _moment(text: str, field: str) -> np.datetime64 | float:
-    """Reads a time: a date, with or without a time of day and an offset, or a number.
+    """Reads a time: a date, with or without a time of day and an offset, a week, a month, a quarter, or a number.
 
     Raises:
       UserError: it is neither.
@@ -140,6 +159,8 @@ def _moment(text: str, field: str) -> np.datetime64 | float:
         return np.datetime64(moment.replace(tzinfo=None))
     except ValueError:
         pass
+    if form := next((form for form in MONTHS if is_date(text, form)), None):
+        return read_date(text, form)
     try:
         return float(text)
     except ValueError:
@@ -150,9 +171,14 @@ def _as(times: np.ndarray, text: str, field: str) -> Any:
     """Reads a time as one of `times`, which are dates or numbers."""
     if times.dtype.kind == "M":
         moment = _moment(text, field)
-        if isinstance(moment, float):
-            raise UserError(f"{field} is {text!r}, and the data has dates; write one as 2017-06-26")
-        return moment
+        if not isinstance(moment, float):
+            return moment
+        number = np.array([moment])
+        if form := find_compact_format(number):
+            return read_date(text.strip(), form)
+        if unit := find_epoch_unit(number):
+            return from_epoch(number, unit)[0]
+        raise UserError(f"{field} is {text!r}, and the data has dates; write one as 2017-06-26")
     try:
         return float(text)
     except ValueError:

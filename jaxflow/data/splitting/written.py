@@ -3,8 +3,8 @@
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -27,6 +27,35 @@ SPLIT_OF = {
 }
 
 
+def splits_named(names: Iterable[str]) -> dict[str, str]:
+    """Returns the split that each of the names means that are written beside one another; not those that mean none.
+
+    What is called evaluation is the test, and beside a test it is validation.
+    """
+    word_of = {name: name.strip().lower() for name in names}
+    split_of = dict(SPLIT_OF)
+    if not {"test", "testing"}.isdisjoint(word_of.values()):
+        split_of |= dict.fromkeys(("eval", "evaluation"), "validation")
+    return {name: split_of[word] for name, word in word_of.items() if word in split_of}
+
+
+def check_evaluation(meant: Mapping[str, str], where: str) -> None:
+    """Raises UserError if evaluation would be validation, as it is beside a test, and another name is validation too.
+
+    Args:
+      meant: the split of each name that is written there, by `splits_named`.
+      where: what holds the names, for the message.
+    """
+    names = sorted({name.strip().lower() for name, split in meant.items() if split == "validation"})
+    evaluation = [name for name in names if name.startswith("eval")]
+    others = [name for name in names if name not in evaluation]
+    if evaluation and others:
+        raise UserError(
+            f"{where} say {others[0]}, {evaluation[0]} and test: {evaluation[0]} may be validation or test; give its "
+            "examples one of these names, or leave them out"
+        )
+
+
 def check_column(rule: "HoldOut | KFold") -> None:
     """Raises UserError if a rule names a table and no column of it."""
     if rule.table is not None and rule.column is None:
@@ -39,6 +68,11 @@ def require_no_column(rule: "HoldOut | KFold") -> None:
         raise UserError(f"split.column names {rule.column!r}, but this data has no columns; leave it out")
 
 
+def where_written(rule: "HoldOut | KFold") -> str:
+    """Returns the arguments by which a rule names a column, as they are written in an experiment file."""
+    return f"column={rule.column!r}" + ("" if rule.table is None else f", table={rule.table!r}")
+
+
 def count_unassigned(parts: Mapping[str, np.ndarray], size: int) -> dict[str, int]:
     """Counts examples that are in no split, by that reason; {} where there are none."""
     count = size - sum(map(len, parts.values()))
@@ -46,13 +80,26 @@ def count_unassigned(parts: Mapping[str, np.ndarray], size: int) -> dict[str, in
 
 
 def report_crossing(examples: SplitKeys, parts: Mapping[str, np.ndarray]) -> None:
-    """Logs groups that what is written down divides between splits."""
+    """Logs groups that what is written down divides between splits, and examples that equal one of train."""
     crossing = groups_across_splits(groups_by_split(examples.groups, parts))
     if crossing:
         logger.info(
             f"{len(crossing)} groups lie in more than one of the splits of {examples.written_in}, the first "
             f"{crossing[0]!r}: a leak"
         )
+    trained = {examples.ids[index] for index in parts["train"]}
+    copies = {name: sum(examples.ids[index] in trained for index in parts[name]) for name in parts if name != "train"}
+    report_copies(copies, examples.written_in)
+
+
+def report_copies(copies: Mapping[str, int], written_in: str) -> None:
+    """Logs how many examples of each split are in train too, in what is written down."""
+    for name, count in copies.items():
+        if count:
+            logger.warning(
+                f"{count:,} examples of the {name} split of {written_in} are in train too: what it measures was "
+                "trained on"
+            )
 
 
 def keep_written(rule: "HoldOut | TimeSplit", examples: SplitKeys) -> dict[str, np.ndarray]:
@@ -73,20 +120,22 @@ def keep_written(rule: "HoldOut | TimeSplit", examples: SplitKeys) -> dict[str, 
     unnamed = len(examples.written) - sum(held.values())
     if unnamed:
         logger.info(f"{examples.written_in} says nothing of {unnamed:,} examples: left out")
-    wrong = [name for name in held if name.strip().lower() not in SPLIT_OF]
+    split_of = splits_named(held)
+    wrong = [name for name in held if name not in split_of]
     if wrong:
         advice = "correct it"
-        column = getattr(rule, "column", None)
-        if len(wrong) == len(held) > 1 and column is not None:
-            advice = f"if these are folds, write split=KFold(folds={len(held)}, column={column!r})"
+        if len(wrong) == len(held) > 1 and getattr(rule, "column", None) is not None:
+            advice = f"if these are folds, write split=KFold(folds={len(held)}, {where_written(cast('HoldOut', rule))})"
         raise UserError(
             f"{examples.written_in} holds {listed(sorted(wrong), 5)}, and splits are called train, validation (val, "
             f"valid, dev) and test; {advice}"
         )
-    splits = np.array([None if name is None else SPLIT_OF[name.strip().lower()] for name in examples.written], object)
+    check_evaluation(split_of, f"the names in {examples.written_in}")
+    splits = np.array([None if name is None else split_of[name] for name in examples.written], object)
     given = {name: np.flatnonzero(splits == name) for name in SPLITS if (splits == name).any()}
     if "train" not in given:
-        raise UserError(f"{examples.written_in} holds {' and '.join(given) or 'nothing'}, and no train; name another")
+        found = " and ".join(given) or "nothing"
+        raise UserError(f"by {examples.written_in} there is {found}, and no train; add it, or name another")
     report_crossing(examples, given)
     missing = [name for name in SPLITS[1:] if name not in given and getattr(rule, name) != 0]
     if missing:

@@ -118,7 +118,8 @@ def cached_dataset(key: str, make: Callable[[], Dataset]) -> Dataset:
     def arrays_of() -> dict[str, np.ndarray]:
         dataset = validate(make())
         about = {"schema": to_json(dataset.schema), "excluded": dict(dataset.excluded)}
-        about |= {"written_in": dataset.written_in}
+        group_names = sorted({name for names in dataset.groups.values() for name in names})
+        about |= {"written_in": dataset.written_in, "group_names": group_names}
         about |= {"encoding": to_json(dataset.input_encoding), "splits": list(dataset.splits)}
         train = dataset.splits["train"]
         arrays = {"about": np.array([json.dumps(about)])}
@@ -126,7 +127,11 @@ def cached_dataset(key: str, make: Callable[[], Dataset]) -> Dataset:
         arrays |= {} if train.row_lines is None else {"row_lines": train.row_lines}
         for name, split in dataset.splits.items():
             arrays |= {f"{name}.targets": split.targets, f"{name}.numbers": split.numbers}
-        return arrays
+        number_of = {name: number for number, name in enumerate(group_names)}
+        return arrays | {
+            f"{name}.groups": np.array([number_of[group] for group in groups], np.int64)
+            for name, groups in dataset.groups.items()
+        }
 
     arrays = cached_arrays(key, arrays_of, mapped=True)
     require_mapped(arrays["inputs"])
@@ -141,8 +146,14 @@ def cached_dataset(key: str, make: Callable[[], Dataset]) -> Dataset:
         )
         for name in about["splits"]
     }
+    group_names = about.get("group_names", [])
+    groups = {
+        name: [group_names[number] for number in arrays[f"{name}.groups"].tolist()]
+        for name in about["splits"]
+        if f"{name}.groups" in arrays
+    }
     schema, encoding = from_json(about["schema"]), from_json(about["encoding"])
-    return Dataset(splits, schema, about["excluded"], encoding, written_in=about.get("written_in"))
+    return Dataset(splits, schema, about["excluded"], encoding, groups=groups, written_in=about.get("written_in"))
 
 
 def new_array(shape: tuple[int, ...], dtype: str, in_memory: bool) -> np.ndarray:

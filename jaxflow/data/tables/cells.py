@@ -4,44 +4,50 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from jaxflow.data.reading.category_names import category_names
-from jaxflow.data.tables.dates import (
-    DATE_LIKE,
-    TIME_LIKE,
-    WITH_OFFSET,
-    are_compact,
+from jaxflow.data.date_formats import (
+    are_seasons,
+    find_compact_format,
     find_date_formats,
     likely_formats,
-    read_date,
 )
-from jaxflow.data.tables.numbers import NUMBER_LIKE, PLAIN, NumberFormat, candidates, choose_format, find_formats
-from jaxflow.data.tables.raw_table import RawTable
+from jaxflow.data.dates import WITH_OFFSET, read_date
+from jaxflow.data.numbers import (
+    PLAIN,
+    NumberFormat,
+    candidates,
+    find_formats,
+    is_word,
+    mix_words,
+    read_answer,
+)
+from jaxflow.data.reading.category_names import category_names
+from jaxflow.data.tables.forms import Form, Kind, find_form, month_form, read_or_none, reader_of, report_form
+from jaxflow.data.tables.raw.table import RawTable
 from jaxflow.errors import UserError
 
 T = TypeVar("T")
 logger = logging.getLogger("jaxflow")
 
-Kind = Literal["number", "date", "category", "empty"]
-# How a column's cells are written: numbers, or dates as in datetime.strptime, "" for ISO 8601 and for other texts.
-Form = NumberFormat | str
 # Fraction of the values of one type from which on a column is of that type, and the others are mistakes.
 MOSTLY = 0.9
+# What keeps a column whose values are not all of its type.
+KEEP = "list the column in data.columns or data.drop"
 # Cells by which the format is chosen that most of a column may have.
 SAMPLE = 200
-COMPACT = "%Y%m%d"
 
 
-def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
+def infer_column_type(table: RawTable, name: str, rows: np.ndarray, keep: str = KEEP) -> Kind:
     """Infers the type of a column.
 
     Args:
       table: the table.
       name: the column.
       rows: indices of the rows that decide.
+      keep: what takes all values for texts, for the error.
 
     Returns:
       "number" (booleans too), "date", "category" for any other text and for codes such as 007, "empty" where all are
@@ -57,15 +63,18 @@ def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
     if plain is not None and table.has_codes(name, present):
         return "category"
     if plain is not None:
-        return "date" if are_compact(plain[present]) else "number"
+        return "date" if find_compact_format(plain[present]) or month_form(table, name, present) else "number"
     cells, dialect = table[name][present], table.dialect
     counts = Counter(cells)
     if find_formats(counts, dialect.decimal, dialect.thousands):
         return "number"
+    if are_seasons(counts):
+        return "category"
     if find_date_formats(counts):
         return "date"
     sample = Counter(cells[:SAMPLE])
-    number_reads = [form.read for form in candidates(sample, dialect.decimal, dialect.thousands)]
+    number_reads = [form.read_figure for form in candidates(sample, dialect.decimal, dialect.thousands)]
+    number_reads.append(read_answer)
     date_reads = [partial(read_date, form=form) for form in likely_formats(list(sample.elements()))]
     for kind, reads in (("number", number_reads), ("date", date_reads)):
         best = min(reads, key=lambda read: sum(sample[cell] for cell in _unreadable(sample, read)))
@@ -75,73 +84,18 @@ def infer_column_type(table: RawTable, name: str, rows: np.ndarray) -> Kind:
             first = next(index for index, value in enumerate(cells) if value in wrong)
             raise UserError(
                 f"column {name} holds {len(cells) - others} {kind}s and {others} other values, first {cells[first]!r} "
-                f"in {table.row_name(present[first])}; correct them, name them in data.missing_also, or list the "
-                "column in data.columns or data.drop"
+                f"in {table.row_name(present[first])}; correct them, name them in data.missing_also, or {keep}"
             )
     return "category"
 
 
-def find_form(table: RawTable, name: str, kind: Kind, rows: np.ndarray) -> Form:
-    """Finds how the numbers or dates of a column are written.
-
-    Args:
-      table: the table.
-      name: the column.
-      kind: its type, from `infer_column_type`.
-      rows: indices of the rows that decide.
-
-    Returns:
-      What `parse_column` takes.
-
-    Raises:
-      UserError: dates may be read in several ways.
-    """
-    present = rows[~table.missing(name)[rows]]
-    plain = table.numbers(name)
-    if kind == "number":
-        thousands = table.dialect.decimal == "," or table.has_grouped_digits(name, present)
-        return PLAIN if plain is not None and not thousands else _number_form(table, name, present)
-    if kind != "date" or len(present) == 0:
-        return ""
-    if plain is not None and are_compact(plain[present]):
-        return COMPACT
-    forms = find_date_formats(set(table[name][present]))
-    if len(forms) > 1:
-        first = table[name][present[:1]][0]
-        raise UserError(
-            f"column {name} holds dates such as {first!r}, which may be {' or '.join(forms)}; say which it is: "
-            f"data.columns=(Date({name!r}, format={forms[0]!r}),)"
-        )
-    return forms[0] if forms else ""
-
-
-def report_form(table: RawTable, name: str, form: Form, rows: np.ndarray) -> None:
-    """Logs how the cells of a column are read, if these are no plain numbers and no dates as in ISO 8601."""
-    if form in ("", PLAIN):
-        return
-    cells = [cell for cell in table[name][rows] if cell is not None]
-    if isinstance(form, str):
-        logger.info(
-            f"column {name}: {cells[0]!r} is read as a date, {form} (Number({name!r}) or Date({name!r}) set it)"
-        )
-        return
-    example = next((cell for cell in cells if _attempt(PLAIN.read, cell) != _attempt(form.read, cell)), None)
-    if example is not None and (number := _attempt(form.read, example)) is not None:
-        logger.info(f"column {name}: {example!r} is read as {number:.15g} ({form.describe()})")
-
-
-def _number_form(table: RawTable, name: str, rows: np.ndarray) -> NumberFormat:
-    """Finds how the numbers of a column are written; PLAIN where they are none."""
-    dialect, cells = table.dialect, set(table[name][rows])
-    formats = find_formats(cells, dialect.decimal, dialect.thousands)
-    if len(formats) < 2:
-        return formats[0] if formats else PLAIN
-    comma = dialect.delimiter == ";" and any("," in str(cell) for cell in cells)
-    return choose_format(formats, comma or table.has_decimal_commas)
-
-
 def parse_column(
-    table: RawTable, name: str, kind: Kind, form: Form | None = None, rows: np.ndarray | slice = slice(None)
+    table: RawTable,
+    name: str,
+    kind: Kind,
+    form: Form | None = None,
+    rows: np.ndarray | slice = slice(None),
+    advice: str = "correct it, or leave it empty",
 ) -> np.ndarray:
     """Parses the cells of a column as its type.
 
@@ -151,6 +105,7 @@ def parse_column(
       kind: the type, from `infer_column_type`.
       form: how numbers or dates are written, from `find_form`; None finds it in this table.
       rows: indices of the rows that are parsed, which alone say what categories are called.
+      advice: what to do with a cell that is not of the type.
 
     Returns:
       (rows,) float64, NaN where missing, infinite or too large for float32; or datetime64[s], NaT where missing; or
@@ -171,17 +126,21 @@ def parse_column(
     if kind not in ("number", "date"):
         names = category_names(known)
         return np.array([None if value is None else names[value] for value in values], object)
-    reads: Callable = partial(read_date, form=form if isinstance(form, str) else "")
-    if kind == "number":
-        reads = form.read if isinstance(form, NumberFormat) else PLAIN.read
-    meanings = {value: _attempt(reads, value) for value in known}
+    reads = reader_of(kind, form)
+    meanings = {value: read_or_none(reads, value) for value in known}
+    if kind == "number" and mix_words(known, meanings.values()):
+        meanings |= {value: None for value in known if is_word(value)}  # the first is named
     wrong = next((row for row, value in enumerate(values) if value is not None and meanings[value] is None), None)
     if wrong is not None:
         how = f" ({form.describe()})" if kind == "number" and isinstance(form, NumberFormat) and form != PLAIN else ""
-        where = table.row_name(np.arange(table.rows)[rows][wrong])
-        raise UserError(
-            f"column {name} holds {kind}s{how}, but {values[wrong]!r} in {where}; correct it, or leave it empty"
+        where = f"{values[wrong]!r} in {table.row_name(np.arange(table.rows)[rows][wrong])}"
+        how = f" ({form})" if isinstance(form, str) and form else how
+        others = (
+            ", and no other cell is one"
+            if len(meanings) > 1 and all(meaning is None for meaning in meanings.values())
+            else ""
         )
+        raise UserError(f"column {name} holds {kind}s{how}, but {where}{others}; {advice}")
     if kind == "date" and form == "":
         _check_offsets(table, name, values, rows)
     meanings[None] = np.nan if kind == "number" else np.datetime64("NaT", "s")
@@ -203,26 +162,10 @@ def _check_offsets(table: RawTable, name: str, cells: np.ndarray, rows: np.ndarr
         )
 
 
-def guess(table: RawTable, name: str, rows: np.ndarray) -> str:
-    """Returns what a column of texts looks like, for messages: "numbers", "dates", "times of day" or ""."""
-    cells = [str(cell).strip() for cell in table[name][rows] if cell is not None][:1000]
-    for what, pattern in (("dates", DATE_LIKE), ("times of day", TIME_LIKE), ("numbers", NUMBER_LIKE)):
-        if sum(pattern.fullmatch(cell) is not None for cell in cells) > 0.5 * len(cells):
-            return what
-    return ""
-
-
 def _finite(numbers: np.ndarray) -> np.ndarray:
     """Replaces numbers that float32 cannot hold by NaN, which is missing."""
     return np.where(np.abs(numbers) > np.finfo(np.float32).max, np.nan, numbers)
 
 
-def _attempt(read: Callable[[object], T], value: object) -> T | None:
-    try:
-        return read(value)
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
 def _unreadable(counts: Counter, read: Callable[[object], object]) -> set[object]:
-    return {value for value in counts if _attempt(read, value) is None}
+    return {value for value in counts if read_or_none(read, value) is None}

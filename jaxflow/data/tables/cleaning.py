@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from jaxflow.data.tables.raw_table import RawTable, keys_from_cells
+from jaxflow.data.tables.raw.table import RawTable
+from jaxflow.data.tables.split_keys import keys_from_cells
 from jaxflow.errors import UserError
 from jaxflow.ranges import Positive, check_ranges
 

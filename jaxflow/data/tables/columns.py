@@ -1,13 +1,13 @@
 """Columns of a table, and how each is encoded: `fit` to the training rows alone returns the column's encoder."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from jaxflow.data.dates import PERIODS, check_format, cyclic_phase, epoch_seconds
+from jaxflow.data.numbers import fit_quantiles, transformed
 from jaxflow.data.reading.category_names import category_name
-from jaxflow.data.tables.dates import PERIODS, cyclic_phase, epoch_seconds
 from jaxflow.data.tables.encoders import (
     DateEncoder,
     IndexEncoder,
@@ -18,7 +18,6 @@ from jaxflow.data.tables.encoders import (
     fill_missing,
     map_unknown,
 )
-from jaxflow.data.tables.numbers import fit_quantiles, transformed
 from jaxflow.errors import UserError
 from jaxflow.ranges import Count, Finite, Range, check_ranges
 
@@ -149,16 +148,11 @@ class Date:
     name: str = ""
     """The column; empty where this says how all columns of dates are encoded."""
     format: str = ""
-    """As in datetime.strptime, for example "%d.%m.%Y"; empty for ISO 8601, or for what is found in the training
-    rows."""
+    """As in datetime.strptime, for example "%d.%m.%Y", and %q for a quarter, "%YQ%q"; "s", "ms", "us" or "ns" for such
+    since 1970; empty for ISO 8601, or for what is found in the training rows."""
 
     def __post_init__(self) -> None:
-        try:
-            datetime.strptime("", self.format)
-        except ValueError as error:
-            if "does not match" not in str(error):  # as the empty text never does
-                column = f" of column {self.name}" if self.name else ""
-                raise UserError(f"the format{column} is {self.format!r}: {error}") from error
+        check_format(self.format, f"the format of column {self.name}" if self.name else "the format of dates")
 
     def fit(self, values: np.ndarray) -> DateEncoder:
         """Fits an encoder to (rows,) datetime64[s] training values, NaT where missing."""

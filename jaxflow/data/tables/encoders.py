@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from jaxflow.data.dates import cyclic_phase, epoch_seconds
+from jaxflow.data.numbers import PLAIN, NumberFormat, Transform, transformed
 from jaxflow.data.reading.category_names import category_key
-from jaxflow.data.tables.cells import Kind
-from jaxflow.data.tables.dates import cyclic_phase, epoch_seconds
-from jaxflow.data.tables.numbers import PLAIN, NumberFormat, Transform, transformed
+from jaxflow.data.tables.forms import Kind
 
 # Stands for rare and unseen categories; no text in a file holds it.
 OTHER = "\0"

@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 
 from jaxflow.data.reading.category_names import category_name
-from jaxflow.data.tables.cells import Kind, find_form, guess, infer_column_type, parse_column
+from jaxflow.data.tables.cells import infer_column_type, parse_column
 from jaxflow.data.tables.columns import Category, Date, Number, Spec
-from jaxflow.data.tables.raw_table import RawTable
-from jaxflow.errors import UserError, listed
+from jaxflow.data.tables.doubts import doubt_input
+from jaxflow.data.tables.forms import Kind, find_form
+from jaxflow.data.tables.raw.table import RawTable
+from jaxflow.errors import UserError, listed, meant
 
 logger = logging.getLogger("jaxflow")
 
-# Categories up to which a column of texts is not asked whether it is something else.
-FEW = 20
 # Names that an index is written under, names of ids, and those of what is counted from 0 or 1.
-INDEX = re.compile(r"|unnamed: ?\d+|__index_level_\d+__|level_0", re.IGNORECASE)
+INDEX = re.compile(r"|unnamed: ?\d+(\.\d+)*|__index_level_\d+__|level_\d+", re.IGNORECASE)
 ID = re.compile(
     r"(?i:id|ids|uid|idx|key|index|row\.?names|row[ _.-]?(id|no|nr|num|number))|.*[_\-. ](?i:id)|.*[a-z]I[dD]"
 )
@@ -41,11 +41,27 @@ def check_columns(raw: RawTable, named: Mapping[str, Sequence[str]], path: str, 
     """
     advice = "; where the first line is a row already, data.names names the columns"
     advice = advice if hint and any(category_name(name)[:1].isdigit() for name in raw) else ""
-    advice = advice if len(raw) > 1 else "; it is one column: name what separates them, data.delimiter"
+    if len(raw) == 1:
+        advice = "; it is one column: name what separates them, data.delimiter, or remove a title above their names"
+    elif "" in raw and raw.arrow.column_names[0]:
+        advice = advice or "; if a title stands above the names of the columns, remove it"
     for field, names in named.items():
+        if field == "target":
+            require_named(raw, path, field, names)
         for name in names:
             if name not in raw:
-                raise UserError(f"data.{field} names {name!r}, but {path} has the columns {listed(raw)}{advice}")
+                raise UserError(
+                    f"data.{field} names {name!r}, but {path} has the columns {listed(raw)}{meant(name, raw) or advice}"
+                )
+
+
+def require_named(raw: RawTable, path: str, field: str, names: Sequence[str]) -> None:
+    """Raises UserError if a field that must name columns of a table names none."""
+    if not any(names):
+        raise UserError(
+            f"data.{field} names no column; {path} has the columns {listed(raw)}: name one in the experiment file or "
+            f"by --data.{field}=NAME"
+        )
 
 
 def find_row_numbers(raw: RawTable, names: Sequence[str], named: Collection[str]) -> list[str]:
@@ -65,10 +81,20 @@ def find_row_numbers(raw: RawTable, names: Sequence[str], named: Collection[str]
     return [] if len(found) == len(names) else found  # nothing would be left
 
 
-def report_counts(raw: RawTable, names: Sequence[str]) -> None:
-    """Logs which of a table's inputs count its rows, under a name that does not say so."""
+def report_counts(raw: RawTable, names: Sequence[str], left_out: Sequence[str]) -> None:
+    """Logs which columns are left out since they number the rows, and which inputs do so under another name.
+
+    Args:
+      raw: the table, without the columns that are left out.
+      names: its inputs whose encoding is not said.
+      left_out: the columns that are left out.
+    """
+    for name in left_out:
+        way = f"data.columns=(Number({name!r}),) keeps it" if name else "it has no name: give it one to keep it"
+        logger.info(f"column {name!r} is left out: it numbers the rows ({way})")
     for name in names:
-        if (numbers := _whole_numbers(raw, name)) is not None and _counts(numbers):
+        numbers = _whole_numbers(raw, name)
+        if numbers is not None and _counts(numbers):
             logger.info(f"column {name} counts the rows; if it is nothing but their number, leave it out: data.drop")
 
 
@@ -119,11 +145,18 @@ def choose_specs(
             specs.append((replace(named[name], name=name), kind_of(columns, raw, name, train)))
             continue
         kind, distinct = infer_column_type(raw, name, train), raw.distinct(name, train)
-        hint = _hint(raw, name, train) if kind == "category" and distinct > 1 else ""
+        hint = doubt_input(raw, name, train) if kind == "category" and distinct > 1 else ""
         if reason := _useless(kind, distinct, len(train)):
+            hint = hint or (_hint_of_id(raw, name) if kind == "category" else "")
             logger.info(f"column {name or repr(name)} is left out: {reason}{hint}")
             continue
-        if hint and (distinct > FEW or raw.numbers(name) is not None):
+        if kind == "number" and (long := raw.long_integer(name)) is not None:
+            logger.info(
+                f"column {name} is left out: whole numbers such as {long} are longer than a number is exact, as ids "
+                f"are (data.columns=(Category({name!r}),) or Number({name!r}) keeps it)"
+            )
+            continue
+        if hint:
             logger.info(f"column {name} is read as categories{hint}")
         specs.append((replace(by_kind[kind], name=name), kind))
     return sorted(specs, key=lambda spec: getattr(spec[0], "encode", None) == "index")
@@ -162,24 +195,18 @@ def read_numbers(
     return {name: parse_column(raw, name, "number", form)[rows] for name, form in forms.items()}
 
 
+def _hint_of_id(raw: RawTable, name: str) -> str:
+    """Returns that a column which is called an id, and holds another one in each row, can name the rows; else ""."""
+    if ID.fullmatch(name) is None or raw.distinct(name, np.arange(raw.rows)) < raw.rows or raw.missing(name).any():
+        return ""
+    return f"; id={name!r} (--data.id={name}) names the rows by it in predictions"
+
+
 def _useless(kind: Kind, distinct: int, rows: int) -> str | None:
     if kind == "empty":
         return "it holds nothing"
     if distinct == 1:
         return "it holds one value only"
     if kind == "category" and distinct > rows / 2:
-        return f"{distinct:,} different texts in {rows:,} rows say nothing of other rows (data.columns keeps it)"
+        return f"{distinct:,} different texts in {rows:,} rows are too many to learn from (data.columns keeps it)"
     return None
-
-
-def _hint(raw: RawTable, name: str, train: np.ndarray) -> str:
-    """Returns what a column that is read as texts may be, and the setting that reads it; "" for plain texts."""
-    if raw.numbers(name) is not None:
-        return f"; they are codes with leading zeros: data.columns=(Number({name!r}),) reads numbers"
-    like = guess(raw, name, train)
-    settings = {
-        "numbers": f"data.columns=(Number({name!r}),) names the first that is none (decimal, thousands, missing_also)",
-        "times of day": "write them as numbers, for example hours, or beside the day in one column",
-        "dates": f"data.columns=(Date({name!r}, format='%d/%m/%Y'),) reads them, in their format",
-    }
-    return f"; they look like {like}: {settings[like]}" if like else ""

@@ -1,6 +1,7 @@
 """Texts become rows of tokens, as fitted to the training texts."""
 
 import itertools
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,15 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.reading.find import find_files
-from jaxflow.data.reading.rows import find_dialect, read_rows
+from jaxflow.data.reading.text.dialect import Dialect
+from jaxflow.data.reading.text.files import table_suffix
+from jaxflow.data.reading.text.rows import find_dialect, read_rows
 from jaxflow.data.texts.read import TEXTS, is_table, read_text
+from jaxflow.data.texts.sentences import Sentence, SentenceColumns, check_sentences, read_sentences
 from jaxflow.data.texts.tokenizers import END, Tokenizer
+from jaxflow.data.texts.words import WordTokenizer
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
+logger = logging.getLogger("jaxflow")
+
 END_OF_LINE = re.compile("\r\n|\r|\n")
+BETWEEN_WORDS = re.compile("[ \t]+")
 
 
 @dataclass(frozen=True)
@@ -35,11 +42,28 @@ class TextEncoding:
     dialect: Dialect = Dialect()
 
 
+@dataclass(frozen=True)
+class SentenceEncoding:
+    """How sentences in columns become tokens, as fitted to the training sentences.
+
+    Attributes:
+      tokenizer: what encodes their words.
+      columns: where a file has them.
+    """
+
+    tokenizer: WordTokenizer
+    columns: SentenceColumns
+
+
 def pad_or_truncate(tokenizer: Tokenizer, text: str, feature: Feature) -> np.ndarray:
     """Encodes a text, truncated or padded with END to one length: (length,) of the feature's dtype."""
-    row = np.full(feature.shape, END, feature.dtype)
-    ids = tokenizer.encode(text)[: len(row)]
-    row[: len(ids)] = ids
+    return padded(tokenizer.encode(text), END, feature.shape[0], feature.dtype)
+
+
+def padded(values: np.ndarray, value: int, length: int, dtype: str) -> np.ndarray:
+    """Returns values truncated, or padded with a value, to one length: (length,) of a dtype."""
+    row = np.full(length, value, dtype)
+    row[: len(values)] = values[:length]
     return row
 
 
@@ -62,8 +86,7 @@ def encode_texts(
       bad: gets what is wrong with each file of a folder that cannot be read, which is left out; None raises it instead.
 
     Yields:
-      (texts, length) of the feature's dtype, and an id for each text: its file's path, or the index of its row or
-      line, from 0.
+      (texts, length) of the feature's dtype, and an id for each text: its file's path, or the line where it begins.
 
     Raises:
       UserError: there are no texts, or not what they must be.
@@ -77,6 +100,68 @@ def encode_texts(
         )
     if not written and not bad:
         raise UserError(f"{path} holds no text")
+
+
+def encode_sentences(
+    encoding: SentenceEncoding, path: Path, feature: Feature, rows: int, bad: list[str] | None = None
+) -> Iterator[tuple[np.ndarray, list[str], list[tuple[str, ...]]]]:
+    """Reads new sentences as a model takes them, some at a time.
+
+    Args:
+      encoding: as fitted to the sentences that the model was trained on.
+      path: a .txt file with a sentence on each line, its tokens divided by spaces; or a file in columns as those of
+        training, with tags or without.
+      feature: what the model takes.
+      rows: sentences that are read at once.
+      bad: gets what is wrong with each sentence that is too long, which is left out; None raises it instead.
+
+    Yields:
+      (sentences, length) of the feature's dtype, an id for each sentence, the line where it begins, and its tokens.
+
+    Raises:
+      UserError: there are no sentences, or one is longer than the model takes.
+    """
+    length, found = feature.shape[0], 0
+
+    def fitting() -> Iterator[Sentence]:
+        nonlocal found
+        for sentence in _new_sentences(encoding, path):
+            found += 1
+            if len(sentence.tokens) <= length:
+                yield sentence
+                continue
+            wrong = f"{path}, line {sentence.line}: the sentence has {len(sentence.tokens)} tokens, and the model takes"
+            if bad is None:
+                raise UserError(f"{wrong} {length}; divide it, or leave it out: --bad skip")
+            bad.append(f"{wrong} {length}")
+
+    sentences = fitting()
+    while block := list(itertools.islice(sentences, rows)):
+        words = (encoding.tokenizer.encode_words(sentence.tokens) for sentence in block)
+        inputs = np.stack([padded(row, END, length, feature.dtype) for row in words])
+        yield inputs, [f"line {sentence.line}" for sentence in block], [sentence.tokens for sentence in block]
+    if not found:
+        raise UserError(f"{path} holds no sentence")
+
+
+def _new_sentences(encoding: SentenceEncoding, path: Path) -> Iterator[Sentence]:
+    """Yields the sentences of a file without tags: one on each line of a .txt file, else in columns."""
+    check_sentences(path, encoding.columns)
+    if table_suffix(path) != ".txt":
+        yield from read_sentences(path, encoding.columns, tagged=False)
+        return
+    widths, blank = set(), False
+    for number, line in enumerate(_lines(path, encoding.columns.encoding), 1):
+        tokens = tuple(BETWEEN_WORDS.split(line.strip())) if line.strip() else ()
+        blank |= not tokens and bool(widths)
+        if tokens:
+            widths.add(len(tokens))
+            yield Sentence(number, tokens, ())
+    if blank and len(widths) == 1:
+        raise UserError(
+            f"{path} has {max(widths)} columns and blank lines, and of a .txt file each line is a sentence; if a token "
+            f"is on each line, rename it to {path.stem}.conll"
+        )
 
 
 def _named_texts(
@@ -94,11 +179,12 @@ def _named_texts(
             else:
                 yield name, text
     elif is_table(path):
-        columns = (encoding.column or "",)
-        rows = read_rows(path, columns, find_dialect(path, columns, encoding.dialect))
-        yield from ((str(number), text) for number, (_, (text,)) in enumerate(rows))
+        columns = {encoding.column or "": ""}  # the training table's: nothing names another
+        rows = read_rows(path, columns, find_dialect(path, tuple(columns), encoding.dialect))
+        yield from ((f"line {number}", text) for number, (text,) in rows)
     else:
-        yield from ((str(number), line) for number, line in enumerate(_lines(path, encoding.dialect.encoding)))
+        logger.info(f"{path}: each line is a text; in a folder of .txt files each file is one")
+        yield from ((f"line {number}", line) for number, line in enumerate(_lines(path, encoding.dialect.encoding), 1))
 
 
 def _lines(path: Path, encoding: str | None) -> Iterator[str]:

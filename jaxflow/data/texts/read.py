@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from jaxflow.console import track
-from jaxflow.data.reading.dialect import Dialect
 from jaxflow.data.reading.find import find_files
 from jaxflow.data.reading.formats import Kind
-from jaxflow.data.reading.rows import find_dialect, read_rows
-from jaxflow.data.reading.text_files import open_text, readable, table_suffix
+from jaxflow.data.reading.text.dialect import Dialect
+from jaxflow.data.reading.text.files import open_text, readable, table_suffix
+from jaxflow.data.reading.text.rows import find_dialect, read_rows
 from jaxflow.data.splitting.keys import make_unique
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, perhaps
 
 TEXTS = Kind("texts", (".txt",))
 TABLES = (".csv", ".tsv", ".jsonl")
@@ -65,19 +65,19 @@ def text_paths(path: Path, follow_links: bool = False) -> list[Path]:
     if not path.is_file():
         raise UserError(
             f"no text at {path}; data.path (--data.path=PATH) takes a text file, a folder of .txt files, or a .csv, "
-            ".tsv or .jsonl file"
+            f".tsv or .jsonl file{perhaps(path, Path.exists)}"
         )
     return [path]
 
 
-def find_documents(path: Path, column: str, dialect: Dialect, follow_links: bool = False) -> Documents:
+def find_documents(path: Path, files: Sequence[Path], column: str, dialect: Dialect) -> Documents:
     """Scans all texts once.
 
     Args:
       path: a text file, a folder of .txt files, or a .csv, .tsv or .jsonl file with a text in each row.
+      files: its files, of `text_paths`.
       column: of a table, the one that holds the texts.
       dialect: how a file is written.
-      follow_links: whether symbolic links in a folder are followed.
 
     Returns:
       The documents that are not empty.
@@ -85,13 +85,14 @@ def find_documents(path: Path, column: str, dialect: Dialect, follow_links: bool
     Raises:
       UserError: there are none, or a file is not what it must be; it is named, and the line.
     """
-    files, rows = text_paths(path, follow_links), is_table(path)
+    rows = is_table(path)
     dialect = find_dialect(path, (column,), dialect) if rows else dialect
+    columns = {column: "data.column"}
 
     def chunks() -> Iterator[tuple[str, str]]:
         """Yields the position of a text, and a chunk of it."""
         if rows:
-            yield from ((str(line), text) for line, (text,) in read_rows(path, (column,), dialect))
+            yield from ((str(line), text) for line, (text,) in read_rows(path, columns, dialect))
         else:
             for file in files:
                 name = file.relative_to(path).as_posix() if path.is_dir() else path.name

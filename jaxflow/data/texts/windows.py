@@ -46,8 +46,16 @@ class WindowSplit(Mapped):
     def id(self, index: int) -> str:
         """Returns the document that a window starts in, and how many tokens into it."""
         start = self.starts[index]
-        document = np.searchsorted(self.firsts, start, side="right") - 1
+        document = self._documents(start)
         return f"{self.names[document]}+{start - self.firsts[document]}"
+
+    @property
+    def documents(self) -> np.ndarray:
+        """The document that each window starts in, (examples,) int64."""
+        return self._documents(self.starts)
+
+    def _documents(self, starts: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self.firsts, starts, side="right") - 1
 
     @property
     def targets(self) -> np.ndarray:

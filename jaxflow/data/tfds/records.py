@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxflow.data.reading.corrupt import error_line
 from jaxflow.data.reading.images import decode_image
-from jaxflow.data.reading.threads import in_threads
+from jaxflow.data.threads import in_threads
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 

@@ -1,4 +1,4 @@
-"""Figures of images and volumes with masks: examples in colours, truth beside prediction, overlap by class."""
+"""Figures of images and volumes: examples under their masks, in colours, and beside their reconstructions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from jaxflow.reports.figures.plot import save, show_image
+from jaxflow.reports.blocks import Drawing
+from jaxflow.reports.figures.plot import colour_of, save, show_image, thin
 
 # Rows of a figure, and how much of an image shows through its mask.
 MAX_EXAMPLES, TRANSPARENCY = 6, 0.5
@@ -60,13 +61,13 @@ def examples(
       masks: (examples, *spatial) integers each.
       titles: of the masks.
       names: of the classes.
-      path: PNG file to write.
+      path: SVG file to write.
     """
     images = display_images(inputs[:MAX_EXAMPLES])
     flat = [middle(mask[:MAX_EXAMPLES], volumes=inputs.ndim == 5) for mask in masks]
     columns = [("", images), *((title, shaded(images, mask)) for title, mask in zip(titles, flat))]
     height, width = images.shape[1:3]
-    size = (3.2 * len(columns) + 1.6, 3.2 * len(images) * height / width)
+    size = (2.6 * len(columns) + 1.6, 2.6 * len(images) * height / width)
     figure = Figure(figsize=size, layout="constrained")
     for row in range(len(images)):
         for column, (title, shown) in enumerate(columns):
@@ -81,24 +82,31 @@ def examples(
     save(figure, path)
 
 
-def overlaps(counts: np.ndarray, names: Sequence[str], path: Path) -> None:
-    """Draws the intersection over union of each class that is present or predicted.
+def reconstruction_pairs(inputs: np.ndarray, made: np.ndarray, names: Sequence[str], path: Path) -> Drawing:
+    """Draws inputs beside their reconstructions: images, middle slices of volumes, or lines of anything else.
 
     Args:
-      counts: (classes, classes) pixels by true and predicted class.
-      names: of the classes.
-      path: PNG file to write.
+      inputs: (examples, ...) as the model sees them.
+      made: likewise, the reconstructions.
+      names: what is said of each example.
+      path: SVG file to write.
     """
-    both, either = counts.diagonal(), counts.sum(0) + counts.sum(1) - counts.diagonal()
-    scores = {name: both[label] / either[label] for label, name in enumerate(names) if either[label]}
-    figure = Figure(figsize=(6, 0.32 * len(scores) + 1), layout="constrained")
-    axes = figure.add_subplot()
-    bars = axes.barh(list(scores), list(scores.values()))
-    axes.bar_label(bars, fmt="%.2f", fontsize=8, padding=2)
-    axes.set_xlim(0, 1.08)
-    axes.invert_yaxis()
-    axes.set_xlabel("intersection over union")
+    figure = Figure(figsize=(6.4, 2.2 * len(inputs)), layout="constrained")
+    drawn = figure.subplots(len(inputs), 2, squeeze=False)
+    for row, (pair, name) in enumerate(zip(zip(inputs, made), names)):
+        low, high = np.quantile(pair[0], (0.01, 0.99))  # both on the input's scale, so that they compare
+        for axes, array in zip(drawn[row], pair):
+            if array.ndim < 3:
+                axes.plot(array if array.ndim == 1 else array[:, 0], linewidth=0.6, color=colour_of("test"))
+                thin(axes)
+            else:
+                image = middle(array[None], volumes=array.ndim == 4)[0]
+                show_image(axes, np.clip((image - low) / max(high - low, 1e-6), 0, 1))
+        drawn[row][0].set_title(f"{name}, input", fontsize=8)
+        drawn[row][1].set_title("reconstruction", fontsize=8)
     save(figure, path)
+    alt = f"{len(inputs)} inputs beside their reconstructions, with the error of each: {'; '.join(names)}"
+    return Drawing("Inputs and their reconstructions", path, alt)
 
 
 def _colours() -> np.ndarray:

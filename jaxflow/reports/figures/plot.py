@@ -1,7 +1,8 @@
-"""Shared by all figures: images without axes, and saving as PNG."""
+"""Shared by all figures: colours, images without axes, and saving."""
 
+import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
 
-from jaxflow.file_io import replacing
+from jaxflow.console import printable
+from jaxflow.file_io import write_atomically
+from jaxflow.reports.svg import OTHER_COLOURS, SPLIT_COLOURS
 
-# Targets that get a panel each; a figure has no room for more.
-MAX_PANELS = 6
+# Targets that get a panel each, and categories that get a bar each; a figure has no room for more.
+MAX_PANELS, MAX_NAMES = 6, 8
 
 
 def spread_evenly(count: int, limit: int) -> list[int]:
@@ -29,6 +33,20 @@ def show_image(axes: Any, image: np.ndarray) -> None:
         full = 255 if image.dtype == np.uint8 else 1
         axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=full)
     axes.set_axis_off()
+
+
+def bars(axes: Any, names: Sequence[str], fractions: Mapping[str, Sequence[float] | np.ndarray]) -> None:
+    """Draws the fraction of each split that each of a few categories has, the first at the top."""
+    width = 0.8 / len(fractions)
+    for number, (split, lengths) in enumerate(fractions.items()):
+        axes.barh(np.arange(len(names)) + number * width, lengths, width, label=split, color=colour_of(split, number))
+    axes.set_yticks(np.arange(len(names)) + 0.4 - width / 2, [name[:18] for name in names])
+    axes.invert_yaxis()
+
+
+def count_ticks(axis: Any) -> None:
+    """Places the ticks of an axis of counts at whole numbers."""
+    axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
 
 
 def bin_edges(values: Sequence[np.ndarray], bins: int) -> np.ndarray:
@@ -47,10 +65,46 @@ def bin_edges(values: Sequence[np.ndarray], bins: int) -> np.ndarray:
     return np.linspace(low, high, bins + 1)
 
 
+def colour_of(name: str, place: int = 0) -> str:
+    """Returns the colour of a split, which is the same in every figure, or the one at a place among other things."""
+    return SPLIT_COLOURS.get(name, OTHER_COLOURS[place % len(OTHER_COLOURS)])
+
+
+def cut(name: str) -> str:
+    """Returns the beginning of a long name, with an ellipsis."""
+    return name if len(name) <= 18 else f"{name[:17]}…"
+
+
+def legend(figure: Figure, columns: int = 4) -> None:
+    """Draws one legend above all panels, off their lines; every name once."""
+    handles = {name: handle for axes in figure.axes for handle, name in zip(*axes.get_legend_handles_labels())}
+    if handles:
+        figure.legend(
+            [*handles.values()], [*handles], loc="outside upper left", ncols=columns, frameon=False, fontsize=9
+        )
+
+
+def thin(axes: Any) -> None:
+    """Draws an axes' grid faintly, and no frame but its left and lower sides."""
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure as PNG, and its folder where it is missing; dollars in its words are no mathematics."""
+    """Writes a figure as SVG or PNG, and its folder where it is missing; dollars in its words are no mathematics.
+
+    Letters stay letters in SVG, which a page draws in its own font, and nothing in it depends on when it was written.
+
+    Args:
+      figure: the figure.
+      path: file to write, .svg or .png.
+    """
     for words in figure.findobj(Text):  # names of classes and columns come from anywhere
         words.set_parse_math(False)
-    with warnings.catch_warnings(), rc_context({"text.parse_math": False}), replacing(path) as fresh:
+    settings: Any = {"text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": path.name}
+    made = io.StringIO() if path.suffix == ".svg" else io.BytesIO()
+    with warnings.catch_warnings(), rc_context(settings):
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box stands for it
-        figure.savefig(fresh, dpi=120, format="png")
+        about = dict.fromkeys(("Creator", "Date", "Format", "Type")) if path.suffix == ".svg" else None
+        figure.savefig(made, dpi=120, format=path.suffix[1:], metadata=about)
+    write_atomically(path, printable(made.getvalue()) if isinstance(made, io.StringIO) else made.getvalue())

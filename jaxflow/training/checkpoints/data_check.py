@@ -1,15 +1,16 @@
 """Whether the data is what a checkpoint was trained on, by what its meta says of it."""
 
 import hashlib
-import itertools
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed
 from jaxflow.schema import Split
+from jaxflow.training.checkpoints.data_changes import describe_changes
 
+AFRESH = "choose another --workdir, or --overwrite to start again there"
 logger = logging.getLogger("jaxflow")
 
 
@@ -18,16 +19,22 @@ def digest_of_names(split: Split) -> str:
     return hashlib.sha256("\n".join(split.id(index) for index in range(len(split))).encode()).hexdigest()[:16]
 
 
-def check_unchanged(workdir: Path, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raises if the data is not what a run was trained on, by what its checkpoint carries and the data holds now."""
-    differ = [name for name in now if name != "contents" and saved.get(name) != now[name]]
-    changed = [_described(name, str(saved.get(name)), str(now[name])) for name in differ]
+def check_unchanged(workdir: Path, saved: Mapping[str, Any], now: Mapping[str, Any], advice: str = AFRESH) -> None:
+    """Raises if the data is not what a run was trained on.
+
+    Args:
+      workdir: the run folder.
+      saved: what its checkpoint carries of the data.
+      now: what the data holds today; of entries that it lacks nothing is compared.
+      advice: what to do where it changed.
+
+    Raises:
+      UserError: it changed; the message says how.
+    """
+    changed = describe_changes(saved, {name: value for name, value in now.items() if name != "contents"})
     changed += [] if changed else _changed_contents(workdir, saved.get("contents"), now.get("contents"))
     if changed:
-        raise UserError(
-            f"the data changed since {workdir} was trained ({'; '.join(changed)}); choose another --workdir, or "
-            "--overwrite to start again there"
-        )
+        raise UserError(f"the data changed since {workdir} was trained ({listed(changed, 5, '; ')}); {advice}")
 
 
 def _changed_contents(workdir: Path, saved: Mapping[str, str] | None, now: Mapping[str, str] | None) -> list[str]:
@@ -45,12 +52,3 @@ def _changed_contents(workdir: Path, saved: Mapping[str, str] | None, now: Mappi
         f"were computed by {saved.get('computed_by')} then and by {now.get('computed_by')} now, which may be all"
     )
     return []
-
-
-def _described(name: str, before: str, after: str) -> str:
-    """Returns what differs between two texts, with a little of what stands around it."""
-    if max(len(before), len(after)) <= 60:
-        return f"{name}: {before} -> {after}"
-    alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(before, after))
-    first = max(0, sum(1 for _ in alike) - 20)
-    return f"{name}: ...{before[first : first + 57]}... -> ...{after[first : first + 57]}..."

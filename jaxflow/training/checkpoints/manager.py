@@ -13,7 +13,7 @@ from typing import Any
 
 from jaxflow.file_io import storage_error, write_atomically
 from jaxflow.interfaces import Problem
-from jaxflow.problems.metrics import metrics_of
+from jaxflow.problems.metrics.base import metric_named
 from jaxflow.runtime.distributed import on_main
 from jaxflow.serialization import json_digest
 from jaxflow.training.checkpoints.checkpointer import Checkpointer, saved_steps, write_error
@@ -38,7 +38,7 @@ def open_checkpoints(
     Yields:
       The checkpoints.
     """
-    metric = metrics_of(problem)[problem.selection_metric]
+    metric = metric_named(problem, problem.selection_metric)
     opened = Checkpoints(
         folder,
         problem.selection_metric,

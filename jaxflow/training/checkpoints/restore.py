@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,13 +18,17 @@ from jaxflow.training.state import TrainState
 logger = logging.getLogger("jaxflow")
 
 
-def restore(checkpoints: Checkpoints, step: int, template: TrainState) -> TrainState:
+def restore(
+    checkpoints: Checkpoints, step: int, template: TrainState, check: Callable[[dict[str, Any]], None] | None = None
+) -> TrainState:
     """Reads the state of a step, and checks every leaf.
 
     Args:
       checkpoints: from `open_checkpoints`.
       step: one of its steps.
       template: a state of the same shapes, with the sharding that is wanted; its values do not matter.
+      check: raises if the step's meta does not fit, before the state is compared with the template: other data often
+        make another model.
 
     Returns:
       The state.
@@ -33,7 +38,7 @@ def restore(checkpoints: Checkpoints, step: int, template: TrainState) -> TrainS
       UserError: the checkpoint is of another model, optimizer or dtype.
     """
     # Each process reads its part; where one cannot, all look for another checkpoint.
-    saved, state = run_on_all(lambda: _read(checkpoints, step, template))
+    saved, state = run_on_all(lambda: _read(checkpoints, step, template, check))
     for name, digest in checksums(state).items():
         if digest != saved[name][2]:
             raise DamagedError(
@@ -46,11 +51,16 @@ def restore(checkpoints: Checkpoints, step: int, template: TrainState) -> TrainS
     return state
 
 
-def _read(checkpoints: Checkpoints, step: int, template: TrainState) -> tuple[dict[str, Any], TrainState]:
+def _read(
+    checkpoints: Checkpoints, step: int, template: TrainState, check: Callable[[dict[str, Any]], None] | None
+) -> tuple[dict[str, Any], TrainState]:
     """Reads a state, not verified yet, and what was written down of its leaves."""
     import orbax.checkpoint as ocp
 
-    saved = read_meta(checkpoints, step)["leaves"]
+    meta = read_meta(checkpoints, step)
+    if check is not None:
+        check(meta)
+    saved = meta["leaves"]
     needed = leaf_specs(template)
     for name in [*needed, *saved]:
         before, now = saved.get(name, ["absent", ""])[:2], needed.get(name, ["absent", ""])
@@ -64,13 +74,19 @@ def _read(checkpoints: Checkpoints, step: int, template: TrainState) -> tuple[di
     return saved, read_item(checkpoints, step, "state", ocp.args.StandardRestore(abstract))
 
 
-def restore_newest(checkpoints: Checkpoints, template: TrainState, before: float = math.inf) -> TrainState | None:
+def restore_newest(
+    checkpoints: Checkpoints,
+    template: TrainState,
+    before: float = math.inf,
+    check: Callable[[dict[str, Any]], None] | None = None,
+) -> TrainState | None:
     """Reads the newest state that is intact; damaged ones are named, and moved aside unless the folder is only read.
 
     Args:
       checkpoints: from `open_checkpoints`.
       template: as for `restore`.
       before: steps from here on are left alone.
+      check: as for `restore`.
 
     Returns:
       The state; None where there is none.
@@ -85,7 +101,7 @@ def restore_newest(checkpoints: Checkpoints, template: TrainState, before: float
         if step >= before:
             continue
         try:
-            return _restore_twice(checkpoints, step, template)
+            return _restore_twice(checkpoints, step, template, check)
         except DamagedError as error:
             damaged.append(str(step))
             if checkpoints.read_only:
@@ -101,12 +117,14 @@ def restore_newest(checkpoints: Checkpoints, template: TrainState, before: float
     return None
 
 
-def _restore_twice(checkpoints: Checkpoints, step: int, template: TrainState) -> TrainState:
+def _restore_twice(
+    checkpoints: Checkpoints, step: int, template: TrainState, check: Callable[[dict[str, Any]], None] | None
+) -> TrainState:
     """Reads a state; if it seems damaged, once more: errors of a disk or a network pass, and look the same to Orbax."""
     try:
-        return restore(checkpoints, step, template)
+        return restore(checkpoints, step, template, check)
     except DamagedError:
-        return restore(checkpoints, step, template)
+        return restore(checkpoints, step, template, check)
 
 
 def _quarantine(checkpoints: Checkpoints, step: int) -> None:

@@ -1,26 +1,21 @@
 """Checks that model, problem and data fit together, before anything is computed."""
 
 import dataclasses
-import traceback
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import flax.linen as nn
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxflow.errors import UserError
+from jaxflow.data.dataset import Dataset
+from jaxflow.errors import UserError, listed
 from jaxflow.experiment import Experiment
 from jaxflow.interfaces import Problem
 from jaxflow.problems.attributes import check_attributes
+from jaxflow.problems.language_modelling import LanguageModelling
+from jaxflow.problems.metrics.base import metrics_of
+from jaxflow.problems.names import with_names
+from jaxflow.problems.sequences.tagging import Tagging
 from jaxflow.schema import Feature, Schema
-from jaxflow.serialization import classes_of
-from jaxflow.transforms.preprocess import abstract_inputs
-from jaxflow.user_code import calling, failed, is_own
-
-# Examples in a batch that shapes are checked with: not one, so that a batch axis is not taken for another.
-ROWS = 3
+from jaxflow.user_code import calling, is_own
 
 
 def check_fit(experiment: Experiment, schema: Schema) -> None:
@@ -42,6 +37,16 @@ def check_fit(experiment: Experiment, schema: Schema) -> None:
         raise UserError(f"sampling 'balanced' goes by each example's class, and the data has {has}; leave it 'shuffle'")
 
 
+def check_patience(experiment: Experiment, dataset: Dataset) -> None:
+    """Raises UserError if an experiment waits for validations to improve, and there are none."""
+    for name in ("early_stopping", "reduce_on_plateau"):
+        if getattr(experiment, name) is not None and "validation" not in dataset.splits:
+            raise UserError(
+                f"{name} goes by the validation split, and the data has {', '.join(dataset.splits)} alone; "
+                f"give it one, or leave {name}=None"
+            )
+
+
 def check_cardinalities(experiment: Experiment, model: nn.Module, inputs: Feature) -> None:
     """Checks that the numbers of categories reach a model that embeds them, as they are."""
     expected = getattr(model, "cardinalities", ())
@@ -49,7 +54,10 @@ def check_cardinalities(experiment: Experiment, model: nn.Module, inputs: Featur
         return
     what, name = "the numbers of categories in its last columns", type(model).__name__
     if not hasattr(model, "cardinalities"):
-        raise UserError(f"the data has {what}; model {name} does not embed them: use MLP, or Category(encode='onehot')")
+        raise UserError(
+            f"the data has {what}; model {name} does not embed them: use MLP or TabularResNet, or "
+            "Category(encode='onehot')"
+        )
     if expected != inputs.cardinalities:
         raise UserError(
             f"model.cardinalities is {expected}, and the data has {inputs.cardinalities}; leave cardinalities=None"
@@ -60,6 +68,34 @@ def check_cardinalities(experiment: Experiment, model: nn.Module, inputs: Featur
                 f"the data has {what}, which {field} would change by {type(part).__name__}; a table scales its own "
                 f"numbers: leave {field}=()"
             )
+
+
+def check_sequences(problem: Problem, model: nn.Module, inputs: Feature) -> None:
+    """Checks that a model takes data of this kind, knows all its tokens and, where it predicts the next, sees none.
+
+    A model of jaxflow's has `input_kinds` where it takes some kinds alone, and `causal` where it sees sequences.
+
+    Raises:
+      UserError: it does not.
+    """
+    name, kinds = type(model).__name__, getattr(model, "input_kinds", (inputs.kind,))
+    if inputs.kind not in kinds and not (inputs.kind == "several" or is_own(model)):
+        others = {"image": "CNN or ViT", "volume": "CNN", "vector": "MLP", "tokens": "LSTM or BagOfTokens"}
+        raise UserError(
+            f"model {name} takes {' or '.join(kinds)} inputs, and the data has {inputs.kind} inputs of shape "
+            f"{inputs.shape}; take a model for these, for example {others.get(inputs.kind, 'LSTM or CNN')}"
+        )
+    known = getattr(model, "vocab_size", None)
+    if known is not None and inputs.vocab_size is not None and known < inputs.vocab_size:
+        raise UserError(
+            f"model.vocab_size is {known}, and the data has {inputs.vocab_size} different tokens; leave vocab_size=None"
+        )
+    predicts_next = isinstance(problem, LanguageModelling) and not isinstance(problem, Tagging)
+    if predicts_next and getattr(model, "causal", True) is False:
+        advice = "--model.bidirectional=False" if hasattr(model, "bidirectional") else "TransformerDecoder"
+        raise UserError(
+            f"model {name} sees the tokens that LanguageModelling predicts, and would learn to copy them; take {advice}"
+        )
 
 
 def check_problem(problem: Problem, schema: Schema, targets: np.ndarray) -> Problem:
@@ -74,135 +110,15 @@ def check_problem(problem: Problem, schema: Schema, targets: np.ndarray) -> Prob
     if not isinstance(outputs, int) or outputs < 1:
         raise UserError(f"num_outputs of problem {name} returns {outputs!r:.60}; it must return an int, 1 or more")
     with calling(f"problem {name}", problem):
+        if check_targets := getattr(problem, "check_targets", None):
+            check_targets(schema, targets)
         fitted = problem.fit(targets)
     if not (isinstance(fitted, Problem) and dataclasses.is_dataclass(fitted)):
         raise UserError(f"fit of problem {name} returns {fitted!r:.60}; it must return the fitted problem")
     with calling(f"metrics of problem {name}", problem):
         check_attributes(fitted.metrics)
+    if hasattr(fitted, "columns") and fitted.selection_metric not in (names := metrics_of(with_names(fitted, schema))):
+        raise UserError(
+            f"problem.selection_metric is {fitted.selection_metric!r}; on this data it is one of {listed(names)}"
+        )
     return fitted
-
-
-def check_shapes(model: nn.Module, problem: Problem, transform: Callable[..., Any], schema: Schema) -> None:
-    """Checks that a model takes the inputs of a schema, that its outputs are what the problem needs, and its losses.
-
-    Raises:
-      UserError: it does not, or they are not.
-    """
-    inputs, needed, name = abstract_inputs(schema.inputs, ROWS), problem.num_outputs(schema), type(model).__name__
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    try:
-        outputs, variables = jax.eval_shape(
-            lambda key, x: model.init_with_output(key, transform(x), train=False), key, inputs
-        )
-    except (Exception, SystemExit) as error:
-        shape = jax.tree.map(lambda leaf: leaf.shape[1:], inputs)
-        raise failed(f"model {name} on inputs of shape {shape}", error) from error
-    if not _is_floats(outputs) or outputs.ndim < 2 or outputs.shape[0] != ROWS:
-        raise UserError(
-            f"model {name} returns {_described(outputs)} for a batch of {ROWS}; it must return its raw outputs, an "
-            f"array of floats, ({ROWS}, ..., outputs)"
-        )
-    if not jax.tree.leaves(variables.get("params")):
-        raise UserError(f"model {name} has no parameters: there is nothing to train; give it a layer that has")
-    if outputs.shape[-1] != needed:
-        raise UserError(
-            f"the model gives {outputs.shape[-1]} outputs, but the problem needs {needed}; leave outputs=None"
-        )
-    if outputs.shape[1:-1] != schema.target.dense_shape:
-        raise UserError(
-            f"model {name} gives outputs of shape {outputs.shape[1:]} for an example, but the data has "
-            f"targets of shape {schema.target.dense_shape}; use a model that answers for each of these positions, or "
-            f"none"
-        )
-    if is_own(model):
-        _check_training_outputs(model, transform, variables, inputs, outputs)
-    targets = jax.ShapeDtypeStruct((ROWS, *schema.target.shape), schema.target.dtype)
-    try:
-        losses = jax.eval_shape(problem.losses, outputs, targets)
-    except (Exception, SystemExit) as error:
-        raise failed(f"the loss of problem {type(problem).__name__}", error) from error
-    if not _is_floats(losses) or losses.shape != (ROWS, *schema.target.loss_shape):
-        raise UserError(
-            f"problem {type(problem).__name__} gives losses of shape {_described(losses)} for a batch of {ROWS}; a "
-            f"loss is not reduced: it gives {(ROWS, *schema.target.loss_shape)}, a number for each target "
-            "(docs/extend.md)"
-        )
-    if is_own(problem):
-        _check_answers(problem, outputs)
-
-
-def _check_training_outputs(model: nn.Module, transform: Callable[..., Any], variables: Any, *arrays: Any) -> None:
-    """Raises if a model of the user's own returns something else in training than it does otherwise."""
-
-    def apply(key: jax.Array, variables: Any, inputs: Any) -> Any:
-        return model.apply(
-            variables, transform(inputs), train=True, rngs={"dropout": key}, mutable=[*variables, "intermediates"]
-        )
-
-    inputs, outputs = arrays
-    key, name = jax.eval_shape(lambda: jax.random.key(0)), type(model).__name__
-    try:
-        training, _ = jax.eval_shape(apply, key, variables, inputs)
-    except (Exception, SystemExit) as error:
-        raise failed(f"model {name} with train=True", error) from error
-    if not _is_floats(training) or training.shape != outputs.shape:
-        raise UserError(
-            f"model {name} returns {_described(training)} with train=True and {_described(outputs)} without; it must "
-            "return outputs of one shape"
-        )
-
-
-def _check_answers(problem: Problem, outputs: Any) -> None:
-    """Raises if a problem of the user's own makes no arrays of the model's outputs."""
-    for name in ("distribution", "predictions"):
-        with calling(f"{name} of problem {type(problem).__name__}", problem):
-            made = jax.eval_shape(getattr(problem, name), outputs)
-        if not isinstance(made, jax.ShapeDtypeStruct) or made.shape[:1] != (ROWS,):
-            raise UserError(
-                f"{name} of problem {type(problem).__name__} returns {_described(made)} for a batch of {ROWS}; it "
-                f"must return an array, ({ROWS}, ...)"
-            )
-
-
-def check_steps(experiment: Experiment, *traces: Callable[[], Mapping[str, Any]]) -> None:
-    """Checks that the steps of a run can be traced, before anything is written, and that they measure the loss.
-
-    Args:
-      experiment: what the steps are made of.
-      *traces: each traces a step and returns its metrics.
-
-    Raises:
-      UserError: one fails; the part that fails is named, or the line of the user's own code.
-    """
-    problem = experiment.problem
-    for trace in traces:
-        try:
-            metrics = trace()
-            if not isinstance(metrics, Mapping) or "loss" not in metrics:
-                raise UserError(
-                    f"running_metrics of problem {type(problem).__name__} returns {list(metrics)}; it must return a "
-                    "dict of metrics by name, 'loss' among them"
-                )
-            for metric, value in metrics.items():
-                if not (hasattr(value, "merge") and hasattr(value, "compute")):
-                    raise UserError(
-                        f"metric {metric} returns {_described(value)}; it must return what merges over batches, for "
-                        "example jaxflow.Mean.of(values, weights)"
-                    )
-        except (Exception, SystemExit) as error:
-            frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-            kinds = [type(frame.f_locals.get("self")) for frame in frames]
-            known = set(classes_of(experiment).values())
-            name = next((kind.__name__ for kind in reversed(kinds) if kind in known), "a step of this experiment")
-            raise failed(f"{name} on this data", error) from error
-
-
-def _is_floats(value: Any) -> bool:
-    return isinstance(value, jax.ShapeDtypeStruct) and jnp.issubdtype(value.dtype, jnp.floating)
-
-
-def _described(value: Any) -> str:
-    """Returns what a function returned, in an error: the shape of an array, else its type."""
-    if isinstance(value, jax.ShapeDtypeStruct):
-        return f"{value.shape}" if _is_floats(value) else f"{value.shape} {value.dtype}"
-    return "None" if value is None else f"a {type(value).__name__}"

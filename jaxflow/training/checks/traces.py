@@ -9,9 +9,9 @@ import numpy as np
 from jaxflow.training.eval_loop import abstract_batch
 from jaxflow.training.input_pipeline import InputPipeline
 from jaxflow.training.parallel.layout import Layout
-from jaxflow.training.program import Program, eval_function, train_step
+from jaxflow.training.program import Program, eval_function
 from jaxflow.training.steps import Metrics
-from jaxflow.training.structure import Structure
+from jaxflow.training.structure import Structure, train_step
 
 
 def trace_training(program: Program, pipeline: InputPipeline) -> Metrics:

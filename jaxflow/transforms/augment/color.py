@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from jaxflow.interfaces import Batch
 from jaxflow.ranges import Finite, NonNegative, Whole, check_ranges
+from jaxflow.schema import Example
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,16 @@ class ColorJitter:
 
     __post_init__ = check_ranges
 
-    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Jitters (batch, height, width, channel) inputs."""
-        images = batch["inputs"]
-        most = jnp.array([self.brightness, self.contrast, self.saturation])[:, None, None, None, None]
-        factors = 1 + most * jax.random.uniform(key, (3, images.shape[0], 1, 1, 1), minval=-1.0, maxval=1.0)
-        brightness, contrast, saturation = factors.astype(images.dtype)
-        images = images * brightness
-        mean = images.mean((1, 2, 3), keepdims=True)
-        images = mean + (images - mean) * contrast
-        grey = images.mean(-1, keepdims=True)
-        return batch | {"inputs": grey + (images - grey) * saturation}
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        """Jitters (height, width, channel) inputs."""
+        most = jnp.array([self.brightness, self.contrast, self.saturation])
+        factors = 1 + most * jax.random.uniform(key, (3,), minval=-1.0, maxval=1.0)
+        brightness, contrast, saturation = factors.astype(example["inputs"].dtype)
+        image = example["inputs"] * brightness
+        mean = image.mean()
+        image = mean + (image - mean) * contrast
+        grey = image.mean(-1, keepdims=True)
+        return example | {"inputs": grey + (image - grey) * saturation}
 
 
 @dataclass(frozen=True)
@@ -49,18 +48,18 @@ class Cutout:
 
     __post_init__ = check_ranges
 
-    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Masks a square of (batch, height, width, channel) inputs."""
-        images = batch["inputs"]
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        """Masks a square of (height, width, channel) inputs."""
+        image = example["inputs"]
 
         def covered(key: jax.Array, length: int) -> jax.Array:
-            first = jax.random.randint(key, (images.shape[0], 1), 0, length) - self.size // 2
-            positions = jnp.arange(length)[None]
-            return (positions >= first) & (positions < first + self.size)  # (batch, length)
+            first = jax.random.randint(key, (), 0, length) - self.size // 2
+            positions = jnp.arange(length)
+            return (positions >= first) & (positions < first + self.size)
 
-        rows, columns = (covered(k, length) for k, length in zip(jax.random.split(key), images.shape[1:3]))
-        square = rows[:, :, None, None] & columns[:, None, :, None]
-        return batch | {"inputs": jnp.where(square, jnp.asarray(self.value, images.dtype), images)}
+        rows, columns = (covered(k, length) for k, length in zip(jax.random.split(key), image.shape[:2]))
+        square = rows[:, None, None] & columns[None, :, None]
+        return example | {"inputs": jnp.where(square, jnp.asarray(self.value, image.dtype), image)}
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class GaussianNoise:
 
     __post_init__ = check_ranges
 
-    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Adds noise to (batch, ...) inputs."""
-        inputs = batch["inputs"]
-        return batch | {"inputs": inputs + self.std * jax.random.normal(key, inputs.shape, inputs.dtype)}
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        """Adds noise to inputs."""
+        inputs = example["inputs"]
+        return example | {"inputs": inputs + self.std * jax.random.normal(key, inputs.shape, inputs.dtype)}

@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.errors import UserError
-from jaxflow.interfaces import Batch
 from jaxflow.ranges import BelowOne, Fraction, Integer, NonNegative, Whole, check_ranges
-from jaxflow.schema import IGNORE
+from jaxflow.schema import IGNORE, Example
 
 
 @dataclass(frozen=True)
@@ -24,17 +23,16 @@ class Flip:
 
     __post_init__ = check_ranges
 
-    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Flips (batch, *spatial, channel) inputs, and masks."""
-        chosen = jax.random.bernoulli(key, self.probability, (len(self.axes), len(batch["inputs"])))
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        """Flips (*spatial, channel) inputs, and masks."""
+        chosen = jax.random.bernoulli(key, self.probability, (len(self.axes),))
 
-        def flip(images: jax.Array) -> jax.Array:
+        def flip(image: jax.Array) -> jax.Array:
             for axis, mirrored in zip(self.axes, chosen):
-                mirrored = mirrored.reshape(-1, *(1,) * (images.ndim - 1))
-                images = jnp.where(mirrored, jnp.flip(images, axis + 1), images)
-            return images
+                image = jnp.where(mirrored, jnp.flip(image, axis), image)
+            return image
 
-        return _move(batch, flip)
+        return _move(example, flip)
 
 
 @dataclass(frozen=True)
@@ -47,11 +45,11 @@ class AlternatingFlip:
     Source: K. Jordan, 94% on CIFAR-10 in 3.29 seconds on a single GPU, 2024, section 3.6.
     """
 
-    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Flips (batch, height, width, channel) inputs; which ones does not depend on the step's key."""
-        first = jax.vmap(lambda index: jax.random.bits(jax.random.fold_in(jax.random.key(0), index)))(batch["index"])
-        mirrored = (first + batch["epoch"].astype(jnp.uint32)) % 2 == 1
-        return _move(batch, lambda images: jnp.where(mirrored[:, None, None, None], images[:, :, ::-1], images))
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        """Flips (height, width, channel) inputs; whether does not depend on the step's key."""
+        first = jax.random.bits(jax.random.fold_in(jax.random.key(0), example["index"]))
+        mirrored = (first + example["epoch"].astype(jnp.uint32)) % 2 == 1
+        return _move(example, lambda image: jnp.where(mirrored, image[:, ::-1], image))
 
 
 @dataclass(frozen=True)
@@ -65,26 +63,24 @@ class Crop:
 
     __post_init__ = check_ranges
 
-    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Shifts (batch, *spatial, channel) inputs, and masks."""
-        size, *positions, _ = batch["inputs"].shape
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        """Shifts (*spatial, channel) inputs, and masks."""
+        *positions, _ = example["inputs"].shape
         if not positions:
             raise UserError("Crop shifts images, volumes and series, and these inputs are vectors; leave it out")
-        offsets = jax.random.randint(key, (len(positions), size, 1), 0, 2 * self.pad + 1)
+        offsets = jax.random.randint(key, (len(positions),), 0, 2 * self.pad + 1)
 
-        def shift(images: jax.Array, outside: float = 0) -> jax.Array:
-            widths = ((0, 0), *((self.pad, self.pad),) * len(positions), (0, 0))
+        def shift(image: jax.Array, outside: float = 0) -> jax.Array:
+            widths = (*((self.pad, self.pad),) * len(positions), (0, 0))
             if self.mode == "reflect":
-                images = jnp.pad(images, widths, mode="reflect")
+                image = jnp.pad(image, widths, mode="reflect")
             else:
-                images = jnp.pad(images, widths, constant_values=outside)
-            for axis, (length, offset) in enumerate(zip(positions, offsets), 1):
-                kept = offset + jnp.arange(length)[None]  # (batch, length)
-                shape = [size if a == 0 else length if a == axis else 1 for a in range(images.ndim)]
-                images = jnp.take_along_axis(images, kept.reshape(shape), axis=axis)
-            return images
+                image = jnp.pad(image, widths, constant_values=outside)
+            for axis, (length, offset) in enumerate(zip(positions, offsets)):
+                image = jax.lax.dynamic_slice_in_dim(image, offset, length, axis)
+            return image
 
-        return _move(batch, shift, lambda masks: shift(masks, IGNORE))
+        return _move(example, shift, lambda mask: shift(mask, IGNORE))
 
 
 @dataclass(frozen=True)
@@ -100,18 +96,17 @@ class Affine:
 
     __post_init__ = check_ranges
 
-    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Rotates and scales (batch, *spatial, channel) inputs, and masks, by the class of the nearest pixel."""
-        angles, factors = jax.random.uniform(key, (2, len(batch["inputs"])), minval=-1.0, maxval=1.0)
-        angles, factors = angles * jnp.deg2rad(self.degrees), 1.0 + self.scale * factors
-        axes = [axis + 1 for axis in self.axes]
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        """Rotates and scales (*spatial, channel) inputs, and masks, by the class of the nearest pixel."""
+        angle, factor = jax.random.uniform(key, (2, 1), minval=-1.0, maxval=1.0)
+        angle, factor = angle * jnp.deg2rad(self.degrees), 1.0 + self.scale * factor
 
-        def turned(images: jax.Array, nearest: bool = False) -> jax.Array:
-            planes = jnp.moveaxis(images, axes, (1, 2))
-            flat = planes.reshape(*planes.shape[:3], -1)  # (batch, height, width, rest)
-            return jnp.moveaxis(turn(flat, angles, factors, nearest).reshape(planes.shape), (1, 2), axes)
+        def turned(image: jax.Array, nearest: bool = False) -> jax.Array:
+            plane = jnp.moveaxis(image, self.axes, (0, 1))
+            flat = plane.reshape(1, *plane.shape[:2], -1)  # (1, height, width, rest)
+            return jnp.moveaxis(turn(flat, angle, factor, nearest).reshape(plane.shape), (0, 1), self.axes)
 
-        return _move(batch, turned, lambda masks: turned(masks, nearest=True))
+        return _move(example, turned, lambda mask: turned(mask, nearest=True))
 
 
 def turn(images: jax.Array, angles: jax.Array, factors: jax.Array, nearest: bool = False) -> jax.Array:
@@ -160,13 +155,13 @@ def warp(images: jax.Array, back: jax.Array, shift: jax.Array, nearest: bool = F
 
 
 def _move(
-    batch: Batch,
+    example: Example,
     move: Callable[[jax.Array], jax.Array],
-    move_masks: Callable[[jax.Array], jax.Array] | None = None,
-) -> Batch:
-    """Applies `move` to (batch, *spatial, channel) inputs, and to targets where they are masks, (batch, *spatial)."""
-    inputs, targets = batch["inputs"], batch.get("targets")
-    batch = batch | {"inputs": move(inputs)}
-    if targets is not None and targets.ndim > 2 and targets.shape == inputs.shape[:-1]:
-        batch = batch | {"targets": (move_masks or move)(targets[..., None])[..., 0]}
-    return batch
+    move_mask: Callable[[jax.Array], jax.Array] | None = None,
+) -> Example:
+    """Applies `move` to (*spatial, channel) inputs, and to targets where they are a mask, (*spatial)."""
+    inputs, targets = example["inputs"], example.get("targets")
+    example = example | {"inputs": move(inputs)}
+    if targets is not None and targets.ndim > 1 and targets.shape == inputs.shape[:-1]:
+        example = example | {"targets": (move_mask or move)(targets[..., None])[..., 0]}
+    return example

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxflow.errors import UserError
-from jaxflow.interfaces import Batch
 from jaxflow.ranges import Count, Fraction, check_ranges
+from jaxflow.schema import Example
 from jaxflow.transforms.augment.geometry import warp
 
 # Magnitude 1 rotates by this many degrees, shears by this slope, and shifts by this fraction of the image.
@@ -36,18 +36,18 @@ class RandAugment:
 
     __post_init__ = check_ranges
 
-    def __call__(self, key: jax.Array, batch: Batch) -> Batch:
-        """Augments (batch, height, width, channel) inputs."""
-        if batch["targets"].shape == batch["inputs"].shape[:-1]:
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        """Augments (height, width, channel) inputs."""
+        if example["targets"].shape == example["inputs"].shape[:-1]:
             raise UserError("RandAugment moves images and not their masks; use Flip, Crop, Affine and ColorJitter")
-        images = batch["inputs"]
+        images = example["inputs"][None]  # the operations take (batch, height, width, channel)
         for number in range(self.num_ops):
             operation_key, sign_key = jax.random.split(jax.random.fold_in(key, number))
-            chosen = jax.random.randint(operation_key, (len(images),), 0, len(MOVES) + len(CHANGES))
-            signs = jax.random.rademacher(sign_key, (len(images),), images.dtype)
+            chosen = jax.random.randint(operation_key, (1,), 0, len(MOVES) + len(CHANGES))
+            signs = jax.random.rademacher(sign_key, (1,), images.dtype)
             moved = _move(images, chosen, signs * self.magnitude)
             images = _change(moved, chosen - len(MOVES), signs * self.magnitude)
-        return batch | {"inputs": images}
+        return example | {"inputs": images[0]}
 
 
 def _move(images: jax.Array, chosen: jax.Array, strength: jax.Array) -> jax.Array:

@@ -53,6 +53,24 @@ def test_words_of_splits():
     assert {name: split_of(name, prefixed=True) for name in prefixed} == prefixed
 
 
+@pytest.mark.parametrize("folders", ["{split}/{cls}/{i}.png", "{cls}/{split}/{i}.png", "my_{split}/{cls}/{i}.png"])
+@pytest.mark.parametrize("evaluation", ["evaluation", "Eval"])
+def test_evaluation_beside_test_is_validation(folders, evaluation, load):
+    names = [
+        folders.format(split=split, cls=cls, i=f"{split}{i}")
+        for split in ("train", evaluation, "testing")
+        for cls in ("cat", "dog")
+        for i in range(2)
+    ]
+    found = sides(load(*names))
+    assert {name: {evaluation in id_ for id_ in split} for name, split in found.items()} == {
+        "train": {False},
+        "validation": {True},
+        "test": {False},
+    }
+    assert all("testing" in id_ for id_ in found["test"])
+
+
 @pytest.mark.parametrize(
     ("train", "test"),
     [
@@ -180,3 +198,41 @@ def test_what_a_size_does_is_said(load, said):
     assert "--data.size 2 2" in out
     load(*files("cat", "dog"), size=(2, 2))
     assert "enlarges" not in said()[len(out) :]
+
+
+def test_images_of_several_pages_are_counted(load, said, tmp_path):
+    load(*files("cat", "dog"))
+    assert "several pages" not in said()
+    page = Image.new("RGB", (2, 2))
+    page.save(tmp_path / "d" / "cat" / "9.tif", save_all=True, append_images=[page, page])
+    source = ImageFolder(str(tmp_path / "d"), size=(2, 2), split=HoldOut(0.0, 0.3))
+    for _ in range(2):  # the second time from the cache
+        source.load()
+    assert said().count("1 of 9 images hold several pages or frames, cat/9.tif 3 of them, and the first") == 2
+
+
+@pytest.mark.parametrize("name", ["{split}/{cls}/{i}.png", "{split}/{cls}.{i}.png"])
+@pytest.mark.parametrize(
+    ("validation", "test"), [("my_eval", "my_test"), ("val", "test2017"), ("val2017", "test"), ("eval", "my_test")]
+)
+def test_names_with_a_word_of_a_split_are_splits_beside_a_plain_train(name, validation, test, load, said):
+    names = {
+        split: [name.format(split=split, cls=cls, i=i) for cls in ("cat", "dog") for i in range(2)]
+        for split in ("train", validation, test)
+    }
+    found = sides(load(*(each for of in names.values() for each in of), split=HoldOut(0.0, 0.0)))
+    held = {"train": names["train"], "validation": names[validation], "test": names[test]}
+    assert {split: set(of) for split, of in found.items()} == {split: set(of) for split, of in held.items()}
+    assert set(found["test"].values()) == {"cat", "dog"}
+    assert "not used" not in said()
+
+
+def test_a_second_folder_of_a_split_is_left_out_beside_the_plain_one(load, said):
+    load(*files(*(f"{split}/{label}" for split in ("train", "test", "train_extra") for label in "ab")))
+    assert "not used: 8 images in" in said()
+
+
+def test_evaluation_beside_validation_and_test_is_asked_about_within_the_classes(load):
+    names = [f"{cls}/{split}/{i}.png" for split in ("train", "dev", "eval", "test") for cls in ("a", "b") for i in "12"]
+    with pytest.raises(UserError, match=r"the class folders of .* say dev, eval and test: eval may be"):
+        load(*names)

@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 import jaxflow
-from jaxflow.data.profiling.features import describe_features
+from jaxflow.data.profiling.features import describe_features, feature_groups
 from jaxflow.data.profiling.sample import take_sample
 
 
@@ -21,3 +21,15 @@ def test_a_season_correlates_once_as_what_it_is(tmp_path):
     assert rows["day: phase of year"]["correlation"] == pytest.approx(explained**0.5, rel=1e-6)
     assert 0 <= rows["day: phase of year"]["min"] < 0.01
     assert rows["day: phase of week"]["correlation"] < 0.2
+
+
+def test_the_categories_of_a_column_are_shown_together(tmp_path):
+    rows = [f"{color},{index},{index % 2}" for index, color in enumerate(["red", "blue", "", "red"] * 10)]
+    (tmp_path / "a.csv").write_text("\n".join(["color,size,big", *rows]))
+    dataset = jaxflow.Table(str(tmp_path / "a.csv"), "big", columns=(jaxflow.Number("size"),)).load()
+    groups = feature_groups(dataset)
+    assert list(groups) == ["color", "size"]
+    assert set(groups["color"]) == {"missing", "blue", "red"}
+    together = dataset.splits["train"].inputs[:, [*groups["color"].values()]]
+    np.testing.assert_array_equal(together.sum(1), 1)
+    assert sorted(place for group in groups.values() for place in group.values()) == [0, 1, 2, 3]

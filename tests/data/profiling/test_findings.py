@@ -105,6 +105,13 @@ def test_numbers_are_numpys():
     assert numbers["features"][1]["std"] == pytest.approx(inputs[chosen, 1].std(), rel=1e-5)
 
 
+def test_one_pair_of_images_is_one_pair():
+    images, labels = clean(12, 0)
+    images[1] = compressed(images[0], 80)
+    near = next(f for f in found({"train": (images, labels)}) if "look like another one" in f.message)
+    assert near.message == "2 images look like another one of their split (1 pair)"
+
+
 def test_images_are_counted_and_not_their_pairs():
     images, labels = clean(12, 0)
     images[:5] = [compressed(images[0], quality) for quality in (60, 70, 80, 90, 95)]  # ten pairs of five images

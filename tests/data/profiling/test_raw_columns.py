@@ -6,7 +6,7 @@ from scipy.stats import ks_2samp
 
 from jaxflow import HoldOut, Table
 from jaxflow.data.profiling.raw_columns import _distance, profile_raw_columns
-from jaxflow.data.tables.raw_columns import RawColumn
+from jaxflow.data.tables.raw.columns import RawColumn
 from tests.data.sources.test_table import write
 
 LETTERS = np.array(list("ab") * 250, object)
@@ -93,3 +93,11 @@ def test_columns_that_say_the_same_are_found():
     columns = [column("category", "name", train=names), column("number", "number", train=numbers)]
     found = messages(*columns, column("category", "other", train=other))
     assert found == ["name and number say the same: each value of one goes with one of the other"]
+
+
+def test_a_target_that_is_classes_is_described_as_such(tmp_path):
+    names = [*map(str, range(1, 23)), "X", "Y"]  # mostly numbers, which is refused where nothing says what they are
+    lines = [[i / 7, name] for i, name in enumerate(names * 5)]
+    data = Table(write(tmp_path / "a.csv", lines, ["x", "y"]), "y", task="class", split=HoldOut(0, 0.2))
+    described, _ = profile_raw_columns(data.raw_columns(data.load()))
+    assert set(described[0]["counts"]["train"]) <= {*names, "other"}

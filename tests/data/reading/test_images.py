@@ -16,7 +16,7 @@ from jaxflow.data.reading import images
 from jaxflow.data.reading.find import find_files
 from jaxflow.data.reading.formats import KINDS, read_files
 from jaxflow.data.reading.image_masks import read_mask, restore_mask
-from jaxflow.data.reading.images import FORMATS, SUFFIXES, UNMARKED, decode_image, measure_image, read_image
+from jaxflow.data.reading.images import FORMATS, MEASURES, SUFFIXES, UNMARKED, decode_image, measure_image, read_image
 from jaxflow.errors import UserError
 from jaxflow.schema import IGNORE, Feature
 
@@ -317,7 +317,42 @@ def test_formats_of_all_suffixes_are_read(suffix, tmp_path):
     format_ = {".jfif": "JPEG", ".jpe": "JPEG", ".pgm": "PPM"}.get(suffix)
     Image.fromarray(pixels).convert("L" if suffix == ".pgm" else "RGB").save(path, format_)
     np.testing.assert_allclose(read_image(path, feature(6, 7)).astype(int), pixels, atol=2)
-    np.testing.assert_array_equal(measure_image(path), [6, 7, np.nan, np.nan])
+    np.testing.assert_array_equal(measure_image(path), [6, 7, 1, np.nan, np.nan])
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".gif", ".webp", ".png", ".avif"])
+def test_pages_and_frames_are_counted(suffix, tmp_path):
+    first, *others = [Image.fromarray(noise(6, 7, seed=seed)) for seed in range(3)]
+    path = tmp_path / f"a{suffix}"
+    first.save(path, save_all=True, append_images=others)
+    assert measure_image(path)[MEASURES.index("pages")] == 3
+    first.save(path)
+    assert measure_image(path)[MEASURES.index("pages")] == 1
+
+
+def test_smaller_copies_and_transparency_in_a_tiff_are_no_pages(tmp_path):
+    whole, path = Image.fromarray(noise(8, 8)), tmp_path / "a.tif"
+    for kind, count in ((1, 1), (4, 1), (2, 2), (0, 2)):
+        second = whole.resize((4, 4))
+        second.encoderinfo = {"tiffinfo": {254: kind}}
+        whole.save(path, save_all=True, append_images=[second])
+        assert measure_image(path)[MEASURES.index("pages")] == count
+        np.testing.assert_array_equal(read_image(path, feature(8, 8)), np.asarray(whole))
+
+
+def test_previews_behind_a_photograph_are_no_pages(tmp_path):
+    whole = Image.fromarray(noise(8, 8))
+    whole.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[whole.resize((4, 4))])
+    assert measure_image(tmp_path / "a.jpg")[MEASURES.index("pages")] == 1
+
+
+def test_a_mask_of_several_pages_is_refused(tmp_path):
+    path, mask = png(tmp_path / "a.png", noise(4, 4)), Image.fromarray(np.eye(4, dtype=np.uint8))
+    mask.save(tmp_path / "m.tif", save_all=True, append_images=[mask])
+    with pytest.raises(
+        UserError, match=r"m\.tif cannot be read as an image: it holds 2 pages, and a mask is one: join"
+    ):
+        read_mask(path, tmp_path / "m.tif", feature(4, 4))
 
 
 def test_levels_of_twelve_bits_become_eight(tmp_path):
@@ -330,7 +365,7 @@ def test_levels_of_twelve_bits_become_eight(tmp_path):
         whole = read_image(tmp_path / name, dataclasses.replace(feature(16, 16, 1), levels=(0, 4080)))
         np.testing.assert_array_equal(whole[..., 0], expected)
         assert len(np.unique(read_image(tmp_path / name, feature(16, 16, 1)))) <= 17
-        np.testing.assert_array_equal(measure_image(tmp_path / name), [16, 16, 0, 4080])
+        np.testing.assert_array_equal(measure_image(tmp_path / name), [16, 16, 1, 0, 4080])
     clipped = read_image(tmp_path / "a.png", dataclasses.replace(feature(16, 16, 1), levels=(1000, 2000)))
     assert (clipped[..., 0][levels <= 1000] == 0).all()
     assert (clipped[..., 0][levels >= 2000] == 255).all()

@@ -94,6 +94,8 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path):
     refused("holds no array, but other bytes", tmp_path / "bytes.npz")
     scan = write(tmp_path / "scan.npy", volume())
     refused(r"has the shape \(6, 5, 4\)", scan, write(tmp_path / "m.npy", volume(shape=(6, 5, 4))))
+    flat = write(tmp_path / "flat_mask.npy", volume(shape=(6, 5)))
+    refused(r"has the shape \(6, 5\); the mask of a volume has three axes", flat, flat)
     refused("holds other numbers than those of classes", scan, write(tmp_path / "m.npy", volume() + 0.5))
 
 

@@ -11,6 +11,7 @@ import jaxflow
 from jaxflow.data.dataset import ArraySplit
 from jaxflow.data.fingerprint import fingerprint
 from jaxflow.data.series.newest import newest_windows
+from jaxflow.schema import Feature, Schema, Target
 from jaxflow.training.checkpoints.data_check import check_unchanged
 from tests.conftest import assert_same_splits
 
@@ -18,6 +19,12 @@ HOURS = np.datetime64("2013-03-01T00") + np.arange(240)
 RANDOM = np.random.RandomState(0)
 LOAD = {"Aotizhongxin": np.arange(240.0), "Dingling": 1000 + np.arange(240.0)}
 WIND = {name: RANDOM.choice(["NW", "SE", "cv"], 240) for name in LOAD}
+
+
+def values_of(encoding):
+    """What turns predictions at one step into columns: the table of a regression of the series' targets."""
+    schema = Schema(Feature("series", (1, 1), "float32"), Target("number", encoding.targets))
+    return lambda rows: jaxflow.Regression().prediction_table(schema, rows)
 
 
 @pytest.fixture
@@ -47,7 +54,7 @@ def test_several_series_do_not_touch(beijing):
     dataset = beijing.load()
     assert dataset.schema.target.names == ("load+1", "load+2", "load+3", "dew+1", "dew+2", "dew+3")
     assert dataset.input_encoding.features == ("load", "wind = NW", "wind = SE", "wind = cv", "hour")
-    assert dataset.excluded == {"windows": 2 * 8}  # a window has nine rows: eight places for the gap
+    assert dataset.excluded["windows that span a gap"] == 2 * 8  # a window has nine rows: eight places for the gap
     for split in dataset.splits.values():
         inputs, targets = split.inputs, split.targets
         rows = np.concatenate([inputs[..., 0], targets[:, :3]], axis=1)
@@ -77,7 +84,7 @@ def test_what_stays_on_disk_is_what_would_be_in_memory(beijing, relative, gaps):
 
 def test_filled_rows_are_inputs_and_never_targets(beijing):
     dataset = dataclasses.replace(beijing, gaps="fill").load()
-    assert dataset.excluded == {"windows": 2 * 3}  # those that would predict the missing row
+    assert dataset.excluded["windows that would predict what was filled in"] == 2 * 3
     train = dataset.splits["train"]
     gap = [index for index in range(len(train)) if train.id(index) == f"Dingling {HOURS[101]}:00:00"]
     np.testing.assert_array_equal(train.inputs[gap[0], :, 0], [1095, 1096, 1097, 1098, 1099, 1099])
@@ -146,18 +153,55 @@ def business(path):
     return write(path, RANDOM.randn(len(days)), days), len(days)
 
 
-def test_business_days_take_a_setting_and_the_error_names_it(tmp_path, caplog):
+def test_business_days_have_no_gaps_but_holidays(tmp_path):
     path, count = business(tmp_path / "a.csv")
     series = jaxflow.Series(path, time="t", columns=("x",), length=8, horizon=3)
-    with pytest.raises(jaxflow.UserError, match=r"all 390 windows of 11 rows span a gap, .*gaps='ignore'.*max_step=3"):
+    whole = [dataclasses.replace(series, **change).load() for change in ({}, {"gaps": "ignore"}, {"max_step": 3})]
+    assert_same_splits(*whole[:2])
+    assert_same_splits(*whole[1:])
+    between = {"windows whose targets lie in no single split": 2 * 2}
+    assert [dataset.excluded for dataset in whole] == [between] * 3
+    assert sum(map(len, whole[0].splits.values())) == count - 10 - 2 * 2
+    lines = Path(path).read_text().splitlines(keepends=True)
+    Path(path).write_text("".join(lines[:40] + lines[41:]))  # a holiday
+    assert dataclasses.replace(series).load().excluded == between | {"windows that span a gap": 10}
+
+
+def test_days_off_take_a_setting_and_the_error_names_it(tmp_path, caplog):
+    days = np.arange("2022-01-04", "2023-07-15", dtype="datetime64[D]")
+    days = days[np.is_busday(days, weekmask="0111110")]
+    path, count = write(tmp_path / "a.csv", RANDOM.randn(len(days)), days), len(days)
+    series = jaxflow.Series(path, time="t", columns=("x",), length=8, horizon=3)
+    message = r"all \d+ windows .*in t most are 1 D, and \d+ are gaps; gaps='ignore'.*max_step=3"
+    with pytest.raises(jaxflow.UserError, match=message):
         series.load()
-    whole = [dataclasses.replace(series, **change).load() for change in ({"gaps": "ignore"}, {"max_step": 3})]
-    assert_same_splits(*whole)
-    assert sum(map(len, whole[0].splits.values())) == count - 10 - 2 * 2  # targets in two splits
+    assert_same_splits(
+        *(dataclasses.replace(series, **change).load() for change in ({"gaps": "ignore"}, {"max_step": 3}))
+    )
     with caplog.at_level(logging.INFO, "jaxflow"):
         short = dataclasses.replace(series, length=2, horizon=1).load()
-    assert "windows span a gap, the first after 2022-01-07, in" in caplog.text
-    assert short.excluded["windows"] == (count - 2) - 3 * (count // 5)
+    assert "windows span a gap, the first after 2022-01-08: left out" in caplog.text
+    # Each window is in a split, or counted.
+    assert sum(map(len, short.splits.values())) + sum(short.excluded.values()) == count - 2
+
+
+@pytest.mark.parametrize("gaps", ["split", "fill", "ignore"])
+def test_no_row_and_no_window_is_lost_without_a_word(tmp_path, caplog, gaps):
+    values = [f"{value:.3f}" for value in RANDOM.randn(203)]
+    values[0] = values[60] = values[61] = ""
+    days = np.arange("2022-01-01", "2023-01-01", dtype="datetime64[D]")[:203]
+    lines = [f"a,{day},{value}" for day, value in zip(days, values)] + [f"b,{day},1.5" for day in days[:4]]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["s,t,x", *lines, ""]))
+    split = jaxflow.TimeSplit(20, 20, end="2022-07-20")
+    series = jaxflow.Series(str(path), "t", ("x",), 5, 3, split=split, series_id="s", gaps=gaps)
+    with caplog.at_level(logging.INFO, "jaxflow"):
+        dataset = series.load()
+    rows = 200 if gaps != "fill" else 202
+    assert f"{203 - rows} rows of {path} " in caplog.text
+    assert f"1 series of {path} have less than the 8 rows of a window, and are in no split: b" in caplog.text
+    assert sum(map(len, dataset.splits.values())) + sum(dataset.excluded.values()) == rows - 7
+    assert f"{dataset.excluded['windows whose targets lie in no single split']} of {rows - 7} windows" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -168,6 +212,9 @@ def test_business_days_take_a_setting_and_the_error_names_it(tmp_path, caplog):
         ({"horizon": 13}, "the validation split is empty: it has 12 rows, and a window takes 4 rows .*the 13 after"),
         ({"gaps": "ignore", "max_step": 2}, "max_step says what a gap is for gaps='split'"),
         ({"encoders": (jaxflow.Category("x", encode="index"),)}, "of series it is 'onehot' or 'ordinal'"),
+        ({"split": jaxflow.HoldOut()}, "data.split is a HoldOut, which draws rows of all times, .* split by TimeSplit"),
+        ({"split": jaxflow.KFold()}, "data.split is a KFold, which"),
+        ({"time_format": "%Q"}, "data.time_format is '%Q': 'Q' is a bad directive"),
     ],
 )
 def test_what_cannot_work_is_refused(change, message, tmp_path):
@@ -176,9 +223,20 @@ def test_what_cannot_work_is_refused(change, message, tmp_path):
         jaxflow.Series(**{"path": path, "time": "t", "columns": ("x",), "length": 4} | change).load()
 
 
+def test_windows_that_all_span_a_gap_say_where_and_how_often_rows_lack_a_value(tmp_path):
+    values = [("" if row % 5 == 4 else row, "" if row % 10 == 7 else row) for row in range(100)]
+    path = write(tmp_path / "a.csv", [f"{x},{y}" for x, y in values], header="t,x,y")
+    with pytest.raises(jaxflow.UserError) as error:
+        jaxflow.Series(path, time="t", columns=("x", "y"), length=5, horizon=2).load()
+    told = f"{path}: all 64 windows of 7 rows span a gap, the first after 3; of 69 steps in t most are 1, and 29 are "
+    assert str(error.value).startswith(
+        f"{told}gaps (rows that lack a value are left out: x 20, y 10); gaps='ignore' takes"
+    )
+
+
 def test_a_clock_that_was_set_back_is_named(tmp_path):
     hours = HOURS[np.sort(np.append(np.arange(100), 50))]
-    with pytest.raises(jaxflow.UserError, match=r"several rows for 2013-03-03T02:00:00 \(1 such\).*write times in UTC"):
+    with pytest.raises(jaxflow.UserError, match=r"several rows for 2013-03-03T02:00:00, in .* \(1 such\).*write times"):
         jaxflow.Series(
             write(tmp_path / "a.csv", RANDOM.randn(101), [f"{hour}:00:00" for hour in hours]), time="t", columns=("x",)
         ).load()
@@ -194,7 +252,7 @@ def test_newest_windows_are_the_last_rows_of_each_series(beijing):
     assert new.names == ("Aotizhongxin", "Dingling")
     np.testing.assert_array_equal(new.inputs[:, :, 0], [np.arange(-5.0, 1)] * 2)
     np.testing.assert_array_equal(new.origins, [[239] * 3 + [2] * 3, [1239] * 3 + [2] * 3])
-    columns = new.columns(encoding, new.origins + np.tile(np.arange(1, 4), 2))
+    columns = new.columns(encoding, new.origins + np.tile(np.arange(1, 4), 2), values_of(encoding))
     assert list(columns) == ["station", "time", "prediction_load", "prediction_dew"]
     assert columns["time"].tolist() == [f"{HOURS[-1] + np.timedelta64(ahead, 'h')}:00:00" for ahead in (1, 2, 3)] * 2
     assert columns["prediction_load"].tolist() == [240, 241, 242, 1240, 1241, 1242]
@@ -212,6 +270,47 @@ def test_newest_rows_that_do_not_suffice_are_refused(tmp_path, caplog):
         newest_windows(encoding, path)
     filling = dataclasses.replace(encoding, gaps="fill")
     assert newest_windows(filling, path).inputs.shape == (1, 6, 1)
+
+
+def test_a_newest_row_that_lacks_a_value_is_said(tmp_path, said):
+    values = [*map(str, range(240))]
+    path = Path(write(tmp_path / "a.csv", values, HOURS))
+    encoding = jaxflow.Series(str(path), time="t", columns=("x",), length=6).load().input_encoding
+    said()
+    newest_windows(encoding, path)
+    assert "lack" not in said()
+    write(path, [*values[:-2], "", ""], HOURS)
+    new = newest_windows(encoding, path)
+    assert new.times.tolist() == [HOURS[-3]]
+    assert (
+        f"2 rows of {path} lack a value (x 2): left out; the newest that is used is {new.times[0]}, and the forecast "
+        "begins after it"
+    ) in said()
+    write(path, ["", *values[1:]], HOURS)
+    newest_windows(encoding, path)
+    assert said().rstrip().endswith(f"1 row of {path} lacks a value (x 1): left out")
+    write(path, [*values[:-1], ""], HOURS)
+    assert newest_windows(dataclasses.replace(encoding, gaps="fill"), path).inputs[0, -1, 0] == 238
+    assert f"1 row of {path} lacks a value (x 1): filled with the last one before it" in said()
+
+
+def test_the_newest_rows_of_several_series_are_compared_each_with_its_own(beijing, said):
+    encoding, path = beijing.load().input_encoding, Path(beijing.path)
+    said()
+    newest_windows(encoding, path)
+    assert f"2 rows of {path} lack a value (load 2): left out" in said().splitlines()  # within, and no newest one
+    last = HOURS[-1].astype(object)
+    newest = f"{last.year},{last.month},{last.day},{last.hour},"
+    lines = [
+        line.split(",") if newest in line and line.endswith("Dingling") else line
+        for line in path.read_text().splitlines()
+    ]
+    lines = [",".join([*line[:5], "NA", *line[6:]]) if isinstance(line, list) else line for line in lines]
+    path.write_text("\n".join(lines) + "\n")
+    newest_windows(encoding, path)
+    told = said()
+    assert "lack a value (load 3): left out; they are the newest of 1 series, whose forecast begins after" in told
+    assert f"Dingling after {HOURS[-2]}" in told
 
 
 def test_a_series_has_the_digests_of_its_windows_and_a_digit_that_float32_lacks_is_noticed(tmp_path):
@@ -241,7 +340,7 @@ def test_a_series_with_a_gap_does_not_stop_the_others(beijing, said):
     new = newest_windows(encoding, path)
     np.testing.assert_array_equal(new.inputs[:, :, 0], [np.arange(234.0, 240)])
     assert "1 series are left out, Dingling: the newest 6 rows of series Dingling" in said()
-    assert new.columns(encoding, np.zeros((1, 6)))["station"].tolist() == ["Aotizhongxin"] * 3
+    assert new.columns(encoding, np.zeros((1, 6)), values_of(encoding))["station"].tolist() == ["Aotizhongxin"] * 3
     path.write_text("\n".join(line for line in lines if not line.endswith("Aotizhongxin")) + "\n")
     with pytest.raises(jaxflow.UserError, match=r"the newest 6 rows of series Dingling of .* span a gap after"):
         newest_windows(encoding, path)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import jaxflow
-from jaxflow import HoldOut, ImageFolder, KFold, UserError
+from jaxflow import HoldOut, ImageFolder, ImageMasks, KFold, UserError
 from jaxflow.data.folders import file_split, labelled
 from jaxflow.data.inference_inputs import read_inputs
 from jaxflow.data.profiling.findings import find_issues
@@ -127,20 +127,23 @@ def test_a_table_of_labels(make):
 
 
 BAD_TABLES = {
-    "no label column": ("path,class\na.png,x\n", "has 0 columns named 'label'.*'path,class'"),
-    "two path columns": ("path,label,path\na.png,x,a.png\n", "has 2 columns named 'path'"),
-    "nothing in it": ("", "has 0 columns named 'path'"),
+    "no label column": (
+        "path,class\na.png,x\n",
+        r"there is no column 'label' \(data\.target\); it has class, path; .*--data\.target=NAME",
+    ),
+    "two path columns": ("path,label,path\na.png,x,a.png\n", "there are 2 columns named 'path'"),
+    "nothing in it": ("", "there is no column 'path' and no 'label'.*; it has none"),
     "no rows": ("path,label\n", "lists no images"),
     "missing file": ("path,label\na.png,x\nnone.png,y\n", r"labels.csv, line 3: there is no file .*none.png"),
     "endless name": (f"path,label\n{'a' * 300}.png,x\n", "line 2: there is no file"),
-    "no label": ("path,label\na.png,\n", "line 2: a.png has no label"),
+    "no label": ("path,label\na.png,\n", "has no label for any of its images"),
     "short row": ("path,label\na.png\n", "line 2: a.png has no label"),
     "out of the folder": ("path,label\n../secret.png,x\n", "line 2: ../secret.png leads out of"),
     "absolute": ("path,label\n/etc/passwd,x\n", "line 2: /etc/passwd leads out of"),
     "link out": ("path,label\nlink.png,x\n", "line 2: link.png is a link that leads out"),
     "twice": ("path,label\na.png,x\nb.png,y\n./a.png,y\n", "line 4: a.png is on line 2 already"),
     "one class": ("path,label\na.png,x\nb.png,x\n", "are of one class, 'x'"),
-    "open quote": ('path,label\n"a.png,x\n', "is no CSV"),
+    "open quote": ('path,label\n"a.png,x\n', "line 2: unexpected end of data; correct the line"),
 }
 
 
@@ -166,7 +169,7 @@ def test_a_table_that_says_nothing(name, make, tmp_path):
 
 def test_a_table_that_cannot_be_read(make):
     root = make("a.png")
-    with pytest.raises(UserError, match=r"data.labels .*nothing.csv cannot be read: No such file"):
+    with pytest.raises(UserError, match=r"data.labels .*nothing.csv is not there"):
         load(root, labels="nothing.csv")
     (root / "latin.csv").write_bytes("path,label\na.png,Käfer\n".encode("latin-1"))
     with pytest.raises(UserError, match=r"latin\.csv is no CSV in UTF-8"):
@@ -202,6 +205,28 @@ def test_a_folder_that_is_no_dataset(name, make):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("d.zip", "unpack it, and name a folder of images$"),
+        ("cat.jpg", "name a folder of images, such as .*$"),
+        ("labels.csv", r"name a folder of images, and of those with a label each the table by data\.labels$"),
+    ],
+)
+def test_a_file_in_place_of_a_folder(name, advice, tmp_path):
+    (tmp_path / name).write_text("")
+    for source in (ImageFolder, ImageMasks):
+        with pytest.raises(UserError, match=f"{name} is a file; {advice}"):
+            source(str(tmp_path / name)).load()
+
+
+def test_a_table_of_a_misspelt_name(make, tmp_path):
+    root = make("a.png")
+    (root / "labels.csv").write_text("path,label")
+    with pytest.raises(UserError, match=r"name a CSV of path,label; perhaps you meant .*labels\.csv"):
+        load(root, labels="label.csv")
+
+
 def test_a_missing_folder_says_where_to_get_it(tmp_path):
     with pytest.raises(UserError, match="nothing is not there; name a folder of images"):
         load(tmp_path / "nothing")
@@ -219,7 +244,7 @@ def test_a_missing_folder_says_where_to_get_it(tmp_path):
     [
         ({"size": (0, 8)}, r"ImageFolder.size is \(0, 8\)"),
         ({"size": (8, 8, 3)}, "it is a height and a width"),
-        ({"size": 8}, "ImageFolder.size is 8; it must be a tuple"),
+        ({"size": 8}, r"ImageFolder.size is 8; it must be a tuple of numbers, for example \(8, 8\)$"),
         ({"channels": 2}, "data.channels is 2"),
         ({"resize": "pad"}, "data.resize is 'pad'"),
         ({"max_corrupt": -1}, "ImageFolder.max_corrupt is -1"),
@@ -321,7 +346,7 @@ def test_a_file_that_breaks_later_is_named(make):
 
 def test_images_that_do_not_fit_into_memory(make):
     root = make(*(f"{label}/{i}.png" for label in "ab" for i in range(10)))
-    with pytest.raises(UserError, match=r"20 files take 60,000,000,000,640 bytes.*--data\.in_memory=False"):
+    with pytest.raises(UserError, match=r"20 files take 60,000,000,000,800 bytes.*--data\.in_memory=False"):
         load(root, size=(10**6, 10**6))
 
 
@@ -436,3 +461,11 @@ def test_the_home_of_nobody_is_a_folder_that_is_not_there():
             source.load()
     with pytest.raises(jaxflow.UserError, match="~nouser/x does not exist"):
         jaxflow.TFDS("cifar10", directory="~nouser/x").load()
+
+
+def test_a_table_of_labels_beside_the_folder_is_named_as_it_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flat").mkdir()
+    (tmp_path / "labels.csv").write_text("path,label\n")
+    with pytest.raises(jaxflow.UserError, match=r"relative to the folder flat; the one here is labels='../labels.csv'"):
+        jaxflow.ImageFolder("flat", labels="labels.csv").load()

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
@@ -68,6 +69,10 @@ def test_official_splits_are_kept_above_and_below(make, layout):
         np.testing.assert_array_equal(rows["targets"], mask_of(rows["inputs"]))
     with pytest.raises(UserError, match="is split by its folders"):
         load(root, split=KFold())
+    for split, name in (("dev", "q"), ("eval", "r")):
+        root = make([name], images.format(s=split), masks.format(s=split))
+    with pytest.raises(UserError, match="dev, eval and test: eval may be validation or test"):
+        load(root)
 
 
 def test_lazy_and_in_memory_are_the_same(make):
@@ -149,6 +154,8 @@ def test_what_is_wrong_is_said_in_one_line(make):
 
     refused(r"data\.names is \('a',\)", names=("a",))
     refused(r"ImageMasks\.ignore_label is -2", ignore_label=-2)
+    refused(r"data\.mask_name is '_mask'; it is a name with one \{\} in it", mask_name="_mask")
+    refused(r"data\.input_name is 'a/\{\}'", input_name="a/{}")
     refused(r"holds the value 3, and the classes are \[0, 1, 2\]", names=("a", "b", "c"))
     refused(r"has no images in a folder 'labels'", masks="labels")
     Image.fromarray(np.full((9, 12, 3), (2, 1, 1), np.uint8)).save(mask)
@@ -212,7 +219,7 @@ def test_a_model_learns_masks_and_predicts_them(make, tmp_path):
     jaxflow.train(experiment, run)
     results = jaxflow.evaluate(run)
     assert results["test"]["accuracy"] > 0.8 > 0.5 > results["baseline"]["accuracy"]
-    assert (run / "report" / "masks.png").stat().st_size > 1000
+    assert (run / "report" / "masks.svg").stat().st_size > 1000
     output = jaxflow.predict(run, root / "images")
     assert output.read_text().splitlines()[0] == "id,fraction_0,fraction_1,fraction_2,fraction_3"
     assert (output.with_suffix("") / "07.png").exists()
@@ -320,6 +327,69 @@ def test_many_small_classes_are_classes(paired):
     assert len(load(paired(masks), size=(64, 64)).schema.target.names) == 40
 
 
+@pytest.mark.parametrize(
+    ("images", "masks", "settings"),
+    [
+        ("{}", "{}_mask", {"mask_name": "{}_mask"}),
+        ("{}", "{}mask", {"mask_name": "{}mask"}),
+        ("{}", "mask_{}", {"mask_name": "mask_{}"}),
+        ("img_{}", "img_{}_L", {"mask_name": "{}_L"}),
+        ("{}_0000", "{}", {"input_name": "{}_0000"}),
+        ("{}.image", "{}.mask", {"input_name": "{}.image", "mask_name": "{}.mask"}),
+    ],
+)
+def test_other_names_of_masks_are_paired_by_the_setting_that_the_error_names(images, masks, settings, make):
+    root = make([f"street {number}" for number in range(30)], f"images/{images}.png", f"masks/{masks}.png")
+    with pytest.raises(UserError) as error:
+        load(root)
+    flags = " ".join(f"--data.{name}='{value}'" for name, value in sorted(settings.items()))
+    assert str(error.value).endswith(f"are paired by {flags}")
+    for split in load(root, **settings).splits.values():
+        rows = split.rows(np.arange(len(split)))
+        np.testing.assert_array_equal(rows["targets"], mask_of(rows["inputs"]))
+
+
+def test_masks_may_lie_beside_their_images(make, said):
+    root = make(TWENTY, "scenes/{}.png", "scenes/{}_mask.png")
+    with pytest.raises(UserError, match="both name 'scenes', whose files would be their own masks"):
+        load(root, images="scenes", masks="scenes")
+    Image.new("L", (3, 3)).save(root / "scenes" / "_mask.png")
+    with pytest.raises(UserError, match=r"scenes/_mask\.png has no other half in 'scenes \(called {}_mask\)'"):
+        load(root, images="scenes", masks="scenes", mask_name="{}_mask")
+    (root / "scenes" / "_mask.png").unlink()
+    dataset = load(root, images="scenes", masks="scenes", mask_name="{}_mask")
+    assert sum(map(len, dataset.splits.values())) == 20
+    for split in dataset.splits.values():
+        rows = split.rows(np.arange(len(split)))
+        np.testing.assert_array_equal(rows["targets"], mask_of(rows["inputs"]))
+
+
+def test_several_masks_of_an_image_are_told_apart_by_their_names(make, said):
+    for kind in ("vessel", "disc"):
+        root = make(TWENTY, masks="masks/{}_" + kind + ".png")
+    assert len(load(root, mask_name="{}_disc").splits["train"])
+    assert f"not used: 20 images of {root} that lie in masks and are not called {{}}_disc" in said()
+
+
+def test_names_of_pairs_that_differ_in_capitals_or_unicode(make):
+    root = make(["b", "c", "d", "e"])
+    names = [unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD")]
+    shutil.copy(root / "images" / "b.png", root / "images" / f"{names[0]}.png")
+    shutil.copy(root / "masks" / "b.png", root / "masks" / f"{names[1]}.png")
+    assert sum(map(len, load(root, split=HoldOut(0.3, 0.3)).splits.values())) == 5
+    (root / "masks" / "b.png").rename(root / "masks" / "B.png")
+    with pytest.raises(UserError, match=r"masks/B\.png differs from it by capitals alone: rename one"):
+        load(root)
+
+
+def test_folders_of_other_names_are_listed(make):
+    root = make(["a", "b"], "img/{}.png", "gt/{}.png")
+    with pytest.raises(
+        UserError, match=r"its folders are gt, img: name two of them by --data\.images and --data\.masks"
+    ):
+        load(root)
+
+
 def test_splits_are_known_by_other_names_too(make):
     for split, names in (("Training", "abcdefghijkl"), ("Testing", "op")):
         root = make(list(names), f"{split}/images/{{}}.png", f"{split}/masks/{{}}.png")
@@ -327,8 +397,22 @@ def test_splits_are_known_by_other_names_too(make):
     assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 12, "test": 2}
 
 
+def test_evaluation_beside_test_is_validation(make):
+    for split, names in (("my_train", "abcdefghijkl"), ("my_eval", "mn"), ("my_test", "opq")):
+        root = make(list(names), f"images/{split}/{{}}.png", f"masks/{split}/{{}}.png")
+    dataset = load(root)
+    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 12, "validation": 2, "test": 3}
+
+
 def test_images_beside_the_pairs_are_counted(make, said):
     root = make(TWENTY)
     Image.new("L", (3, 3)).save(root / "preview.png")
     load(root)
     assert f"not used: 1 images of {root} that lie neither in images nor in masks" in said()
+
+
+@pytest.mark.parametrize("field", ["mask_name", "input_name"])
+def test_a_suffix_in_a_template_of_names_is_told_of(field, make):
+    root = make(["a", "b"], "images/{}_x.png", "masks/{}_x.png")
+    with pytest.raises(UserError, match=rf"names in data\.{field} have none; write --data\.{field}='{{}}_x'"):
+        load(root, **{field: "{}_x.png"})

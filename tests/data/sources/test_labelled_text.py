@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxflow
-from jaxflow import HoldOut, LabelledText, UserError
+from jaxflow import HoldOut, KFold, LabelledText, UserError
 from jaxflow.data.texts.encode import encode_texts
 from jaxflow.data.texts.tokenizers import END
 from jaxflow.serialization import from_json, to_json
@@ -112,7 +112,8 @@ def test_new_texts_become_the_same_tokens(source, tmp_path):
     inputs, names = joined(encode_texts(from_json(json.loads(json.dumps(to_json(encoding)))), path, feature, rows=2))
     assert [encoding.tokenizer.decode(row) for row in inputs.tolist()] == texts
     assert (inputs.shape, inputs.dtype) == ((5, 40), feature.dtype)
-    assert names == ([f"good/{i}.txt" for i in range(5)] if source == "folder" else list("01234"))
+    first = 2 if source == "tsv" else 1  # the line of the names
+    assert names == [f"good/{i}.txt" if source == "folder" else f"line {i + first}" for i in range(5)]
 
 
 @pytest.mark.parametrize("other", [{"tokens": jaxflow.Bytes()}, {"length": 8}, {"split": HoldOut(0.3)},
@@ -136,12 +137,23 @@ def test_no_field_is_dead(other, tmp_path):
     [
         ("a.csv", "text,label\n" + "x,a\ny,a\n" * 9, r"all 18 texts of .*a\.csv are of one class, 'a'"),
         ("a.csv", "text,label\n,a\n", r"a\.csv holds no text with a class"),
-        ("a.csv", "text,kind\nx,a\n", r"line 1: there are 0 columns named 'label'; it has text, kind"),
+        (
+            "a.csv",
+            "text,kind\nx,a\n",
+            r"line 1, .*: there is no column 'label' \(data\.label\); it has text, kind; .*--data\.label=NAME$",
+        ),
         ("a.csv", "text,label\nx,a,b\n", "line 2: there are 3 cells in 2 columns"),
-        ("a.jsonl", '{"text": "x"}\n', "line 1: there is no 'label'; it has text"),
+        ("a.jsonl", '{"text": "x"}\n', r"line 1: there is no column 'label' \(data\.label\); it has text"),
+        (
+            "a.csv",
+            "Stars,Reviews,Text_body\n5,x,y\n",
+            r"no column 'text' \(data\.text\) and no 'label' \(data\.label\); it has Text_body, Stars, Reviews; "
+            r"perhaps you meant 'Text_body'; name what is meant: --data\.text=NAME --data\.label=NAME$",
+        ),
+        ("a.csv", "text,text,label\nx,y,a\n", "there are 2 columns named 'text'; rename all but one of them"),
         ("a.csv", None, r"no texts at .*a\.csv; data\.path takes a folder of \.txt files, or \.csv"),
         ("nothing", None, r"no texts at .*nothing; data\.path takes"),
-        ("a.txt", "x", r"a\.txt is a file; name a folder of texts"),
+        ("a.txt", "x", r"a\.txt is no table of texts; data\.path takes \.csv, \.tsv, \.jsonl, or a folder"),
         ("a.csv", "text,label\n" + "".join(f"x{i},a\n" for i in range(30)) + "y,b\n", r"class 'b' of|test split"),
     ],
 )
@@ -152,13 +164,16 @@ def test_texts_that_make_no_dataset_are_refused(name, content, message, tmp_path
         LabelledText(str(tmp_path / name), split=HoldOut(0.3, 0.6)).load()
     with pytest.raises(UserError, match=r"LabelledText\.length is 0"):
         LabelledText(str(tmp_path / name), length=0)
+    for settings in ({"label": "text"}, {"split": "text"}, {"split": KFold(column="label")}):
+        with pytest.raises(UserError, match=r"data\.text, data\.label and data\.split name one column twice"):
+            LabelledText(str(tmp_path / name), **settings)
 
 
 def test_only_ends_of_lines_part_texts_to_be_predicted(tmp_path):
     dataset = LabelledText(write(tmp_path, "tsv", examples()), length=9, split=HoldOut(0, 0)).load()
     (tmp_path / "new.txt").write_bytes("fine\x0cgreat\r\npoor\u2028dire\nlovely\n".encode())
     inputs, ids = joined(encode_texts(dataset.input_encoding, tmp_path / "new.txt", dataset.schema.inputs, rows=2))
-    assert ids == ["0", "1", "2"]
+    assert ids == ["line 1", "line 2", "line 3"]
     assert dataset.input_encoding.tokenizer.decode(inputs[2]) == "lovely"
 
 
@@ -169,3 +184,37 @@ def test_labels_that_say_nothing_are_no_classes(tmp_path):
     dataset = LabelledText(str(tmp_path / "a.csv"), length=8, split=HoldOut(0, 0)).load()
     assert dataset.schema.target.names == ("neg", "pos")
     assert dataset.excluded == {f"no class: {label!r}": 10 for label in labels[:4]}
+
+
+@pytest.mark.parametrize("source", ["folder", "tsv"])
+def test_texts_have_no_times_to_be_split_by(tmp_path, source):
+    path = write(tmp_path, source, examples())
+    with pytest.raises(UserError, match=r"split TimeSplit needs times: .* other data is split by HoldOut\(\) or KFold"):
+        LabelledText(path, split=jaxflow.TimeSplit()).load()
+
+
+def test_a_class_of_the_written_train_split_alone_is_said(tmp_path, said):
+    for folder in ("train/pos", "train/neg", "train/unsup", "test/pos", "test/neg"):
+        (tmp_path / folder).mkdir(parents=True)
+        for number in range(4):
+            (tmp_path / folder / f"{number}.txt").write_text(f"{folder} {number}")
+    LabelledText(str(tmp_path), length=4, split=HoldOut(0.0)).load()
+    assert "train alone has 1 of the 3 classes (unsup), which nothing measures then" in said()
+    LabelledText(str(tmp_path / "train"), length=4, split=HoldOut(0.3, 0.3)).load()
+    assert "train alone" not in said()
+
+
+@pytest.mark.parametrize("cell", ["{}.5 kg", "{}.5", "{}"])
+def test_labels_that_are_numbers_of_their_own_are_no_classes(cell, tmp_path):
+    path = write(tmp_path, "tsv", [(f"text {i}", cell.format(i)) for i in range(40)])
+    with pytest.raises(UserError, match=r"label of .* 40 different texts such as .*numbers; name a column"):
+        LabelledText(path, length=4).load()
+
+
+def test_a_mark_among_classes_of_numbers_is_said(tmp_path, said):
+    path = write(tmp_path, "tsv", [(f"text {i}", ("1", "2", ".")[i % 3]) for i in range(60)])
+    assert LabelledText(path, length=4).load().schema.target.names == (".", "1", "2")
+    assert "is read as 3 classes, which are numbers but for '.'" in said()
+    path = write(tmp_path, "tsv", [(f"text {i}", ("1a", "2a", "12", "x")[i % 4]) for i in range(60)])
+    LabelledText(path, length=4).load()
+    assert "numbers but for" not in said()

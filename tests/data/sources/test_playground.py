@@ -117,3 +117,23 @@ def test_noise_moves_only_where_targets_are_taken_from(name):
 def test_what_is_not_there_is_refused(change, message):
     with pytest.raises(jaxflow.UserError, match=message):
         dataclasses.replace(jaxflow.Playground("xor"), **change)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_test_that_is_drawn_anew_is_of_the_same_set(name):
+    held_out = jaxflow.HoldOut(validation=0.25, test=0.0)
+    few = jaxflow.Playground(name, examples=100, noise=0.1, split=held_out)
+    plain, dense = few.load().splits, dataclasses.replace(few, test_examples=4000).load().splits
+    for split in plain:  # the other points are the same ones
+        np.testing.assert_array_equal(dense[split].inputs, plain[split].inputs)
+    other = everything(name, examples=4000, noise=0.1, seed=7)
+    np.testing.assert_allclose(dense["test"].inputs.mean(0), other[0].mean(0), atol=0.3)
+    np.testing.assert_allclose(dense["test"].inputs.std(0), other[0].std(0), rtol=0.05)
+    assert dense["test"].targets.shape == other[1].shape
+    assert not set(dense["test"].ids) & set(dense["train"].ids)
+    assert not (dense["test"].inputs[:, None] == dense["train"].inputs[None]).all(-1).any()
+
+
+def test_a_test_is_drawn_anew_or_held_out():
+    with pytest.raises(jaxflow.UserError, match=r"data.split holds out \d+ more; write split=HoldOut"):
+        jaxflow.Playground("xor", examples=40, test_examples=100).load()

@@ -51,7 +51,7 @@ def test_no_target_of_a_later_split_is_trained_on(tmp_path):
 
 def test_windows_over_a_gap_are_left_out_and_counted(tmp_path):
     dataset = series(write(tmp_path / "a.csv", np.delete(DAYS, [30, 31]))).load()
-    assert dataset.excluded == {"windows": 6}  # a window has seven rows: six places for the gap
+    assert dataset.excluded["windows that span a gap"] == 6  # a window has seven rows: six places for the gap
     for split in dataset.splits.values():
         rows = np.concatenate([split.inputs[..., 0], split.targets], axis=1)
         assert (np.diff(rows, axis=1) == 1).all()
@@ -59,7 +59,7 @@ def test_windows_over_a_gap_are_left_out_and_counted(tmp_path):
 
 def test_a_missing_value_is_a_gap(tmp_path):
     dataset = series(write(tmp_path / "a.csv", cells=lambda i: f"{i}," if i == 40 else f"{i},{-i}")).load()
-    assert dataset.excluded == {"windows": 6}
+    assert dataset.excluded["windows that span a gap"] == 6
 
 
 def test_the_order_of_rows_changes_nothing(tmp_path):
@@ -92,24 +92,27 @@ def test_the_first_of_every_month_is_even_too(tmp_path):
         ("day,up\n2020-01-01,1\n", "has no column 'down'; it has day, up"),
         (
             "day,up,down\n" + "".join(f"{day},1,2\n" for day in DAYS[:30]) + "2021-01-01,1,?2\n",
-            r"column down holds 30 numbers and 1 other values, first '\?2' in row 31; correct them",
+            r"column down holds 30 numbers and 1 other values, first '\?2' in line 32; correct them",
         ),
-        ("day,up,down\n2020-01-01,?1,2\n", r"column up holds numbers, but '\?1' in row 1; correct it"),
-        ("day,up,down\nMonday,1,2\n", r"column day holds 'Monday' in row 1; times are written as"),
-        ("day,up,down\n,1,2\n", r"column day holds None in row 1"),
-        ("day,up,down\nnow,1,2\n", r"column day holds 'now' in row 1"),
-        ("day,up,down\n2020-13-01,1,2\n", r"column day holds '2020-13-01' in row 1"),
+        ("day,up,down\n2020-01-01,?1,2\n", r"column up holds numbers, but '\?1' in line 2; correct it"),
+        (
+            "day,up,down\nMonday,1,2\n",
+            r"column day holds 'Monday' in line 2 of .*a.csv, which is no time",
+        ),
+        ("day,up,down\n,1,2\n", r"column day is empty in line 2 of .*a.csv"),
+        ("day,up,down\nnow,1,2\n", r"column day holds 'now' in line 2"),
+        ("day,up,down\n2020-13-01,1,2\n", r"column day holds '2020-13-01' in line 2"),
         (
             "day,up,down\n2020-01-01T00:00Z,1,2\n2020-01-02T00:00,1,2\n",
-            "offset from UTC and without, '2020-01-01T00:00Z' in row 1 and '2020-01-02T00:00' in row 2",
+            "offset from UTC and without, '2020-01-01T00:00Z' in line 2 of .* and '2020-01-02T00:00' in line 3",
         ),
-        ("day,up,down\n1/2/2020,1,2\n3/4/2020,1,2\n", "begin with the day or the month; set data.time_format"),
-        ("day,up,down\n2020-W01-1,1,2\n", "column day holds '2020-W01-1' in row 1"),
-        ("day,up,down\n2020-01-01,1_000,2\n", "column up holds numbers, but '1_000' in row 1"),
+        ("day,up,down\n1/2/2020,1,2\n3/4/2020,1,2\n", "which may be written in several ways; set data.time_format"),
+        ("day,up,down\n2020-W54-1,1,2\n", "column day holds '2020-W54-1' in line 2"),
+        ("day,up,down\n2020-01-01,1_000,2\n", "column up holds numbers, but '1_000' in line 2"),
         ("day,up,down\n2020-01-01,1,2\n2020-01-02,,2\n", "has 1 rows with all values"),
         ("day,up,down\n2020-01-01,1,\n", "column down holds nothing; leave it out of data.columns"),
         ("day,up,down\n2020-01-01,1,2\n", "has 1 rows with all values; a window takes 7"),
-        ("day,up,down\n" + "2020-01-01,1,2\n" * 9, r"several rows for 2020-01-01 \(8 such\)"),
+        ("day,up,down\n" + "2020-01-01,1,2\n" * 9, r"rows for 2020-01-01, in line 2 and line 3 \(8 such\)"),
         ("day,up,down\n" + "".join(f"{day},1,2\n" for day in DAYS[:8]), "none would be in the test split"),
         ("day,up,down\n" + "".join(f"{day},1,2\n" for day in DAYS[:12]), "the validation split is empty"),
         ("\xff".encode("latin1"), "cannot be read as a table: .*; save it as UTF-8"),
@@ -126,12 +129,24 @@ def test_files_that_hold_no_series_are_refused(text, message, tmp_path):
     [
         ({"length": 0}, "Series.length is 0"),
         ({"horizon": 0}, "Series.horizon is 0"),
-        ({"columns": ()}, "data.columns is empty"),
     ],
 )
 def test_windows_that_make_no_sense_are_refused(change, message):
     with pytest.raises(jaxflow.UserError, match=message):
         jaxflow.Series(**{"path": "a.csv", "time": "day", "columns": ("up",)} | change)
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ({}, r"data.time names no column; .*a.csv has the columns day, up, down: .*--data.time=NAME$"),
+        ({"time": "day"}, r"data.columns names no column; .*a.csv has the columns up, down: .*--data.columns=NAME$"),
+        ({"time": "Day"}, r"has no column 'Day'; it has day, up, down; perhaps you meant 'day'"),
+    ],
+)
+def test_columns_that_nobody_named_are_asked_for_with_those_of_the_file(tmp_path, named, message):
+    with pytest.raises(jaxflow.UserError, match=message):
+        jaxflow.Series(write(tmp_path / "a.csv"), **named).load()
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -146,7 +161,7 @@ def test_daily_temperatures():
     dataset = jaxflow.Series(str(path), time="Date", columns=("Temp",), length=29).load()
     test = dataset.splits["test"]
     assert (len(test), test.id(0), test.id(364)) == (365, "1990-01-01", "1990-12-31")
-    assert dataset.excluded == {"windows": 2 * 29}  # the last day of each of two leap years is missing
+    assert dataset.excluded["windows that span a gap"] == 2 * 29  # the last day of each of two leap years is missing
     last_value = np.sqrt(np.mean((test.inputs[:, -1, :] - test.targets) ** 2))
     assert last_value == pytest.approx(2.582, abs=5e-4)
     ids = [test.id(index) for index in range(len(test))]

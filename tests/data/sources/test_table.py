@@ -9,9 +9,11 @@ import pytest
 
 import jaxflow
 from jaxflow import Category, Date, HoldOut, KFold, Number, Table, TimeSplit
+from jaxflow.data.splitting.keys import SplitKeys
 from jaxflow.data.tables.columns import natural_order
 from jaxflow.data.tables.encode import encode_table
 from jaxflow.errors import UserError
+from jaxflow.evaluation.units import split_units
 from jaxflow.serialization import from_json, to_json
 from tests.conftest import ROOT, assert_same_splits, joined
 
@@ -148,6 +150,19 @@ def test_numbers_can_be_the_target(table):
     assert few.schema.target.kind == "number"
 
 
+def test_groups_are_the_units_of_intervals_from_memory_and_from_the_cache(table):
+    grouped = dataclasses.replace(table, group="day", split=HoldOut(0.3, 0.3))
+    lines = {line[0]: line for line in rows()}
+    for in_memory in (True, False):
+        dataset = dataclasses.replace(grouped, in_memory=in_memory).load()
+        test = dataset.splits["test"]
+        days = [lines[test.id(index)][4] for index in range(len(test))]
+        units = split_units(dataset, "test")
+        assert units.noun == "group"
+        assert units.count == len(set(days)) < len(days)
+        assert all((units.index[0] == unit) == (days[0] == day) for unit, day in zip(units.index, days))
+
+
 def test_splits_by_group_time_class_and_fold(table):
     def sides(changed):
         return {name: set(split.ids) for name, split in changed.load().splits.items()}
@@ -156,6 +171,11 @@ def test_splits_by_group_time_class_and_fold(table):
     groups = sides(dataclasses.replace(table, group="day", split=HoldOut(0.3, 0.3)))
     days = [{lines[id_][4] for id_ in ids} for ids in groups.values()]
     assert sum(map(len, days)) == len(set.union(*days))
+    for in_memory in (True, False):
+        kept = dataclasses.replace(table, group="day", split=HoldOut(0.3, 0.3), in_memory=in_memory).load()
+        for name, split in kept.splits.items():
+            days = [lines[split.id(index)][4] for index in range(len(split))]
+            assert len(set(zip(kept.groups[name], days))) == len(set(days)) == len(set(kept.groups[name]))
     times = sides(dataclasses.replace(table, time="day", split=TimeSplit(0.2, 0.2)))
     ranges = [[lines[id_][4] for id_ in times[name]] for name in ("train", "validation", "test")]
     assert max(ranges[0]) < min(ranges[1])
@@ -171,8 +191,8 @@ def test_splits_by_group_time_class_and_fold(table):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,b\n1,2\n3\n", r"cannot be read as a table: CSV parse error: Row #3: Expected 2 columns, got 1"),
-        ("a,b\n1,2\n3,4,5\n", r"Row #3: Expected 2 columns, got 3"),
+        ("a,b\n1,2\n3\n", r"line 3: there are 1 cells in 2 columns; no whole row follows"),
+        ("a,b\n1,2\n3,4,5\n", r"line 3: there are 3 cells in 2 columns; 3,4 may be a number with a decimal comma"),
         ("a,b\n\xff\xfe,2\n", "save it as UTF-8"),
         ("a,a\n1,2\n", "two columns named 'a'; rename one"),
         ("a,b\n", "has no rows"),
@@ -181,10 +201,10 @@ def test_splits_by_group_time_class_and_fold(table):
         ("a,b\n" + "1,x\n" * 50, "target b has one class only, 'x'"),
         ("b\n" + "x\ny\n" * 30, "no column left to predict b from"),
         ("a,b\n" + "1,x\n1,y\n" * 30, "no column left to predict b from"),
-        ("a,b\n" + "".join(f"{i},{i % 2}\n" for i in range(60)) + "about 3,1\n", "'about 3' in row 61"),
+        ("a,b\n" + "".join(f"{i},{i % 2}\n" for i in range(60)) + "about 3,1\n", "'about 3' in line 62"),
         ("a,b\n" + "".join(f"2024-01-{i % 28 + 1:02},{i % 2}\n" for i in range(60)) + "03/04/2024,1\n" * 3,
-         "column a holds .*dates.* '03/04/2024' in row 6"),
-        ("a,b\n" + "".join(f"{i},{i}.5\n" for i in range(60)) + "3,inf\n", "target b is not finite in row 61"),
+         "column a holds .*dates.* '03/04/2024' in line 62"),
+        ("a,b\n" + "".join(f"{i},{i}.5\n" for i in range(60)) + "3,inf\n", "target b is not finite in line 62"),
     ],
 )  # fmt: skip
 def test_bad_tables_are_one_line(text, message, tmp_path):
@@ -200,17 +220,49 @@ def test_bad_tables_are_one_line(text, message, tmp_path):
         ({"path": "nowhere.csv"}, "no table at nowhere.csv"),
         ({"target": "large"}, "data.target names 'large', but .* has the columns who, size"),
         ({"drop": ("shape",)}, "data.drop names 'shape'"),
-        ({"columns": (Number("colour"),)}, "column colour holds numbers, but '(red|green|blue)' in row 1"),
-        ({"columns": (Date("day", format="%d.%m.%Y"),)}, "column day holds dates, but '2024-"),
+        (
+            {"columns": (Number("colour"),)},
+            r"column colour holds numbers, but '(red|green|blue)' in line 2, "
+            r"and no other cell is one; .* or drop Number\('colour'\)$",
+        ),
+        (
+            {"columns": (Date("day", format="%d.%m.%Y"),)},
+            r"column day holds dates \(%d.%m.%Y\), but '2024-.*, and no "
+            r"other cell is one; .* or change or drop Date\('day', format='%d.%m.%Y'\)$",
+        ),
         ({"id": "colour"}, "column colour names two rows"),
         ({"split": TimeSplit()}, "needs times"),
         ({"split": TimeSplit(), "time": "colour"}, "neither dates nor numbers"),
-        ({"split": TimeSplit(), "time": "size"}, "where some rows have none"),
+        ({"target": "size,shape"}, "data.target names 'size,shape'"),
+        ({"target": "size, colour"}, "perhaps you meant 'size' and 'colour', each a name of its own"),
+        ({"drop": ("('size', 'big')",)}, "perhaps you meant 'size' and 'big', each a name of its own"),
+        ({"target": 3}, "data.target is 3; columns are named by texts: write '3'"),
+        ({"target": ("size", 3)}, r"columns are named by texts: write \('size', '3'\)"),
+        ({"split": TimeSplit(), "time": "size"}, "column size, which data.time names, is empty in 20 of 200 rows"),
     ],
 )
 def test_settings_that_do_not_fit_are_one_line(change, message, table):
     with pytest.raises(UserError, match=message):
         dataclasses.replace(table, **change).load()
+
+
+@pytest.mark.parametrize("columns", [(), (Date("day"),)])
+def test_how_times_are_written_is_said_once(columns, tmp_path, caplog):
+    days = [f"{1 + row % 28:02d}.{1 + row // 28 % 12:02d}.2024" for row in range(200)]
+    path = write(tmp_path / "a.csv", [(day, i * i % 97, i % 2) for i, day in enumerate(days)], ("day", "x", "y"))
+    with caplog.at_level("INFO", "jaxflow"):
+        Table(path, "y", time="day", split=TimeSplit(0.1, 0.1), columns=columns).load()
+    assert caplog.text.count("'01.01.2024' is read as a date, %d.%m.%Y") == 1
+
+
+def test_a_number_of_examples_that_may_be_a_year_is_named(caplog):
+    days = np.arange("2010-01-01", "2024-01-01", dtype="datetime64[D]")
+    keys = SplitKeys([str(day) for day in days], times=days)
+    with caplog.at_level("INFO", "jaxflow"):
+        assert len(TimeSplit(0, 2015).split(keys)["test"]) == 2015
+        assert "split.test is 2015 examples; all from a year on are split.test='2015-01'" in caplog.text
+        assert len(TimeSplit(0, "2015-01").split(keys)["test"]) == 9 * 365 + 2
+    assert caplog.text.count("all from a year on") == 1
 
 
 def test_a_class_outside_train_is_named(tmp_path):
@@ -293,7 +345,9 @@ def test_a_run_on_a_table_predicts_new_rows_as_it_evaluated_them(table, tmp_path
         assert predicted[id_] == prediction
     # The same columns in other units would be encoded anew, and meet a model that knows nothing of it.
     write(Path(table.path), [[line[0], line[1] and float(line[1]) * 1000, *line[2:]] for line in rows()])
-    with pytest.raises(UserError, match=r"the data changed since .* was trained \(encoding: .*\.\.\. -> "):
+    with pytest.raises(
+        UserError, match=r"the data changed since .* was trained \(what was fitted to a column \(size, \w+: \S+ -> "
+    ):
         jaxflow.evaluate(tmp_path / "run")
 
 
@@ -411,3 +465,36 @@ def test_classes_sort_the_same_way_in_whatever_order_they_come():
 def test_a_file_with_a_long_name_can_stay_on_disk(tmp_path):
     path = write(tmp_path / f"{'é' * 120}.csv", rows(), HEADER)
     assert_same_splits(Table(path, "big", id="who", in_memory=False).load(), Table(path, "big", id="who").load())
+
+
+def test_a_target_that_nobody_named_is_asked_for_with_the_columns_of_the_file(tmp_path):
+    (tmp_path / "a.csv").write_text("age,plan,status\n3,pro,left\n5,basic,stayed\n")
+    with pytest.raises(UserError, match=r"data.target names no column; .*a.csv has the columns age, plan, status: .*"):
+        Table(str(tmp_path / "a.csv")).load()
+
+
+def test_a_format_that_reads_no_cell_is_not_said_to_read_them(tmp_path, caplog):
+    (tmp_path / "a.csv").write_text("day,status\n" + "2022-09-01,left\n2022-10-02,stayed\n" * 20)
+    with caplog.at_level("INFO", "jaxflow"), pytest.raises(UserError, match="no other cell is one"):
+        Table(str(tmp_path / "a.csv"), "status", columns=(Date("day", format="%d.%m.%Y"),)).load()
+    assert "is read as a date" not in caplog.text
+
+
+def test_a_rare_class_that_is_a_number_may_be_no_class(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "x,visits,part\n"
+        + "".join(f"{row},{row % 3},{('train', 'train', 'test')[row // 20]}\n" for row in range(60))
+        + "60,7,test\n"
+    )
+    with pytest.raises(UserError, match=r"class '7' .* none in the train split; predict a number, data.task='number'"):
+        Table(str(tmp_path / "a.csv"), "visits", split=HoldOut(column="part")).load()
+
+
+def test_codes_with_a_number_now_and_then_have_no_mark_for_missing_values(tmp_path, caplog):
+    tickets = [f"{row}" for row in range(60)] + [f"CA {row}" for row in range(30)] * 2
+    (tmp_path / "a.csv").write_text(
+        "ticket,x,status\n" + "".join(f"{cell},{row},{'ab'[row % 2]}\n" for row, cell in enumerate(tickets))
+    )
+    with caplog.at_level("INFO", "jaxflow"):
+        Table(str(tmp_path / "a.csv"), "status").load()
+    assert "missing_also=(" not in caplog.text

@@ -13,7 +13,7 @@ from PIL import Image
 
 from jaxflow import Category, Date, HoldOut, ImageFolder, KFold, Number, Table, TimeSplit
 from jaxflow.data.tables.encode import encode_table
-from jaxflow.data.tables.read import read_table
+from jaxflow.data.tables.raw.read import read_table
 from jaxflow.errors import UserError
 from tests.conftest import assert_same_splits, joined
 from tests.data.sources.test_table import read_back, write
@@ -204,7 +204,7 @@ def test_formats_travel_to_new_rows(tmp_path):
     )
     np.testing.assert_array_equal(joined(encode_table(encoding, Path(other)))[0], inputs[1:3])
     bad = write(tmp_path / "c.csv", [["1", "0.03", "02.01.2024"]], ["income", "rate", "day"])
-    with pytest.raises(UserError, match=r"column rate holds numbers \(.*in %\), but '0.03' in row 1"):
+    with pytest.raises(UserError, match=r"column rate holds numbers \(.*in %\), but '0.03' in line 2"):
         joined(encode_table(encoding, Path(bad)))
 
 
@@ -244,7 +244,7 @@ def test_texts_that_look_like_something_else_are_said(tmp_path, said):
     lines = [[f"{i} kg" if i % 3 else f"{i} pounds", f"{i % 28 + 1}. {i}. 24 at noon", "ab"[i % 2]] for i in range(80)]
     lines = [[*line, i * 7 % 13] for i, line in enumerate(lines)]
     Table(write(tmp_path / "a.csv", lines, ["weight", "when", "y", "x"]), "y").load()
-    assert "they look like numbers: data.columns=(Number('weight'),)" in said()
+    assert "they look like numbers with 'kg', 'pounds': write numbers alone" in said()
 
 
 def test_times_may_be_written_in_any_format(tmp_path):

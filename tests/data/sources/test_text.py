@@ -181,6 +181,37 @@ def test_equal_rows_are_of_one_split_and_have_names_of_their_own(make):
     assert not parts[0] & parts[2]
 
 
+def test_texts_beside_those_of_splits_are_asked_about(tmp_path, said):
+    for name in ("train/a.txt", "train/b.txt", "test/c.txt", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{name} " * 40)
+    with pytest.raises(
+        UserError, match=r": test, train are splits by name, and 1 texts lie in none of them, the first notes"
+    ):
+        Text(str(tmp_path), length=16).load()
+    dataset = Text(str(tmp_path), length=16, split=HoldOut(0.0, 0.5, seed=1)).load()
+    assert (
+        sum(len({split.id(i).partition("+")[0] for i in range(len(split))}) for split in dataset.splits.values()) == 4
+    )
+    assert "1 texts lie in none of them: all texts are split by data.split alone" in said()
+    (tmp_path / "notes.txt").unlink()
+    assert Text(str(tmp_path), length=16, split=HoldOut(0.0, 0.5)).load().splits["test"].id(0).startswith("test/c.txt")
+
+
+@pytest.mark.parametrize("name", ["{}.txt", "{}/a.txt"])
+def test_evaluation_beside_test_is_validation(name, tmp_path):
+    for split in ("train", "evaluation", "testing"):
+        path = tmp_path / "d" / name.format(split)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{split} " * 40)
+    dataset = Text(str(tmp_path / "d"), length=16).load()
+    assert {part: split.id(0).partition(name[2:])[0] for part, split in dataset.splits.items()} == {
+        "train": "train",
+        "validation": "evaluation",
+        "test": "testing",
+    }
+
+
 def test_a_changed_file_is_read_anew(make):
     first = Text(make("file", [LETTERS]), length=16).load()
     second = Text(make("file", [LETTERS[::-1] + "z"]), length=16).load()
@@ -230,8 +261,8 @@ def test_shakespeare_is_split_as_nanogpt_splits_it():
         ("a.txt", b"fine\nfine\nna\xefve\n", r"a\.txt, line 3: byte 0xef is no UTF-8; save the file as UTF-8"),
         ("a.txt", b"fine\n\xe2\x82", r"a\.txt, line 2: byte 0xe2 is no UTF-8"),
         ("a.txt", b"abc", "the validation split of .* is empty; give more text"),
-        ("a.csv", b"", r"a\.csv, line 1: there are 0 columns named 'text'; it has none"),
-        ("a.csv", b"title,body\n1,2\n", r"there are 0 columns named 'text'; it has title, body"),
+        ("a.csv", b"", r"a\.csv, line 1, .*: there is no column 'text' \(data\.column\); it has none"),
+        ("a.csv", b"title,body\n1,2\n", r"there is no column 'text' \(data\.column\); it has title, body"),
         ("a.csv", b"text,text\n1,2\n", r"there are 2 columns named 'text'"),
         ("a.csv", b"text,n\n1,2\nto be, or not,3\n", r"a\.csv, line 3: there are 3 cells in 2 columns; put quotes"),
         ("a.csv", b'text,n\n1,2\n"open,3\n', r"a\.csv, line 3: unexpected end of data; correct the line"),
@@ -240,7 +271,11 @@ def test_shakespeare_is_split_as_nanogpt_splits_it():
         ("a.csv", b"text\none\n", r"a\.csv, line|one text|validation split"),
         ("a.jsonl", b'{"text": "a"}\n{"text": "b"\n', r"a\.jsonl, line 2: it is no JSON: Expecting ',' delimiter"),
         ("a.jsonl", b'{"text": "a"}\n\n[1]\n', r"a\.jsonl, line 3: it holds '\[1\]'; each line is an object of JSON"),
-        ("a.jsonl", b'{"title": "a"}\n', r"a\.jsonl, line 1: there is no 'text'; it has title"),
+        (
+            "a.jsonl",
+            b'{"title": "a"}\n',
+            r"a\.jsonl, line 1: there is no column 'text' \(data\.column\); it has title; name .* --data\.column=NAME",
+        ),
         ("a.jsonl", b'{"text": ["a"]}\n', r"a\.jsonl, line 1: 'text' holds no text but a list"),
         ("a.jsonl", b'{"text": "\\ud800"}\n', r"a\.jsonl, line 1: it holds half of a character"),
         ("a.jsonl", b"[" * 100_000, r"a\.jsonl, line 1: it is no JSON"),
@@ -296,3 +331,9 @@ def test_texts_behind_links_are_followed_by_wish(tmp_path):
         Text(str(tmp_path / "links"), **settings).load()
     linked = Text(str(tmp_path / "links"), **settings, follow_links=True).load()
     assert_same_splits(linked, Text(str(tmp_path / "texts"), **settings).load())
+
+
+def test_a_column_of_splits_is_told_to_name_its_table(tmp_path):
+    (tmp_path / "a.csv").write_text("text,fold\n" + "words and words,train\n" * 20)
+    with pytest.raises(UserError, match=r"split.column names 'fold', but this text has no table; name the one"):
+        Text(str(tmp_path / "a.csv"), length=4, split="fold").load()

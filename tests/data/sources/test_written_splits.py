@@ -148,7 +148,7 @@ def test_a_file_for_each_split(tmp_path):
     dataset = Table(paths[0], target="big", drop=("who",), validation=paths[1], test=paths[2]).load()
     assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 20, "validation": 21, "test": 22}
     mistake = [*rows(20), ("r20", "many", "x", "yes")]
-    with pytest.raises(UserError, match=r"row 21 of 1.csv"):
+    with pytest.raises(UserError, match=r"line 22 of 1.csv"):
         Table(paths[0], target="big", drop=("who",), test=write(tmp_path / "1.csv", HEADER, mistake)).load()
 
 
@@ -167,6 +167,18 @@ def test_the_last_rows_of_the_first_file_validate_a_second_one(tmp_path):
     later = write(tmp_path / "b.csv", (*HEADER, "day"), [(*row, "2024-02-01") for row in rows(9, 1)])
     table = Table(path, target="big", drop=("who",), time="day", split=TimeSplit(validation="2024-01-21"), test=later)
     assert {name: len(s) for name, s in table.load().splits.items()} == {"train": 60, "validation": 30, "test": 9}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_a_table_of_ids_may_be_written_as_any_table(tmp_path, delimiter, encoding):
+    path = write(tmp_path / "a.csv", HEADER, rows())
+    lines = [f"who{delimiter}größe{delimiter}use"]
+    lines += [f"r{i}{delimiter}1,5{delimiter}{SPLITS[i % 6]}" for i in range(60)]
+    ids = tmp_path / "ids.csv"
+    ids.write_bytes("\n".join(lines).encode(encoding))
+    split = HoldOut(column="use", table=str(ids))
+    assert_written(Table(path, target="big", id="who", split=split).load(), 60)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv"])
@@ -249,10 +261,15 @@ def test_texts_are_split_by_a_column_and_by_files(tmp_path, in_memory):
         ({"split": KFold(column="kind")}, r"has 3 folds \(x, y, z\), and split.folds is 5; write KFold\(folds=3"),
         ({"split": HoldOut(column="a", table="nowhere.csv")}, "split.table nowhere.csv cannot be read"),
         ({"split": HoldOut(column="size", table="a.csv")}, "names none of the 90 examples"),
-        ({"split": HoldOut(column="sizes", table="a.csv")}, "has 0 columns named 'sizes'"),
+        ({"split": HoldOut(column="sizes", table="a.csv")}, r"there is no column 'sizes' \(data\.split\.column\)"),
         ({"split": HoldOut(column="kind", table="twice.csv")}, "line 3: 'r1' is test, and train above"),
         ({"test": "nowhere.csv"}, "no table at nowhere.csv"),
-        ({"test": "less.csv"}, "less.csv lacks big, unlike a.csv; .*rows without a target are for `predict`"),
+        (
+            {"test": "less.csv"},
+            "less.csv has no big to compare with, .*leave data.test out, .*predict --input less.csv",
+        ),
+        ({"test": "empty.csv"}, "empty.csv has no big to compare with, .*leave data.test out, .*predict --input"),
+        ({"test": "short.csv"}, "short.csv lacks size, unlike a.csv; the files of splits have the same columns"),
         ({"test": "more.csv"}, "more.csv has more besides, unlike a.csv"),
         ({"test": "b.csv", "split": KFold()}, "data.test and data.validation name the splits"),
         ({"test": "b.csv", "split": "kind"}, "data.test and data.validation name the splits"),
@@ -263,10 +280,28 @@ def test_what_is_written_amiss_is_one_line(tmp_path, monkeypatch, fields, messag
     for name in ("a.csv", "b.csv"):
         write(tmp_path / name, HEADER, rows())
     write(tmp_path / "less.csv", HEADER[:-1], [row[:-1] for row in rows()])
+    write(tmp_path / "empty.csv", HEADER, [(*row[:-1], "") for row in rows()])
+    write(tmp_path / "short.csv", ("who", "kind", "big"), [(row[0], *row[2:]) for row in rows()])
     write(tmp_path / "more.csv", (*HEADER, "more"), [(*row, 1) for row in rows()])
     write(tmp_path / "twice.csv", ("id", "kind"), [("r1", "train"), ("r1", "test")])
     with pytest.raises(UserError, match=message):
         Table("a.csv", target="big", **fields).load()
+
+
+@pytest.mark.parametrize("names", [("train", "valid", "test"), ("Train", "test"), ("1", "2", "dev")])
+@pytest.mark.parametrize("apart", [False, True])
+def test_names_of_splits_are_no_folds(tmp_path, monkeypatch, names, apart):
+    monkeypatch.chdir(tmp_path)
+    part = [names[i % len(names)] for i in range(90)]
+    write(tmp_path / "a.csv", (*HEADER, "part"), [(*row, name) for row, name in zip(rows(), part)])
+    write(tmp_path / "ids.csv", ("id", "part"), [(row[0], name) for row, name in zip(rows(), part)])
+    table = "ids.csv" if apart else None
+    for folds in (len(names), 5):
+        rule = KFold(folds=folds, column="part", table=table, validation=folds > 2)
+        said = mistake(Table("a.csv", target="big", id="who", split=rule))
+        assert "names of splits" in said
+        assert said.endswith(f"write split=HoldOut(column='part'{f', table={table!r}' if apart else ''})")
+        assert "write KFold" not in said
 
 
 def test_a_class_without_training_examples_is_put_down_to_the_split_at_hand(tmp_path):
@@ -392,3 +427,45 @@ def test_one_file_is_not_two_splits(tmp_path):
     ):
         with pytest.raises(UserError, match=r"is the file of the train split and of the (test|validation) split"):
             source.load()
+
+
+def test_copies_across_splits_that_are_written_down_are_said(tmp_path, images, said):
+    lines = [row[1:] for row in rows()]
+    first = write(tmp_path / "a.csv", HEADER[1:], lines)
+    other = write(tmp_path / "b.csv", HEADER[1:], [*lines[:7], *([f"{9 + i}.5", "x", "yes"] for i in range(20))])
+    copies = "7 examples of the test split of the table's files are in train too"
+    Table(first, target="big", test=other, split=HoldOut(validation=0)).load()
+    assert copies in said()
+    whole = [(*row, SPLITS[i % 6]) for i, row in enumerate(lines)]
+    whole += [(*row, "test") for i, row in enumerate(lines) if SPLITS[i % 6] == "train"][:4]
+    Table(write(tmp_path / "c.csv", (*HEADER[1:], "use"), whole), target="big", split="use").load()
+    assert "4 examples of the test split of column use of the table are in train too" in said()
+    held = [i for i in range(60) if SPLITS[i % 6] in ("test", "val")][:2]
+    for i in held:
+        (images / f"{i}.png").write_bytes((images / "0.png").read_bytes())
+    source = ImageFolder(str(images), labels="labels.csv", size=(4, 4), split="use")
+    source.load()
+    told = [line for line in said().splitlines() if "are in train too" in line]
+    assert len(told) == len({SPLITS[i % 6] for i in held})
+    ImageFolder(str(images), labels="labels.csv", size=(4, 4)).load()  # of one split, which nothing is written of
+    assert "in train too" not in said()
+
+
+def test_evaluation_beside_testing_is_validation():
+    def split(*written):
+        keys = SplitKeys(list("abc"), written=written, written_in="column c")
+        return {name: rows.tolist() for name, rows in HoldOut(0, 0).split(keys).items() if len(rows)}
+
+    assert split("training", "evaluation", "testing") == {"train": [0], "validation": [1], "test": [2]}
+    assert split("training", "dev", "evaluation") == {"train": [0], "validation": [1], "test": [2]}
+
+
+@pytest.mark.parametrize("names", [("train", "dev", "eval", "test"), ("train", "Evaluation", "testing", "Valid")])
+def test_evaluation_beside_validation_and_test_is_asked_about(names, tmp_path):
+    keys = SplitKeys(list("abcd"), written=names, written_in="column c")
+    with pytest.raises(UserError, match=r"names in column c say (dev, eval|valid, evaluation) and test: .* may be"):
+        HoldOut(0, 0).split(keys)
+    for name in names:
+        (tmp_path / f"{name}.txt").write_text("words " * 20)
+    with pytest.raises(UserError, match="may be validation or test"):
+        Text(str(tmp_path), length=4).load()

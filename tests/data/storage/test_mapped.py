@@ -14,8 +14,9 @@ import jaxflow
 from jaxflow import Category, Date, HoldOut, LabelledText, Outliers, Series, Table, UserError
 from jaxflow.data.series.split import SeriesSplit
 from jaxflow.data.storage.mapped import MappedSplit
-from jaxflow.data.tables import raw_table, read
 from jaxflow.data.tables.encode import encode_table
+from jaxflow.data.tables.raw import read
+from jaxflow.data.tables.raw import table as raw_table
 from jaxflow.training.checkpoints.checksums import checksums
 from jaxflow.training.trained import read_trained
 from tests.conftest import assert_same_splits, joined, sent_to_a_worker
@@ -188,9 +189,9 @@ def test_a_cache_that_cannot_be_written_is_said(source, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b"1,2,3", r"a\.csv cannot be read as a table: .*Row #3002: Expected 2 columns, got 3"),
+        (b"1,2,3", r"a\.csv.* line 3002: there are 3 cells in 2 columns"),
         (b'1,"\xff"', r"a\.csv cannot be read as a table: .*invalid UTF8 data; save it as UTF-8"),
-        (b"x,2", r"column a holds \d+ numbers and 1 other values, first 'x' in row 3001"),
+        (b"x,2", r"column a holds \d+ numbers and 1 other values, first 'x' in line 3002"),
     ],
 )
 def test_a_bad_line_is_named_wherever_it_lies(line, message, in_memory, tmp_path, monkeypatch):
@@ -209,9 +210,9 @@ def test_a_bad_cell_of_new_rows_is_named_past_the_first_block(tmp_path, monkeypa
         (tmp_path / f"{name}.csv").write_text("day,x\n" + "\n".join(lines) + "\n")
         lines[70] = "2020-03-11,five"
     encoding = Table(str(tmp_path / "good.csv"), "day", task="class", split=HoldOut(0, 0)).load().input_encoding
-    with pytest.raises(UserError, match="column x holds numbers, but 'five' in row 71"):
+    with pytest.raises(UserError, match="column x holds numbers, but 'five' in line 72"):
         joined(encode_table(encoding, tmp_path / "bad.csv"))
-    with pytest.raises(UserError, match="column x holds numbers, but 'five' in row 71"):
+    with pytest.raises(UserError, match="column x holds numbers, but 'five' in line 72"):
         Series(str(tmp_path / "bad.csv"), time="day", columns=("x",)).load()
 
 

@@ -5,10 +5,11 @@ import pyarrow
 import pytest
 
 from jaxflow import NumberFormat, UserError
-from jaxflow.data.reading.dialect import Dialect
-from jaxflow.data.tables.cells import find_form, infer_column_type, parse_column
-from jaxflow.data.tables.numbers import find_formats
-from jaxflow.data.tables.raw_table import RawTable
+from jaxflow.data.numbers import find_formats
+from jaxflow.data.reading.text.dialect import Dialect
+from jaxflow.data.tables.cells import infer_column_type, parse_column
+from jaxflow.data.tables.forms import find_form
+from jaxflow.data.tables.raw.table import RawTable
 
 NUMBERS = [0, 7, 12.5, -0.25, 1234.5, -98765.25, 1234567.125]
 
@@ -178,3 +179,22 @@ def test_dates_with_an_offset_and_without_are_refused(offset):
         read(table(cells))
     assert read(table(cells[:2]))[0] == read(table(cells[2:]))[0] == "date"
     assert parse_column(table(cells), "x", "date", "", np.arange(2)).shape == (2,)
+
+
+@pytest.mark.parametrize("many", [1, 40])
+@pytest.mark.parametrize("odd", ["yes", "TRUE", " No"])
+def test_words_among_numbers_are_none(odd, many, tmp_path):
+    cells = [odd] + [str(1 + i % 9) for i in range(40)] * many
+    with pytest.raises(UserError, match=rf"40 numbers and 1 other values, first '{odd}'|1600 numbers and 1 other"):
+        infer_column_type(table(cells), "x", np.arange(len(cells)))
+    with pytest.raises(UserError, match=f"column x holds numbers, but '{odd}' in row 1; correct it"):
+        parse_column(table(cells), "x", "number")
+    assert infer_column_type(table(["yes", "1", "2", "no"]), "x", np.arange(4)) == "category"
+
+
+def test_words_are_1_and_0(tmp_path):
+    cells = ["yes", "1", "0", "FALSE", None]
+    assert infer_column_type(table(cells), "x", np.arange(5)) == "number"
+    np.testing.assert_array_equal(parse_column(table(cells), "x", "number"), [1, 1, 0, 0, np.nan])
+    with pytest.raises(UserError, match="19 numbers and 1 other values, first 'maybe'"):
+        infer_column_type(table(["yes", "no"] * 9 + ["1", "maybe"]), "x", np.arange(20))

@@ -10,7 +10,8 @@ from jaxflow import Category, HoldOut, Table
 from jaxflow.data.profiling.describe import describe
 from jaxflow.data.profiling.sample import take_sample
 from jaxflow.data.tables.cleaning import Outliers, filter_rows
-from jaxflow.data.tables.raw_table import RawTable, keys_from_cells
+from jaxflow.data.tables.raw.table import RawTable
+from jaxflow.data.tables.split_keys import keys_from_cells
 from jaxflow.errors import UserError
 
 HEADER = ["who", "size", "weight", "colour", "big"]
@@ -163,7 +164,7 @@ def test_settings_out_of_range_are_refused(make, message):
     [
         ({"required": ("shape",)}, "data.required names 'shape', but .* has the columns who, size"),
         ({"outliers": Outliers(columns=("shape",))}, "data.outliers.columns names 'shape'"),
-        ({"outliers": Outliers(columns=("colour",))}, "column colour holds numbers, but '(red|blue)' in row 1"),
+        ({"outliers": Outliers(columns=("colour",))}, "column colour holds numbers, but '(red|blue)' in line 2"),
         ({"outliers": Outliers(), "drop": ("size", "weight")}, "data.outliers looks at numbers, and no column holds"),
         ({"outliers": Outliers("quantile", 0.4999)}, "every training row has an outlier"),
         ({"columns": (Category("big"),)}, "data.columns names big, the target; it cannot be an input too"),

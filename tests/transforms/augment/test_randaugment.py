@@ -9,6 +9,7 @@ from PIL import Image, ImageEnhance, ImageOps
 import jaxflow
 from jaxflow.transforms.augment import randaugment
 from jaxflow.transforms.augment.randaugment import CHANGES, MOVES
+from tests.transforms.augment.applying import augment_batch
 
 KEY = jax.random.key(0)
 BYTES = np.random.RandomState(0).randint(0, 256, (14, 12, 16, 3)).astype(np.uint8)
@@ -91,9 +92,9 @@ def test_no_strength_leaves_what_can_be_left():
 
 def test_each_image_has_operations_of_its_own():
     batch = {"inputs": IMAGES, "targets": jnp.zeros(14, jnp.int32)}
-    first = np.asarray(jaxflow.RandAugment()(KEY, batch)["inputs"])
-    np.testing.assert_array_equal(first, jaxflow.RandAugment()(KEY, batch)["inputs"])
-    other = np.asarray(jaxflow.RandAugment()(jax.random.key(1), batch)["inputs"])
+    first = np.asarray(augment_batch(jaxflow.RandAugment(), KEY, batch)["inputs"])
+    np.testing.assert_array_equal(first, augment_batch(jaxflow.RandAugment(), KEY, batch)["inputs"])
+    other = np.asarray(augment_batch(jaxflow.RandAugment(), jax.random.key(1), batch)["inputs"])
     assert not np.array_equal(first, other)
     assert first.min() >= 0
     assert first.max() <= 1 + 1e-6
@@ -106,4 +107,4 @@ def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(jaxflow.UserError, match=r"RandAugment\.magnitude is 2"):
         jaxflow.RandAugment(magnitude=2)
     with pytest.raises(jaxflow.UserError, match="not their masks"):
-        jaxflow.RandAugment()(KEY, {"inputs": IMAGES, "targets": jnp.zeros(IMAGES.shape[:-1], jnp.int8)})
+        augment_batch(jaxflow.RandAugment(), KEY, {"inputs": IMAGES, "targets": jnp.zeros(IMAGES.shape[:-1], jnp.int8)})

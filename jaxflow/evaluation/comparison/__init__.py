@@ -1,0 +1,1 @@
+"""Runs side by side: what differed, how well each did, and whether the difference is more than chance."""

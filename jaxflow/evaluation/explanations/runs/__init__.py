@@ -1,0 +1,1 @@
+"""What an evaluation explains of a trained run, by the kind of its inputs, and stores for its report."""

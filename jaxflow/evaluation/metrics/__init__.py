@@ -1,0 +1,1 @@
+"""Metrics of stored predictions, with intervals that know the unit of the split: NumPy and SciPy alone."""

@@ -1,0 +1,1 @@
+"""What a report shows of single predictions, by the kind of target."""

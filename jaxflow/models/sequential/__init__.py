@@ -1,0 +1,1 @@
+"""A network of layers, one after the other, and the layers."""

@@ -1,0 +1,1 @@
+"""Problems whose answer for an example is a class, or several labels."""
