@@ -37,7 +37,7 @@ def test_train_evaluate_predict_and_replay(tmp_path):
         "validation loss",
         "test: loss",
         "baseline, majority: accuracy",
-        "baseline, logistic regression: accuracy",
+        "baseline, logistic regression on small images: accuracy",
         "run folder: run",
         "next: ",
     ):

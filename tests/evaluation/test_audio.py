@@ -91,7 +91,7 @@ def test_a_report_has_its_pictures(trained):
     run, results = trained
     assert results["test"]["accuracy"] >= 0.75
     page = (run / "report" / "index.html").read_text()
-    assert count_figures(page) == 3  # two learning curves, confusion
+    assert count_figures(page) == 6  # two learning curves, confusion, ROC, precision and recall, calibration
     wrong = sum(row["target"] != row["prediction"] for row in read(run / "predictions" / "test.csv"))
     assert page.count("<audio ") == min(wrong, 16)
 

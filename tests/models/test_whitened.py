@@ -16,9 +16,17 @@ SMALL = jaxflow.AirbenchCNN(widths=(4, 4), init_examples=20, outputs=3)
 
 @pytest.fixture
 def whitened(experiment):
-    """An experiment whose model looks at training examples, and whose flips look at their epochs."""
+    """An experiment whose model looks at training examples, and whose flips look at their epochs.
+
+    Four examples a microbatch: two single pixels, normalised, are 1 and -1 whatever they were, and have no gradient.
+    """
     return dataclasses.replace(
-        experiment, model=dataclasses.replace(SMALL, outputs=None), augment=(jaxflow.AlternatingFlip(),), epochs=1
+        experiment,
+        model=dataclasses.replace(SMALL, outputs=None),
+        augment=(jaxflow.AlternatingFlip(),),
+        batch_size=16,
+        microbatch=4,
+        epochs=1,
     )
 
 

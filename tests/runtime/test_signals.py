@@ -231,7 +231,8 @@ def test_a_signal_at_any_moment_costs_nothing(verb, number, folder):
     if verb == "evaluate":
         tables = [(path / "predictions" / "test.csv").read_text() for path in (run, folder / "unbroken")]
         assert tables[0] == tables[1]
-        assert {path.name for path in (run / "predictions").iterdir()} == {"test.csv", "test.parquet"}
+        names = {path.name for path in (run / "predictions").iterdir()}
+        assert names == {"explanations.npz", "test.csv", "test.parquet"}
 
 
 @pytest.mark.slow
