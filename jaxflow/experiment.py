@@ -95,11 +95,11 @@ class Experiment:
     device's. Also the unit of batch normalisation's statistics, so that a run of a model with it gives the same numbers
     on any number of devices only where this is set; keys of dropout and augmentation go by row."""
     ema_decay: Annotated[float, Range(0, 1, without=(0, 1))] | None = field(default=None, metadata=COMPLEMENT)
-    """Decay of an exponential moving average of the parameters, which is then what is evaluated; None for none. It is
-    debiased: the initial parameters have no part in it, however few steps a run has."""
+    """Decay of an exponential moving average of the parameters and batch statistics, which is then what is evaluated;
+    None for none. It is debiased: the initial parameters have no part in it, however few steps a run has."""
     average_last: Annotated[float, Range(0, 1, without=(0,))] | None = None
-    """Fraction of the run, at its end, over whose steps the parameters are averaged (SWA), which is then what is
-    evaluated, instead of a moving average; None for none."""
+    """Fraction of the run, at its end, over whose steps parameters and batch statistics are averaged (SWA), which is
+    then what is evaluated, instead of a moving average; None for none."""
     strategy: Literal["pmap", "shard_map", "fsdp"] = field(default="pmap", metadata=NOT_IDENTITY)
     """How a step spreads over several devices; on one device it is plain jit. pmap and shard_map keep the whole state
     on each; fsdp divides parameters, optimizer state and moving average over them, for models that fit on none."""

@@ -163,8 +163,9 @@ def test_a_run_of_other_numbers_compiles_no_step(tuned, toy, tmp_path, monkeypat
     assert compiled
 
 
-# 1 - x of these is handed over beside them, so they agree to the bit with programs that hold them as constants.
-EXACT = {"dropout", "learning_rate", "weight_decay", "b1", "b2", "epsilon", "ema_decay", "total_steps", "warmup_steps"}
+# 1 - x of these is handed over beside them, so they agree to the bit with programs that hold them as constants. Not b2
+# on every processor: which of its two products is rounded before they are added is the compiler's choice.
+EXACT = {"dropout", "learning_rate", "weight_decay", "b1", "epsilon", "ema_decay", "total_steps", "warmup_steps"}
 
 
 def trained(experiment, dataset, monkeypatch, arguments=lambda name: True, steps=20):

@@ -1,6 +1,7 @@
 """Schedule-free optimizers: an average of the weights takes the place of a learning rate that falls.
 
-Gradients are those at a mix of the current weights and their average; evaluation takes the average.
+Gradients are those at a mix of the current weights and their average; evaluation takes the average. Batch statistics
+are those of the mix: models with layer, group or RMS norm fit better than with batch norm.
 
 Source: A. Defazio et al., The Road Less Scheduled, NeurIPS 2024.
 """

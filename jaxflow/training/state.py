@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxflow.errors import UserError
+from jaxflow.interfaces import CONSTANTS
 from jaxflow.optimizers.schedule_free import averaged_params
 from jaxflow.training.updates.loss_scale import LossScale, initial_loss_scale
 
@@ -29,7 +30,7 @@ class TrainState:
       model_state: its other collections, such as batch statistics; what is in "constants" never changes.
       opt_state: the optimizer's state.
       key: the run's random key; it never changes, steps fold their number into it.
-      ema: average of the parameters, or None.
+      ema: averages of all that changes, parameters and batch statistics, as variables of the model, or None.
       skipped: scalar int32, steps that changed nothing since something was not finite.
       skipped_in_row: scalar int32, how many of these were the last steps.
     """
@@ -47,9 +48,9 @@ class TrainState:
     loss_scale: ClassVar[LossScale | None] = None
 
     def variables(self) -> dict[str, Any]:
-        """Returns the variables for evaluation: averaged parameters where an average is kept."""
-        params = averaged_params(self.opt_state, self.params) if self.ema is None else self.ema
-        return {"params": params, **self.model_state}
+        """Returns the variables for evaluation: averaged ones where an average is kept."""
+        params = averaged_params(self.opt_state, self.params)
+        return {"params": params, **self.model_state, **(self.ema or {})}
 
 
 @flax.struct.dataclass
@@ -79,7 +80,7 @@ def init_state(
       key: typed random key; parameters are drawn from it, and the state keeps it.
       example: inputs of a batch, as the model takes them; only shape and dtype matter, unless the model looks at the
         values to initialise itself.
-      ema: whether a moving average of the parameters is kept.
+      ema: whether an average of the parameters, and of what else changes, is kept.
       params: trained parameters to start from, for fine-tuning, as another state's `params`. Each is taken where the
         model has one of the same path and shape; the others, such as a head of another width, are drawn anew, and
         logged by name.
@@ -106,14 +107,16 @@ def first_state(
     """Builds the state before the first step around a model's variables; arguments are those of `init_state`."""
     params, loss_scale = variables["params"], initial_loss_scale(model)
     kind, more = (TrainState, {}) if loss_scale is None else (ScaledTrainState, {"loss_scale": loss_scale})
+    model_state = {name: value for name, value in variables.items() if name != "params"}
+    changing = {name: value for name, value in variables.items() if name != CONSTANTS}
     return kind(
         step=jnp.zeros((), jnp.int32),
         params=params,
-        model_state={name: value for name, value in variables.items() if name != "params"},
+        model_state=model_state,
         opt_state=tx.init(params),
         key=key,
         # A copy: the step gives its input state's memory away, and one buffer cannot be given away twice.
-        ema=jax.tree.map(jnp.copy, params) if ema else None,
+        ema=jax.tree.map(jnp.copy, changing) if ema else None,
         skipped=jnp.zeros((), jnp.int32),
         skipped_in_row=jnp.zeros((), jnp.int32),
         **more,
@@ -130,7 +133,7 @@ def take_over(variables: Any, weights: Mapping[str, Any]) -> Any:
     """Returns variables with the weights of the same path and shape in their places."""
     leaves, structure = jax.tree.flatten(variables)
     pairs = zip(weights_by_path(variables), leaves)
-    # Copies: the step gives their memory away.
+    # A copy: the step gives their memory away.
     taken = [jnp.array(weights[name], leaf.dtype) if _fits(weights, name, leaf) else leaf for name, leaf in pairs]
     return jax.tree.unflatten(structure, taken)
 

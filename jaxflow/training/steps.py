@@ -20,7 +20,7 @@ from jaxflow.interfaces import Problem
 from jaxflow.schema import Batch
 from jaxflow.training.gradients import GradientStep, Metrics, StepGradients, loss_weights, make_gradient_step
 from jaxflow.training.state import TrainState
-from jaxflow.training.updates.averaging import ema_fraction, uniform_fraction
+from jaxflow.training.updates.averaging import ema_fraction, toward, uniform_fraction
 from jaxflow.training.updates.norms import norms_of
 from jaxflow.transforms.tta import identity_views
 
@@ -118,9 +118,8 @@ def make_update_step(
                 fraction = ema_fraction(ema_decay, state.step + 1 - state.skipped)
             else:
                 fraction = uniform_fraction(average_from, state.step + 1)
-            new["ema"] = jax.tree.map(
-                lambda old, new: old + fraction.astype(old.dtype) * (new - old), state.ema, new["params"]
-            )
+            changed = {"params": new["params"], **new["model_state"]}
+            new["ema"] = toward(state.ema, {name: changed[name] for name in state.ema}, fraction)
         finite = _is_finite((gradient, new))
         retained = {
             name: jax.tree.map(partial(lax.select, finite), leaves, getattr(state, name))

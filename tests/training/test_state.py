@@ -25,7 +25,7 @@ def test_given_parameters_are_taken_by_path_and_a_head_of_another_width_is_drawn
     for name in ("kernel", "bias"):
         np.testing.assert_array_equal(state.params["Dense_0"][name], trained["Dense_0"][name])
         np.testing.assert_array_equal(state.params["Dense_1"][name], fresh["Dense_1"][name])
-        np.testing.assert_array_equal(state.ema["Dense_0"][name], trained["Dense_0"][name])
+        np.testing.assert_array_equal(state.ema["params"]["Dense_0"][name], trained["Dense_0"][name])
     assert "initialised anew: Dense_1/bias (5,), (3,) there; Dense_1/kernel (8, 5), (8, 3) there" in caplog.text
 
 

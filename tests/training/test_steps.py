@@ -1,3 +1,5 @@
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -122,7 +124,22 @@ def test_the_moving_average_follows_its_formula():
         # Debiased: a mean of what was trained alone, the initial parameters having no weight.
         weights = 0.9 ** np.arange(len(seen))[::-1]
         expected = np.average(seen, axis=0, weights=weights)
-        np.testing.assert_allclose(state.ema["Dense_0"]["kernel"], expected, atol=1e-6)
+        np.testing.assert_allclose(state.ema["params"]["Dense_0"]["kernel"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("how", [{"ema_decay": 0.9}, {"average_from": 1.0}])
+def test_batch_statistics_are_averaged_as_the_parameters_are(how):
+    model, tx = jaxflow.CNN(widths=(4,), pools=1, hidden=(), norm="batch", outputs=3), optax.sgd(0.5)
+    step, state = jax.jit(jaxflow.make_train_step(model, PROBLEM, tx, **how)), state_of(model, tx, ema=True)
+    seen = []
+    for seed in range(4):
+        state, _ = step(state, batch_of(4, seed))
+        seen.append(jax.device_get({"params": state.params, **state.model_state}))
+        chosen = seen if "ema_decay" in how else seen[min(1, seed) :]  # the average begins anew until step 1 is done
+        weights = 0.9 ** np.arange(len(chosen))[::-1] if "ema_decay" in how else np.ones(len(chosen))
+        expected = jax.tree.map(lambda *leaves, w=weights: np.average(leaves, axis=0, weights=w), *chosen)
+        assert sorted(expected) == ["batch_stats", "params"]
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), state.variables(), expected)
 
 
 @pytest.mark.parametrize("decay", [0.5, 0.9, 0.999, 0.99999])
@@ -142,8 +159,8 @@ def test_a_skipped_step_has_no_part_in_the_average():
     after, _ = step(step(state, broken)[0], batch_of(4, 1))
     assert int(after.skipped) == 1
     for tree in (once, after):
-        np.testing.assert_allclose(tree.ema["Dense_0"]["kernel"], tree.params["Dense_0"]["kernel"], atol=1e-6)
-    assert state.variables()["params"] is state.ema
+        np.testing.assert_allclose(tree.ema["params"]["Dense_0"]["kernel"], tree.params["Dense_0"]["kernel"], atol=1e-6)
+    assert state.variables()["params"] is state.ema["params"]
 
 
 def test_batch_statistics_move_in_training_and_rest_in_evaluation():

@@ -3,10 +3,12 @@
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxflow.errors import DamagedError, UserError
 from jaxflow.runtime.distributed import on_main, run_on_all
@@ -48,7 +50,7 @@ def restore(
         raise DamagedError(
             f"checkpoint {checkpoints.folder / str(step)} is damaged: it holds the state of step {int(state.step)}"
         )
-    return state
+    return _as_wanted(state, template)
 
 
 def _read(
@@ -61,6 +63,7 @@ def _read(
     if check is not None:
         check(meta)
     saved = meta["leaves"]
+    template = _as_saved(template, saved)
     needed = leaf_specs(template)
     for name in [*needed, *saved]:
         before, now = saved.get(name, ["absent", ""])[:2], needed.get(name, ["absent", ""])
@@ -72,6 +75,23 @@ def _read(
             )
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
     return saved, read_item(checkpoints, step, "state", ocp.args.StandardRestore(abstract))
+
+
+def _as_saved(template: TrainState, saved: dict[str, Any]) -> TrainState:
+    """Returns the template of a saved state; version 0.1 averaged the parameters alone."""
+    averages = [name for name in saved if name.startswith("ema/")]
+    if template.ema is None or not averages or any(name.startswith("ema/params/") for name in averages):
+        return template
+    return replace(template, ema=template.ema["params"])
+
+
+def _as_wanted(state: TrainState, template: TrainState) -> TrainState:
+    """Returns a state with all averages that the template has: of what was not averaged, the last values."""
+    if template.ema is None or "params" in state.ema:
+        return state
+    # Copies: the step gives their memory away.
+    others = {name: jax.tree.map(jnp.copy, state.model_state[name]) for name in template.ema if name != "params"}
+    return replace(state, ema={"params": state.ema, **others})
 
 
 def restore_newest(

@@ -1,4 +1,4 @@
-"""Averages of the parameters over steps, which are then what is evaluated."""
+"""Averages of the parameters, and of batch statistics, over steps, which are then what is evaluated."""
 
 from typing import Any
 
@@ -36,3 +36,14 @@ def uniform_fraction(first: Any, steps: jax.Array) -> jax.Array:
     Source: P. Izmailov et al., Averaging Weights Leads to Wider Optima, UAI 2018.
     """
     return 1.0 / jnp.maximum(steps - jnp.ceil(first), 1.0)
+
+
+def toward(average: Any, new: Any, fraction: jax.Array) -> Any:
+    """Returns an average that has gone a fraction of the way to a step's values; whole numbers go all of it."""
+
+    def moved(old: jax.Array, new: jax.Array) -> jax.Array:
+        if jnp.issubdtype(old.dtype, jnp.integer):
+            return new
+        return old + fraction.astype(old.dtype) * (new - old)
+
+    return jax.tree.map(moved, average, new)

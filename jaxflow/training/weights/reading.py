@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -122,8 +122,23 @@ def _checkpoint(workdir: Path) -> Iterator[tuple[Checkpoints, int, dict[str, lis
         best = None if problem is None else on_main(lambda: best_step(checkpoints))
         step = steps[-1] if best is None else best
         saved = run_on_all(lambda: read_meta(checkpoints, step))["leaves"]
-        params = EMA if any(name.startswith(EMA) for name in saved) else PARAMS
-        yield checkpoints, step, {name: form for name, form in saved.items() if name.startswith((params, MODEL_STATE))}
+        yield checkpoints, step, _evaluated(saved)
+
+
+def _evaluated(saved: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Returns the leaves of a train state that its run is evaluated with: averages where there are."""
+    variables = _variables(saved)
+    chosen = {variables[name]: name for name in saved if name.startswith((PARAMS, MODEL_STATE))}
+    chosen |= {variables[name]: name for name in saved if name.startswith(EMA)}
+    return {name: saved[name] for name in chosen.values()}
+
+
+def _variables(leaves: Iterable[str]) -> dict[str, str]:
+    """Returns the paths of variables by those of leaves of the train state."""
+    # Version 0.1 averaged the parameters alone, and left their collection out.
+    collection = "" if any(name.startswith(EMA + PARAMS) for name in leaves) else PARAMS
+    averages = {name: collection + name.removeprefix(EMA) for name in leaves if name.startswith(EMA)}
+    return {name: averages.get(name, name.removeprefix(MODEL_STATE)) for name in leaves}
 
 
 def _read_leaves(checkpoints: Checkpoints, step: int, leaves: dict[str, list[Any]]) -> dict[str, np.ndarray]:
@@ -146,12 +161,8 @@ def _read_leaves(checkpoints: Checkpoints, step: int, leaves: dict[str, list[Any
             raise DamagedError(
                 f"checkpoint {checkpoints.folder / str(step)} is damaged: {name} does not match its digest"
             )
+    variables = _variables(leaves)
     return {
-        _variable(jax.tree_util.keystr(path, simple=True, separator="/")): np.asarray(leaf)
+        variables[jax.tree_util.keystr(path, simple=True, separator="/")]: np.asarray(leaf)
         for path, leaf in jax.tree.leaves_with_path(read)
     }
-
-
-def _variable(name: str) -> str:
-    """Returns the path of a variable from that of a leaf of the train state."""
-    return PARAMS + name.removeprefix(EMA) if name.startswith(EMA) else name.removeprefix(MODEL_STATE)

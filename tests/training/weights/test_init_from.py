@@ -145,5 +145,5 @@ def test_optimizers_begin_with_the_given_parameters(pretrained, experiment, toy,
     params = {"Conv_0": {"kernel": jnp.zeros_like(weights["params/Conv_0/kernel"])}}
     taken = take_over({"params": params}, weights)
     state = first_state(jaxflow.CNN(), taken, optax.contrib.schedule_free_sgd(0.1), jax.random.key(0), ema=True)
-    for tree in (state.params, state.ema, state.opt_state.z):
+    for tree in (state.params, state.ema["params"], state.opt_state.z):
         np.testing.assert_array_equal(tree["Conv_0"]["kernel"], weights["params/Conv_0/kernel"])
