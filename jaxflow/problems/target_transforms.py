@@ -18,6 +18,8 @@ TargetTransform = Literal["none", "log", "quantile"]
 TRANSFORMS = ("none", "log", "quantile")
 # Training quantiles that are kept, as scikit-learn keeps them; ranks beyond these become the deviates of LIMIT.
 MAX_QUANTILES, LIMIT = 1000, 1e-7
+# Logarithms beyond this one are of numbers that float32 has not: they stand for the largest.
+MAX_LOG = 88.0
 
 
 def fit_quantiles(values: np.ndarray) -> tuple[float, ...]:
@@ -50,7 +52,8 @@ def restored(values: jax.Array, transforms: Sequence[TargetTransform], quantiles
     if set(transforms) == {"none"}:
         return values
     if "quantile" not in transforms:
-        return jnp.where(_are("log", transforms), jnp.sign(values) * jnp.expm1(jnp.abs(values)), values)
+        size = jnp.expm1(jnp.minimum(jnp.abs(values), MAX_LOG))
+        return jnp.where(_are("log", transforms), jnp.sign(values) * size, values)
     return jnp.stack([_inverse(values[:, i], *each) for i, each in enumerate(zip(transforms, quantiles))], -1)
 
 

@@ -38,6 +38,19 @@ def test_a_mean_merges_by_weight_and_ignores_padding():
     assert float(Mean.empty().merge(second).compute()) == 4.0
 
 
+def test_a_million_merged_batches_are_as_exact_as_one():
+    values = np.linspace(0.1, 1.1, 1000, dtype=np.float32)
+
+    def add(total, number):
+        value, weight = jnp.asarray(values)[number % 1000], jnp.float32(0.3)
+        return total.merge(Mean.of(value[None], weight[None])), None
+
+    mean, _ = jax.jit(lambda: jax.lax.scan(add, Mean.empty(), jnp.arange(1_000_000)))()
+    assert float(mean.compute()) == pytest.approx(values.astype(np.float64).mean(), rel=1e-6)
+    infinite = mean.merge(Mean.of(jnp.array([jnp.inf]), jnp.ones(1)))
+    assert float(infinite.merge(mean).compute()) == np.inf
+
+
 def test_the_weights_of_a_mean_are_a_prefix():
     values = jnp.arange(6.0).reshape(2, 3)
     assert float(Mean.of(values, jnp.array([1.0, 0.0])).compute()) == 1.0

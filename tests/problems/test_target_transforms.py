@@ -74,6 +74,13 @@ def test_host_and_device_transform_as_numbers_of_a_table_are(transform):
     np.testing.assert_allclose(back, column, rtol=1e-3, atol=0.05)
 
 
+def test_a_logarithm_of_what_float32_has_not_stays_finite():
+    found = np.asarray(restored(jnp.array([[-1e30], [-100.0], [80.0], [100.0]]), ("log",), ((),)))[:, 0]
+    assert np.isfinite(found).all()
+    assert found[0] == found[1] == -found[3] < -1e38
+    assert found[2] == pytest.approx(np.expm1(80.0), rel=1e-5)
+
+
 def test_each_target_has_a_transform_of_its_own():
     both = np.hstack([TARGETS, TARGETS, TARGETS])
     mixed = jaxflow.Regression(transform=("log", "none", "quantile")).fit(both)

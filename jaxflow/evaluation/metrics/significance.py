@@ -106,8 +106,8 @@ def welch(first: np.ndarray, second: np.ndarray, ratio: float = 0.0) -> MeanDiff
     known = [spread for spread in spreads if spread is not None]
     shares = np.array([known[0] if spread is None else spread for spread in spreads])
     shares = shares * (1 / sizes + ratio)
-    if shares.sum() == 0:
-        return MeanDifference(value, value, value, float(value == 0))
+    if shares.sum() == 0:  # equal values say that they are rounded or not independent, not that chance has no part
+        return MeanDifference(value, math.nan, math.nan, 1.0)
     if len(known) == 1:
         freedom = sizes.max() - 1
     else:
