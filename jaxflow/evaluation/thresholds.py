@@ -37,7 +37,13 @@ def validated_thresholds(program: Program, variables: Any, dataset: Dataset, row
     targets, probabilities = (np.concatenate(parts) for parts in zip(*blocks))
     if probabilities.shape[1:] != (len(program.schema.target.names),):
         return {}  # of a problem of the user's own
-    return {"split": "validation", **choose_thresholds(program.schema.target, targets, probabilities)}
+    positive = positive_class(program.experiment.problem)
+    return {"split": "validation", **choose_thresholds(program.schema.target, targets, probabilities, positive)}
+
+
+def positive_class(problem: Any) -> int:
+    """Returns which of two classes a threshold is for: the problem's positive one, or the second."""
+    return getattr(problem, "positive_class", 1)
 
 
 def has_thresholds(schema: Schema) -> bool:
@@ -46,13 +52,16 @@ def has_thresholds(schema: Schema) -> bool:
     return target.kind == "labels" or (target.kind == "class" and len(target.names) == 2 and not target.dense_shape)
 
 
-def choose_thresholds(target: Target, targets: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+def choose_thresholds(
+    target: Target, targets: np.ndarray, probabilities: np.ndarray, positive: int = 1
+) -> dict[str, Any]:
     """Returns the best thresholds of a split by name: those of COSTS, and each label's by F1.
 
     Args:
       target: one of two classes, or labels.
       targets: (examples,) classes, or (examples, labels); unknown ones, below 0, count nowhere.
       probabilities: (examples, 2), or (examples, labels); what is not finite counts nowhere.
+      positive: which of two classes is the positive one.
 
     Returns:
       {"costs": by COSTS}, and of labels, all of which these are for, {"f1": by label}; a threshold is None where no
@@ -62,7 +71,8 @@ def choose_thresholds(target: Target, targets: np.ndarray, probabilities: np.nda
         columns = range(len(target.names))
         pooled = [_chosen(probabilities.ravel(), targets.ravel(), cost) for cost in COSTS]
         return {"costs": pooled, "f1": [_chosen(probabilities[:, i], targets[:, i], None) for i in columns]}
-    return {"costs": [_chosen(probabilities[:, 1], targets, cost) for cost in COSTS]}
+    held = np.where(targets < 0, targets, targets == positive)
+    return {"costs": [_chosen(probabilities[:, positive], held, cost) for cost in COSTS]}
 
 
 def _chosen(scores: np.ndarray, targets: np.ndarray, cost: float | None) -> float | None:

@@ -25,6 +25,12 @@ def with_names(problem: Any, schema: Schema) -> Any:
     return dataclasses.replace(problem, columns=names)
 
 
+def without_names(problem: Any, before: Any) -> Any:
+    """Returns a problem without what `with_names` has added to the one that it was before."""
+    added = [name for name in ("classes", "columns") if getattr(before, name, ()) is None and hasattr(problem, name)]
+    return dataclasses.replace(problem, **dict.fromkeys(added)) if added else problem
+
+
 def outputs_of_columns(columns: Sequence[str] | None) -> dict[str, list[int]]:
     """Returns which outputs are measured together, by the ending of their metrics' names.
 

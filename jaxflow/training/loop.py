@@ -1,7 +1,7 @@
 """The training loop: fold the train step over batches; everything else only reads the state."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from jaxflow.data.dataset import Dataset
 from jaxflow.errors import DamagedError, StoppedError, UserError
 from jaxflow.experiment import Experiment, load_data
 from jaxflow.file_io import check_name, storage_error
+from jaxflow.interfaces import Problem
 from jaxflow.problems.metrics.base import metrics_of
 from jaxflow.runs.opening import open_run
 from jaxflow.runs.results import Results, update_results
@@ -73,6 +74,7 @@ def train(
         if begins:
             _ = session.weights  # read now: where they do not fit, there is no folder yet
     logger.info(f"training on {describe_devices(session.program.layout.devices)}")
+    _say_positive(session.program.experiment.problem, session.dataset.schema.target.names)
     with memory_error(session.program.advice):
         # Before there is a folder, where it has no state to go on with: a run that does not fit leaves nothing behind.
         compiled = (
@@ -81,6 +83,13 @@ def train(
         with open_run(folder, experiment, source, overwrite), storage_error(folder):
             results = _run_loop(session, folder, compiled)
             return on_main(lambda: update_results(folder, results))
+
+
+def _say_positive(problem: Problem, names: Sequence[str]) -> None:
+    """Logs which of two classes is the positive one, where a problem has one: scores such as F1 are of it alone."""
+    positive = getattr(problem, "positive_class", None)
+    if positive is not None:
+        logger.info(f"positive class: {names[positive]}; problem.positive={names[1 - positive]!r} takes the other")
 
 
 def _run_loop(session: TrainingSession, folder: Path, compiled: Callable[..., Any] | None) -> dict[str, Any]:

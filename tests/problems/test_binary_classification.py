@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,6 +7,7 @@ import pytest
 import sklearn.metrics
 
 import jaxflow
+from jaxflow.evaluation.thresholds import choose_thresholds
 from jaxflow.schema import Feature, Schema, Target
 from jaxflow.training.checks.parts import check_problem
 
@@ -42,6 +45,53 @@ def test_metrics_and_tables_go_by_the_threshold(threshold):
     assert columns["prediction"].tolist() == np.array(["no", "yes"])[answers].tolist()
     chosen = np.where(answers, columns["p_yes"], columns["p_no"])
     assert columns["probability"].tolist() == chosen.tolist()
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.7])
+def test_the_first_class_may_be_the_positive_one(threshold):
+    metrics = (jaxflow.metrics.Accuracy(), jaxflow.metrics.F1("binary"), jaxflow.metrics.AUROC())
+    second = jaxflow.BinaryClassification(threshold=threshold, metrics=metrics)
+    named = dataclasses.replace(second, positive="sick", classes=("sick", "well"))
+    unknown = np.where(np.arange(40) == 7, -1, LABELS)
+    swapped = np.where(unknown < 0, unknown, 1 - unknown)
+    np.testing.assert_array_equal(named.losses(LOGITS, LABELS), second.losses(LOGITS, 1 - LABELS))
+    np.testing.assert_array_equal(named.log_likelihoods(LOGITS, LABELS), second.log_likelihoods(LOGITS, 1 - LABELS))
+    np.testing.assert_array_equal(named.distribution(LOGITS), second.distribution(LOGITS)[:, ::-1])
+    np.testing.assert_array_equal(named.classes_of(LOGITS), 1 - second.classes_of(LOGITS))
+    assert scores(named, jnp.asarray(LOGITS), jnp.asarray(unknown)) == scores(
+        second, jnp.asarray(LOGITS), jnp.asarray(swapped)
+    )
+    balanced = [
+        dataclasses.replace(problem, loss=jaxflow.losses.BinaryCrossEntropy(positive_weight="balanced")).fit(targets)
+        for problem, targets in ((named, unknown), (second, swapped))
+    ]
+    assert balanced[0].loss == balanced[1].loss
+    two = Target("class", ("sick", "well"))
+    probabilities = np.asarray(named.distribution(LOGITS))
+    assert choose_thresholds(two, unknown, probabilities, named.positive_class) == choose_thresholds(
+        two, swapped, probabilities[:, ::-1]
+    )
+    with pytest.raises(jaxflow.UserError, match=r"problem\.positive is 'ill'; the data's classes are sick, well"):
+        check_problem(jaxflow.BinaryClassification(positive="ill"), schema(two), LABELS)
+    fitted = check_problem(jaxflow.BinaryClassification(positive="sick"), schema(two), LABELS)
+    assert (fitted.positive, fitted.classes) == ("sick", None)  # the data's names are the data's
+
+
+@pytest.mark.parametrize("positive", [None, "sick"])
+def test_the_baseline_has_what_depends_on_the_answer_alone(positive):
+    some = tuple(getattr(jaxflow.metrics, name)("binary") for name in ("Precision", "Recall", "F1"))
+    problem = jaxflow.BinaryClassification(positive=positive, metrics=some, classes=("sick", "well"))
+    for train in (LABELS, 1 - LABELS):
+        answers = np.full(len(LABELS), np.bincount(train).argmax())
+        held, label = {"zero_division": 0, "pos_label": problem.positive_class}, LABELS
+        assert problem.baseline(train, label) == pytest.approx(
+            {
+                "accuracy": np.mean(answers == label),
+                "precision": sklearn.metrics.precision_score(label, answers, **held),
+                "recall": sklearn.metrics.recall_score(label, answers, **held),
+                "f1": sklearn.metrics.f1_score(label, answers, **held),
+            }
+        )
 
 
 def test_data_that_do_not_fit_name_the_problem_that_does():

@@ -3,13 +3,14 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import clu.metrics
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxflow.errors import UserError
+from jaxflow.errors import UserError, listed
 from jaxflow.problems import tables
 from jaxflow.problems.attributes import check_choices, check_suited
 from jaxflow.problems.losses.base import Loss, fit_loss
@@ -26,7 +27,7 @@ from jaxflow.schema import Schema
 
 @dataclass(frozen=True)
 class BinaryClassification:
-    """One of two classes for each example; the second of the data's classes is the positive one.
+    """One of two classes for each example, one of them the positive one: that which is looked for.
 
     Predictions are the probabilities of both, as those of `Classification` are.
     """
@@ -43,14 +44,27 @@ class BinaryClassification:
     threshold: Fraction = 0.5
     """Probability of the positive class from which on it is the answer."""
 
+    positive: str | None = None
+    """Name of the positive class; None for the second of the data's classes."""
+
+    classes: tuple[str, ...] | None = None
+    """Names of the two classes that targets are indices of; None for the data's."""
+
     def __post_init__(self) -> None:
         check_ranges(self)
         check_choices(self, "BinaryCrossEntropy()", "Accuracy()")
         check_suited(self, OF_TWO_CLASSES, LOGIT_LOSSES)
+        if None not in (self.classes, self.positive) and self.positive not in self.classes:
+            raise UserError(f"problem.positive is {self.positive!r}; the data's classes are {listed(self.classes)}")
+
+    @property
+    def positive_class(self) -> int:
+        """Index of the positive class, 0 or 1."""
+        return 1 if self.positive is None or self.classes is None else self.classes.index(self.positive)
 
     def fit(self, targets: np.ndarray) -> "BinaryClassification":
         """Returns the problem with its loss fitted to the training split's (examples,) labels."""
-        return dataclasses.replace(self, loss=fit_loss(self.loss, targets))
+        return dataclasses.replace(self, loss=fit_loss(self.loss, self._held(targets)))
 
     def num_outputs(self, schema: Schema) -> int:
         """Returns the number of the model's outputs: one logit.
@@ -83,19 +97,21 @@ class BinaryClassification:
 
     def losses(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         """Returns (batch,) float32 losses of (batch, 1) logits and (batch,) labels."""
-        return self.loss(outputs[..., 0], targets)
+        return self.loss(outputs[..., 0], self._held(targets))
 
     def log_likelihoods(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         """Returns the log-probability of each target, (batch,) float32 in nats; arguments as in `losses`."""
-        return -BinaryCrossEntropy()(outputs[..., 0], targets)
+        return -BinaryCrossEntropy()(outputs[..., 0], self._held(targets))
 
     def distribution(self, outputs: jax.Array) -> jax.Array:
-        """Converts (batch, 1) logits to the probabilities of both classes, (batch, 2)."""
-        return jnp.concatenate([jax.nn.sigmoid(-outputs), jax.nn.sigmoid(outputs)], axis=-1)
+        """Converts (batch, 1) logits to the probabilities of both classes, (batch, 2), in the data's order."""
+        both = [jax.nn.sigmoid(-outputs), jax.nn.sigmoid(outputs)]
+        return jnp.concatenate(both if self.positive_class else both[::-1], axis=-1)
 
     def answer(self, distribution: jax.Array) -> jax.Array:
-        """Returns 1 where the positive class reaches the threshold, (batch,) int32, of (batch, 2) probabilities."""
-        return (distribution[..., 1] >= self.threshold).astype(jnp.int32)
+        """Returns the positive class where it reaches the threshold, (batch,) int32, of (batch, 2) probabilities."""
+        held = distribution[..., self.positive_class] >= self.threshold
+        return (held == bool(self.positive_class)).astype(jnp.int32)
 
     def classes_of(self, outputs: jax.Array) -> jax.Array:
         """Returns the answers of raw outputs, as metrics compare them with targets."""
@@ -109,15 +125,25 @@ class BinaryClassification:
         self, outputs: jax.Array, targets: jax.Array, losses: jax.Array, weights: jax.Array
     ) -> Mapping[str, clu.metrics.Metric]:
         """Returns a batch's metrics by name, the loss first; arguments are those of `ScoredBatch`."""
-        return score(self, outputs, targets, losses, weights)
+        # To metrics, 1 is the positive class.
+        plain = dataclasses.replace(self, positive=None)
+        return score(plain, outputs, self._held(targets), losses, weights)
 
     def baseline(self, train_targets: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """Scores the rule that always answers with the more frequent class of the training split."""
-        most_frequent = np.bincount(train_targets).argmax()
-        return {"accuracy": float(np.mean(targets == most_frequent))}
+        held, positive = self._held(targets), np.bincount(self._held(train_targets)).argmax() == 1
+        share = float(np.mean(held == 1)) if positive else 0.0
+        scores = {"precision": share, "recall": float(positive), "f1": 2 * share / (1 + share)}
+        measured = {metric.name for metric in self.metrics if getattr(metric, "average", "") == "binary"}
+        accuracy = float(np.mean(held == positive))
+        return {"accuracy": accuracy, **{name: value for name, value in scores.items() if name in measured}}
 
     def prediction_table(
         self, schema: Schema, predictions: np.ndarray, targets: np.ndarray | None = None
     ) -> Mapping[str, np.ndarray]:
         """Returns `predictions` as columns: `tables.class_table`, with the classes that the threshold gives."""
         return tables.class_table(schema, predictions, targets, np.asarray(self.answer(jnp.asarray(predictions))))
+
+    def _held(self, targets: Any) -> Any:
+        """Returns 1 where a target is the positive class and 0 where it is the other; unknown ones, below 0, as is."""
+        return targets if self.positive_class else targets + (targets >= 0) * (1 - 2 * targets)

@@ -12,7 +12,7 @@ from jaxflow.interfaces import Problem
 from jaxflow.problems.attributes import check_attributes
 from jaxflow.problems.language_modelling import LanguageModelling
 from jaxflow.problems.metrics.base import metrics_of
-from jaxflow.problems.names import with_names
+from jaxflow.problems.names import with_names, without_names
 from jaxflow.problems.sequences.tagging import Tagging
 from jaxflow.schema import Feature, Schema
 from jaxflow.user_code import calling, is_own
@@ -112,9 +112,10 @@ def check_problem(problem: Problem, schema: Schema, targets: np.ndarray) -> Prob
     with calling(f"problem {name}", problem):
         if check_targets := getattr(problem, "check_targets", None):
             check_targets(schema, targets)
-        fitted = problem.fit(targets)
+        fitted = with_names(problem, schema).fit(targets)
     if not (isinstance(fitted, Problem) and dataclasses.is_dataclass(fitted)):
         raise UserError(f"fit of problem {name} returns {fitted!r:.60}; it must return the fitted problem")
+    fitted = without_names(fitted, problem)
     with calling(f"metrics of problem {name}", problem):
         check_attributes(fitted.metrics)
     if hasattr(fitted, "columns") and fitted.selection_metric not in (names := metrics_of(with_names(fitted, schema))):

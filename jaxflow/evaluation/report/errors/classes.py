@@ -11,6 +11,7 @@ from jaxflow.evaluation.metrics.classes import CALIBRATION_BINS
 from jaxflow.evaluation.report.errors.base import Measured, Tested, finite_rows, not_finite
 from jaxflow.evaluation.report.errors.shown import MAX_SHOWN, Shown, show_examples
 from jaxflow.evaluation.report.errors.thresholds import threshold_blocks
+from jaxflow.evaluation.thresholds import positive_class
 from jaxflow.reports.blocks import Block, Drawings, Text
 from jaxflow.reports.figures.calibration import reliability
 from jaxflow.reports.figures.classes import MAX_DRAWN, confused_pairs, confusion, never_true, worst_classes
@@ -55,9 +56,9 @@ class Classes:
             return [*shown, Text("No example of the test split has both a known class and a prediction.")]
         shown += [*self._confusion(tested, usable), *self._curves(tested, usable)]
         if len(tested.names) == 2 and self.probabilities:
-            positive = np.concatenate(self.probabilities)[usable, 1]
-            used = getattr(self.problem, "threshold", 0.5)
-            shown += threshold_blocks(tested, positive, targets[usable] == 1, used, tested.names[1])
+            positive, used = positive_class(self.problem), getattr(self.problem, "threshold", 0.5)
+            scores, held = np.concatenate(self.probabilities)[usable, positive], targets[usable] == positive
+            shown += threshold_blocks(tested, scores, held, used, tested.names[positive])
         return [*shown, *self._mistakes(tested, usable, confidence)]
 
     def _confusion(self, tested: Tested, usable: np.ndarray) -> list[Block]:
@@ -79,7 +80,7 @@ class Classes:
         shown: list[Block] = []
         if self.probabilities:
             probabilities = np.concatenate(self.probabilities)[usable]
-            among = [1] if len(tested.names) == 2 else range(len(tested.names))
+            among = [positive_class(self.problem)] if len(tested.names) == 2 else range(len(tested.names))
             told_apart = [i for i in among if 0 < (targets == i).sum() < len(targets)]
             rankings = {tested.names[i]: rank(probabilities[:, i], targets == i) for i in told_apart}
             shown += [ranking_curves(rankings, tested.folder)] if rankings else []
