@@ -148,7 +148,12 @@ def format_rate(examples_per_second: float) -> str:
 
 
 def format_number(value: float) -> str:
-    """Formats a number with four decimals, or with four significant digits where it is less than 0.1."""
+    """Formats a number with four decimals, or with four significant digits where it is less than 0.1.
+
+    A share that is not quite all is never written as 1.0000.
+    """
+    if abs(value) < 1 and abs(round(value, 4)) == 1:
+        return f"{value:.9f}".rstrip("0").rstrip(".")
     return f"{value:.4g}" if 0 < abs(value) < 0.1 else f"{value:.4f}"
 
 

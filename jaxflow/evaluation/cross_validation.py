@@ -101,15 +101,20 @@ def summarize_folds(tests: Sequence[Mapping[str, float]], ratio: float) -> dict[
       ratio: test examples by training examples.
 
     Returns:
-      By metric, the estimate.
+      By metric, the estimate, of the folds where it is defined; none where that is a single one.
 
     Source: C. Nadeau and Y. Bengio, Inference for the Generalization Error, Machine Learning 52, 2003.
     """
     from scipy.stats import t as student
 
-    estimates, count = {}, len(tests)
-    for name in tests[0]:
-        values = np.array([test[name] for test in tests])
+    estimates = {}
+    for name in dict.fromkeys(name for test in tests for name in test):
+        values = np.array([test[name] for test in tests if name in test])
+        count = len(values)
+        if count < len(tests):  # as AUROC, where a fold's test has one class alone
+            logger.warning(f"{name} is that of {count} of {len(tests)} folds: it is not defined on the others' tests")
+        if count < 2:
+            continue
         mean, std = values.mean(), values.std(ddof=1)
         reach = student.ppf((1 + CONFIDENCE) / 2, count - 1) * std * np.sqrt(1 / count + ratio)
         estimates[name] = Estimate(*map(float, (mean, std, mean - reach, mean + reach)))

@@ -15,6 +15,7 @@ from jaxflow.evaluation.baselines.scored import kept_baselines, score_baselines
 from jaxflow.evaluation.explanations.runs.examples import examples_of
 from jaxflow.evaluation.explanations.runs.explain import explain
 from jaxflow.evaluation.explanations.runs.values import write_explanations
+from jaxflow.evaluation.measure import measure_split, row_intervals, twins_of
 from jaxflow.evaluation.metrics.scores import Units
 from jaxflow.evaluation.reconstructions import write_reconstructions
 from jaxflow.evaluation.records import Block, write_records
@@ -24,7 +25,7 @@ from jaxflow.evaluation.report.headline import headline
 from jaxflow.evaluation.report.rivals import verdicts
 from jaxflow.evaluation.report.slices import measure_slices
 from jaxflow.evaluation.report.write import write_report
-from jaxflow.evaluation.scoring import LossData, ScoreData, measure_split, row_intervals, score_data
+from jaxflow.evaluation.scoring import LossData, ScoreData, score_data
 from jaxflow.evaluation.slice_columns import raw_columns, slice_columns
 from jaxflow.evaluation.thresholds import validated_thresholds
 from jaxflow.evaluation.units import count_of, split_units
@@ -122,8 +123,9 @@ def _measure(
     trained: Trained, test: Split, scored: Sequence[ScoreData], units: Units, metrics: dict[str, float]
 ) -> Results:
     """Returns the entries of the results that are about the test split's metrics."""
-    known = measure_split(scored, units, metrics)
-    found = headline(values_alone(known), trained.program.schema, trained.program.experiment.problem, len(test))
+    problem, schema = trained.program.experiment.problem, trained.program.schema
+    known = measure_split(scored, units, metrics, twins_of(problem, schema))
+    found = headline(values_alone(known), schema, problem, len(test))
     by_rows = row_intervals(scored, units, found.metric)
     return {"test": known, "test_units": count_of(units), "test_row_intervals": by_rows}
 
@@ -207,7 +209,7 @@ def _say(trained: Trained, results: Results, examples: int) -> None:
             f"the test split was evaluated {times(results['test_evaluations'])}"
         )
     judged = verdicts(results, found.metric, found.higher_is_better)
-    doubtful = [verdict for verdict in judged if not verdict.clear]
+    doubtful = [verdict for verdict in judged if verdict.doubted]
     if doubtful:
         worst, which = doubtful[0], f" ({len(doubtful)} of {len(judged)} targets)" if len(judged) > 1 else ""
         logger.warning(

@@ -1,7 +1,6 @@
 """Collects what the scores of a split need, block by block, by the kind of its target."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,13 +9,13 @@ import numpy as np
 from jaxflow.data.series.split import SeriesSplit
 from jaxflow.evaluation.metrics.classes import MAX_LISTED_CLASSES, ClassRecords, class_scores
 from jaxflow.evaluation.metrics.dense import count_masks, count_tokens, mask_scores, token_scores
-from jaxflow.evaluation.metrics.intervals import measure
-from jaxflow.evaluation.metrics.scores import Scores, Units, each_example, scores_of_sums
+from jaxflow.evaluation.metrics.labels import LabelRecords, label_scores
+from jaxflow.evaluation.metrics.scores import Scores, Units, scores_of_sums
 from jaxflow.evaluation.metrics.values import forecast_scores, quantile_scores, value_scores
+from jaxflow.evaluation.thresholds import positive_class
 from jaxflow.interfaces import Problem
 from jaxflow.problems.names import outputs_of_columns
 from jaxflow.problems.uncertainty.quantile_regression import QuantileRegression
-from jaxflow.runs.results import interval_name
 from jaxflow.schema import Schema, Split
 
 Block = Mapping[str, np.ndarray]
@@ -46,53 +45,14 @@ def score_data(schema: Schema, test: Split, problem: Problem) -> ScoreData:
     if target.kind == "number":
         return ValueData(test, problem)
     if target.kind == "class" and not target.dense_shape:
-        return ClassData(target.names, problem.answer)
+        return ClassData(target.names, problem.answer, positive_class(problem))
+    if target.kind == "labels":
+        return LabelData(target.names, problem.answer)
     if target.kind == "class" and schema.inputs.kind == "tokens":
         return TokenData()
     if target.kind == "class" and schema.inputs.kind in ("image", "volume"):
         return MaskData(target.names)
     return NoScores()
-
-
-def measure_split(collected: Sequence[ScoreData], units: Units, metrics: Mapping[str, float]) -> dict[str, Any]:
-    """Returns all metrics of a split with their intervals.
-
-    Args:
-      collected: what scores need of the split's examples.
-      units: of the examples.
-      metrics: what the problem measured while the split was evaluated.
-
-    Returns:
-      `metrics`, the other scores that are defined here, and "NAME_interval", [low, high], of each that has one. A
-      metric of the problem's that is no score, or another one by the same name, has none.
-    """
-    known: dict[str, Any] = dict(metrics)
-    families = [family for data in collected for family in data.scores(units)]
-    for name, found in measure(families, units.count).items():
-        defined = math.isfinite(found.value)
-        same = defined and math.isclose(known.setdefault(name, found.value), found.value, rel_tol=1e-4)
-        if same and math.isfinite(found.low) and math.isfinite(found.high):
-            known[interval_name(name)] = [found.low, found.high]
-    return known
-
-
-def row_intervals(collected: Sequence[ScoreData], units: Units, metric: str) -> dict[str, list[float]]:
-    """Returns the interval that a metric would have if each example were a unit.
-
-    Args:
-      collected: what scores need of the split's examples.
-      units: of the examples.
-      metric: its name.
-
-    Returns:
-      [low, high] by the metric's name; {} where each example is a unit, or the metric has no interval.
-    """
-    if units.noun == "example":
-        return {}
-    rows = each_example(len(units.index))
-    families = [family for data in collected for family in data.scores(rows) if metric in family.names]
-    found = measure(families[:1], rows.count).get(metric)
-    return {} if found is None or not math.isfinite(found.low) else {metric: [found.low, found.high]}
 
 
 class NoScores:
@@ -112,6 +72,7 @@ class ClassData:
 
     names: tuple[str, ...]
     answer: Callable[[Any], Any]
+    positive: int
     blocks: list[tuple[np.ndarray, ...]] = field(default_factory=list)
 
     def add(self, block: Block) -> None:
@@ -130,7 +91,28 @@ class ClassData:
         )  # a copy would be large
         chosen = (probabilities if known.all() else probabilities[known]).astype(precision, copy=False)
         records = ClassRecords(targets[known], chosen, answers[known], self.names)
-        return class_scores(records, Units(units.index[known], units.count, units.noun))
+        return class_scores(records, Units(units.index[known], units.count, units.noun), self.positive)
+
+
+@dataclass
+class LabelData:
+    """Any of several labels for each example: their probabilities."""
+
+    names: tuple[str, ...]
+    answer: Callable[[Any], Any]
+    blocks: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+
+    def add(self, block: Block) -> None:
+        """Collects targets and probabilities."""
+        self.blocks.append((block["targets"], block["predictions"]))
+
+    def scores(self, units: Units) -> list[Scores]:
+        """Returns the scores of the labels that are known."""
+        targets, probabilities = (np.concatenate(parts) for parts in zip(*self.blocks))
+        if probabilities.shape != targets.shape or not np.isfinite(probabilities).all():
+            return []  # as above
+        answers = np.asarray(self.answer(probabilities))
+        return label_scores(LabelRecords(targets, probabilities.astype(np.float64), answers, self.names), units)
 
 
 @dataclass
@@ -157,7 +139,7 @@ class ValueData:
             found.append(quantile_scores(targets, predictions, self.problem.quantiles, units))
         if isinstance(self.test, SeriesSplit):
             naive = next(reversed(self.test.naive_forecasts().values()))  # of the last season, where there is one
-            found.append(forecast_scores(targets, answers, naive, self.test.horizon, units))
+            found += forecast_scores(targets, answers, naive, outputs, units)
         return found
 
 

@@ -106,11 +106,29 @@ def _members(values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         for value in distinct[np.argsort(-counts, kind="stable")][:MAX_VALUES]:
             yield f"{value:g}" if numbers else str(value), (values == value) & ~missing
         return
-    edges = np.unique(np.quantile(values[~missing], np.linspace(0, 1, BUCKETS + 1)))
-    for place, (low, high) in enumerate(itertools.pairwise(edges)):
-        last = place == len(edges) - 2
-        below = values <= high if last else values < high
-        yield f"{low:.4g} to {high:.4g}", (values >= low) & below & ~missing
+    held = values[~missing]
+    # A value that a bucket or more would be full of is a slice by itself, such as 0 of amounts.
+    often = distinct[counts * BUCKETS > len(held)]
+    for value in often:
+        yield _written(value, value)[0], values == value
+    rest = held[~np.isin(held, often)]
+    if not len(rest):
+        return
+    buckets = max(1, round(BUCKETS * len(rest) / len(held)))
+    edges = np.unique(np.quantile(rest, np.linspace(0, 1, buckets + 1)))
+    ranges = list(itertools.pairwise(edges)) or [(edges[0], edges[0])]
+    for place, (low, high) in enumerate(ranges):
+        below = values <= high if place == len(ranges) - 1 else values < high
+        yield " to ".join(_written(low, high)), (values >= low) & below & ~missing & ~np.isin(values, often)
+
+
+def _written(low: float, high: float) -> tuple[str, str]:
+    """Returns the ends of a range with four digits, or as many more as tell them apart."""
+    for digits in range(4, 17):
+        written = f"{low:.{digits}g}", f"{high:.{digits}g}"
+        if low == high or (written[0] != written[1] and "e" not in "".join(written)):
+            break
+    return written
 
 
 def _chances(members: Sequence[np.ndarray], errors: np.ndarray, units: Units, shuffles: int, seed: int) -> np.ndarray:

@@ -78,7 +78,8 @@ def mask_table(schema: Schema, masks: np.ndarray, targets: np.ndarray | None = N
       targets: (examples, *spatial) to compare with; None where nobody knows them.
 
     Returns:
-      Columns by name, (examples,) each: with targets the "accuracy" of each example's known pixels, and always the
+      Columns by name, (examples,) each: with targets the "accuracy" of each example's known pixels, "" where there are
+      none, and always the
       fraction "fraction_<name>" of its pixels that has each class: of a volume's voxels those that are no padding.
     """
     flat = masks.reshape(len(masks), -1)  # (example, pixel)
@@ -92,7 +93,7 @@ def mask_table(schema: Schema, masks: np.ndarray, targets: np.ndarray | None = N
         return fractions
     true = targets.reshape(len(targets), -1)  # (example, pixel)
     known = true >= 0
-    return {"accuracy": (((flat == true) & known).sum(1) / np.maximum(known.sum(1), 1)).round(6)} | fractions
+    return {"accuracy": _right(flat == true, known)} | fractions
 
 
 def token_table(schema: Schema, tokens: np.ndarray, targets: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
@@ -113,11 +114,10 @@ def token_table(schema: Schema, tokens: np.ndarray, targets: np.ndarray | None =
     known = targets >= 0
     last = targets.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
     rows = np.arange(len(targets))
-    accuracy = ((tokens == targets) & known).sum(axis=1) / known.sum(axis=1)
     return {
         "target": names[targets[rows, last]],
         "prediction": names[tokens[rows, last]],
-        "accuracy": np.char.mod("%.6f", accuracy),
+        "accuracy": _right(tokens == targets, known),
     }
 
 
@@ -137,8 +137,7 @@ def tag_table(schema: Schema, tags: np.ndarray, targets: np.ndarray | None = Non
     predicted = {"prediction": _joined(schema, tags, known, " ")}
     if targets is None:
         return predicted
-    accuracy = ((tags == targets) & known).sum(1) / np.maximum(known.sum(1), 1)
-    return {"target": _joined(schema, targets, known, " "), **predicted, "accuracy": _decimal(accuracy)}
+    return {"target": _joined(schema, targets, known, " "), **predicted, "accuracy": _right(tags == targets, known)}
 
 
 def text_table(schema: Schema, texts: np.ndarray, targets: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
@@ -171,6 +170,12 @@ def error_table(schema: Schema, errors: np.ndarray, targets: np.ndarray | None =
     return {name: part for name, part in value_table(schema, targets, targets).items() if "target" in name[:6]} | {
         "error": errors
     }
+
+
+def _right(equal: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Returns the share of each row's known positions that is right, with six decimals, "" where none is known."""
+    right, count = (equal & known).sum(1), known.sum(1)
+    return np.array([f"{hits / of:.6f}" if of else "" for hits, of in zip(right.tolist(), count.tolist())])
 
 
 def _joined(schema: Schema, indices: np.ndarray, known: np.ndarray, between: str) -> np.ndarray:

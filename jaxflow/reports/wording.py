@@ -24,14 +24,21 @@ def percent(share: float, examples: int) -> str:
 
 def number(value: float) -> str:
     """Returns a number with three significant digits, or all of them before the point."""
+    value += 0.0  # no -0
+    if abs(value) < 1 and f"{abs(value):.3g}" == "1":  # what is not all is not written so
+        return f"{value:.9f}".rstrip("0").rstrip(".")
     return f"{value:,.0f}" if 999.5 <= abs(value) < 1e15 else f"{value:.3g}"
 
 
 def exact(value: float | None) -> str:
-    """Returns a number for a table: four decimals, or four significant digits where it is small or large."""
+    """Returns a number for a table: four decimals, fewer where it is large, four significant digits where small."""
     if value is None:
         return NONE
-    return f"{value:,.4g}" if 0 < abs(value) < 0.1 or abs(value) >= 1e5 else f"{value:,.4f}"
+    if abs(value) < 1 and abs(round(value, 4)) == 1:  # what is not all is not written so
+        return f"{value:.9f}".rstrip("0").rstrip(".")
+    if 1e5 <= abs(value) < 1e15:
+        return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 1e9 else f"{value:,.2f}"
+    return f"{value:,.4g}" if 0 < abs(value) < 0.1 or abs(value) >= 1e15 else f"{value:,.4f}"
 
 
 def between(interval: Sequence[float] | None, show: Callable[[float], str]) -> str:

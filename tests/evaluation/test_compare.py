@@ -14,6 +14,7 @@ from benchmarks.exchange import called_different, exchanged
 from jaxflow.errors import UserError
 from jaxflow.evaluation.comparison.compare import compare, read_pair
 from jaxflow.evaluation.comparison.to_json import to_json
+from jaxflow.evaluation.metrics.significance import welch
 from jaxflow.evaluation.stored import pooled, read_stored
 from jaxflow.experiment import dumps
 from jaxflow.runs.folder import sealed
@@ -135,6 +136,19 @@ def test_regressions_are_compared_by_their_errors(tmp_path):
     assert equal.value == pytest.approx(0)
     assert not equal.different
     assert better.p == pytest.approx(2 * compare([a, b]).differences[0].p)  # Holm, of two
+
+
+def test_equal_runs_are_not_different_by_any_metric(tmp_path):
+    errors = np.random.default_rng(0).normal(size=90) / 3
+    folders = [numbers(tmp_path / name, errors, batch_size=size) for name, size in (("a", 8), ("b", 4))]
+    (difference,) = compare(folders).differences
+    assert (difference.metric, difference.value, difference.p) == ("rmse", 0.0, 1.0)
+
+
+def test_seeds_that_agree_exactly_say_nothing_of_chance():
+    found = welch(np.array([0.9, 0.9]), np.array([1.0, 1.0]))
+    assert (found.value, found.p) == (pytest.approx(0.1), 1.0)
+    assert np.isnan(found.low)
 
 
 def test_seeds_of_an_experiment_are_one_group_and_are_compared_by_welchs_test(tmp_path):

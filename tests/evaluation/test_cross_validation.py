@@ -63,6 +63,17 @@ def test_all_folds_are_run_folders_and_a_summary(folder, command):
     assert f"holds folds, each of which is a run folder: name one, --workdir {runs}/fold-0" in refused.stderr
 
 
+def test_a_metric_that_some_folds_lack_is_of_the_others_and_that_is_said(caplog):
+    tests = [{"accuracy": 0.5}, {"accuracy": 0.7, "auroc": 0.6}, {"accuracy": 0.6, "auroc": 0.8, "r2": 0.1}]
+    with caplog.at_level("WARNING", logger="jaxflow"):
+        found = summarize_folds(tests, 0.5)
+    assert {name: each.mean for name, each in found.items()} == pytest.approx({"accuracy": 0.6, "auroc": 0.7})
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "auroc is that of 2 of 3 folds",
+        "r2 is that of 1 of 3 folds",
+    ]
+
+
 def test_the_interval_is_nadeau_and_bengios():
     values = np.random.RandomState(0).rand(10)
     plain = summarize_folds([{"loss": value} for value in values], ratio=0.0)["loss"]

@@ -37,6 +37,28 @@ def test_numbers_are_cut_into_ranges_and_missing_values_are_a_slice():
     assert "missing" in [each.value for each in found]
 
 
+def test_a_value_that_most_examples_have_is_a_slice_and_the_others_are_cut():
+    random = np.random.default_rng(0)
+    gain = np.where(random.random(1000) < 0.2, random.exponential(1e8, 1000) + 2e8, 0)
+    errors = (random.random(1000) < np.where(gain > 0, 0.5, 0.05)).astype(float)
+    found = {each.value: each for each in find_slices({"gain": gain}, errors, each_example(1000))}
+    assert found.pop("0").examples == (gain == 0).sum()
+    (named,) = found  # a fifth of all is one range
+    assert found[named].examples == (gain > 0).sum()
+    ends = [float(end) for end in named.split(" to ")]
+    assert ends == pytest.approx([gain[gain > 0].min(), gain.max()], rel=1e-3)
+    assert [each.value for each in worse_slices(find_slices({"gain": gain}, errors, each_example(1000)))] == [named]
+
+
+def test_ends_of_a_range_have_the_digits_that_tell_them_apart():
+    days = np.repeat(20_231_101 + np.arange(8), 50)
+    found = find_slices({"day": days}, np.zeros(400), each_example(400))
+    assert len(found) == 4
+    for each in found:
+        low, high = map(int, each.value.split(" to "))
+        assert 20_231_101 <= low < high <= 20_231_108
+
+
 def test_small_slices_are_not_looked_at():
     given = {"rare": np.array(["a"] * 19 + ["b"] * 19)}
     assert find_slices(given, np.ones(38), each_example(38)) == []

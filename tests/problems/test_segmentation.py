@@ -77,6 +77,8 @@ def test_predictions_are_masks_and_a_table_of_shares():
     assert list(table) == ["accuracy", *(f"fraction_{name}" for name in NAMES)]
     np.testing.assert_allclose(np.float64(table["accuracy"][1]), (masks == TARGETS)[1][KNOWN[1]].mean(), atol=1e-6)
     np.testing.assert_allclose(sum(np.float64(table[f"fraction_{name}"]) for name in NAMES), 1, atol=1e-5)
+    ignored = np.where(np.arange(len(TARGETS))[:, None, None] == 1, -1, TARGETS)
+    assert problem.prediction_table(SCHEMA, masks, ignored)["accuracy"][1] == ""  # not 0
 
 
 @pytest.mark.parametrize(

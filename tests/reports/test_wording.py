@@ -27,7 +27,7 @@ def test_percentages_have_the_digits_that_the_examples_tell_apart(share, example
 
 
 def test_numbers_have_three_digits_or_all_before_the_point():
-    values = [0.0, 0.01234, 2.2651, 99.96, 1234.5, 2.5e9, -1234.5, 1e-7]
+    values = [0.0, 0.01234, 2.2651, 99.96, 1234.5, 2.5e9, -1234.5, 1e-7, -0.0, 0.9996, -0.99999]
     assert [number(value) for value in values] == [
         "0",
         "0.0123",
@@ -37,12 +37,17 @@ def test_numbers_have_three_digits_or_all_before_the_point():
         "2,500,000,000",
         "-1,234",
         "1e-07",
+        "0",
+        "0.9996",  # not all of it
+        "-0.99999",
     ]
-    assert [exact(value) for value in (0.0, 0.98888, 0.012345, 123456.0, None)] == [
+    assert [exact(value) for value in (0.0, 0.98888, 0.012345, 123456.0, 123456.789, 0.99997, None)] == [
         "0.0000",
         "0.9889",
         "0.01235",
-        "1.235e+05",
+        "123,456",
+        "123,456.79",
+        "0.99997",
         "\u2013",
     ]
 

@@ -49,8 +49,16 @@ def fit_linear(inputs: Rows, targets: np.ndarray, schema: Schema, end: float) ->
         model, stopped = _fit_logistic(scaled, targets, end)
         classes = len(schema.target.names)
         return Estimator(lambda asked: _probabilities(model, scaler.transform(_as_matrix(asked)), classes), stopped)
-    ridge = Ridge(1.0).fit(scaled, targets)
-    return Estimator(lambda asked: ridge.predict(scaler.transform(_as_matrix(asked))).reshape(asked.shape[0], -1))
+    # In float64, and about their mean: float32 has few digits left of values that are large beside what they vary by.
+    exact = targets.astype(np.float64)
+    middle = exact.mean(0)
+    ridge = Ridge(1.0).fit(scaled.astype(np.float64), exact - middle)
+
+    def predict(asked: Rows) -> np.ndarray:
+        found = ridge.predict(scaler.transform(_as_matrix(asked)).astype(np.float64))
+        return found.reshape(asked.shape[0], -1) + middle
+
+    return Estimator(predict, "")
 
 
 def _as_matrix(rows: Rows) -> Any:

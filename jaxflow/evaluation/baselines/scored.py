@@ -12,6 +12,7 @@ from jaxflow.evaluation.metrics.classes import ClassRecords, class_scores
 from jaxflow.evaluation.metrics.scores import Units, each_example, values_of
 from jaxflow.evaluation.metrics.values import value_scores
 from jaxflow.interfaces import Problem
+from jaxflow.problems.autoencoding import Autoencoding
 from jaxflow.problems.names import outputs_of_columns
 from jaxflow.runs.results import Results
 
@@ -50,7 +51,8 @@ def score_baselines(dataset: Dataset, problem: Problem, seconds: float) -> Resul
     schema, train, test = dataset.schema, dataset.splits["train"], dataset.splits["test"]
     own, scores = score_rules(dataset, problem)
     notes: dict[str, str] = {}
-    names = simple_models(schema) if seconds > 0 else []
+    # Reconstructions have no other target than the inputs.
+    names = simple_models(schema) if seconds > 0 and not isinstance(problem, Autoencoding) else []
     if names:
         logger.info(f"fitting {' and '.join(names)} to compare with: {seconds:g} s at most, --baselines 0 fits none")
         for model in fit_simple_models(schema, train, test, seconds=seconds):

@@ -38,18 +38,19 @@ class ClassRecords:
         return np.arange(len(self.targets))
 
 
-def class_scores(records: ClassRecords, units: Units) -> list[Scores]:
+def class_scores(records: ClassRecords, units: Units, positive: int = 1) -> list[Scores]:
     """Returns the scores of one class for each example.
 
     Args:
       records: targets and predictions.
       units: of the examples.
+      positive: which of two classes is looked for: average precision is its.
     """
     families = [_counted(records, units), _summed(records, units), _calibration(records, units)]
     if len(records.names) > 5:
         families.append(_top(records, units, 5))
     # Each class has a ranking of its own: of very many they would take minutes to resample.
-    return [*families, _ranked(records, units)] if len(records.names) <= MAX_LISTED_CLASSES else families
+    return [*families, _ranked(records, units, positive)] if len(records.names) <= MAX_LISTED_CLASSES else families
 
 
 def _counted(records: ClassRecords, units: Units) -> Scores:
@@ -67,7 +68,8 @@ def _counted(records: ClassRecords, units: Units) -> Scores:
     columns = np.concatenate([targets, classes + answers, 2 * classes + targets[hit]])
     rows = np.concatenate([records.rows, records.rows, records.rows[hit]])
     counted = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(examples, 3 * classes))
-    present = np.bincount(targets, minlength=classes) + np.bincount(answers, minlength=classes) > 0
+    occurs = np.bincount(targets, minlength=classes) > 0
+    present = occurs | (np.bincount(answers, minlength=classes) > 0)
     averaged = [f"{name}_{how}" for name in ("precision", "recall", "f1") for how in ("macro", "weighted")]
     names = ["accuracy", "balanced_accuracy", *averaged, "mcc", "kappa"]
     names += [f"{name}/{records.names[i]}" for i in listed for name in ("precision", "recall", "f1")]
@@ -75,21 +77,22 @@ def _counted(records: ClassRecords, units: Units) -> Scores:
     def finish(sums: np.ndarray) -> np.ndarray:
         true, answered, both = sums[:, :classes], sums[:, classes : 2 * classes], sums[:, 2 * classes :]
         total, right = true.sum(1), both.sum(1)
-        by_class = [_share(both, answered), _share(both, true), _share(2 * both, true + answered)]
-        recall_of_true = np.where(true > 0, by_class[1], np.nan)
-        scores = [right / total, np.nanmean(recall_of_true, 1)]
+        by_class = [share(both, answered), share(both, true), share(2 * both, true + answered)]
+        # A resample without a class that the split has tells nothing of a mean over classes.
+        missed = (true[:, occurs] == 0).any(1)
+        scores = [right / total, np.where(missed, np.nan, by_class[1][:, occurs].mean(1))]
         for values in by_class:
-            scores += [values[:, present].mean(1), (values * true).sum(1) / total]
+            scores += [np.where(missed, np.nan, values[:, present].mean(1)), (values * true).sum(1) / total]
         chance = (true * answered).sum(1)
         spread = np.sqrt((total**2 - (true**2).sum(1)) * (total**2 - (answered**2).sum(1)))
-        scores += [_share(right * total - chance, spread), _share(right * total - chance, total**2 - chance)]
+        scores += [share(right * total - chance, spread), share(right * total - chance, total**2 - chance)]
         scores += [values[:, i] for i in listed for values in by_class]
         return np.stack(scores, 1)
 
     return scores_of_sums(tuple(names), counted, units, finish, frozenset({"accuracy"}))
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Returns part / whole, and 0 where both are 0, as scikit-learn does with zero_division=0."""
     return np.divide(part, whole, out=np.zeros_like(part, dtype=np.float64), where=whole != 0)
 
@@ -138,10 +141,10 @@ def _top(records: ClassRecords, units: Units, k: int) -> Scores:
     return scores_of_sums((name,), values, units, lambda sums: sums[:, :1] / sums[:, 1:], frozenset({name}))
 
 
-def _ranked(records: ClassRecords, units: Units) -> Scores:
-    """Returns AUROC and average precision: of two classes the second's, of more the mean of each against the rest."""
+def _ranked(records: ClassRecords, units: Units, positive: int) -> Scores:
+    """Returns AUROC and average precision: of two classes one's, of more the mean of each against the rest."""
     classes = len(records.names)
-    chosen = [1] if classes == 2 else [i for i in range(classes) if (records.targets == i).any()]
+    chosen = [positive] if classes == 2 else [i for i in range(classes) if (records.targets == i).any()]
     rankings = [rank(records.probabilities[:, i], records.targets == i, units) for i in chosen]
 
     def of(counts: np.ndarray) -> np.ndarray:
@@ -176,7 +179,7 @@ def rank(scores: np.ndarray, positive: np.ndarray, units: Units) -> Callable[[np
         hits, falls = np.cumsum(more, 1), np.cumsum(fallen, 1)
         with np.errstate(invalid="ignore"):
             area = (fallen * (hits - more / 2)).sum(1) / (hits[:, -1] * falls[:, -1])
-            precision = (more * _share(hits, hits + falls)).sum(1) / hits[:, -1]
+            precision = (more * share(hits, hits + falls)).sum(1) / hits[:, -1]
         return np.stack([area, precision], 1)
 
     return of

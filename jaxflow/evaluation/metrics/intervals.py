@@ -22,9 +22,11 @@ from jaxflow.evaluation.metrics.scores import Scores
 CONFIDENCE = 0.95
 REPLICATES = 2000
 # Below this many units an interval is a guess: a resample of few holds too few different ones.
-FEW_UNITS = 10
+FEW_UNITS = 20
 # Groups of units that are left out in turn, at most, to estimate the skewness.
 _MAX_LEFT_OUT = 200
+# What sums of the same numbers in another order differ by, at most, relative to them.
+ROUNDING = 1e-12
 # Numbers in the counts that are computed at once.
 _CHUNK = 2_000_000
 
@@ -115,13 +117,15 @@ def _measured(
       proportion: whether it is a share, whose interval at 0 and 1 is Clopper and Pearson's.
     """
     value, tail = float(value), (1 - confidence) / 2
-    drawn = drawn[np.isfinite(drawn)]  # a resample without a class has no recall of it
-    if not math.isfinite(value) or not len(drawn):
+    defined = np.isfinite(drawn)  # a resample without a class has no recall of it
+    # Where most resamples lack something, those that do not are no sample of what else might have been drawn.
+    if not math.isfinite(value) or defined.mean() <= 0.5:
         return Measured(value, math.nan, math.nan)
+    drawn = drawn[defined]
     if proportion and value in (0.0, 1.0) and (drawn == value).all():
         bound = float(beta.ppf(tail, units, 1))
         return Measured(value, *((bound, 1.0) if value else (0.0, 1 - bound)))
-    if np.ptp(drawn) == 0:  # resamples that all agree tell nothing of what was not drawn
+    if np.ptp(drawn) <= ROUNDING * abs(value):  # resamples that all agree tell nothing of what was not drawn
         return Measured(value, math.nan, math.nan)
     below = np.clip(((drawn < value).mean() + (drawn <= value).mean()) / 2, 1 / len(drawn), 1 - 1 / len(drawn))
     bias, skew = ndtri(below), _acceleration(left_out)

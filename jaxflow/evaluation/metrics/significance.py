@@ -58,9 +58,11 @@ def _exchanged(
 ) -> tuple[float, float]:
     """Returns the probabilities of a larger difference than the observed one, either way, and of as large a one."""
     random, observed = np.random.default_rng(seed), abs(float(difference(np.ones((1, units)))[0]))
+    if observed == 0:
+        return 1.0, 0.0
     at_once = max(1, 4_000_000 // units)
     beyond = equal = 0
-    close = 1e-9 * max(observed, 1e-9)  # sums of the same numbers in another order differ in their last digits
+    close = 1e-9 * observed  # sums of the same numbers in another order differ in their last digits
     for start in range(0, permutations, at_once):
         rows = min(at_once, permutations - start)
         drawn = np.abs(difference(random.integers(2, size=(rows, units)) * 2.0 - 1))

@@ -78,33 +78,43 @@ def quantile_scores(targets: np.ndarray, quantiles: np.ndarray, levels: Sequence
 
 
 def forecast_scores(
-    targets: np.ndarray, predictions: np.ndarray, naive: np.ndarray, horizon: int, units: Units
-) -> Scores:
-    """Returns the scores of forecasts beside those of values.
+    targets: np.ndarray,
+    predictions: np.ndarray,
+    naive: np.ndarray,
+    outputs: Mapping[str, Sequence[int]],
+    units: Units,
+) -> list[Scores]:
+    """Returns the scores of each column's forecasts beside those of values: their units may differ.
 
     Args:
       targets: (windows, columns * horizon), a column's steps ahead one after another.
       predictions: likewise.
       naive: likewise, the forecast that the error is divided by.
-      horizon: steps ahead.
+      outputs: as `value_scores` takes them; the values of each are a column's, one for each step ahead.
       units: of the windows.
 
     Returns:
-      "mase", the mean absolute error by the naive forecast's, "smape", and "rmse_step_N" for each step ahead.
+      "mase", the mean absolute error by the naive forecast's, "smape", and "rmse_step_N" for each step ahead; of
+      several columns with the column's ending.
 
     Source: R. Hyndman and A. Koehler, Another Look at Measures of Forecast Accuracy, International J. of Forecasting
     22, 2006; the naive errors are those of the same windows, so that 1 means no better than naive.
     """
-    errors = predictions - targets.astype(np.float64)
+    parts = (targets.astype(np.float64), predictions, naive)
+    return [_forecasts(*(part[:, list(chosen)] for part in parts), end, units) for end, chosen in outputs.items()]
+
+
+def _forecasts(targets: np.ndarray, predictions: np.ndarray, naive: np.ndarray, end: str, units: Units) -> Scores:
+    """Returns the scores of one column's forecasts, (windows, steps) each."""
+    errors = predictions - targets
     size = np.abs(targets) + np.abs(predictions)
     relative = np.divide(2 * np.abs(errors), size, out=np.zeros_like(errors), where=size > 0)
-    steps = np.square(errors).reshape(len(errors), -1, horizon).mean(1)  # (window, column, step) -> (window, step)
     ours, theirs = np.abs(errors).mean(1), np.abs(naive - targets).mean(1)
-    values = np.column_stack([ours, theirs, relative.mean(1), np.ones(len(errors)), steps])
+    values = np.column_stack([ours, theirs, relative.mean(1), np.ones(len(errors)), np.square(errors)])
 
     def finish(sums: np.ndarray) -> np.ndarray:
         scaled = np.where(sums[:, 1] > 0, sums[:, 0] / sums[:, 1], np.nan)
         return np.column_stack([scaled, sums[:, 2] / sums[:, 3], np.sqrt(sums[:, 4:] / sums[:, 3:4])])
 
-    names = ("mase", "smape", *(f"rmse_step_{step + 1}" for step in range(horizon)))
-    return scores_of_sums(names, values, units, finish)
+    names = ("mase", "smape", *(f"rmse_step_{step + 1}" for step in range(targets.shape[1])))
+    return scores_of_sums(tuple(f"{name}{end}" for name in names), values, units, finish)

@@ -90,10 +90,10 @@ def lead(results: Results, schema: Schema, problem: Problem, examples: int, earl
         return ""
     said = found.sentence.format(_values(results, found))
     judged = verdicts(results, found.metric, found.higher_is_better)
-    if judged and not judged[0].clear:
+    if judged and judged[0].doubted:
         worst = judged[0]
         said += f": {worst.words} {worst.rival.name}, with {found.show(worst.rival.value)}"
-    beside = [] if judged and "/" in judged[0].metric and not judged[0].clear else _beside(results, found, judged)
+    beside = [] if judged and "/" in judged[0].metric and judged[0].doubted else _beside(results, found, judged)
     said += "".join(f"; {rival.has} {found.show(rival.value)}" for rival in beside)
     return said + (f"; early: {early}" if early else "") + "."
 
@@ -102,7 +102,7 @@ def _beside(results: Results, found: Headline, judged: Sequence[Verdict]) -> lis
     """Returns the best rule and the best simple model, but for the one that was named already."""
     others = rivals(results, found.metric, found.higher_is_better)
     best = [next((rival for rival in others if rival.fitted == fitted), None) for fitted in (False, True)]
-    named = judged[0].rival if judged and not judged[0].clear else None
+    named = judged[0].rival if judged and judged[0].doubted else None
     return [rival for rival in best if rival is not None and rival != named]
 
 

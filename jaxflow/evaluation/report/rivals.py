@@ -1,10 +1,13 @@
 """What does without the model, in words, and whether the model does better."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jaxflow.runs.results import Results, interval_name, values_alone
 
+# Relative difference that float32 makes of equal values.
+ROUNDING = 1e-6
 # What rules do that need no model, by their names in results.json.
 RULES = {
     "majority": "always answering the most frequent class",
@@ -53,7 +56,7 @@ class Verdict:
       own: the model's value.
       interval: of it, [low, high]; None where there is none.
       rival: the best one.
-      better: whether the model's value is the better one.
+      better: whether the model's value is the better one; not where both are equal.
     """
 
     metric: str
@@ -64,16 +67,28 @@ class Verdict:
 
     @property
     def clear(self) -> bool:
-        """Whether the model does better, and the interval does not hold the rival's value."""
+        """Whether the model does better, and its interval, which there must be, does not hold the rival's value."""
+        return self.better and self.interval is not None and not self.doubted
+
+    @property
+    def doubted(self) -> bool:
+        """Whether the model does not do better, or its interval holds the rival's value."""
         held = self.interval is not None and self.interval[0] <= self.rival.value <= self.interval[1]
-        return self.better and not held
+        return held or not self.better
+
+    @property
+    def tied(self) -> bool:
+        """Whether both are equal, but for rounding."""
+        return _equal(self.own, self.rival.value)
 
     @property
     def words(self) -> str:
         """What is to be said before the rival's name; of several targets with the target's."""
         target = self.metric.partition("/")[2]
         of = f" for {target}" if target else ""
-        return f"{'better' if self.clear else 'not clearly better' if self.better else 'no better'}{of} than"
+        if self.tied:
+            return f"only as good{of} as"
+        return f"{'no better' if not self.better else 'not clearly better' if self.doubted else 'better'}{of} than"
 
 
 def rivals(results: Results, metric: str, higher_is_better: bool) -> list[Rival]:
@@ -106,8 +121,13 @@ def verdicts(results: Results, metric: str, higher_is_better: bool) -> list[Verd
         if others and name in values:
             interval, own, best = test.get(interval_name(name)), values[name], others[0].value
             known = interval if isinstance(interval, list) else None
-            made.append(Verdict(name, own, known, others[0], own > best if higher_is_better else own < best))
+            better = (own > best if higher_is_better else own < best) and not _equal(own, best)
+            made.append(Verdict(name, own, known, others[0], better))
     return sorted(made, key=lambda verdict: (verdict.better, verdict.clear))
+
+
+def _equal(own: float, other: float) -> bool:
+    return math.isclose(own, other, rel_tol=ROUNDING)
 
 
 def _is_rule(name: str) -> bool:

@@ -12,7 +12,7 @@ from jaxflow.schema import Schema
 # Classes that a table has a row for.
 MAX_CLASSES = 200
 # Metrics of one step ahead.
-STEP = re.compile(r"rmse_step_(\d+)")
+STEP = re.compile(r"rmse_step_(\d+)(?:/(.*))?", re.DOTALL)
 
 
 def metric_tables(results: Results, schema: Schema, validation: Mapping[str, float]) -> list[Table]:
@@ -27,7 +27,7 @@ def metric_tables(results: Results, schema: Schema, validation: Mapping[str, flo
     values = values_alone(test)
     classes = set(schema.target.names) if schema.target.kind == "class" else set()
     of_class = [name for name in values if name.partition("/")[2] in classes and "/" in name]
-    of_step = {name: found[1] for name in values if (found := STEP.fullmatch(name))}
+    of_step = {name: (found[1], found[2]) for name in values if (found := STEP.fullmatch(name))}
     baselines = {name: values_alone(of) for name, of in results.get("baselines", {}).items()}
     baselines = baselines or {"baseline": results.get("baseline", {})}
     beside = {"validation": validation, **baselines}
@@ -40,10 +40,15 @@ def metric_tables(results: Results, schema: Schema, validation: Mapping[str, flo
     made = [Table("All metrics", ("metric", "test", "95% interval", *others), rows)]
     if of_class:
         made.append(_class_table(schema.target.names, test, of_class))
-    if len(of_step) > 1:  # of one step it is the error of all
-        steps = [[f"{step}", exact(values[name]), _interval(test, name)] for name, step in of_step.items()]
-        caption = "Error of each step ahead"
-        made.append(Table(caption, ("steps ahead", "rmse", "95% interval"), steps, folded=len(steps) > MAX_OPEN_ROWS))
+    for column in dict.fromkeys(column for _, column in of_step.values()):
+        steps = [
+            [step, exact(values[name]), _interval(test, name)] for name, (step, of) in of_step.items() if of == column
+        ]
+        caption = "Error of each step ahead" + (f": {column}" if column else "")
+        if len(steps) > 1:  # of one step it is the error of all
+            made.append(
+                Table(caption, ("steps ahead", "rmse", "95% interval"), steps, folded=len(steps) > MAX_OPEN_ROWS)
+            )
     return made
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from jaxflow.evaluation.metrics.intervals import FEW_UNITS
 from jaxflow.evaluation.report.headline import Headline
 from jaxflow.evaluation.report.rivals import Verdict
 from jaxflow.reports.blocks import Remark, Severity
@@ -13,8 +14,6 @@ from jaxflow.reports.wording import between, count, epoch, times
 from jaxflow.runs.results import Results, interval_name
 from jaxflow.runtime.regular_files import read_regular
 
-# Units below which a bootstrap's intervals are too narrow.
-FEW_UNITS = 20
 # Targets that are compared with what does without the model, the worst first.
 MAX_VERDICTS = 5
 # Bytes of what explore found, at most.
@@ -71,6 +70,9 @@ def _baselines(found: Headline, judged: Sequence[Verdict]) -> list[Remark]:
         against = f"{own} against {found.show(verdict.rival.value)}"
         if verdict.clear:
             said.append(Remark("good", f"Better than {verdict.rival.name}: {against}."))
+        elif not verdict.doubted:
+            alone = "no interval says how surely"
+            said.append(Remark("note", f"The model is {verdict.words} {verdict.rival.name}: {against}; {alone}."))
         else:
             way = "more test data would tell" if verdict.better else "what it learned is not needed"
             said.append(Remark("problem", f"The model is {verdict.words} {verdict.rival.name}: {against}; {way}."))

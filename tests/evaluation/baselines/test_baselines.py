@@ -54,6 +54,17 @@ def test_a_linear_rule_is_found_by_the_linear_model_and_a_step_by_boosting():
         assert np.sqrt(np.square(found[name] - targets[500:]).mean()) < 0.1
 
 
+def test_large_targets_are_fitted_as_those_that_are_less_large():
+    random = np.random.default_rng(0)
+    inputs, noise = random.normal(size=(300, 2)).astype(np.float32), random.normal(size=(300, 1))
+    schema = Schema(Feature("vector", (2,), "float32"), Target("number", ("y",)))
+    for shift in (0.0, 1e8):
+        targets = inputs[:, :1].astype(float) + noise + shift
+        train, test = (split(inputs[part], targets[part]) for part in (slice(0, 200), slice(200, 300)))
+        error = fitted(schema, train, test)["linear regression"] - targets[200:]
+        assert np.sqrt(np.square(error).mean()) == pytest.approx(np.sqrt(np.square(noise[200:]).mean()), rel=0.05)
+
+
 def test_categories_are_no_numbers_to_the_linear_model():
     codes = np.tile(np.arange(4), 100)
     inputs = np.stack([np.zeros(400), codes], 1).astype(np.float32)

@@ -51,7 +51,7 @@ def test_pinball_is_scikit_learns_and_coverage_a_share():
 def test_forecasts_are_measured_by_the_naive_one_and_by_step():
     targets = np.array([[1.0, 2.0], [3.0, 4.0]])
     predictions, naive = targets + np.array([[1.0, 2.0], [-1.0, 2.0]]), targets + 3.0
-    found = values([forecast_scores(targets, predictions, naive, 2, each_example(2))], np.ones((1, 2)))
+    found = values(forecast_scores(targets, predictions, naive, {"": [0, 1]}, each_example(2)), np.ones((1, 2)))
     assert found["mase"] == pytest.approx(1.5 / 3)
     assert (found["rmse_step_1"], found["rmse_step_2"]) == (1.0, 2.0)
     assert found["smape"] == pytest.approx(np.mean([2 / 3, 4 / 6, 2 / 5, 4 / 10]))

@@ -102,7 +102,7 @@ def test_the_cheapest_threshold_is_the_cheapest_of_all():
         assert cost_of(cheapest(scores, positive, cost), cost) == pytest.approx(least)
     f1 = max(sklearn.metrics.f1_score(positive, scores >= threshold, zero_division=0) for threshold in every)
     assert sklearn.metrics.f1_score(positive, scores >= best_f1(scores, positive)) == pytest.approx(f1)
-    table = cost_table(scores, positive, 0.5, [cheapest(scores, positive, cost) for cost in COSTS])
+    table = cost_table(scores, positive, 0.5, [cheapest(scores, positive, cost) for cost in COSTS], 400)
     assert float(table.rows[3][4]) == pytest.approx(cost_of(cheapest(scores, positive, 1), 1) / 4, rel=1e-2)
 
 

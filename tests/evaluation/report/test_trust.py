@@ -36,7 +36,7 @@ def test_a_sound_run_has_nothing_but_the_advice_to_explore(tmp_path):
     [
         (0.5, "good", "Better than guessing: accuracy 90% (85 to 94) against 50%."),
         (0.87, "problem", "not clearly better than guessing"),
-        (0.9, "problem", "no better than guessing"),
+        (0.9, "problem", "only as good as guessing"),
         (0.95, "problem", "no better than guessing"),
         (None, "note", "no baseline to compare with"),
     ],

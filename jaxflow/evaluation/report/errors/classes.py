@@ -58,7 +58,7 @@ class Classes:
         if len(tested.names) == 2 and self.probabilities:
             positive, used = positive_class(self.problem), getattr(self.problem, "threshold", 0.5)
             scores, held = np.concatenate(self.probabilities)[usable, positive], targets[usable] == positive
-            shown += threshold_blocks(tested, scores, held, used, tested.names[positive])
+            shown += threshold_blocks(tested, scores, held, used, tested.names[positive], len(held))
         return [*shown, *self._mistakes(tested, usable, confidence)]
 
     def _confusion(self, tested: Tested, usable: np.ndarray) -> list[Block]:

@@ -11,7 +11,7 @@ from jaxflow.reports.figures import masks as mask_figures
 from jaxflow.reports.figures.classes import confused_pairs, confusion, never_true, overlaps
 from jaxflow.reports.figures.texts import accuracy_by_position
 from jaxflow.reports.tables import Table
-from jaxflow.reports.wording import percent
+from jaxflow.reports.wording import NONE, percent
 from jaxflow.schema import Split
 
 # Examples that are named where most is wrong.
@@ -119,14 +119,14 @@ class Masks:
         ]
 
     def _worst(self, ids: list[str], noun: str) -> Table:
-        shares = np.array([right / max(known, 1) for right, known in self.right])
-        worst = np.argsort(shares, kind="stable")[:MAX_WORST]
+        shares = np.array([right / known if known else np.inf for right, known in self.right])
+        worst = np.argsort(shares, kind="stable")[: min(MAX_WORST, int(np.isfinite(shares).sum()))]
         rows = [[ids[index], self._share(int(index))] for index in worst]
         return Table("Where most is wrong", ("example", f"{noun} right"), rows)
 
     def _share(self, index: int) -> str:
         right, known = self.right[index]
-        return percent(right / max(known, 1), known)
+        return percent(right / known, known) if known else NONE
 
 
 def _share_wrong(block: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -64,7 +64,7 @@ class Labels:
             self._by_label(tested, probabilities, known),
             *([ranking_curves(rankings, tested.folder)] if rankings else []),
             Drawings("Can its probabilities be believed?", about, [calibration]),
-            *threshold_blocks(tested, probabilities[known], right, used, "a label"),
+            *threshold_blocks(tested, probabilities[known], right, used, "a label", int(known.any(1).sum())),
             *self._most_wrong(tested, probabilities, known),
         ]
 

@@ -15,7 +15,7 @@ SHOWN = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 def threshold_blocks(
-    tested: Tested, scores: np.ndarray, positive: np.ndarray, used: float | None, name: str
+    tested: Tested, scores: np.ndarray, positive: np.ndarray, used: float | None, name: str, examples: int
 ) -> list[Block]:
     """Returns what other thresholds would bring, and which is the best for what mistakes cost.
 
@@ -25,6 +25,7 @@ def threshold_blocks(
       positive: (examples,) booleans: whether it is the true one.
       used: the probability from which on it is answered; None where labels have one each.
       name: of the positive class.
+      examples: that scores are of; of labels each example has several.
     """
     if not positive.any() or positive.all():
         return []
@@ -38,7 +39,7 @@ def threshold_blocks(
         else "There are no predictions of a validation split to choose by: the best thresholds are those of the test "
         "split itself, which flatters them. They are for orientation only."
     )
-    tables = [threshold_table(scores, positive, used, name), cost_table(scores, positive, used, chosen)]
+    tables = [threshold_table(scores, positive, used, name), cost_table(scores, positive, used, chosen, examples)]
     return [tables[0], Text(about), tables[1]]
 
 
@@ -62,7 +63,9 @@ def threshold_table(scores: np.ndarray, positive: np.ndarray, used: float | None
     return Table(f"If {name} is answered from this probability on", columns, rows)
 
 
-def cost_table(scores: np.ndarray, positive: np.ndarray, used: float | None, chosen: Sequence[float]) -> Table:
+def cost_table(
+    scores: np.ndarray, positive: np.ndarray, used: float | None, chosen: Sequence[float], examples: int
+) -> Table:
     """Returns what mistakes cost by the threshold in use and by others.
 
     Args:
@@ -70,11 +73,12 @@ def cost_table(scores: np.ndarray, positive: np.ndarray, used: float | None, cho
       positive: (examples,) booleans.
       used: the threshold that answers; None where there are several.
       chosen: for each of COSTS the threshold that was the best where it was chosen.
+      examples: that scores are of.
     """
     rows, now = [], [] if used is None else [used]
     for cost, threshold in zip(COSTS, chosen):
         turned_out = outcomes(scores, positive, [threshold, *now]).tolist()
-        costs = [(false + cost * missed) / len(scores) * 100 for _, false, missed in turned_out]
+        costs = [(false + cost * missed) / examples * 100 for _, false, missed in turned_out]
         ratio = f"{cost:g} times as much" if cost > 1 else "as much" if cost == 1 else f"1/{1 / cost:g} as much"
         _, false, missed = turned_out[0]
         rows.append([ratio, f"{threshold:.3g}", f"{false:,}", f"{missed:,}", *map(number, costs)])
