@@ -89,6 +89,17 @@ def show_messages() -> Iterator[None]:
         logger.propagate = propagate
 
 
+@contextmanager
+def hide_messages() -> Iterator[None]:
+    """Keeps jaxflow's messages and warnings off the console, and restores the logger at the end."""
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def bar(*columns: str) -> Progress:
     """Builds a progress bar, which is drawn only on a terminal and within `show_messages`.
 

@@ -110,20 +110,18 @@ def calling(what: str, value: Any) -> Iterator[None]:
 
 
 def _in_one_line(error: BaseException, line: str) -> str:
-    text = next(filter(str.strip, str(error).splitlines()), "")
     if isinstance(error, SystemExit):
         return f"{line}: asks the process to exit; an experiment file only describes a run: take it out"
+    text, hint = next(filter(str.strip, str(error).splitlines()), ""), ""
     if isinstance(error, ImportError | AttributeError | TypeError) and (meaning := explain_slip(text)):
         return f"{line}: {meaning}"
-    return f"{line}: {type(error).__name__}: {text[:300]}"
+    if type(error) is NameError and error.name:
+        hint = _unknown_name(error.name)
+    return f"{line}: {type(error).__name__}: {text[:300]}{hint}"
 
 
 def explain_slip(text: str) -> str | None:
-    """Returns what is wrong, and what to write, for the text of an error that a slip causes; None for any other.
-
-    Args:
-      text: as Python words it, for example "cannot import name 'Huberr' from 'jaxflow.losses' (...)".
-    """
+    """Returns what is wrong, and what to write, for Python's text of an error that a slip causes; None for others."""
     return _absent_name(text) or _absent_module(text) or _unknown_field(text) or _lacking_field(text)
 
 
@@ -140,6 +138,14 @@ def _absent_name(text: str) -> str | None:
     before = {path.partition(":")[2]: now for path, now in CLASSES.items()}
     near = _nearest_place(name, family) if family else before.get(name) or _nearest_place(name, "")
     return f"{home} has no {name}" + (f"; perhaps you meant {near}" if near else "")
+
+
+def _unknown_name(name: str) -> str:
+    """Returns what to write for a name that a file does not know, as the end of a line; "" where nothing is like it."""
+    near = f"jaxflow.{(_nearest_place(name, '') or '').removeprefix('jaxflow.')}"
+    home, _, public = near.rpartition(".")
+    meant = f"; perhaps you meant {public}: " if public != name else "; "
+    return f"{meant}from {home} import {public}" if public else ""
 
 
 def _nearest_place(name: str, family: str) -> str | None:

@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from jaxflow.commands.arguments import Flag
@@ -10,7 +12,7 @@ from jaxflow.errors import UserError, program_name
 HELP = "compare evaluated runs: what differed, and whether it is more than chance"
 OPERANDS = "RUN RUN ..."
 FLAGS = (
-    Flag("output", "JSON", "the comparison as JSON", str, "runs/compare.json"),
+    Flag("output", "JSON", "the comparison as JSON; without it compare.json in the folder that holds the runs", str),
     Flag("page", "HTML", "the comparison as a page; without it beside the JSON", str),
 )
 logger = logging.getLogger("jaxflow")
@@ -39,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
         logger.info(f"{sentence(found, each)} That speaks of {each.about}.")
     for remark in found.remarks:
         logger.info(remark)
-    output = Path(arguments.output)
+    output = Path(arguments.output) if arguments.output else _common_folder(arguments.operands) / "compare.json"
     page = Path(arguments.page) if arguments.page else output.with_suffix(".html")
     if page == output:
         raise UserError(f"--output and --page are both {output}; the one is JSON, the other a page")
@@ -49,3 +51,12 @@ def run(arguments: argparse.Namespace) -> None:
     with storage_error(page):
         write_comparison(found, page)
     logger.info(f"written: {output} and {page}")
+
+
+def _common_folder(runs: Sequence[str]) -> Path:
+    """Returns the folder that holds all runs; where that is none of the user's, the current one."""
+    folder = Path(os.path.commonpath([Path(run).absolute().parent for run in runs]))
+    here = Path.cwd()
+    if folder == Path(folder.anchor) or not os.access(folder, os.W_OK):
+        return Path()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder

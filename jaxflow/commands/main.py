@@ -52,7 +52,7 @@ def execute(verb: str, arguments: argparse.Namespace) -> int:
     Returns:
       The exit status.
     """
-    from jaxflow.console import show_messages
+    from jaxflow.console import hide_messages, show_messages
     from jaxflow.file_io import remove_unfinished
     from jaxflow.runtime.distributed import abort, is_main
     from jaxflow.runtime.startup import check_device
@@ -64,7 +64,7 @@ def execute(verb: str, arguments: argparse.Namespace) -> int:
             _join(arguments)
         if arguments.device:
             check_device(arguments.device)
-        with contextlib.nullcontext() if arguments.quiet or not is_main() else show_messages():
+        with hide_messages() if arguments.quiet or not is_main() else show_messages():
             import_verb(verb).run(arguments)
         return 0
     except UserError as error:

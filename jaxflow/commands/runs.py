@@ -34,11 +34,12 @@ def run(arguments: argparse.Namespace) -> None:
             str(each.folder),
             each.state,
             age_of(each.age),
+            each.split,
             "  ".join(f"{name} {format_number(value)}" for name, value in list(each.metrics.items())[:SHOWN]),
         )
         for each in found
     ]
-    for line in format_table([("run", "state", "age", "metrics"), *rows]):
+    for line in format_table([("run", "state", "age", "of", "metrics"), *rows]):
         logger.info(line)
     with storage_error(folder):
         logger.info(f"written: {write_index(folder, found)}")

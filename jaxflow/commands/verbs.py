@@ -88,6 +88,10 @@ def check_flag(word: str, verb: str) -> None:
     owners = sorted(title(other) for other in verbs() if name in {flag.name for flag in import_verb(other).FLAGS})
     if word.startswith("--") and owners:
         way = f": leave {verb} out" if owners == [title(NO_VERB)] else ""
+        if len(owners) > 3 and (operands := getattr(import_verb(verb), "OPERANDS", "")):
+            raise UserError(
+                f"--{name} is no flag of {title(verb)}, which takes words: {program_name()} {verb} {operands}"
+            )
         raise UserError(f"--{name} belongs to {' and '.join(owners)}, not to {title(verb)}{way}")
 
 

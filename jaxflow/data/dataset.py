@@ -33,6 +33,12 @@ class ArraySplit:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def __repr__(self) -> str:
+        parts = self.inputs if isinstance(self.inputs, Mapping) else {"inputs": self.inputs}
+        arrays = {**parts, "targets": self.targets}
+        told = ", ".join(f"{name}: {array.dtype}{array.shape[1:]}" for name, array in arrays.items())
+        return f"ArraySplit({len(self):,} examples, {told})"
+
     def rows(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """Gathers the examples at `indices`: {"inputs": (batch, ...), "targets": (batch, ...)}."""
         return {"inputs": map_arrays(lambda leaf: leaf[indices], self.inputs), "targets": self.targets[indices]}

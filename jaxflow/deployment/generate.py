@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jaxflow.data.texts.tokenizers import END
+from jaxflow.data.texts.unknown import UnknownPieces
 from jaxflow.deployment.from_run import read_language_model
 from jaxflow.deployment.sampling import sample_tokens
 from jaxflow.errors import UserError
@@ -71,7 +72,12 @@ def generate(
             raise UserError(f"--prompt is not UTF-8 at character {error.start}; write it as UTF-8") from error
     with storage_error(Path(workdir)):
         model = read_language_model(Path(workdir), checkpoint, experiment)
-    begun = [model.tokenizer.encode(prompt)[-model.window :] for prompt in prompts]
+    unknown = UnknownPieces(model.tokenizer)
+    begun = [model.tokenizer.encode(prompt) for prompt in prompts]
+    for prompt, ids in zip(prompts, begun):
+        unknown.add(prompt, ids)
+    unknown.say("--prompt")
+    begun = [ids[-model.window :] for ids in begun]
     begun = [ids if len(ids) else np.array([END], np.int32) for ids in begun]
     window = np.stack([np.pad(ids, (0, model.window - len(ids)), constant_values=END) for ids in begun])
     lengths = np.array([len(ids) for ids in begun], np.int32)

@@ -9,7 +9,7 @@ import dataclasses
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -76,8 +76,25 @@ def choose(experiment: Experiment, flags: Sequence[str]) -> tuple[Experiment, li
             new = value
         else:
             new = _build(value, options, name, name, groups)
-        experiment = _replaced(experiment, name.split("."), new)
+        experiment = _replaced(experiment, name.split("."), new, _beside(experiment, name, groups))
     return experiment, rest
+
+
+def _beside(experiment: Experiment, path: str, groups: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Returns the texts that other flags put into fields beside a part, such as a name of it: both are checked as one.
+
+    Args:
+      experiment: the experiment.
+      path: dotted name of the part, for example "problem.metrics", whose names "problem.selection_metric" takes.
+      groups: all flags with their words.
+    """
+    home, found = path.rpartition(".")[0], {}
+    for words in groups:
+        name, _, value = _split(words)
+        if name.rpartition(".")[0] == home and value is not None and home:
+            field = field_at(experiment, name)
+            found |= {name.rpartition(".")[2]: value} if field is not None and field[1] is str else {}
+    return found
 
 
 def field_at(value: Any, path: str) -> tuple[Any, Any] | None:
@@ -190,14 +207,16 @@ def _literal(text: str, annotation: Any) -> Any:
         return text
 
 
-def _replaced(value: Any, path: Sequence[str], new: Any) -> Any:
-    """Returns a value with what lies at a dotted name replaced."""
+def _replaced(value: Any, path: Sequence[str], new: Any, beside: Mapping[str, str]) -> Any:
+    """Returns a value with what lies at a dotted name replaced, and the fields beside it that are given too."""
     if not path:
         return new
     name = path[0].replace("-", "_")
     if isinstance(value, tuple):
-        return tuple(_replaced(part, path[1:], new) if str(i) == name else part for i, part in enumerate(value))
-    return dataclasses.replace(value, **{name: _replaced(getattr(value, name), path[1:], new)})
+        parts = enumerate(value)
+        return tuple(_replaced(part, path[1:], new, beside) if str(i) == name else part for i, part in parts)
+    others = beside if len(path) == 1 else {}
+    return dataclasses.replace(value, **{name: _replaced(getattr(value, name), path[1:], new, beside), **others})
 
 
 def _fields(value: Any) -> list[dataclasses.Field]:

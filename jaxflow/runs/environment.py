@@ -47,11 +47,16 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": versions,
-        "devices": [f"{device.platform}:{device.device_kind}" for device in jax.devices()],
+        "devices": [_name_of(device.platform, device.device_kind) for device in jax.devices()],
         "processes": jax.process_count(),
         "cpus": os.cpu_count(),
         "command": without_secrets(sys.argv),
     }
+
+
+def _name_of(platform_name: str, kind: str) -> str:
+    """Returns a device's name: "cpu", or "gpu:NVIDIA H100"."""
+    return platform_name if kind == platform_name else f"{platform_name}:{kind}"
 
 
 def without_secrets(words: Sequence[str]) -> list[str]:

@@ -27,7 +27,8 @@ class Listed:
       state: "training" while a process has it, "tested" or "trained" when it is done, "damaged" where its experiment or
         results cannot be read, else "stopped".
       experiment: the name of the file that it was trained from; "" where that is not known.
-      metrics: those of the test split, or of validation where it was not tested.
+      split: what the metrics are of: "test", or "validation" where it was not tested; "" where nothing was measured.
+      metrics: those of that split, the one that it is known by first.
       metric: the one that it is known by; None where nothing was measured.
       interval: its interval; None where it has none.
       age: seconds since something was written.
@@ -37,6 +38,7 @@ class Listed:
     folder: Path
     state: str
     experiment: str
+    split: str
     metrics: dict[str, float]
     metric: str | None
     interval: tuple[float, float] | None
@@ -57,15 +59,18 @@ def _listed(folder: Path, now: float) -> Listed:
         done = "tested" if "test" in results else "trained" if "checkpoint_step" in results else "stopped"
     except UserError:
         run, results, done = None, {}, "damaged"
-    found = results.get("test") or results.get("validation") or {}
-    metric = headline_metric(values_alone(found)) or next(iter(values_alone(found)), None)
+    split = next((name for name in ("test", "validation") if results.get(name)), "")
+    found = results[split] if split else {}
+    values = values_alone(found)
+    metric = headline_metric(values) or next(iter(values), None)
     interval = found.get(interval_name(metric)) if metric else None
     written = max(path.stat().st_mtime for path in (folder, *folder.glob("*.json*")))
     return Listed(
         folder=folder,
         state="training" if in_use(folder) else done,
         experiment=_experiment_file(folder),
-        metrics=values_alone(found),
+        split=split,
+        metrics={} if metric is None else {metric: values[metric], **values},
         metric=metric,
         interval=None if interval is None else (interval[0], interval[1]),
         age=max(0.0, now - written),

@@ -15,7 +15,7 @@ from jaxflow.serialization import json_digest
 logger = logging.getLogger("jaxflow")
 
 # What a run is known by: the first of these that was measured, of several columns that of the first.
-HEADLINES = ("iou", "perplexity", "accuracy", "rmse", "loss")
+HEADLINES = ("iou", "perplexity", "entity_f1", "cer", "pinball", "explained_variance", "accuracy", "rmse", "loss")
 # Bytes of the file, at most.
 MAX_BYTES = 1 << 24
 

@@ -126,7 +126,8 @@ def _run_loop(session: TrainingSession, folder: Path, compiled: Callable[..., An
                     seconds = log.interval(loop, fetch_metrics(totals, last, state))  # here the host waits
                     loop, totals = replace(loop, pace=_pace(seconds, pipeline.max_steps, loop.pace)), empty
                     loop = replace(loop, **log.watch.measured())
-                    raise_if_diverged(state, folder, min(experiment.max_nonfinite_steps, total))
+                    limit = min(experiment.max_nonfinite_steps, total)
+                    raise_if_diverged(state, folder, limit, over=loop.step >= total)
                     checkpoints.checkpointer.raise_errors()
                 loop = replace(loop, validation_due=validate is not None and loop.step == due.validate)
                 loop, metrics, stop = judge(state, loop, stop)

@@ -83,6 +83,7 @@ class TrainingSession:
         weights = read_weights(Path(self.experiment.init_from))
         state = self.program.abstract_state()
         check_fit({"params": state.params, **state.model_state}, weights)
+        checks.check_frozen(self.program.experiment.optimizer, state.params, weights)
         return weights
 
     def init_examples(self) -> np.ndarray:
@@ -180,6 +181,7 @@ def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any],
             model = dataclasses.replace(model, **{name: value})
     checks.check_cardinalities(experiment, model, inputs)
     checks.check_sequences(experiment.problem, model, inputs)
+    checks.check_outputs(model, schema)
     total_steps = num_steps(experiment.epochs, train_size, experiment.batch_size)
     optimizer = fixed_warmup(experiment.optimizer, total_steps, train_size / experiment.batch_size)
     if experiment.reduce_on_plateau is not None:
@@ -193,5 +195,6 @@ def build_program(experiment: Experiment, schema: Schema, fitted: Sequence[Any],
     program = Program(experiment, dataclasses.replace(structure, parts=placeholders), arguments, total_steps)
     with calling(f"optimizer {type(experiment.optimizer).__name__}", experiment.optimizer):
         state = program.abstract_state()
+        checks.check_learning(optimizer, state.params, total_steps)
     check_state_fits(program.layout, state)
     return program

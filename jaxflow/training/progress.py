@@ -45,19 +45,20 @@ def fetch_metrics(totals: Mapping[str, Any], last: Mapping[str, Any], state: Tra
     return line | ({"skipped": int(skipped)} if skipped else {})
 
 
-def raise_if_diverged(state: TrainState, folder: Path, limit: int) -> None:
+def raise_if_diverged(state: TrainState, folder: Path, limit: int, over: bool) -> None:
     """Raises if a run's steps are no longer finite.
 
     Args:
       state: the state of a step.
       folder: the run folder.
       limit: how many steps in a row may be skipped.
+      over: whether it is the last step: a run most of which was skipped is no trained one.
 
     Raises:
       UserError: there were as many; the first of them is named.
     """
     count = int(state.skipped_in_row)
-    if count >= limit:
+    if count >= limit or (over and 2 * count > int(state.step)):
         first = int(state.step) - count + 1
         raise UserError(
             f"{count} steps in a row were skipped, from step {first} on: gradient or new state is not finite; look "

@@ -16,6 +16,8 @@ from jaxflow.optimizers.schedule_free import averaged_params
 from jaxflow.training.updates.loss_scale import LossScale, initial_loss_scale
 
 logger = logging.getLogger("jaxflow")
+# Share of a model's parameters that given ones must fit, to be of the same network but for its head.
+LEAST_FITTING = 0.25
 # What the paths of parameters begin with, among all variables.
 PARAMS = "params/"
 
@@ -146,7 +148,7 @@ def check_fit(variables: Any, weights: Mapping[str, Any]) -> None:
       weights: by path.
 
     Raises:
-      UserError: no parameter fits.
+      UserError: no parameter fits, or so few that they are of another network.
     """
     own = {name: leaf for name, leaf in weights_by_path(variables).items() if name.startswith(PARAMS)}
     anew = [
@@ -154,9 +156,11 @@ def check_fit(variables: Any, weights: Mapping[str, Any]) -> None:
         for name, leaf in own.items()
         if not _fits(weights, name, leaf)
     ]
-    if len(anew) == len(own):
+    fitting = len(own) - len(anew)
+    if fitting < max(1, LEAST_FITTING * len(own)):
+        which = f"only {fitting} of {len(own)}" if fitting else "none"
         raise UserError(
-            f"none of the given parameters fits the model ({', '.join(anew[:3])}, ...); give those of the same model"
+            f"{which} of the given parameters fits the model ({', '.join(anew[:3])}, ...); give those of the same model"
         )
     if anew:
         logger.info("initialised anew: %s", "; ".join(anew))

@@ -37,6 +37,7 @@ from jaxflow.data.targets import doubt_labels
 from jaxflow.data.texts.encode import TextEncoding, pad_or_truncate
 from jaxflow.data.texts.read import TABLES, TEXTS, is_table, read_text, text_digest
 from jaxflow.data.texts.tokenizers import BPE, Bytes, Characters
+from jaxflow.data.texts.words import Words
 from jaxflow.errors import UserError, listed, perhaps
 from jaxflow.ranges import Count, check_ranges
 from jaxflow.schema import Feature, Schema, Target
@@ -67,7 +68,7 @@ class LabelledText:
     """Whether quotes around a cell are no part of it; False takes them for letters, and each line for a row."""
     encoding: str | None = None
     """How characters are encoded, for example cp1252; None for UTF-8, or what the beginning of a file says."""
-    tokens: Characters | Bytes | BPE = Characters()
+    tokens: Characters | Bytes | BPE | Words = Characters()
     """What is a token."""
     length: Count = 256
     """Tokens of an example."""

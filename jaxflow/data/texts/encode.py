@@ -16,7 +16,8 @@ from jaxflow.data.reading.text.rows import find_dialect, read_rows
 from jaxflow.data.texts.read import TEXTS, is_table, read_text
 from jaxflow.data.texts.sentences import Sentence, SentenceColumns, check_sentences, read_sentences
 from jaxflow.data.texts.tokenizers import END, Tokenizer
-from jaxflow.data.texts.words import WordTokenizer
+from jaxflow.data.texts.unknown import UnknownPieces
+from jaxflow.data.texts.words import WordTokenizer, words_of
 from jaxflow.errors import UserError
 from jaxflow.schema import Feature
 
@@ -92,12 +93,14 @@ def encode_texts(
       UserError: there are no texts, or not what they must be.
     """
     named, written = _named_texts(encoding, path, follow_links, bad), False
+    unknown, length = UnknownPieces(encoding.tokenizer), feature.shape[0]
     while block := list(itertools.islice(named, rows)):
         written |= any(text for _, text in block)
-        yield (
-            np.stack([pad_or_truncate(encoding.tokenizer, text, feature) for _, text in block]),
-            [name for name, _ in block],
-        )
+        encoded = [encoding.tokenizer.encode(text)[:length] for _, text in block]
+        for (_, text), ids in zip(block, encoded):
+            unknown.add(words_of(text) if isinstance(encoding.tokenizer, WordTokenizer) else text, ids)
+        yield np.stack([padded(ids, END, length, feature.dtype) for ids in encoded]), [name for name, _ in block]
+    unknown.say(str(path))
     if not written and not bad:
         raise UserError(f"{path} holds no text")
 
@@ -135,13 +138,16 @@ def encode_sentences(
                 raise UserError(f"{wrong} {length}; divide it, or leave it out: --bad skip")
             bad.append(f"{wrong} {length}")
 
-    sentences = fitting()
+    sentences, unknown = fitting(), UnknownPieces(encoding.tokenizer)
     while block := list(itertools.islice(sentences, rows)):
-        words = (encoding.tokenizer.encode_words(sentence.tokens) for sentence in block)
+        words = [encoding.tokenizer.encode_words(sentence.tokens) for sentence in block]
+        for sentence, ids in zip(block, words):
+            unknown.add(sentence.tokens, ids)
         inputs = np.stack([padded(row, END, length, feature.dtype) for row in words])
         yield inputs, [f"line {sentence.line}" for sentence in block], [sentence.tokens for sentence in block]
     if not found:
         raise UserError(f"{path} holds no sentence")
+    unknown.say(str(path))
 
 
 def _new_sentences(encoding: SentenceEncoding, path: Path) -> Iterator[Sentence]:

@@ -1,6 +1,7 @@
-"""Words as tokens, for sentences whose tokens are given: what a file divides is not divided again."""
+"""Words as tokens: of sentences whose tokens a file divides, these; of other texts words and punctuation marks."""
 
 import functools
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,13 @@ import numpy as np
 from jaxflow.data.texts.tokenizers import UNKNOWN, Tokenizer
 from jaxflow.errors import UserError
 from jaxflow.ranges import Count, check_ranges
+
+WORD = re.compile(r"\w+|[^\w\s]")
+
+
+def words_of(text: str) -> list[str]:
+    """Returns the words of a text, and its punctuation marks, one by one."""
+    return WORD.findall(text)
 
 
 @dataclass(frozen=True)
@@ -25,8 +33,8 @@ class WordTokenizer(Tokenizer):
     lower: bool = False
 
     def encode(self, text: str) -> np.ndarray:
-        """Encodes words with spaces between them as (words,) int32."""
-        return self.encode_words(text.split())
+        """Encodes the words of a text, and its punctuation marks, as (words,) int32."""
+        return self.encode_words(words_of(text))
 
     def encode_words(self, words: Sequence[str]) -> np.ndarray:
         """Encodes words, whatever they hold, as (words,) int32."""
@@ -55,23 +63,24 @@ class WordTokenizer(Tokenizer):
 
 @dataclass(frozen=True)
 class Words:
-    """Every word that the training sentences hold often enough is a token; all others are the unknown token."""
+    """Every word that the training texts hold often enough is a token; all others are the unknown token."""
 
     min_count: Count = 2
-    """How often a word occurs at least. With 1 no training sentence holds the unknown token, of which a model then
-    learns nothing."""
+    """How often a word occurs at least. With 1 no training text holds the unknown token, of which a model then learns
+    nothing."""
     lower: bool = False
     """Whether upper case is read as lower case; names are told apart by it."""
 
     __post_init__ = check_ranges
 
-    def fit(self, sentences: Iterable[Sequence[str]]) -> WordTokenizer:
-        """Collects the words of the training sentences.
+    def fit(self, texts: Iterable[str | Sequence[str]]) -> WordTokenizer:
+        """Collects the words of the training texts, or of sentences that are divided into words.
 
         Raises:
           UserError: none occurs often enough.
         """
-        counts = Counter(word.lower() if self.lower else word for words in sentences for word in words)
+        divided = (words_of(text) if isinstance(text, str) else text for text in texts)
+        counts = Counter(word.lower() if self.lower else word for words in divided for word in words)
         words = tuple(sorted(word for word, count in counts.items() if count >= self.min_count))
         if not words:
             raise UserError(

@@ -68,6 +68,7 @@ def _runs(folder: Path, found: Sequence[Listed]) -> Table:
             links[name] = quote(f"{name}/report/index.html" if each.folder != folder else "report/index.html")
         value = exact(each.metrics[each.metric]) if each.metric else NONE
         shown = interval(*each.interval) if each.interval else NONE
-        rows.append([name, each.state, each.metric or NONE, value, shown, age_of(each.age), each.experiment or NONE])
+        metric = f"{each.split} {each.metric}" if each.metric else NONE
+        rows.append([name, each.state, metric, value, shown, age_of(each.age), each.experiment or NONE])
     columns = ("run", "state", "metric", "value", "95% interval", "age", "experiment")
     return Table("", columns, rows, links=links)

@@ -8,7 +8,7 @@ from jaxflow.evaluation.metrics.intervals import Measured
 from jaxflow.runs.groups import Group
 
 # Metrics of which more is better, by the beginnings of their names; of all others less is.
-HIGHER_IS_BETTER = ("iou", "accuracy")
+HIGHER_IS_BETTER = ("iou", "accuracy", "entity_f1", "explained_variance")
 
 
 @dataclass(frozen=True)

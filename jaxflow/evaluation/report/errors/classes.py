@@ -9,7 +9,7 @@ from scipy import sparse
 
 from jaxflow.evaluation.metrics.classes import CALIBRATION_BINS
 from jaxflow.evaluation.report.errors.base import Measured, Tested, finite_rows, not_finite
-from jaxflow.evaluation.report.errors.shown import MAX_SHOWN, Shown, show_examples
+from jaxflow.evaluation.report.errors.shown import MAX_SHOWN, Shown, how_many, show_examples
 from jaxflow.evaluation.report.errors.thresholds import threshold_blocks
 from jaxflow.evaluation.thresholds import positive_class
 from jaxflow.reports.blocks import Block, Drawings, Text
@@ -102,5 +102,6 @@ class Classes:
             )
             for i in surest
         ]
-        about = f"{len(wrong):,} of {int(usable.sum()):,} predictions are wrong; the most confident of them first."
+        order = how_many(len(wrong), "the most confident")
+        about = f"{len(wrong):,} of {int(usable.sum()):,} predictions are wrong; {order}."
         return show_examples(tested, "Wrong and sure of it", about, mistakes)

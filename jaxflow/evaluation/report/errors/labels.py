@@ -9,7 +9,7 @@ import numpy as np
 from jaxflow.evaluation.metrics.classes import CALIBRATION_BINS
 from jaxflow.evaluation.report.errors.base import NO_FIGURE, Measured, Tested, finite_rows, not_finite
 from jaxflow.evaluation.report.errors.classes import MAX_RANKED
-from jaxflow.evaluation.report.errors.shown import MAX_SHOWN, Shown, show_examples
+from jaxflow.evaluation.report.errors.shown import MAX_SHOWN, Shown, how_many, show_examples
 from jaxflow.evaluation.report.errors.thresholds import threshold_blocks
 from jaxflow.evaluation.thresholds import best_f1, outcomes
 from jaxflow.reports.blocks import Block, Drawings, Text
@@ -111,7 +111,8 @@ class Labels:
         ]
         if not examples:
             return [Text("No label of the test split is wrong.")]
-        about = f"{int(wrong.any(1).sum()):,} of {len(targets):,} examples have a wrong label; the most wrong first."
+        amiss = int(wrong.any(1).sum())
+        about = f"{amiss:,} of {len(targets):,} examples have a wrong label; {how_many(amiss, 'the most wrong')}."
         return show_examples(tested, "Most wrong", about, examples)
 
 

@@ -30,6 +30,11 @@ class Shown:
     said: Mapping[str, str]
 
 
+def how_many(found: int, what: str) -> str:
+    """Returns which of what was found are shown, and in which order: "the most confident first, 16 of them"."""
+    return f"{what} first" + (f", {MAX_SHOWN} of them" if found > MAX_SHOWN else "")
+
+
 def show_examples(tested: Tested, title: str, about: str, examples: Sequence[Shown]) -> list[Block]:
     """Returns examples as pictures, sounds or texts with their names, or as a table of names and columns.
 
