@@ -91,7 +91,7 @@ def show_messages() -> Iterator[None]:
 
 @contextmanager
 def hide_messages() -> Iterator[None]:
-    """Keeps jaxflow's messages and warnings off the console, and restores the logger at the end."""
+    """Hides jaxflow's messages and warnings, and restores the logger at the end."""
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:

@@ -54,6 +54,17 @@ def test_messages_are_shown_while_a_command_runs(capsys):
     assert (logger.level, logger.propagate, logger.handlers) == before
 
 
+def test_nothing_but_errors_is_heard_where_messages_are_hidden(capsys, caplog):
+    logger = logging.getLogger("jaxflow")
+    level = logger.level
+    with console.hide_messages():
+        logger.info("nobody hears this")
+        logger.warning("nor this")
+    captured = capsys.readouterr()
+    assert captured.out + captured.err + caplog.text == ""
+    assert logger.level == level
+
+
 def test_bars_are_drawn_only_where_messages_are_shown(monkeypatch):
     monkeypatch.setattr(console.console, "_force_terminal", True)
     assert console.bar().disable

@@ -47,6 +47,18 @@ def test_flags_reach_losses_and_metrics(experiment):
     assert override(chosen, ["--problem.loss.class_weights=balanced"]).problem.loss.class_weights == "balanced"
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_metrics_and_the_one_that_selects_are_changed_together(order, experiment):
+    chosen = dataclasses.replace(experiment, problem=jaxflow.Classification(selection_metric="accuracy"))
+    flags = ["--problem.metrics=LogLoss", "--problem.selection_metric=log_loss"]
+    changed = override(chosen, flags[::order]).problem
+    assert (changed.metrics, changed.selection_metric) == ((jaxflow.metrics.LogLoss(),), "log_loss")
+    alone = ["--problem.metrics=()", "--problem.selection_metric=loss"]
+    assert override(chosen, alone[::order]).problem.metrics == ()
+    with pytest.raises(jaxflow.UserError, match="selection_metric is 'accuracy'; it is one of loss"):
+        override(chosen, ["--problem.metrics=()"])
+
+
 def test_parts_are_chosen_by_class(experiment):
     changed = override(
         experiment,

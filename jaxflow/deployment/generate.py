@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from jaxflow.data.texts.tokenizers import END
+from jaxflow.data.texts.tokenizers import END, Tokenizer
 from jaxflow.data.texts.unknown import UnknownPieces
 from jaxflow.deployment.from_run import read_language_model
 from jaxflow.deployment.sampling import sample_tokens
@@ -72,13 +72,7 @@ def generate(
             raise UserError(f"--prompt is not UTF-8 at character {error.start}; write it as UTF-8") from error
     with storage_error(Path(workdir)):
         model = read_language_model(Path(workdir), checkpoint, experiment)
-    unknown = UnknownPieces(model.tokenizer)
-    begun = [model.tokenizer.encode(prompt) for prompt in prompts]
-    for prompt, ids in zip(prompts, begun):
-        unknown.add(prompt, ids)
-    unknown.say("--prompt")
-    begun = [ids[-model.window :] for ids in begun]
-    begun = [ids if len(ids) else np.array([END], np.int32) for ids in begun]
+    begun = [_begun(model.tokenizer, prompt)[-model.window :] for prompt in prompts]
     window = np.stack([np.pad(ids, (0, model.window - len(ids)), constant_values=END) for ids in begun])
     lengths = np.array([len(ids) for ids in begun], np.int32)
     decoder = model.decoder(int(lengths.max()) + tokens - 1)
@@ -86,3 +80,11 @@ def generate(
     written = np.asarray(write(window, lengths, key=jax.random.key(seed), temperature=temperature, top_p=top_p))
     ended = [row[: np.argmax(row == END) if (row == END).any() else len(row)] for row in written]
     return [model.tokenizer.decode(row.tolist()) for row in ended]
+
+
+def _begun(tokenizer: Tokenizer, prompt: str) -> np.ndarray:
+    """Returns the tokens of a prompt, of an empty one END; logs what the training texts do not have."""
+    ids, unknown = tokenizer.encode(prompt), UnknownPieces(tokenizer)
+    unknown.add(prompt, ids)
+    unknown.say("--prompt")
+    return ids if len(ids) else np.array([END], np.int32)

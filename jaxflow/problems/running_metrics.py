@@ -1,5 +1,6 @@
 """Running metrics: float totals and weights, which merge exactly over steps, devices and padded batches."""
 
+import dataclasses
 from typing import Self
 
 import clu.metrics
@@ -70,7 +71,7 @@ def _add(one: Mean, other: Mean) -> Mean:
     # Where a sum is not finite, neither is the mean; what is lost would be NaN.
     lost = jnp.where(jnp.isfinite(both), lost - (sums - both), 0.0)
     sums = jnp.where(jnp.isfinite(both), sums, both)
-    return one.replace(total=sums[0], weight=sums[1], lost=lost)
+    return dataclasses.replace(one, total=sums[0], weight=sums[1], lost=lost)
 
 
 @flax.struct.dataclass

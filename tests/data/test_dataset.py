@@ -90,3 +90,10 @@ def test_integers_are_classes_unless_they_are_named_as_numbers():
     assert (numbers.schema.target.names, numbers.splits["train"].targets.tolist()) == (("legs",), [[0], [1], [7]])
     with pytest.raises(jaxflow.UserError, match="one or the other"):
         jaxflow.from_arrays(arrays, classes="abc", numbers=("legs",))
+
+
+def test_a_dataset_is_described_and_not_printed_out():
+    images = np.zeros((5000, 8, 8, 1), np.uint8)
+    dataset = jaxflow.from_arrays({"train": (images, np.arange(5000) % 3), "test": (images[:3], np.arange(3))})
+    assert "ArraySplit(5,000 examples, inputs: uint8(8, 8, 1), targets: int32())" in repr(dataset)
+    assert len(repr(dataset)) < 1000

@@ -76,7 +76,15 @@ def test_the_command_writes_page_and_json(runs, tmp_path, monkeypatch):
     assert "small, seed 1" in (tmp_path / "b.html").read_text()
 
 
-def test_runs_are_listed_on_a_page(runs):
+def test_without_a_name_the_comparison_lies_beside_the_runs(runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", str(runs / "small"), str(runs / "large")]) == 0
+    assert not (tmp_path / "runs").exists()
+    for name in ("compare.json", "compare.html"):
+        (runs / name).unlink()
+
+
+def test_runs_are_listed_on_a_page(runs, capsys):
     (runs / "broken").mkdir(exist_ok=True)
     (runs / "broken" / "experiment.json").write_text("{")
     states = {each.folder.name: each.state for each in list_runs(runs)}
@@ -88,6 +96,11 @@ def test_runs_are_listed_on_a_page(runs):
         "broken": "damaged",
     }
     assert main(["runs", str(runs)]) == 0
+    listed = {line.split()[0].rpartition("/")[2]: line for line in capsys.readouterr().out.splitlines()}
+    assert "  validation  " in listed["untested"]
+    assert "  test  " in listed["small"]
+    assert main(["runs", "--workdir", str(runs)]) == 2
+    assert "--workdir is no flag of runs, which takes words" in capsys.readouterr().err
     page = (runs / "index.html").read_text()
     assert "5 runs of 3 experiments." in page
     assert "small (2 seeds)" in page

@@ -271,6 +271,16 @@ def test_bad_examples_for_ever_stop_the_run_and_name_the_step(experiment, toy, t
     assert all(np.isfinite(leaf).all() for leaf in leaves(read_trained(tmp_path).state))
 
 
+def test_a_run_that_was_mostly_skipped_is_no_result(experiment, toy, tmp_path):
+    """Whatever `max_nonfinite_steps` is: its last steps in a row, and most of all, learned nothing."""
+    diverging = dataclasses.replace(
+        experiment, preprocess=(jaxflow.Scale(),), optimizer=jaxflow.SGD(1e38), max_nonfinite_steps=10**6, epochs=2
+    )
+    with pytest.raises(UserError, match=r"\d+ steps in a row were skipped, .*lower the learning rate"):
+        jaxflow.train(diverging, tmp_path, dataset=toy)
+    assert "checkpoint_step" not in read_results(tmp_path)
+
+
 def test_a_run_of_bad_steps_alone_is_no_result_however_short(experiment, toy, tmp_path):
     short = dataclasses.replace(experiment, preprocess=(jaxflow.Scale(),), epochs=0.5)
     with pytest.raises(UserError, match=r"4 steps in a row were skipped, from step 1 on"):

@@ -54,7 +54,7 @@ class BinaryClassification:
         check_ranges(self)
         check_choices(self, "BinaryCrossEntropy()", "Accuracy()")
         check_suited(self, OF_TWO_CLASSES, LOGIT_LOSSES)
-        if None not in (self.classes, self.positive) and self.positive not in self.classes:
+        if self.classes is not None and self.positive is not None and self.positive not in self.classes:
             raise UserError(f"problem.positive is {self.positive!r}; the data's classes are {listed(self.classes)}")
 
     @property

@@ -179,11 +179,10 @@ def check_frozen(optimizer: Any, params: Any, weights: Mapping[str, Any]) -> Non
     frozen = getattr(optimizer, "frozen", None)
     if frozen is None:
         return
+    own = weights_by_path({"params": params})
     off = {name for name, held in weights_by_path({"params": frozen(params)}).items() if held}
-    fit = {
-        name for name, leaf in weights_by_path({"params": params}).items() if np.shape(weights.get(name)) == leaf.shape
-    }
-    if random := sorted(off - fit):
+    given = {name for name, leaf in own.items() if name in weights and np.shape(weights[name]) == leaf.shape}
+    if random := sorted(off - given):
         logger.warning(
             f"frozen and not among the given weights, so they stay random: {listed(random)}; take them out of "
             "optimizer.groups"

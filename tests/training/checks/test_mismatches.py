@@ -1,5 +1,7 @@
 """Data, model and problem that do not go together: each is one line that says what does."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,32 @@ C, B = jaxflow.Classification(), jaxflow.BinaryClassification()
         (ONE, jaxflow.MLP(), B, "tells two classes apart, and the data has 1; give examples of other classes"),
         (ONE, jaxflow.MLP(), C, "the data has class 'a' alone; give examples of other classes"),
         (ALIKE, jaxflow.MLP(), B, "all 16 training targets are 'a'"),
+        (TEXTS, jaxflow.MLP(), C, "model MLP takes numbers, and the data has tokens.* for example LSTM or BagOfTokens"),
+        (TEXTS, jaxflow.CNN(), C, "model CNN takes numbers, and the data has tokens"),
+        (
+            TEXTS,
+            jaxflow.Sequential((layers.Dropout(0.1), layers.Dense(4), layers.Dense())),
+            C,
+            r"model.layers begins with Dense, which takes numbers, .*begin with layers.Embedding\(\)",
+        ),
+        (
+            TEXTS,
+            jaxflow.Sequential((layers.Embedding(4, vocab_size=5), layers.Flatten(), layers.Dense())),
+            C,
+            "layers.Embedding has vocab_size=5, and the data has 9 different tokens; leave vocab_size=None",
+        ),
+        (
+            PAIRS,
+            jaxflow.Sequential((layers.Dense(4), layers.Relu(), layers.Dense(2), layers.Sigmoid())),
+            C,
+            "model.layers ends with Sigmoid, and the problem takes raw outputs, .*leave that layer out",
+        ),
+        (
+            IMAGES,
+            jaxflow.MLP(),
+            jaxflow.Classification(metrics=(jaxflow.metrics.TopK(3),)),
+            r"metric TopK\(k=3\) is always 1: the data has 3 classes; take a smaller k",
+        ),
         (TEXTS, jaxflow.LSTM(vocab_size=5), C, r"model.vocab_size is 5, and the data has 9 different tokens"),
         (TAGS, jaxflow.LSTM(), C, r"a class for each of its 6 positions; use problem=Tagging\(\)"),
         (TAGS, jaxflow.LSTM(), B, r"use problem=Tagging\(\)"),
@@ -103,6 +131,18 @@ def test_what_does_not_go_together_is_one_line(data, model, problem, message):
     with pytest.raises(jaxflow.UserError, match=message) as error:
         prepare_training(experiment, data)
     assert "\n" not in str(error.value)
+
+
+def test_a_run_that_learns_nothing_is_refused_and_one_that_hardly_begins_is_warned_of(caplog):
+    experiment = jaxflow.Experiment(jaxflow.Arrays(), jaxflow.MLP(), C, jaxflow.Adam(), batch_size=4)
+    frozen = dataclasses.replace(experiment, optimizer=jaxflow.Groups((("*", 0.0),), jaxflow.Adam()))
+    with pytest.raises(jaxflow.UserError, match="every parameter has the factor 0"):
+        prepare_training(frozen, PAIRS)
+    for steps, warned in ((40, False), (41, True)):
+        slow = jaxflow.Adam(learning_rate=0.5, schedule=jaxflow.Cosine(warmup_steps=steps))
+        caplog.clear()
+        prepare_training(dataclasses.replace(experiment, optimizer=slow, epochs=10), PAIRS)
+        assert ("the run 40: the learning rate never reaches 0.5" in caplog.text) == warned
 
 
 @pytest.mark.parametrize("token", [9, 200, -1])

@@ -64,6 +64,21 @@ def test_weights_of_which_none_fits_leave_no_folder(experiment, toy, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_weights_of_another_network_are_refused_though_one_of_them_fits(pretrained, experiment, toy, tmp_path):
+    model = jaxflow.CNN(widths=(4, 8, 8), pools=1, hidden=(5, 5), padding="SAME")
+    fresh = dataclasses.replace(experiment, model=model, init_from=str(pretrained))
+    with pytest.raises(jaxflow.UserError, match="only 2 of 12 of the given parameters fits the model"):
+        jaxflow.train(fresh, tmp_path / "run", dataset=toy)
+
+
+def test_what_is_frozen_and_drawn_anew_is_said(pretrained, experiment, tmp_path, said):
+    five = jaxflow.from_arrays({"train": toy_images(50, classes=5), "validation": toy_images(9, 1, 5)})
+    optimizer = jaxflow.Groups((("Conv_*", 0.0), ("Dense_1", 0.0)), jaxflow.SGD(0.1))
+    fresh = dataclasses.replace(experiment, epochs=0, init_from=str(pretrained), optimizer=optimizer)
+    jaxflow.train(fresh, tmp_path / "run", dataset=five)
+    assert "so they stay random: params/Dense_1/bias, params/Dense_1/kernel; take them out" in said()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
