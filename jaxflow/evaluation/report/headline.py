@@ -22,6 +22,8 @@ NOUNS = {
     "series": "window",
     "vector": "row",
 }
+# Metrics whose names are no words.
+WORDS = {"cer": "Character error rate", "wer": "Word error rate", "nll": "Negative log-likelihood"}
 # Targets that the sentence has numbers of.
 MAX_NAMED = 3
 
@@ -71,7 +73,8 @@ def headline(metrics: Mapping[str, float], schema: Schema, problem: Problem, exa
     measured = [name for name in (problem.selection_metric, *metrics_of(problem)) if name in metrics and name != "loss"]
     chosen = measured[0] if measured else "loss"
     higher = metric_named(problem, chosen).higher_is_better if measured else False
-    return Headline(chosen, higher, number, f"{chosen.capitalize()} {{}} on {over}")
+    words = WORDS.get(chosen, chosen.replace("_", " ").capitalize())
+    return Headline(chosen, higher, number, f"{words} {{}} on {over}")
 
 
 def lead(results: Results, schema: Schema, problem: Problem, examples: int, early: str = "") -> str:

@@ -10,10 +10,12 @@ from jaxflow.evaluation.metrics.intervals import FEW_UNITS
 from jaxflow.evaluation.report.headline import Headline
 from jaxflow.evaluation.report.rivals import Verdict
 from jaxflow.reports.blocks import Remark, Severity
-from jaxflow.reports.wording import between, count, epoch, times
-from jaxflow.runs.results import Results, interval_name
+from jaxflow.reports.wording import between, count, epoch, percent, times
+from jaxflow.runs.results import Results, interval_name, values_alone
 from jaxflow.runtime.regular_files import read_regular
 
+# Mean difference of probabilities and frequencies from which on they cannot be believed.
+MISCALIBRATED = 0.05
 # Targets that are compared with what does without the model, the worst first.
 MAX_VERDICTS = 5
 # Bytes of what explore found, at most.
@@ -53,6 +55,7 @@ def remarks(
       command: how the program is called.
     """
     made = [*_baselines(found, judged), _units(results, found), _overfitting(chosen), _looks(results)]
+    made.append(_calibration(results))
     if results.get("skipped_steps", 0):
         many = results.get("skipped_steps", 0)
         made.append(Remark("problem", f"{many:,} training steps were skipped: gradient or state were not finite."))
@@ -118,6 +121,20 @@ def _overfitting(chosen: Chosen | None) -> Remark | None:
     if chosen.tested is not None and abs(chosen.tested - chosen.epoch) < 0.5:
         return Remark("note", f"{best}, and worse from there on: that checkpoint was tested.")
     return Remark("problem", f"Overfitting: {best[0].lower()}{best[1:]}{tested}. Evaluate with --checkpoint best.")
+
+
+def _calibration(results: Results) -> Remark | None:
+    """Returns whether probabilities may be read as frequencies; None of what has none, or of a few examples."""
+    test = results.get("test", {})
+    interval = test.get(interval_name("calibration_error"))
+    if not isinstance(interval, list):
+        return None
+    off = (
+        f"{percent(values_alone(test)['calibration_error'], 100)}{between(interval, lambda share: percent(share, 100))}"
+    )
+    if interval[0] > MISCALIBRATED:
+        return Remark("problem", f"Its probabilities are off by {off} on average: do not read them as frequencies.")
+    return Remark("good", f"Its probabilities are off by {off} on average.")
 
 
 def _looks(results: Results) -> Remark | None:

@@ -89,3 +89,10 @@ def test_what_explore_found_comes_first(tmp_path):
     for damaged in ("{", "[]", '{"findings": 3}', '{"findings": [{"severity": 1}]}'):
         (tmp_path / "data.json").write_text(damaged)
         assert any("cannot be read" in text for _, text in said(tmp_path))
+
+
+@pytest.mark.parametrize(("interval", "severity"), [([0.01, 0.06], "good"), ([0.06, 0.11], "problem")])
+def test_probabilities_that_are_no_frequencies_are_a_problem(interval, severity, tmp_path):
+    test = GOOD["test"] | {"calibration_error": 0.06, "calibration_error_interval": interval}
+    found = said(tmp_path, GOOD | {"test": test})
+    assert any(kind == severity and text.startswith("Its probabilities are off by 6% (") for kind, text in found)

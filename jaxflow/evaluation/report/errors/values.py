@@ -110,7 +110,7 @@ def _largest(tested: Tested, predictions: np.ndarray, finite: np.ndarray) -> lis
     shown = []
     for index, of in zip(worst.tolist(), relative[worst].argmax(1).tolist()):
         true, predicted = float(targets[index, of]), float(predictions[index, of])
-        said = {"predicted": exact(predicted), "true": exact(true), "error": exact(predicted - true)}
+        said = {"predicted": exact(predicted), "true": exact(true), "residual": exact(true - predicted)}
         shown.append(Shown(index, ({"target": names[of]} if len(names) > 1 else {}) | said))
     about = "The predictions that are farthest off, by what each target varies." if len(names) > 1 else ""
     return show_examples(tested, "The largest errors", about, shown)
