@@ -42,6 +42,8 @@ def sentence(comparison: Comparison, difference: Difference) -> str:
     if difference.value == 0:
         return f"{difference.name} and {first} do equally well ({difference.metric} {exact(ours)})."
     apart = f"{signed(difference.value)}{_between(difference.low, difference.high)}"
+    if not math.isclose(theirs - ours, difference.value, rel_tol=1e-3, abs_tol=1e-9):
+        apart += " over all folds' answers together"  # which is no mean of the folds' values
     tested = f"{difference.test}, {p_of(difference)}"
     if difference.different:
         return f"{difference.name} is {how} than {first}: {values}, {apart}, more than chance ({tested})."
