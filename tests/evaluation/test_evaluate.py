@@ -30,7 +30,7 @@ def test_every_test_example_counts_exactly_once(trained, toy):
 def test_the_moving_average_is_what_is_evaluated(trained, toy):
     run = read_trained(trained)
     images = run.program.structure.transform(toy.splits["test"].inputs)
-    variables = {"params": run.state.ema, **run.state.model_state}
+    variables = run.state.model_state | run.state.ema
     expected = run.experiment.problem.predictions(run.program.model.apply(variables, images))
     jaxflow.evaluate(trained, dataset=toy)
     with (trained / "predictions" / "test.csv").open() as file:
