@@ -73,6 +73,7 @@ def test_modules_beside_the_file_are_imported_copied_and_found_again(way, tmp_pa
     assert not any(isinstance(finder, ExperimentFolder) for finder in sys.meta_path)
 
 
+@pytest.mark.slow
 def test_another_process_evaluates_with_the_copies(tmp_path):
     file = write(tmp_path / "a")
     jaxflow.train(load(file), tmp_path / "run", source=file)

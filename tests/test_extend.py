@@ -170,6 +170,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_own_source_model_loss_and_metric_are_one_file(kind, tmp_path):
     text = LABELS

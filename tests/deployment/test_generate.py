@@ -38,6 +38,7 @@ def writer(tmp_path_factory):
     return folder / "run"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [jaxflow.TransformerDecoder(2, 2, 16), jaxflow.LSTM(16), jaxflow.CausalCNN(16, (1, 2, 4, 8, 16))],

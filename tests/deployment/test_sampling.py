@@ -72,6 +72,7 @@ def test_a_cache_gives_the_tokens_of_the_window_as_far_as_an_output_sees_no_furt
     assert not is_cache_exact(jaxflow.BagOfTokens(), window, window)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [

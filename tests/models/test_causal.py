@@ -112,6 +112,7 @@ def test_decoding_gives_what_the_model_gives_for_all_tokens(dilations, kernel):
     check_decoding(model, cached=bool(dilations))
 
 
+@pytest.mark.slow
 def test_a_tcn_answers_for_its_last_position_as_far_as_it_sees():
     series = jnp.asarray(np.random.RandomState(0).randn(2, 30, 3), jnp.float32)
     model = jaxflow.TCN(width=8, dilations=(1, 2, 4), outputs=2)

@@ -103,6 +103,7 @@ def test_padded_texts_are_unpadded_texts(cell, bidirectional, per_position):
     assert np.isfinite(apply(variables, jnp.zeros_like(TOKENS))).all()
 
 
+@pytest.mark.slow
 def test_an_output_depends_on_what_it_may_see():
     def reached(bidirectional):
         model = jaxflow.LSTM(8, 2, bidirectional, per_position=True, vocab_size=9, outputs=9)

@@ -59,6 +59,7 @@ def test_resnet_9_has_the_known_parameter_count():
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == 6_573_130
 
 
+@pytest.mark.slow
 def test_resnet_9_is_the_one_written_in_flax():
     class Reference(nn.Module):
         @nn.compact
@@ -98,6 +99,7 @@ def test_a_bottleneck_is_the_one_written_in_flax():
     np.testing.assert_allclose(block.apply(variables, x, train=False), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_recomputed_activations_give_the_same_numbers():
     variables = jax.jit(SMALL.init)(jax.random.key(0), IMAGES)
     variables = jax.tree.map(lambda leaf: leaf + 0.1, variables)
@@ -163,6 +165,7 @@ def test_centred_windows_are_torch_s_on_even_and_odd_sides(shape, kernel):
     np.testing.assert_allclose(layer.apply(variables, inputs), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(16, 16), (15, 18)])
 def test_the_stem_of_imagenet_is_torch_s_and_that_of_cifar_starts_at_the_pixels(shape):
     images = np.random.RandomState(0).randn(1, *shape, 3).astype(np.float32)

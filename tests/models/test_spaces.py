@@ -20,6 +20,7 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("space", [(16,), (16, 12), (8, 9, 10)])
 def test_series_images_and_volumes_have_outputs_and_slopes(name, space):

@@ -108,6 +108,7 @@ def test_patches_are_squares_row_by_row():
         patches(jnp.asarray(images), 4)
 
 
+@pytest.mark.slow
 def test_computing_blocks_again_changes_no_gradient():
     def gradients(remat):
         model = dataclasses.replace(DECODER, remat=remat, dropout=0.3, stochastic_depth=0.5)

@@ -35,6 +35,7 @@ def test_a_u_net_of_the_source_s_widths_has_its_parameter_count():
     assert count == down + up + 64 * 2 + 2 == 31_030_658
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("up", ["transpose", "resize"])
 def test_a_u_net_is_the_one_written_in_flax(up):
     class Reference(nn.Module):
@@ -75,6 +76,7 @@ def test_transposed_convolutions_are_flax_s(space):
     np.testing.assert_allclose(layer.apply(variables, inputs), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", [(13,), (7, 9), (5, 6, 7)])
 def test_sides_that_do_not_divide_are_padded_inside_and_cropped(space):
     """What is predicted is what the network predicts of inputs that were mirrored before."""
@@ -87,6 +89,7 @@ def test_sides_that_do_not_divide_are_padded_inside_and_cropped(space):
     np.testing.assert_array_equal(outputs, expected)
 
 
+@pytest.mark.slow
 def test_recomputed_activations_give_the_same_numbers():
     images = jax.random.normal(jax.random.key(0), (2, 8, 8, 2))
     variables = moved(SMALL, images)

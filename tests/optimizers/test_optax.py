@@ -91,6 +91,7 @@ def test_updates_are_optax_to_the_bit(ours, theirs):
     jax.tree.map(np.testing.assert_array_equal, one(jaxflow.make_optimizer(ours, STEPS)), one(theirs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ours", [case[0] for case in CASES], ids=IDS)
 def test_numbers_as_arguments_are_numbers_as_constants(ours):
     structure, numbers = hyperparameters.split(ours)

@@ -31,6 +31,7 @@ def test_losses_are_squared_errors_and_the_mean_input_explains_nothing():
     assert np.isnan(explained(OUTPUTS + np.float32(1e4)))  # float32 has no such variance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "shape"),
     [
@@ -64,6 +65,7 @@ def test_a_linear_autoencoder_of_full_width_can_return_its_inputs():
     np.testing.assert_allclose(outputs[..., 0], inputs, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_what_is_unlike_the_training_data_has_the_largest_errors(toy, tmp_path):
     experiment = jaxflow.Experiment(
         jaxflow.Arrays(),

@@ -158,6 +158,7 @@ def dataset(*splits):
     return jaxflow.Dataset(parts, FRAMES)
 
 
+@pytest.mark.slow
 def test_texts_are_learned_without_knowing_where_their_characters_lie(tmp_path):
     data = dataset(("train", spoken(200, 0)), ("validation", spoken(20, 1)), ("test", spoken(30, 2)))
     experiment = jaxflow.Experiment(

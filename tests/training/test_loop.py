@@ -143,6 +143,7 @@ def test_a_watchdog_hears_of_steps_and_of_batches_that_are_validated(experiment,
     assert len(heard) >= 13 + 2 * 4
 
 
+@pytest.mark.slow
 def test_the_state_is_gone_before_it_is_read_back(experiment, toy, tmp_path, monkeypatch):
     kept, real = [], loop.restore
 

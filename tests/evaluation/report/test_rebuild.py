@@ -75,6 +75,7 @@ def test_other_data_is_refused(evaluated, toy):
         rebuild_report(evaluated, dataset=dataclasses.replace(toy, splits={**toy.splits, "test": renamed}))
 
 
+@pytest.mark.slow
 def test_masks_and_numbers_are_read_back_too(tmp_path):
     random = np.random.RandomState(0)
     images = random.randint(0, 255, (24, 8, 8, 1)).astype(np.uint8)
