@@ -50,21 +50,23 @@ def measure_split(
 
 def twins_of(problem: Problem, schema: Schema) -> dict[str, str]:
     """Returns by the name of a problem's metric that of the score that it is, where that has another name."""
-    names, kind = schema.target.names, schema.target.kind
-    same = {"matthews_correlation": "mcc"}
+    twins = {}
     for metric in problem.metrics:
-        average = getattr(metric, "average", None)
-        if metric.name == "cohen_kappa" and getattr(metric, "weights", "none") == "none":
-            same["cohen_kappa"] = "kappa"
-        if metric.name not in ("precision", "recall", "f1"):
-            continue
-        if average == "binary":
-            same[metric.name] = f"{metric.name}/{names[positive_class(problem)]}" if len(names) > 1 else ""
-        elif average == "micro" and kind == "class":
-            same[metric.name] = "accuracy"
-        else:
-            same[metric.name] = f"{metric.name}_{average}"
-    return same
+        if metric.name == "matthews_correlation":
+            twins[metric.name] = "mcc"
+        elif metric.name == "cohen_kappa" and getattr(metric, "weights", "none") == "none":
+            twins[metric.name] = "kappa"
+        elif metric.name in ("precision", "recall", "f1"):
+            twins[metric.name] = _averaged(metric, problem, schema)
+    return twins
+
+
+def _averaged(metric: Any, problem: Problem, schema: Schema) -> str:
+    """Returns the name of the score of classes or labels that is averaged as a metric is."""
+    average, target = getattr(metric, "average", ""), schema.target
+    if average == "binary" and len(target.names) == 2:
+        return f"{metric.name}/{target.names[positive_class(problem)]}"
+    return "accuracy" if average == "micro" and target.kind == "class" else f"{metric.name}_{average}"
 
 
 def row_intervals(collected: Sequence[ScoreData], units: Units, metric: str) -> dict[str, list[float]]:
