@@ -97,3 +97,13 @@ def test_a_dataset_is_described_and_not_printed_out():
     dataset = jaxflow.from_arrays({"train": (images, np.arange(5000) % 3), "test": (images[:3], np.arange(3))})
     assert "ArraySplit(5,000 examples, inputs: uint8(8, 8, 1), targets: int32())" in repr(dataset)
     assert len(repr(dataset)) < 1000
+
+
+def test_splits_that_are_no_pairs_and_classes_that_training_lacks_are_said(caplog):
+    inputs = np.zeros((4, 2), np.float32)
+    with pytest.raises(jaxflow.UserError, match="the train split is no pair; give inputs and targets"):
+        jaxflow.from_arrays({"train": inputs, "test": inputs}, {"train": np.zeros(4, int), "test": np.zeros(4, int)})
+    jaxflow.from_arrays({"train": (inputs, [0, 1, 0, 1]), "test": (inputs, [0, 1, 2, 1])}, ("a", "b", "c"))
+    assert [record.message for record in caplog.records] == [
+        "test: train has no 'c', which no model learns then; they count as wrong"
+    ]

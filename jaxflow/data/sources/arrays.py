@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxflow.data.checks import validate
+from jaxflow.data.checks import report_unlearned, validate
 from jaxflow.data.dataset import ArraySplit, Dataset
 from jaxflow.data.splitting.hold_out import HoldOut
 from jaxflow.data.splitting.keys import SplitKeys
@@ -105,6 +105,11 @@ def _from_splits(
 ) -> Dataset:
     if "train" not in splits:
         raise UserError(f"there is no train split; there are {', '.join(splits) or 'none'}")
+    for name, pair in splits.items():
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise UserError(
+                f"the {name} split is no pair; give inputs and targets: from_arrays({{'train': (x, y), ...}})"
+            )
     shape = np.shape(splits["train"][0])[1:]
     for name, (inputs, labels) in splits.items():
         if len(inputs) != len(labels):
@@ -123,6 +128,10 @@ def _from_splits(
         name: ArraySplit(np.asarray(x), targets[name], [f"{name}_{i}" for i in range(len(x))])
         for name, (x, _) in splits.items()
     }
+    if target.kind == "class":
+        ends = np.cumsum([len(part) for part in targets.values()])
+        parts = {name: np.arange(end - len(targets[name]), end) for name, end in zip(targets, ends)}
+        report_unlearned(target.names, np.concatenate(list(targets.values())), parts)
     return validate(Dataset(made, Schema(feature, target)))
 
 

@@ -14,7 +14,7 @@ from jaxflow.errors import UserError, listed
 from jaxflow.problems import tables
 from jaxflow.problems.attributes import check_choices, check_suited
 from jaxflow.problems.losses.base import Loss, fit_loss
-from jaxflow.problems.losses.binary import BinaryCrossEntropy
+from jaxflow.problems.losses.binary import BinaryCrossEntropy, check_positive_weight
 from jaxflow.problems.losses.families import LOGIT_LOSSES
 from jaxflow.problems.metrics.base import Metric, score
 from jaxflow.problems.metrics.classes import Accuracy
@@ -83,6 +83,7 @@ class BinaryClassification:
                 f"problem BinaryClassification tells two classes apart, and the data has {len(target.names)}; "
                 f"{fitting(schema)}"
             )
+        check_positive_weight(self.loss, ("yes or no",))
         return 1
 
     def check_targets(self, schema: Schema, targets: np.ndarray) -> None:

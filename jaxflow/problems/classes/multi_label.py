@@ -13,7 +13,7 @@ import numpy as np
 from jaxflow.errors import UserError, listed
 from jaxflow.problems.attributes import check_averages, check_choices, check_suited
 from jaxflow.problems.losses.base import Loss, fit_loss
-from jaxflow.problems.losses.binary import BinaryCrossEntropy
+from jaxflow.problems.losses.binary import BinaryCrossEntropy, check_positive_weight
 from jaxflow.problems.losses.families import LOGIT_LOSSES
 from jaxflow.problems.metrics.base import Metric, score
 from jaxflow.problems.metrics.classes import Accuracy
@@ -69,6 +69,7 @@ class MultiLabel:
                 f"problem.threshold has {len(self.threshold)} numbers, and there are {len(target.names)} labels: "
                 f"{listed(target.names)}; give one for each, in this order, or one number for all"
             )
+        check_positive_weight(self.loss, target.names)
         return len(target.names)
 
     def check_targets(self, schema: Schema, targets: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """Losses of yes or no: one logit for each target that is 0 or 1."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxflow.errors import UserError, listed
+from jaxflow.problems.losses.base import Loss
+from jaxflow.problems.losses.sums import parts_of
 from jaxflow.ranges import Fraction, NonNegative, check_ranges, check_words
 
 
@@ -58,6 +62,15 @@ class BinaryCrossEntropy:
         positive, negative = (columns > 0).sum(0), (columns == 0).sum(0)
         weights = np.where((positive > 0) & (negative > 0), negative / np.maximum(positive, 1), 1.0)
         return dataclasses.replace(self, positive_weight=tuple(weights.tolist()))
+
+
+def check_positive_weight(loss: Loss, names: Sequence[str]) -> None:
+    """Raises UserError if the weights of a loss, or of those in a sum, are not one for each of what is yes or no."""
+    for part in parts_of(loss):
+        weights = getattr(part, "positive_weight", "none")
+        if isinstance(weights, tuple) and len(weights) not in (1, len(names)):
+            several = f", or one for each of {listed(names)}, in this order" if len(names) > 1 else ""
+            raise UserError(f"problem.loss.positive_weight has {len(weights)} numbers; give one{several}")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ def dataset(feature, target, inputs=None, targets=None):
 
 IMAGES = dataset(Feature("image", (8, 8, 1), "float32"), Target("class", ("a", "b", "c")))
 PAIRS = dataset(Feature("vector", (3,), "float32"), Target("class", ("a", "b")))
+LABELS = dataset(
+    Feature("vector", (3,), "float32"), Target("labels", ("a", "b", "c")), targets=lambda y: np.eye(3, dtype=int)[y]
+)
 ONE = dataset(Feature("vector", (3,), "float32"), Target("class", ("a",)))
 ALIKE = dataset(Feature("vector", (3,), "float32"), Target("class", ("a", "b")), targets=np.zeros_like)
 TEXTS = dataset(Feature("tokens", (6,), "int32", vocab_size=9), Target("class", ("a", "b")))
@@ -75,6 +78,18 @@ C, B = jaxflow.Classification(), jaxflow.BinaryClassification()
             r"a convolution goes over .* and inputs have shape \(3,\); model=MLP\(\) takes these",
         ),
         (PAIRS, jaxflow.CausalCNN(), C, r"model CausalCNN takes tokens inputs.* for example MLP"),
+        (
+            LABELS,
+            jaxflow.MLP(),
+            jaxflow.MultiLabel(jaxflow.losses.BinaryCrossEntropy(positive_weight=(1.0, 2.0))),
+            "positive_weight has 2 numbers; give one, or one for each of a, b, c, in this order",
+        ),
+        (
+            PAIRS,
+            jaxflow.MLP(),
+            jaxflow.BinaryClassification(jaxflow.losses.BinaryCrossEntropy(positive_weight=(1.0, 2.0))),
+            "positive_weight has 2 numbers; give one$",
+        ),
         (ONE, jaxflow.MLP(), B, "tells two classes apart, and the data has 1; give examples of other classes"),
         (ONE, jaxflow.MLP(), C, "the data has class 'a' alone; give examples of other classes"),
         (ALIKE, jaxflow.MLP(), B, "all 16 training targets are 'a'"),

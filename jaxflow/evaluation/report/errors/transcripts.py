@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxflow.evaluation.report.errors.base import Measured, Tested
-from jaxflow.evaluation.report.errors.shown import MAX_SHOWN, Shown, shortened, show_examples
+from jaxflow.evaluation.report.errors.shown import MAX_SHOWN, Shown, how_many, shortened, show_examples
 from jaxflow.problems.metrics.edits import edit_distances
 from jaxflow.reports.blocks import Block, Text
 from jaxflow.reports.figures.values import sizes_of_errors
@@ -57,7 +57,8 @@ class Transcripts:
             }
             examples.append(Shown(i, said))
         exactly = percent(1 - len(wrong) / len(known), len(known))
-        about = f"{exactly} of {len(known):,} texts are right in every character; those with most errors first."
+        order = how_many(len(wrong), "those with most errors")
+        about = f"{exactly} of {len(known):,} texts are right in every character; {order}."
         return [*shown, *show_examples(tested, "The worst texts", about, examples)]
 
     def _rates(self) -> np.ndarray:
