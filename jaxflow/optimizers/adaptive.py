@@ -65,7 +65,10 @@ class Adam(Optimizer):
 
 @dataclass(frozen=True)
 class NAdam(Adam):
-    """Adam that looks ahead along its momentum, as Nesterov does: T. Dozat, ICLR workshop 2016."""
+    """Adam that looks ahead along its momentum, as Nesterov does: T. Dozat, ICLR workshop 2016.
+
+    The momentum is b1 from the first step on, as in optax.nadam; PyTorch's grows to it over some hundred steps.
+    """
 
     def direction(self) -> optax.GradientTransformation:
         """Builds the update before decay and learning rate."""

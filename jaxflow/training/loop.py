@@ -141,6 +141,8 @@ def _run_loop(session: TrainingSession, folder: Path, compiled: Callable[..., An
                 log.resume(loop.step)
         checkpoints.checkpointer.wait()
         heartbeat()
+        if not stop:  # early stopping may end it before a line of the log was due
+            raise_if_diverged(state, folder, experiment.max_nonfinite_steps, over=True)
         results = _conclude(session, checkpoints, loop, state, stop)
         del state  # there may be no room for two
         restore(checkpoints, loop.step, program.abstract_state())  # done means that what was saved can be read back

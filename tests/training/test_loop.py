@@ -280,6 +280,10 @@ def test_a_run_that_was_mostly_skipped_is_no_result(experiment, toy, tmp_path):
     with pytest.raises(UserError, match=r"\d+ steps in a row were skipped, .*lower the learning rate"):
         jaxflow.train(diverging, tmp_path, dataset=toy)
     assert "checkpoint_step" not in read_results(tmp_path)
+    early = dataclasses.replace(diverging, early_stopping=jaxflow.EarlyStopping(1), epochs=50, log_every_steps=1000)
+    with pytest.raises(UserError, match=r"\d+ steps in a row were skipped, .*lower the learning rate"):
+        jaxflow.train(early, tmp_path / "early", dataset=toy)
+    assert "checkpoint_step" not in read_results(tmp_path / "early")
 
 
 def test_a_run_of_bad_steps_alone_is_no_result_however_short(experiment, toy, tmp_path):

@@ -142,7 +142,8 @@ def _check_layers(model: Sequential, inputs: Feature) -> None:
 
 def check_outputs(model: nn.Module, schema: Schema) -> None:
     """Raises UserError if a network of layers ends with an activation, and the problem makes probabilities itself."""
-    last = model.layers[-1] if isinstance(model, Sequential) and model.layers else None
+    layers = model.layers if isinstance(model, Sequential) else ()
+    last = next((layer for layer in reversed(layers) if not isinstance(layer, Dropout)), None)
     if isinstance(last, ActivationLayer) and schema.target.kind in ("class", "labels"):
         raise UserError(
             f"model.layers ends with {type(last).__name__}, and the problem takes raw outputs, of which it makes "

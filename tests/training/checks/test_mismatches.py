@@ -109,7 +109,9 @@ C, B = jaxflow.Classification(), jaxflow.BinaryClassification()
         ),
         (
             PAIRS,
-            jaxflow.Sequential((layers.Dense(4), layers.Relu(), layers.Dense(2), layers.Sigmoid())),
+            jaxflow.Sequential(
+                (layers.Dense(4), layers.Relu(), layers.Dense(2), layers.Sigmoid(), layers.Dropout(0.1))
+            ),
             C,
             "model.layers ends with Sigmoid, and the problem takes raw outputs, .*leave that layer out",
         ),
