@@ -33,7 +33,8 @@ def told(subject: Subject, indices: np.ndarray, choices: np.ndarray) -> tuple[tu
         language = is_language_modelling(subject.dataset)
         names = token_names(subject.dataset) if language else target.names
         where = "after" if language else "at"
-        written = [repr(name)[1:-1] for name in names] if language else names
+        # A space alone would not be seen.
+        written = [repr(name)[1:-1].strip() or repr(name) for name in names] if language else names
         return tuple(
             (f"predicted {written[c]} {where} token {at + 1}", _true(written, t[at]))
             for (at, c), t in zip(choices, targets)
