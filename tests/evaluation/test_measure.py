@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 import jaxflow
 from jaxflow import metrics
@@ -72,6 +73,29 @@ def test_a_mean_over_classes_has_no_interval_where_resamples_lack_classes():
     assert found["recall_macro"] == found["balanced_accuracy"]
     assert not {"recall_macro_interval", "balanced_accuracy_interval", "f1_macro_interval"} & set(found)
     assert "accuracy_interval" in found
+
+
+def test_scores_of_a_class_that_is_always_right_have_the_interval_of_a_proportion():
+    targets = np.repeat([0, 1], [30, 70])
+    probabilities = np.eye(2)[targets]
+    probabilities[-20:] = (0.6, 0.4)  # the last twenty are answered wrongly
+    found = measured(jaxflow.Classification(), Target("class", ("a", "b")), probabilities, targets, {})
+    assert (found["recall/a"], found["precision/b"]) == (1.0, 1.0)
+    for name, trials in (("recall/a", 30), ("precision/b", 50)):
+        kind, _, of = name.partition("/")
+        exact = binomtest(trials, trials).proportion_ci(0.95)
+        assert found[f"{kind}_interval/{of}"] == pytest.approx([exact.low, exact.high])
+
+
+def test_resamples_without_a_class_say_nothing_of_it():
+    targets = np.repeat([0, 1], [200, 3])
+    probabilities = np.eye(2)[targets]
+    probabilities[-1] = (0.6, 0.4)
+    found = measured(jaxflow.Classification(), Target("class", ("a", "b")), probabilities, targets, {})
+    low, high = found["recall_interval/b"]
+    drawn = np.random.default_rng(1).binomial(3, 2 / 3, 100_000) / 3
+    assert low == pytest.approx(np.quantile(drawn, 0.025))
+    assert high == 1.0
 
 
 def test_columns_of_other_units_have_forecast_scores_of_their_own():

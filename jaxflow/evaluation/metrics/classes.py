@@ -69,7 +69,8 @@ def _counted(records: ClassRecords, units: Units) -> Scores:
     rows = np.concatenate([records.rows, records.rows, records.rows[hit]])
     counted = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(examples, 3 * classes))
     occurs = np.bincount(targets, minlength=classes) > 0
-    present = occurs | (np.bincount(answers, minlength=classes) > 0)
+    answered_once = np.bincount(answers, minlength=classes) > 0
+    present, has = occurs | answered_once, (answered_once, occurs, occurs | answered_once)
     averaged = [f"{name}_{how}" for name in ("precision", "recall", "f1") for how in ("macro", "weighted")]
     names = ["accuracy", "balanced_accuracy", *averaged, "mcc", "kappa"]
     names += [f"{name}/{records.names[i]}" for i in listed for name in ("precision", "recall", "f1")]
@@ -77,7 +78,8 @@ def _counted(records: ClassRecords, units: Units) -> Scores:
     def finish(sums: np.ndarray) -> np.ndarray:
         true, answered, both = sums[:, :classes], sums[:, classes : 2 * classes], sums[:, 2 * classes :]
         total, right = true.sum(1), both.sum(1)
-        by_class = [share(both, answered), share(both, true), share(2 * both, true + answered)]
+        wholes = (answered, true, true + answered)
+        by_class = [share(part, whole) for part, whole in zip((both, both, 2 * both), wholes)]
         # A resample without a class that the split has tells nothing of a mean over classes.
         missed = (true[:, occurs] == 0).any(1)
         scores = [right / total, np.where(missed, np.nan, by_class[1][:, occurs].mean(1))]
@@ -86,10 +88,16 @@ def _counted(records: ClassRecords, units: Units) -> Scores:
         chance = (true * answered).sum(1)
         spread = np.sqrt((total**2 - (true**2).sum(1)) * (total**2 - (answered**2).sum(1)))
         scores += [share(right * total - chance, spread), share(right * total - chance, total**2 - chance)]
-        scores += [values[:, i] for i in listed for values in by_class]
+        # Nor does one without any example that a class's own score is of, where the split has some.
+        single = [np.where((of == 0) & there, np.nan, values) for values, of, there in zip(by_class, wholes, has)]
+        scores += [values[:, i] for i in listed for values in single]
         return np.stack(scores, 1)
 
-    return scores_of_sums(tuple(names), counted, units, finish, frozenset({"accuracy"}))
+    shares = {"accuracy": units.count}
+    for i in listed:
+        for kind, of in (("precision", answers), ("recall", targets)):
+            shares[f"{kind}/{records.names[i]}"] = len(np.unique(units.index[of == i]))
+    return scores_of_sums(tuple(names), counted, units, finish, shares)
 
 
 def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -138,7 +146,7 @@ def _top(records: ClassRecords, units: Units, k: int) -> Scores:
     before = (records.probabilities > of_truth) | ((records.probabilities == of_truth) & later)
     values = np.stack([(before.sum(1) < k).astype(np.float64), np.ones(len(of_truth))], 1)
     name = f"top{k}_accuracy"
-    return scores_of_sums((name,), values, units, lambda sums: sums[:, :1] / sums[:, 1:], frozenset({name}))
+    return scores_of_sums((name,), values, units, lambda sums: sums[:, :1] / sums[:, 1:], {name: units.count})
 
 
 def _ranked(records: ClassRecords, units: Units, positive: int) -> Scores:

@@ -72,9 +72,9 @@ def measure(
         return {name: Measured(float(value), math.nan, math.nan) for name, value in zip(names, values)}
     drawn = np.concatenate([_evaluate(families, counts) for counts in _resamples(units, replicates, seed)])
     left_out = np.concatenate([_evaluate(families, counts) for counts in _jackknife(units)])
-    proportions = frozenset().union(*(family.proportions for family in families))
+    proportions = {name: of for family in families for name, of in family.proportions.items()}
     return {
-        name: _measured(values[i], drawn[:, i], left_out[:, i], units, confidence, name in proportions)
+        name: _measured(values[i], drawn[:, i], left_out[:, i], units, confidence, proportions.get(name, 0))
         for i, name in enumerate(names)
     }
 
@@ -104,7 +104,7 @@ def _jackknife(units: int) -> Iterator[np.ndarray]:
 
 
 def _measured(
-    value: float, drawn: np.ndarray, left_out: np.ndarray, units: int, confidence: float, proportion: bool
+    value: float, drawn: np.ndarray, left_out: np.ndarray, units: int, confidence: float, trials: int
 ) -> Measured:
     """Returns a metric with its BCa interval.
 
@@ -114,7 +114,7 @@ def _measured(
       left_out: (sets,) without each set of units.
       units: how many there are.
       confidence: of the interval.
-      proportion: whether it is a share, whose interval at 0 and 1 is Clopper and Pearson's.
+      trials: of a share of units, how many these are: its interval at 0 and 1 is Clopper and Pearson's; else 0.
     """
     value, tail = float(value), (1 - confidence) / 2
     defined = np.isfinite(drawn)  # a resample without a class has no recall of it
@@ -122,8 +122,8 @@ def _measured(
     if not math.isfinite(value) or defined.mean() <= 0.5:
         return Measured(value, math.nan, math.nan)
     drawn = drawn[defined]
-    if proportion and value in (0.0, 1.0) and (drawn == value).all():
-        bound = float(beta.ppf(tail, units, 1))
+    if trials > 1 and value in (0.0, 1.0) and (drawn == value).all():
+        bound = float(beta.ppf(tail, trials, 1))
         return Measured(value, *((bound, 1.0) if value else (0.0, 1 - bound)))
     if np.ptp(drawn) <= ROUNDING * abs(value):  # resamples that all agree tell nothing of what was not drawn
         return Measured(value, math.nan, math.nan)

@@ -4,8 +4,8 @@ A unit is what was split: an example, or a group of them (a speaker, a patient, 
 series.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import sparse
@@ -18,12 +18,12 @@ class Scores:
     Attributes:
       names: of the metrics.
       of: (replicates, units) how often each unit counts -> (replicates, metrics) float64; NaN where one is not defined.
-      proportions: which of the metrics are shares of units that are right, so that 0 and 1 have intervals too.
+      proportions: of metrics that are shares of units, of how many: 0 and 1 have intervals too.
     """
 
     names: tuple[str, ...]
     of: Callable[[np.ndarray], np.ndarray]
-    proportions: frozenset[str] = frozenset()
+    proportions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def scores_of_sums(
     values: np.ndarray | sparse.csr_array,
     units: Units,
     finish: Callable[[np.ndarray], np.ndarray],
-    proportions: frozenset[str] = frozenset(),
+    proportions: Mapping[str, int] | None = None,
 ) -> Scores:
     """Returns metrics that depend on sums over examples alone.
 
@@ -96,7 +96,7 @@ def scores_of_sums(
         with np.errstate(divide="ignore", invalid="ignore"):  # NaN is the score of nothing
             return finish(np.asarray(counts @ sums))
 
-    return Scores(names, of, proportions)
+    return Scores(names, of, proportions or {})
 
 
 def values_of(families: Sequence[Scores], units: Units) -> dict[str, float]:

@@ -8,7 +8,9 @@ from jaxflow.evaluation.metrics.scores import each_example, scores_of_sums, unit
 
 def mean_of(values, units, proportions=()):
     both = np.column_stack([values, np.ones(len(values))])
-    return [scores_of_sums(("mean",), both, units, lambda s: s[:, :1] / s[:, 1:], frozenset(proportions))]
+    return [
+        scores_of_sums(("mean",), both, units, lambda s: s[:, :1] / s[:, 1:], dict.fromkeys(proportions, units.count))
+    ]
 
 
 def correlated(random, mean, clusters=100, each=10, correlation=0.3):
