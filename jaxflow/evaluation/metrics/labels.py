@@ -45,6 +45,7 @@ def _counted(records: LabelRecords, units: Units) -> Scores:
     columns = [true, answered, true & answered, right.sum(1, keepdims=True), known.sum(1, keepdims=True)]
     listed = range(labels) if labels <= MAX_LISTED_CLASSES else ()
     kinds, occurs, present = ("precision", "recall", "f1"), true.any(0), (true | answered).any(0)
+    has = (answered.any(0), occurs, present)
     names = ["accuracy", *(f"{kind}_{how}" for kind in kinds for how in ("micro", "macro", "weighted"))]
     names += [f"{kind}/{records.names[i]}" for i in listed for kind in kinds]
 
@@ -60,7 +61,9 @@ def _counted(records: LabelRecords, units: Units) -> Scores:
         for values, micro in zip(by_label, pooled):
             macro = np.where(missed, np.nan, values[:, present].mean(1))
             scores += [micro, macro, (values * held).sum(1) / held.sum(1)]
-        return np.stack([*scores, *(values[:, i] for i in listed for values in by_label)], 1)
+        # Nor does one without any example that a label's own score is of, where the split has some.
+        single = [np.where((of == 0) & there, np.nan, values) for values, of, there in zip(by_label, whole, has)]
+        return np.stack([*scores, *(values[:, i] for i in listed for values in single)], 1)
 
     return scores_of_sums(tuple(names), np.concatenate(columns, 1).astype(np.float64), units, finish)
 
