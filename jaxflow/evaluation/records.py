@@ -71,6 +71,9 @@ def write_records(
             told = {**block, "unit": units.index[done : done + len(here)]}
             if schema.target.kind == "class" and block["predictions"].shape[1:] == (len(schema.target.names),):
                 told["answer"] = np.asarray((answer or _likeliest)(block["predictions"]))
+            if schema.target.several and answer is not None:
+                given = np.asarray(answer(block["predictions"]))
+                told |= {"answer": given} if given.shape == block["targets"].shape else {}
             write_arrays(here, told, columns)
             done += len(here)
 
@@ -94,9 +97,10 @@ def _parquet_writer(
     """Yields (ids, block, table) -> None, which appends to STEM.parquet.
 
     Its columns are "id", "target" and for classes "answer" and "p_<name>", for values "prediction" (those of several
-    targets end in their names), "loss" and "weight"; where predictions are something else, those of the table for
-    people. A class is its index, and the file's metadata "classes" has the names. "answer" is what the problem answers,
-    which a threshold may decide. "unit" numbers what was split, which "noun" names.
+    targets end in their names, and several classes have an "answer" too), "loss" and "weight"; where predictions are
+    something else, those of the table for people. A class is its index, and the file's metadata "classes" has the
+    names. "answer" is what the problem answers, which a threshold may decide. "unit" numbers what was split, which
+    "noun" names.
     """
     metadata = {"noun": noun, **({"classes": json.dumps(target.names)} if target.kind == "class" else {})}
 
@@ -124,7 +128,10 @@ def _columns(target: Target, block: Block, shown: Block) -> dict[str, np.ndarray
         return {"target": targets, "answer": block["answer"], **probabilities}
     if target.several:
         made = {f"prediction_{i}": values for i, values in enumerate(predictions.reshape(len(predictions), -1).T)}
-        return {f"target_{name}": targets[:, i] for i, name in enumerate(target.names)} | made
+        known = {"target": targets, "answer": block["answer"]} if "answer" in block else {"target": targets}
+        return {
+            f"{what}_{name}": part[:, i] for what, part in known.items() for i, name in enumerate(target.names)
+        } | made
     ends = [""] if len(target.names) == 1 else [f"_{name}" for name in target.names]
     pairs = (("target", targets), ("prediction", predictions))
     return {f"{name}{end}": values[:, i] for name, values in pairs for i, end in enumerate(ends)}

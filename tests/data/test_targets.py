@@ -13,6 +13,7 @@ from PIL import Image
 import jaxflow
 from jaxflow import Category, HoldOut, ImageFolder, Table, Target
 from jaxflow.errors import UserError
+from jaxflow.evaluation.report.rebuild import rebuild_report
 from jaxflow.exploration.explore import explore
 from jaxflow.serialization import from_json, to_json
 from tests.conftest import assert_same_splits
@@ -254,6 +255,9 @@ class Labels(jaxflow.Regression):
     def distribution(self, outputs):
         return jax.nn.sigmoid(outputs)
 
+    def answer(self, distribution):
+        return (distribution > 0.5).astype(int)
+
     def running_metrics(self, outputs, targets, losses, weights):
         return {"loss": jaxflow.Mean.of(losses, weights)}
 
@@ -279,5 +283,12 @@ def test_a_problem_of_ones_own_learns_several_labels(tmp_path):
     np.testing.assert_array_equal(np.stack([test["target_right"], test["target_up"]], 1), expected)
     answers = np.stack([test["prediction_0"], test["prediction_1"]], 1) > 0.5
     assert (answers == expected).mean() > 0.8
+    np.testing.assert_array_equal(np.stack([test["answer_right"], test["answer_up"]], 1), answers)
+    page = tmp_path / "run" / "report" / "index.html"
+    before = page.read_text()
+    page.unlink()
+    rebuild_report(tmp_path / "run", experiment=run)
+    assert "How often each target is right" in before
+    assert page.read_text() == before
     with pytest.raises(UserError, match="has several classes or labels"):
         jaxflow.train(dataclasses.replace(run, sampling="balanced"), tmp_path / "other")

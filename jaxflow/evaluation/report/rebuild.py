@@ -67,11 +67,17 @@ def rebuild_report(
 
 def _collect(workdir: Path, dataset: Dataset, problem: Problem, errors: ErrorData, again: str) -> None:
     """Passes stored predictions to what collects them."""
-    if isinstance(errors, NoErrors | SeveralClasses):  # whose predictions may be of any shape
+    if isinstance(errors, NoErrors):  # whose predictions may be of any shape
         return
     target, test, path = dataset.schema.target, dataset.splits["test"], workdir / "predictions"
     arrays: dict[str, np.ndarray | None]
-    if target.dense_shape:
+    if isinstance(errors, SeveralClasses):
+        try:
+            ids, answers = read_columns(workdir, np.array([f"answer_{name}" for name in target.names]))
+        except UserError:  # of an earlier version, or the problem answers with something else
+            return
+        arrays = {"answer": answers}
+    elif target.dense_shape:
         stored = read_stored(workdir)
         ids, arrays = stored.ids, {"predictions": stored.predictions, "targets": stored.targets}
     else:

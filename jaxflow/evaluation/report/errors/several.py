@@ -27,8 +27,9 @@ class SeveralClasses:
 
     def add(self, block: Mapping[str, np.ndarray]) -> None:
         """Collects the answers."""
-        self.answers.append(np.asarray(self.answer(block["predictions"])))
-        self.losses.append(block["loss"])
+        answers = block["answer"] if "answer" in block else self.answer(block["predictions"])
+        self.answers.append(np.asarray(answers))
+        self.losses.append(block.get("loss", np.full(len(self.answers[-1]), np.nan)))
 
     def measured(self, test: Split) -> Measured:
         """Returns the share of each example's known classes that is wrong, or the loss where answers are no classes."""
@@ -41,7 +42,7 @@ class SeveralClasses:
 
     def blocks(self, tested: Tested) -> list[Block]:
         """Returns how often each target is right, and which of its classes are confused."""
-        if not self.answers:  # when a report is written again: what is stored has lost its shape
+        if not self.answers:  # when a report of an earlier version is written again
             return [NO_FIGURE]
         answers, targets = np.concatenate(self.answers), tested.split.targets
         if answers.shape != targets.shape or answers.dtype.kind not in "iu":
